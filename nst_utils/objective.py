@@ -1,0 +1,141 @@
+"""A recipe's loss at one scale: targets computed once, then any picture to its loss terms.
+
+Also decides where and in which number format a recipe runs, since targets and pictures must agree.
+"""
+
+import torch
+from torch import Tensor
+
+from . import losses
+from .config import Recipe, RecipeError
+from .features import Backbone, normalize
+
+_TARGET_FIELDS = ("content_layer", "gram", "pooling", "padding")
+
+
+def pick_device(name: str = "auto") -> torch.device:
+    """Return the device to run on: ``auto`` prefers CUDA, then MPS, then the CPU.
+
+    Raises
+    ------
+    RecipeError
+        If the device does not exist on this machine.
+    """
+    if name == "auto":
+        if torch.cuda.is_available():
+            return torch.device("cuda")
+        return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
+    try:
+        device = torch.device(name)
+        torch.empty(1, device=device)
+    except (RuntimeError, AssertionError, NotImplementedError):
+        raise RecipeError(
+            f"device {name!r} is not on this machine; use auto, cpu, cuda or mps"
+        ) from None
+    return device
+
+
+def pick_precision(name: str, device: torch.device) -> torch.dtype:
+    """Return the number format: ``auto`` is bfloat16 only where the hardware multiplies it.
+
+    Elsewhere bfloat16 would be emulated, and slower than float32.
+    """
+    if name != "auto":
+        return getattr(torch, name)
+    if device.type == "cuda":
+        fast = torch.cuda.is_bf16_supported(including_emulation=False)
+    elif device.type == "cpu":
+        able = getattr(torch.cpu, "get_capabilities", dict)()
+        fast = any(able.get(key) for key in ("avx512_bf16", "amx_bf16", "bf16"))
+    else:
+        fast = False
+    return torch.bfloat16 if fast else torch.float32
+
+
+class Objective:
+    """The total loss of a recipe for one content and one style image at one size.
+
+    Parameters
+    ----------
+    backbone : Backbone
+        The network, already on its device and in its number format.
+    recipe : Recipe
+        Layers, weights and normalizations.
+    content, style : Tensor, shape (1, 3, H, W)
+        ImageNet-normalized; their sizes may differ.
+
+    Notes
+    -----
+    The plain sum of the Gram matrix (``gram="sum"``) grows with the number of positions. Where
+    the style image has more or fewer than the picture, its target is scaled by that ratio; the
+    report instead stretches the style image to the content's shape.
+    """
+
+    def __init__(self, backbone: Backbone, recipe: Recipe, content: Tensor, style: Tensor) -> None:
+        self.backbone, self.recipe = backbone, recipe
+        self.layers = _active(recipe)
+        with torch.no_grad():
+            # One extraction each; the content's features are read at the picture's own size.
+            features = backbone.extract(content, [recipe.content_layer, *self.layers])
+            self._content = features[recipe.content_layer]
+            self._style = {}
+            for name, tensor in backbone.extract(style, self.layers).items():
+                matrix = losses.gram(tensor, recipe.gram)
+                if recipe.gram == "sum":
+                    matrix = matrix * (features[name][0, 0].numel() / tensor[0, 0].numel())
+                self._style[name] = matrix
+
+    def fits(self, recipe: Recipe) -> bool:
+        """Tell whether another recipe has the same targets, so that only weights change."""
+        return _active(recipe) == self.layers and all(
+            getattr(recipe, name) == getattr(self.recipe, name) for name in _TARGET_FIELDS
+        )
+
+    def __call__(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Evaluate a picture.
+
+        Parameters
+        ----------
+        x : Tensor, shape (1, 3, H, W)
+            ImageNet-normalized, of the content's size.
+
+        Returns
+        -------
+        total : Tensor, scalar
+            ``alpha * content + beta * style + tv * total variation``, with its graph.
+        terms : Tensor, shape (4 + layers,)
+            Detached: total, content, style, total variation, then the style term of each of
+            `layers`; all but the total before their weights.
+        """
+        recipe = self.recipe
+        features = self.backbone.extract(x, [recipe.content_layer, *self.layers])
+        content = losses.content_loss(features[recipe.content_layer], self._content, recipe.loss)
+        layers = torch.stack(
+            [
+                losses.style_loss(
+                    losses.gram(features[name], recipe.gram),
+                    self._style[name],
+                    features[name][0, 0].numel(),
+                    recipe.loss,
+                )
+                for name in self.layers
+            ]
+        )
+        weights = layers.new_tensor([recipe.style_layers[name] for name in self.layers])
+        style = (weights * layers).sum()
+        if recipe.loss == "relative":
+            # A mean over layers: beta then means the same for any number of them.
+            style = style / weights.sum()
+        tv = losses.total_variation(x)
+        total = recipe.alpha * content + recipe.beta * style + recipe.tv * tv
+        return total, torch.cat([torch.stack([total, content, style, tv]), layers]).detach()
+
+
+def _active(recipe: Recipe) -> list[str]:
+    """Style layers with a weight above 0; the others need not be computed."""
+    return [name for name, weight in recipe.style_layers.items() if weight]
+
+
+def prepare(tensor: Tensor, device: torch.device) -> Tensor:
+    """Bring RGB in [0, 1] to what an objective reads: normalized, on its device."""
+    return normalize(tensor.to(device))

@@ -1,0 +1,186 @@
+"""What a run tells: a record per step, the result, and the provenance stored in a picture."""
+
+import datetime
+import math
+import os
+import platform
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import PIL
+import torch
+import torchvision
+from PIL import Image
+from torch import Tensor
+
+from . import registry
+from .config import Recipe
+from .images import save_png, to_pil
+from .weights import WeightsFile
+
+
+@dataclass(frozen=True)
+class StepRecord:
+    """One evaluated step of a run.
+
+    Attributes
+    ----------
+    step : int
+        Steps taken before this evaluation, over all scales.
+    scale : int
+        Long side of the recipe's scale at which it was evaluated, pixels.
+    total : float
+        ``alpha * content + beta * style + tv * total variation``.
+    content, style, tv : float
+        The terms before their weights, as the recipe normalizes them.
+    layers : dict of str to float
+        The style term of each layer, before its weight.
+    seconds : float
+        Since the run began.
+    note : str
+        What happened besides, for example a recovery; mostly empty.
+    """
+
+    step: int
+    scale: int
+    total: float
+    content: float
+    style: float
+    tv: float
+    layers: dict[str, float]
+    seconds: float
+    note: str = ""
+    _picture: Tensor | None = field(default=None, repr=False, compare=False)
+
+    def picture(self) -> Tensor:
+        """Return the evaluated picture, (1, 3, H, W) in [0, 1]; only while ``on_step`` runs.
+
+        Raises
+        ------
+        RuntimeError
+            Afterwards: the history keeps numbers, not pictures.
+        """
+        if self._picture is None:
+            raise RuntimeError("a step's picture is only there while on_step runs; copy it then")
+        return self._picture
+
+
+@dataclass(frozen=True)
+class Result:
+    """A painting and how it came about.
+
+    Attributes
+    ----------
+    tensor : Tensor, shape (1, 3, H, W)
+        The best picture that was evaluated at the last scale reached, float32 in [0, 1], on the
+        CPU. A run that was stopped early may have reached a smaller scale only.
+    history : list of StepRecord
+        Every step.
+    recipe : Recipe
+        The recipe as run, with every change made on the way in its ``schedule``.
+    seconds : float
+        From the call to the result.
+    stopped : str
+        Why the run ended: ``"finished"``, or ``"interrupted …"``, ``"stopped …"``.
+    weights_label : str
+        Display name of network and weights; says "untrained" where that is so.
+    provenance : dict
+        The record that `save` writes into the picture.
+    checkpoint : Path or None
+        Where the run saved its best picture by itself, if it ran long enough.
+    """
+
+    tensor: Tensor
+    history: list[StepRecord]
+    recipe: Recipe
+    seconds: float
+    stopped: str
+    weights_label: str
+    provenance: dict[str, Any]
+    checkpoint: Path | None = None
+
+    @property
+    def image(self) -> Image.Image:
+        """The painting as a PIL image."""
+        return to_pil(self.tensor)
+
+    def save(self, path: str | os.PathLike) -> Path:
+        """Save the painting as PNG with its provenance inside; see `images.save_png`."""
+        return save_png(self.image, path, self.provenance)
+
+
+def provenance(
+    *,
+    recipe: Recipe,
+    weights: WeightsFile,
+    pictures: Mapping[str, Image.Image],
+    history: list[StepRecord],
+    best: float,
+    stopped: str,
+    seconds: float,
+    machine: Mapping[str, str],
+) -> dict[str, Any]:
+    """Collect everything that made a picture, as JSON values.
+
+    Parameters
+    ----------
+    recipe : Recipe
+        As run.
+    weights : WeightsFile
+        What the network read with.
+    pictures : mapping of str to PIL.Image.Image
+        By role; each with ``source`` and ``sha256`` in its ``info``.
+    history : list of StepRecord
+        Every step.
+    best : float
+        Total loss of the picture that is kept; infinite when none was evaluated.
+    stopped : str
+        Why the run ended.
+    seconds : float
+        How long it took.
+    machine : mapping
+        Device and number format that were used.
+    """
+    totals = [record.total for record in history if math.isfinite(record.total)]
+    last = history[-1] if history else None
+    return {
+        "recipe": recipe.to_dict(),
+        "weights": {
+            "label": weights.label,
+            "source": weights.source,
+            "file": weights.path.name if weights.path else None,
+            "sha256": weights.sha256,
+            "trained": weights.trained,
+        },
+        **{
+            role: {key: picture.info[key] for key in ("source", "sha256")}
+            for role, picture in pictures.items()
+        },
+        "seed": recipe.seed,
+        "losses": {
+            "first": totals[0] if totals else None,
+            "last": totals[-1] if totals else None,
+            "best": best if math.isfinite(best) else None,
+            "terms": {
+                name: getattr(last, name)
+                for name in ("content", "style", "tv")
+                if last and math.isfinite(last.total)
+            },
+        },
+        "steps": len(history),
+        "stopped": stopped,
+        "seconds": round(seconds, 2),
+        **machine,
+        "versions": {
+            "nst_utils": registry.VERSION,
+            "python": platform.python_version(),
+            "torch": torch.__version__,
+            "torchvision": torchvision.__version__,
+            "numpy": np.__version__,
+            "pillow": PIL.__version__,
+        },
+        "date": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+    }

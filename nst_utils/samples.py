@@ -1,0 +1,192 @@
+"""Pictures to begin with: photos inside scikit-image, painted styles, downloadable paintings.
+
+Photos and painted styles need no download. A picture is named as ``python -m nst_utils samples``
+lists it, and `open_picture` takes such a name wherever it takes a path.
+"""
+
+import importlib.util
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from PIL import Image
+
+from . import registry
+from .fetch import FetchError, download, sha256
+from .images import ImageError, fit, read_image
+from .painters import PAINTERS, paint
+from .registry import unknown
+
+SOURCE = "sample "
+"""What the recorded source of a sample begins with; its name follows."""
+
+
+@dataclass(frozen=True)
+class Sample:
+    """A picture that is at hand, or can be downloaded.
+
+    Attributes
+    ----------
+    name : str
+        By which it is opened.
+    kind : str
+        ``content`` (photo), ``style`` (painted by procedure) or ``painting`` (a download).
+    title : str
+        What it shows, in one line; for paintings with artist and year.
+    credit : str
+        Author and license.
+    address : str
+        Where a painting is downloaded from; else empty.
+    sha256 : str
+        Expected checksum of a download, where known.
+    """
+
+    name: str
+    kind: str
+    title: str
+    credit: str
+    address: str = ""
+    sha256: str = ""
+
+    @property
+    def path(self) -> Path | None:
+        """The file on this machine; None for painted styles, which have none."""
+        if self.kind == "painting":
+            return registry.PAINTINGS / f"{self.name}.jpg"
+        if self.kind == "style":
+            return None
+        package = importlib.util.find_spec("skimage")
+        place = package.submodule_search_locations[0] if package else "skimage"
+        return Path(place) / "data" / _photos()[self.name]["file"]
+
+    @property
+    def available(self) -> bool:
+        """Whether it can be opened without a download."""
+        return self.path is None or self.path.is_file()
+
+
+@lru_cache(maxsize=1)
+def _manifest() -> dict[str, list[dict[str, Any]]]:
+    return json.loads((registry.DATA / "manifest.json").read_text(encoding="utf-8"))
+
+
+def _photos() -> dict[str, dict[str, Any]]:
+    return {entry["name"]: entry for entry in _manifest()["content"]}
+
+
+@lru_cache(maxsize=1)
+def samples() -> dict[str, Sample]:
+    """Return every sample by name: photos, painted styles, then downloadable paintings."""
+    found = [
+        Sample(entry["name"], "content", entry["title"], entry["credit"])
+        for entry in _photos().values()
+    ]
+    found += [
+        Sample(name, "style", title, "painted by nst_utils")
+        for name, (_, title) in PAINTERS.items()
+    ]
+    found += [
+        Sample(
+            entry["name"],
+            "painting",
+            f"{entry['artist']}, {entry['title']}, {entry['year']}",
+            "public domain",
+            entry["address"],
+            entry["sha256"] or "",
+        )
+        for entry in _manifest()["paintings"]
+    ]
+    return {sample.name: sample for sample in found}
+
+
+def open_sample(name: str) -> Image.Image:
+    """Open a sample as an RGB picture.
+
+    Its ``info`` holds ``source`` (the sample's name) and ``sha256``, as `images.read_image` does.
+
+    Raises
+    ------
+    UnknownNameError
+        If there is no such sample.
+    ImageError
+        If it is a painting that was not downloaded yet.
+    """
+    if name not in samples():
+        raise unknown("sample", name, samples())
+    sample = samples()[name]
+    if not sample.available:
+        raise ImageError(
+            f"sample {name} is not on this machine; run python -m nst_utils samples --download"
+        )
+    image = _painted(name) if sample.path is None else read_image(sample.path)
+    image.info["source"] = SOURCE + name
+    return image
+
+
+@lru_cache(maxsize=16)
+def _painted_once(name: str) -> Image.Image:
+    return read_image(paint(name))
+
+
+def _painted(name: str) -> Image.Image:
+    # A copy: the kept picture must not change when a caller's does.
+    image = _painted_once(name)
+    copy = image.copy()
+    copy.info = dict(image.info)
+    return copy
+
+
+def open_picture(source: Any, size: int | None = None, *, enlarge: bool = False) -> Image.Image:
+    """Open a sample by name, or anything that `images.read_image` reads.
+
+    A file with a sample's name is opened as ``./name``.
+
+    Parameters
+    ----------
+    source : str, path, PIL.Image.Image or ndarray
+        What to open.
+    size, enlarge
+        As for `images.read_image`.
+
+    Raises
+    ------
+    ImageError
+        If it cannot be read; a name that is neither a file nor a sample gets the nearest sample
+        suggested.
+    """
+    if isinstance(source, str) and source in samples():
+        image = open_sample(source)
+        info = image.info
+        image = fit(image, size, enlarge=enlarge) if size is not None else image
+        image.info = info
+        return image
+    plain = isinstance(source, str) and not Path(source).suffix and "/" not in source
+    if plain and source and not Path(source).exists():
+        raise ImageError(str(unknown("picture", source, [*samples(), "a path", "an address"])))
+    return read_image(source, size, enlarge=enlarge)
+
+
+def download_paintings() -> Iterator[tuple[Sample, str]]:
+    """Download the paintings of the manifest to ``data/paintings``, yielding how each went.
+
+    Yields
+    ------
+    (Sample, str)
+        The sample, and ``"ready, sha256 …"`` or what went wrong; one failure stops nothing.
+    """
+    for sample in samples().values():
+        if sample.kind != "painting":
+            continue
+        try:
+            if not sample.available:
+                download(sample.address, sample.path, sample.sha256)
+            read_image(sample.path, 64)  # a page that says "not found" is no picture
+            yield sample, f"ready, sha256 {sha256(sample.path)[:16]}"
+        except ImageError as error:
+            sample.path.unlink(missing_ok=True)
+            yield sample, str(error)
+        except (FetchError, OSError) as error:
+            yield sample, str(error)

@@ -1,0 +1,109 @@
+"""Shared fixtures: a tiny network, a small server, and no way to the real network or folders."""
+
+import dataclasses
+import http.server
+import threading
+from pathlib import Path
+
+import pytest
+import torch
+from PIL import Image
+from torch import nn
+
+from nst_utils import registry, transfer
+from nst_utils.features import Backbone
+from nst_utils.weights import WeightsFile
+
+
+@pytest.fixture(autouse=True)
+def own_world(monkeypatch, tmp_path):
+    """Send runs and downloads to a scratch folder, and every download to a closed port."""
+    for name in ("RUNS", "WEIGHTS", "PAINTINGS", "FIGURES"):
+        monkeypatch.setattr(registry, name, tmp_path / name.lower())
+    monkeypatch.delenv("NST_WEIGHTS_DIR", raising=False)
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path / "torch"))
+    for spec in registry.BACKBONES.values():
+        for name, source in spec.sources.items():
+            if source.url:
+                closed = dataclasses.replace(source, url="http://127.0.0.1:9/weights.pth")
+                monkeypatch.setitem(spec.sources, name, closed)
+
+
+def tiny_backbone(width: int = 4) -> Backbone:
+    """A VGG19 in layers and names, with a handful of channels."""
+    generator = torch.Generator().manual_seed(1)
+    modules, inputs = {}, 3
+    for layer in registry.BACKBONES["vgg19"].layers:
+        if layer.startswith("conv"):
+            conv = nn.Conv2d(inputs, width, 3, padding=1)
+            conv.weight.data = torch.randn(conv.weight.shape, generator=generator) * 0.3
+            conv.bias.data.zero_()
+            modules[layer], inputs = conv, width
+        else:
+            modules[layer] = nn.ReLU() if layer.startswith("relu") else nn.MaxPool2d(2)
+    return Backbone("vgg19", nn.ModuleDict(modules), WeightsFile(None, "random", "tiny", ""))
+
+
+@pytest.fixture
+def tiny(monkeypatch):
+    """Let every run read with the tiny network."""
+    backbone = tiny_backbone()
+    monkeypatch.setattr(transfer, "load_backbone", lambda *_, **__: backbone)
+    return backbone
+
+
+@pytest.fixture
+def pictures(tmp_path) -> tuple[Path, Path]:
+    """Two small picture files of different sizes: a gradient and stripes."""
+    content = Image.linear_gradient("L").resize((48, 36)).convert("RGB")
+    style = Image.effect_noise((40, 56), 90).convert("RGB")
+    content.save(tmp_path / "content.png")
+    style.save(tmp_path / "style.png")
+    return tmp_path / "content.png", tmp_path / "style.png"
+
+
+class _Handler(http.server.BaseHTTPRequestHandler):
+    def do_GET(self) -> None:
+        self.server.asked.append((self.path, self.headers.get("Range")))
+        if self.path == "/moved":
+            self.send_response(302)
+            self.send_header("Location", self.server.moved_to)
+            self.end_headers()
+            return
+        body = self.server.files.get(self.path)
+        if body is None:
+            self.send_error(404)
+            return
+        start = 0
+        if self.server.ranges and (wanted := self.headers.get("Range")):
+            start = int(wanted.removeprefix("bytes=").rstrip("-"))
+            if start >= len(body):
+                self.send_response(416)
+                self.end_headers()
+                return
+            self.send_response(206)
+        else:
+            self.send_response(200)
+        self.send_header("Content-Length", str(len(body) - start))
+        self.end_headers()
+        cut = self.server.cuts.pop(self.path, len(body))
+        self.wfile.write(body[start:cut])
+        if cut < len(body):
+            self.connection.close()
+
+    def log_message(self, *_) -> None:
+        pass
+
+
+@pytest.fixture
+def server():
+    """A server on loopback: ``files``, ``cuts`` (break once after n bytes), ``ranges``."""
+    httpd = http.server.ThreadingHTTPServer(("127.0.0.1", 0), _Handler)
+    httpd.files, httpd.cuts, httpd.asked, httpd.ranges, httpd.moved_to = {}, {}, [], True, ""
+    httpd.url = f"http://127.0.0.1:{httpd.server_address[1]}"
+    thread = threading.Thread(target=httpd.serve_forever, args=(0.01,), daemon=True)
+    thread.start()
+    yield httpd
+    httpd.shutdown()
+    httpd.server_close()
+    thread.join()

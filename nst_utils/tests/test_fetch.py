@@ -1,0 +1,84 @@
+import hashlib
+
+import pytest
+
+from nst_utils import fetch
+from nst_utils.fetch import FetchError, download
+
+BODY = bytes(range(256)) * 2000
+SUM = hashlib.sha256(BODY).hexdigest()
+
+
+def test_fetch_returns_what_stands_there(server):
+    server.files["/a"] = b"hello"
+    assert fetch.fetch(f"{server.url}/a") == b"hello"
+
+
+@pytest.mark.parametrize(
+    "address", ["file:///etc/passwd", "ftp://x/y", "data://text", "gopher://x"]
+)
+def test_only_http_and_https(address):
+    with pytest.raises(FetchError, match="only http and https"):
+        fetch.fetch(address)
+
+
+def test_a_redirect_to_another_scheme_is_not_followed(server):
+    server.moved_to = "file:///etc/passwd"
+    with pytest.raises(FetchError):
+        fetch.fetch(f"{server.url}/moved")
+
+
+def test_dead_address():
+    with pytest.raises(FetchError, match="no answer"):
+        fetch.fetch("http://127.0.0.1:9/x.png")
+
+
+def test_missing_page(server):
+    with pytest.raises(FetchError, match="404"):
+        fetch.fetch(f"{server.url}/nothing")
+
+
+def test_size_limit(server, monkeypatch):
+    monkeypatch.setattr(fetch, "LIMIT", 1000)
+    server.files["/big"] = b"x" * 5000
+    with pytest.raises(FetchError, match="limit"):
+        fetch.fetch(f"{server.url}/big")
+
+
+def test_time_limit(server, monkeypatch):
+    monkeypatch.setattr(fetch, "DEADLINE", -1)
+    server.files["/slow"] = b"x" * 10
+    with pytest.raises(FetchError, match="took longer"):
+        fetch.fetch(f"{server.url}/slow")
+
+
+def test_download_checks_the_sum(server, tmp_path):
+    server.files["/w"] = BODY
+    path = download(f"{server.url}/w", tmp_path / "new" / "w.pth", SUM[:8])
+    assert path.read_bytes() == BODY
+    assert list(path.parent.iterdir()) == [path]
+
+
+def test_wrong_sum_leaves_nothing(server, tmp_path):
+    server.files["/w"] = BODY
+    with pytest.raises(FetchError, match="SHA-256 starts with"):
+        download(f"{server.url}/w", tmp_path / "w.pth", "0" * 64)
+    assert not list(tmp_path.glob("w.pth*"))
+
+
+@pytest.mark.parametrize("ranges", [True, False])
+def test_broken_download_goes_on(server, tmp_path, ranges):
+    server.ranges = ranges
+    server.files["/w"], server.cuts["/w"] = BODY, 200_000
+    with pytest.raises(FetchError, match="again to go on"):
+        download(f"{server.url}/w", tmp_path / "w.pth", SUM)
+    assert not (tmp_path / "w.pth").exists()
+    assert download(f"{server.url}/w", tmp_path / "w.pth", SUM).read_bytes() == BODY
+    start = int(server.asked[1][1].removeprefix("bytes=").rstrip("-"))
+    assert 100_000 < start <= 200_000
+
+
+def test_a_part_that_is_whole_already_is_taken(server, tmp_path):
+    server.files["/w"] = BODY
+    (tmp_path / "w.pth.part").write_bytes(BODY)
+    assert download(f"{server.url}/w", tmp_path / "w.pth", SUM).read_bytes() == BODY
