@@ -312,7 +312,7 @@ def samples(wanted: bool, sheet: bool) -> None:
     if sheet:
         from . import report
 
-        shown = [s for s in listed().values() if s.kind != "painting"]
+        shown = [s for s in listed().values() if s.available]
         figure = report.contact_sheet([(open_sample(s.name), s.name) for s in shown])
         record = {"samples": [s.name for s in shown], "nst_utils": registry.VERSION}
         path = report.save_figure(figure, registry.FIGURES / "samples.png", record)

@@ -14,6 +14,12 @@ from typing import Any
 from .registry import BACKBONES, backbone_spec, unknown
 from .values import SCALE_STEP, RecipeError, check, fit_steps, ladder, parse, split_steps
 
+QUICK_LAYERS = {
+    "vgg19": ("relu3_4", {f"relu{block}_1": 1.0 for block in range(1, 6)}),
+    "resnet50": ("layer2", {"relu": 1.0, "layer1": 1.0, "layer2": 1.0, "layer3": 1.0}),
+}
+"""Content layer and style layers of the default recipe, for each backbone."""
+
 STEERABLE = (
     "alpha beta tv learning_rate style_layers content_layer loss gram pooling padding optimizer"
 ).split()
@@ -61,9 +67,11 @@ class Recipe:
 
     backbone: str = _choice("vgg19", tuple(BACKBONES), "network that reads the pictures")
     weights: str = _plain("auto", "auto, a source's name, random, or a .pt or .pth file")
-    content_layer: str = _plain("relu3_4", "layer whose activations keep the content")
+    content_layer: str = _plain(
+        QUICK_LAYERS["vgg19"][0], "layer whose activations keep the content"
+    )
     style_layers: dict[str, float] = _layers(
-        {"relu1_1": 1.0, "relu2_1": 1.0, "relu3_1": 1.0, "relu4_1": 1.0, "relu5_1": 1.0},
+        QUICK_LAYERS["vgg19"][1],
         "layers whose Gram matrices carry the style, each with its weight",
     )
     alpha: float = _number(1.0, "weight of the content loss")
@@ -239,10 +247,7 @@ _REPORT = {
 }
 
 _LAYERS: dict[str, dict[str, tuple[str, dict[str, float]]]] = {
-    "quick": {
-        "vgg19": ("relu3_4", {f"relu{block}_1": 1.0 for block in range(1, 6)}),
-        "resnet50": ("layer2", {"relu": 1.0, "layer1": 1.0, "layer2": 1.0, "layer3": 1.0}),
-    },
+    "quick": QUICK_LAYERS,
     "report": {"vgg19": ("conv4_2", _REPORT_VGG19), "resnet50": ("layer4", _REPORT_RESNET50)},
     "report-as-run": {
         # The in-place ReLUs overwrote the tapped conv outputs: what was measured is the ReLU's.

@@ -11,6 +11,7 @@ import json
 import os
 import tempfile
 import warnings
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -253,7 +254,9 @@ def _pixels_sha256(image: Image.Image) -> str:
     return hashlib.sha256(f"{image.size}".encode() + image.tobytes()).hexdigest()
 
 
-def save_png(image: Image.Image, path: str | os.PathLike, provenance: dict[str, Any]) -> Path:
+def save_png(
+    image: Image.Image, path: str | os.PathLike, provenance: Mapping[str, Any], **options: Any
+) -> Path:
     """Save a picture as PNG with its provenance inside, whole or not at all.
 
     Parameters
@@ -264,6 +267,8 @@ def save_png(image: Image.Image, path: str | os.PathLike, provenance: dict[str, 
         File to write, ending in ``.png``. Its folder must exist.
     provenance : dict
         JSON values; stored as the one text entry with key ``nst_utils``.
+    **options
+        For Pillow's PNG writer, for example ``dpi``.
 
     Returns
     -------
@@ -283,7 +288,7 @@ def save_png(image: Image.Image, path: str | os.PathLike, provenance: dict[str, 
         handle, draft = tempfile.mkstemp(dir=path.parent, prefix=path.stem, suffix=".tmp")
         try:
             with os.fdopen(handle, "wb") as file:
-                image.save(file, "PNG", pnginfo=info)
+                image.save(file, "PNG", pnginfo=info, **options)
             os.chmod(draft, 0o666 & ~_umask())
             os.replace(draft, path)
         except BaseException:

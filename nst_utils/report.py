@@ -12,13 +12,16 @@ from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from PIL import Image
 
+from .images import save_png
 from .registry import NSTError
 from .result import Result
 
 DPI = 200
+MAX_BYTES = 1_000_000
 
 COLORS = {"total": "#000000", "content": "#0072B2", "style": "#D55E00", "tv": "#009E73"}
 """Okabe and Ito's colors, told apart by color-blind readers and, by lightness, in gray print."""
@@ -33,17 +36,27 @@ class ReportError(NSTError, OSError):
 def save_figure(figure: Figure, path: str | os.PathLike, record: Mapping[str, Any]) -> Path:
     """Save a figure as PNG, and beside it as JSON the record of how it was made.
 
+    Above `MAX_BYTES` the picture is brought to 256 colors, chosen for it and dithered: a figure
+    full of brush strokes would else be too large for a report.
+
     Raises
     ------
     ReportError
         If the folder cannot be made or written to.
     """
     path = Path(path)
+    canvas = FigureCanvasAgg(figure)
+    figure.set_dpi(DPI)
+    canvas.draw()
+    image = Image.fromarray(np.asarray(canvas.buffer_rgba())).convert("RGB")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        figure.savefig(path, dpi=DPI, metadata={"nst_utils": json.dumps(record)})
-        beside = path.with_suffix(".json")
-        beside.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
+        save_png(image, path, record, dpi=(DPI, DPI), optimize=True)
+        if path.stat().st_size > MAX_BYTES:
+            palette = image.quantize(256)
+            reduced = image.quantize(palette=palette, dither=Image.Dither.FLOYDSTEINBERG)
+            save_png(reduced, path, record, dpi=(DPI, DPI), optimize=True)
+        path.with_suffix(".json").write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
     except OSError as error:
         raise ReportError(f"{path}: cannot be written ({error.strerror or error})") from None
     return path
@@ -52,6 +65,7 @@ def save_figure(figure: Figure, path: str | os.PathLike, record: Mapping[str, An
 def show_picture(axes: Axes, image: Image.Image, title: str) -> None:
     """Show a picture without ticks, its title above."""
     axes.imshow(image, interpolation="lanczos")
+    axes.set_anchor("N")
     axes.set_title(title, fontsize=9)
     axes.set_xticks([])
     axes.set_yticks([])
@@ -78,6 +92,10 @@ def plot_losses(axes: Axes, result: Result) -> None:
             label = labels.get(name, name)
             axes.plot(steps, values, LINES[name], color=COLORS[name], label=label, linewidth=1.4)
     axes.set_yscale("log")
+    # The content loss starts at 0 when the start is the content: do not let it stretch the axis.
+    shown = [v for name in ("total", "style", "tv") for v in curves[name] if v > 0]
+    if shown:
+        axes.set_ylim(min(shown) / 6, max(shown) * 12)  # room for both rows of labels
     axes.set_xlabel("step")
     axes.set_ylabel("loss")
     axes.set_xlim(0, max(1, len(result.history) - 1))
@@ -87,16 +105,16 @@ def plot_losses(axes: Axes, result: Result) -> None:
             axes.axvline(record.step, color="0.7", linewidth=0.8, zorder=0)
             axes.annotate(
                 f"{record.scale} px",
-                (record.step, 1),
+                (record.step, 0),
                 xycoords=("data", "axes fraction"),
-                xytext=(3, -3),
+                xytext=(3, 3),
                 textcoords="offset points",
-                va="top",
+                va="bottom",
                 fontsize=8,
                 color="0.35",
             )
             previous = record.scale
-    axes.legend(fontsize=8, loc="upper right", framealpha=0.9)
+    axes.legend(fontsize=8, loc="upper right", ncols=4, frameon=False)
     axes.grid(True, which="major", color="0.9", linewidth=0.6)
     axes.tick_params(labelsize=8)
 
@@ -137,7 +155,7 @@ def _name(result: Result, role: str) -> str:
 
 
 def contact_sheet(
-    pictures: Sequence[tuple[Image.Image, str]], *, columns: int = 4, width: float = 9.0
+    pictures: Sequence[tuple[Image.Image, str]], *, columns: int = 5, width: float = 7.5
 ) -> Figure:
     """Show pictures in rows, each under its title.
 
@@ -150,12 +168,14 @@ def contact_sheet(
     width : float
         Width of the figure, inches.
     """
-    rows = -(-len(pictures) // columns)
-    tallest = max(picture.height / picture.width for picture, _ in pictures)
+    rows = [pictures[i : i + columns] for i in range(0, len(pictures), columns)]
     side = width / columns
-    figure = Figure(figsize=(width, rows * (side * tallest + 0.28)), layout="constrained")
-    for i, (picture, title) in enumerate(pictures, start=1):
-        picture = picture.copy()
-        picture.thumbnail((round(side * DPI),) * 2, Image.Resampling.LANCZOS)
-        show_picture(figure.add_subplot(rows, columns, i), picture, title)
+    heights = [max(p.height / p.width for p, _ in row) * side + 0.25 for row in rows]
+    figure = Figure(figsize=(width, sum(heights)), layout="constrained")
+    grid = figure.add_gridspec(len(rows), columns, height_ratios=heights)
+    for i, row in enumerate(rows):
+        for j, (picture, title) in enumerate(row):
+            picture = picture.copy()
+            picture.thumbnail((round(side * DPI),) * 2, Image.Resampling.LANCZOS)
+            show_picture(figure.add_subplot(grid[i, j]), picture, title)
     return figure
