@@ -27,7 +27,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "config": ["RECIPES", "Recipe", "recipe"],
         "features": ["load_backbone"],
         "images": ["read_image"],
-        "registry": ["BACKBONES", "NSTError"],
+        "registry": ["BACKBONES", "NSTError", "NSTWarning"],
         "result": ["Result", "StepRecord"],
         "samples": ["open_picture", "open_sample"],
         "transfer": ["StopRun", "stylize"],

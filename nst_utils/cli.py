@@ -19,7 +19,7 @@ import click
 
 from . import registry
 from .config import RECIPES, Recipe, RecipeError, parse_value, recipe
-from .registry import BACKBONES, NSTError, UnknownNameError
+from .registry import BACKBONES, NSTError, NSTWarning, UnknownNameError
 
 QUICK_CONTENT, QUICK_STYLE = "chelsea", "nocturne"
 
@@ -75,6 +75,7 @@ def _sentence(error: BaseException) -> str:
 def _plain_warnings() -> Iterator[None]:
     """Print warnings as one line without a place in the code."""
     with warnings.catch_warnings():
+        warnings.simplefilter("always", NSTWarning)
         warnings.showwarning = lambda message, *_, **__: click.echo(
             f"Warning: {_sentence(message)}", err=True
         )
@@ -203,7 +204,7 @@ def _summarize(result: Any, written: list[Path]) -> None:
         ("style", record["style"]["source"]),
         ("backbone", registry.BACKBONES[now.backbone].title),
         ("weights", result.weights_label + ("" if record["weights"]["trained"] else
-                                            ": random weights, a check and no painting")),
+                                            ": random weights, nothing learned in them")),
         ("size", f"{size} pixels"),
         ("steps", f"{record['steps']} ({scales}), {now.optimizer}, {record['precision']} on "
                   f"{record['device']}"),

@@ -13,7 +13,14 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from .registry import BACKBONES, IMAGENET_MEAN, IMAGENET_STD, backbone_spec, unknown
+from .registry import (
+    BACKBONES,
+    IMAGENET_MEAN,
+    IMAGENET_STD,
+    NSTWarning,
+    backbone_spec,
+    unknown,
+)
 from .weights import WeightsError, WeightsFile, find, read_oxford, read_state
 
 OXFORD_MEAN = (123.68, 116.779, 103.939)
@@ -223,6 +230,7 @@ def load_backbone(
         warnings.warn(
             f"no trained weights for {name} were found and none could be downloaded: going on "
             "untrained, with random weights",
+            NSTWarning,
             stacklevel=2,
         )
     return _build(name, found, pooling, padding)

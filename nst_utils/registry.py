@@ -29,6 +29,10 @@ class NSTError(Exception):
     """Base of every error that a user can cause; its message is one sentence, fit to be shown."""
 
 
+class NSTWarning(UserWarning):
+    """Something that goes on, but not as asked: for example without trained weights."""
+
+
 class UnknownNameError(NSTError, ValueError):
     """A name that the registry does not know."""
 

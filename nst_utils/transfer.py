@@ -26,7 +26,7 @@ from .features import Backbone, load_backbone
 from .images import ImageError, fit, to_pil, to_tensor
 from .movers import Mover
 from .objective import Objective, pick_device, pick_precision, prepare
-from .registry import NSTError
+from .registry import NSTError, NSTWarning
 from .result import Result, StepRecord, provenance
 from .samples import open_picture
 
@@ -275,7 +275,9 @@ class _Run:
                 self.checkpoint = folder / "best.png"
             self._result("still running").save(self.checkpoint)
         except (OSError, ImageError) as error:
-            warnings.warn(f"the picture so far could not be saved: {error}", stacklevel=2)
+            warnings.warn(
+                f"the picture so far could not be saved: {error}", NSTWarning, stacklevel=2
+            )
             self.saved_at = float("inf")
 
     def _result(self, stopped: str) -> Result:

@@ -244,8 +244,9 @@ def test_saved_pictures_hold_their_record(tmp_path):
     record = {"recipe": {"beta": 10.0}, "note": "Tübingen × Nacht"}
     path = save_png(colorful(), tmp_path / "x.png", record)
     assert read_provenance(path) == record
-    assert Image.open(path).text.keys() == {"nst_utils"}
-    assert json.loads(Image.open(path).text["nst_utils"]) == record
+    with Image.open(path) as image:
+        assert image.text.keys() == {"nst_utils"}
+        assert json.loads(image.text["nst_utils"]) == record
     assert list(tmp_path.iterdir()) == [path]
 
 

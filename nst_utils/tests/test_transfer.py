@@ -23,14 +23,14 @@ def test_loss_falls_and_the_best_picture_is_returned(tiny, pictures):
     def keep(record):
         seen.append((record.scale, record.total, record.picture().clone()))
 
-    result = stylize(*pictures, QUICK, on_step=keep)
+    result = stylize(*pictures, QUICK.replace(steps=(6, 12)), on_step=keep)
     last = [entry for entry in seen if entry[0] == 48]
     best = min(last, key=lambda entry: entry[1])
     assert torch.equal(result.tensor, best[2])
     assert best[1] < last[0][1]
     assert result.stopped == "finished"
-    assert [record.step for record in result.history] == list(range(10))
-    assert [record.scale for record in result.history] == [32] * 6 + [48] * 4
+    assert [record.step for record in result.history] == list(range(18))
+    assert [record.scale for record in result.history] == [32] * 6 + [48] * 12
 
 
 def test_records_hold_every_term(tiny, pictures):
