@@ -29,6 +29,7 @@ RANKS = {
     "samples": 3,
     "objective": 4,
     "result": 4,
+    "metrics": 4,
     "movers": 5,
     "transfer": 6,
     "report": 7,
