@@ -143,6 +143,7 @@ def build_recipe(name: str, changes: tuple[str, ...] = (), **options: str | None
     type=click.Path(path_type=Path, file_okay=False),
     help="Folder for the two files.  [default: figures]",
 )
+@click.option("--language", default="en", show_default=True, help="Of the figure: en or vi.")
 @click.version_option(registry.VERSION, prog_name="nst_utils")
 @click.pass_context
 def main(
@@ -152,6 +153,7 @@ def main(
     content: str,
     style: str,
     out: Path | None,
+    language: str,
 ) -> None:
     """Paint one picture in the style of another.
 
@@ -159,21 +161,31 @@ def main(
     quickstart_painting.png in figures/.
     """
     if context.invoked_subcommand is None:
-        _quickstart(build_recipe("quick", size=size, steps=steps), content, style, out)
+        _quickstart(build_recipe("quick", size=size, steps=steps), content, style, out, language)
 
 
-def _quickstart(settings: Recipe, content: str, style: str, out: Path | None) -> None:
-    from . import report
+def _quickstart(
+    settings: Recipe, content: str, style: str, out: Path | None, language: str
+) -> None:
+    from . import plots, report
     from .samples import open_picture
 
     out = out or registry.FIGURES
     result = _paint(content, style, settings)
-    figure = report.quickstart_figure(open_picture(content), open_picture(style), result)
-    written = [
-        report.save_figure(figure, out / "quickstart.png", result.provenance),
-        result.save(out / "quickstart_painting.png"),
+    figure = plots.quickstart_figure(
+        open_picture(content), open_picture(style), result, language=language
+    )
+    names = [
+        result.provenance[role]["source"].removeprefix("sample ") for role in ("content", "style")
     ]
-    _summarize(result, written)
+    path = report.save_figure(
+        figure,
+        out / "quickstart.png",
+        result.provenance,
+        caption=f"{names[0]} in the style of {names[1]}, and the losses of the run",
+        command="python -m nst_utils",
+    )
+    _summarize(result, [path, result.save(out / "quickstart_painting.png")])
 
 
 def _paint(content: Any, style: Any, settings: Recipe) -> Any:
@@ -311,12 +323,17 @@ def samples(wanted: bool, sheet: bool) -> None:
             raise click.ClickException(f"{len(failed)} of {len(results)} paintings are missing")
         return
     if sheet:
-        from . import report
+        from . import plots, report
 
         shown = [s for s in listed().values() if s.available]
-        figure = report.contact_sheet([(open_sample(s.name), s.name) for s in shown])
-        record = {"samples": [s.name for s in shown], "nst_utils": registry.VERSION}
-        path = report.save_figure(figure, registry.FIGURES / "samples.png", record)
+        figure = plots.contact_sheet([(open_sample(s.name), s.name) for s in shown])
+        path = report.save_figure(
+            figure,
+            registry.FIGURES / "samples.png",
+            {"samples": [s.name for s in shown], "versions": {"nst_utils": registry.VERSION}},
+            caption="the sample photos and the painted styles",
+            command="python -m nst_utils samples --sheet",
+        )
         click.echo(f"written {_short(path)}")
         return
     for sample in listed().values():

@@ -1,8 +1,8 @@
 """Measures that no optimizer sees: structure kept, edges kept, color, texture, another network.
 
 A distance alone says little, so style is reported as a **gap**: the distance of result and style
-over that of content and style. 0 is the style itself, 1 the untouched photo. Style and content trade
-off, so compare gaps at equal structural similarity, or whole curves.
+over that of content and style. 0 is the style itself, 1 the untouched photo. Style and content
+trade off, so compare gaps at equal structural similarity, or whole curves.
 """
 
 from collections.abc import Iterable, Mapping

@@ -32,11 +32,13 @@ RANKS = {
     "metrics": 4,
     "movers": 5,
     "transfer": 6,
-    "report": 7,
-    "cli": 8,
-    "__main__": 9,
+    "words": 1,
+    "plots": 7,
+    "report": 8,
+    "cli": 9,
+    "__main__": 10,
 }
-TORCH_FREE = ("registry", "values", "fetch", "brushes", "config", "painters", "cli")
+TORCH_FREE = ("registry", "values", "fetch", "brushes", "words", "config", "painters", "cli")
 TOP_LEVEL = {
     "notebooks",
     "nst_utils",
