@@ -5,6 +5,7 @@ import http.server
 import threading
 from pathlib import Path
 
+import hypothesis
 import pytest
 import torch
 from PIL import Image
@@ -13,6 +14,13 @@ from torch import nn
 from nst_utils import registry, transfer
 from nst_utils.features import Backbone
 from nst_utils.weights import WeightsFile
+
+# A busy machine must not fail a test that only took longer than usual.
+hypothesis.settings.register_profile("patient", deadline=None)
+hypothesis.settings.load_profile("patient")
+
+# Tiny networks gain nothing from more threads, and lose much where the cores are busy.
+torch.set_num_threads(1)
 
 
 @pytest.fixture(autouse=True)

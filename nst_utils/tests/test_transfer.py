@@ -117,16 +117,21 @@ def test_stopping_returns_the_best_picture_so_far(tiny, pictures, reason):
 
 def test_a_real_interrupt_from_outside(tiny, pictures):
     """Ctrl-C arrives at any moment, not politely inside the callback."""
-    long = QUICK.replace(steps=(20_000, 1))
+    long = QUICK.replace(steps=(2_000, 1))
     began = threading.Event()
+    # A process started in the background ignores Ctrl-C, and so would this test.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
     timer = threading.Thread(
         target=lambda: (began.wait(), signal.raise_signal(signal.SIGINT)), daemon=True
     )
     timer.start()
-    result = stylize(*pictures, long, on_step=lambda r: began.set() if r.step > 3 else None)
+    try:
+        result = stylize(*pictures, long, on_step=lambda r: began.set() if r.step > 3 else None)
+    finally:
+        signal.signal(signal.SIGINT, before)
     timer.join()
     assert result.stopped.startswith("interrupted after")
-    assert 3 < len(result.history) < 20_000
+    assert 3 < len(result.history) < 2_000
     assert torch.isfinite(result.tensor).all()
 
 
