@@ -21,6 +21,8 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "plots",
         "registry",
         "report",
+        "repeat",
+        "rerun",
         "samples",
         "transfer",
         "weights",

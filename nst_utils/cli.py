@@ -188,13 +188,12 @@ def _quickstart(
     _summarize(result, [path, result.save(out / "quickstart_painting.png")])
 
 
-def _paint(content: Any, style: Any, settings: Recipe) -> Any:
-    """Run a recipe with a progress bar on standard error."""
+@contextmanager
+def _progress(steps: int) -> Iterator[Callable[[Any], None]]:
+    """Show a progress bar on standard error; yields the callback that moves it."""
     from tqdm import tqdm
 
-    from .transfer import stylize
-
-    with tqdm(total=sum(settings.steps), unit="step", desc="loading") as bar:
+    with tqdm(total=steps, unit="step", desc="loading") as bar:
 
         def show(record: Any) -> None:
             bar.set_description(f"painting at {record.scale} px", refresh=False)
@@ -203,6 +202,14 @@ def _paint(content: Any, style: Any, settings: Recipe) -> Any:
             if record.note:
                 bar.write(f"step {record.step}: {record.note}", file=sys.stderr)
 
+        yield show
+
+
+def _paint(content: Any, style: Any, settings: Recipe) -> Any:
+    """Run a recipe with a progress bar."""
+    from .transfer import stylize
+
+    with _progress(sum(settings.steps)) as show:
         return stylize(content, style, settings, on_step=show)
 
 
@@ -351,3 +358,86 @@ def provenance(image: str) -> None:
     if record is None:
         raise click.ClickException(f"{image}: no record of nst_utils is stored in this picture")
     click.echo(json.dumps(record, indent=1))
+
+
+@main.command()
+@click.argument("notebooks", nargs=-1, type=click.Path(path_type=Path))
+@click.option(
+    "-p",
+    "--parameter",
+    "parameters",
+    nargs=2,
+    multiple=True,
+    metavar="NAME VALUE",
+    help="Set a notebook's parameter; may be repeated.",
+)
+@click.option(
+    "--profile",
+    type=click.Choice(["default", "report"]),
+    help="report: full sizes, and figures for a report.",
+)
+@click.option(
+    "--jobs", default=1, show_default=True, type=click.IntRange(min=1), help="Notebooks at a time."
+)
+@click.option(
+    "--from",
+    "image",
+    type=click.Path(path_type=Path),
+    help="Repeat the run that made this picture.",
+)
+@click.option("--content", help="With --from: where the content picture is now.")
+@click.option("--style", help="With --from: where the style picture is now.")
+def rerun(
+    notebooks: tuple[Path, ...],
+    parameters: tuple[tuple[str, str], ...],
+    profile: str | None,
+    jobs: int,
+    image: Path | None,
+    content: str | None,
+    style: str | None,
+) -> None:
+    """Run NOTEBOOKS with papermill under new parameters, or repeat a picture's run."""
+    if bool(notebooks) == bool(image):
+        raise click.UsageError("name notebooks to run, or a picture with --from")
+    if image:
+        _repeat(image, content, style)
+        return
+    for path in notebooks:
+        if not path.is_file():
+            raise click.UsageError(f"{path}: no such notebook; check the path")
+    from .rerun import rerun as run
+
+    values = {name: _value(text) for name, text in parameters}
+    values |= {"profile": profile} if profile else {}
+    outcomes = run(notebooks, values, jobs=jobs)
+    width = max(len(outcome.notebook) for outcome in outcomes)
+    click.echo(f"{'notebook':{width}}  seconds  status  figures")
+    for outcome in outcomes:
+        status = "failed" if outcome.error else "ok"
+        click.echo(
+            f"{outcome.notebook:{width}}  {outcome.seconds:7.1f}  {status:6}  {outcome.figures:7}"
+        )
+    click.echo(f"copies in {_short(outcomes[0].copy.parent)}")
+    failed = [outcome for outcome in outcomes if outcome.error]
+    for outcome in failed:
+        click.echo(f"{outcome.notebook}, {outcome.error}", err=True)
+    if failed:
+        raise click.ClickException(f"{len(failed)} of {len(outcomes)} notebooks failed")
+
+
+def _value(text: str) -> Any:
+    """Read a parameter as JSON (numbers, true, lists), or take it as text."""
+    try:
+        return json.loads(text)
+    except ValueError:
+        return {"True": True, "False": False, "None": None}.get(text, text)
+
+
+def _repeat(image: Path, content: str | None, style: str | None) -> None:
+    from .images import read_provenance
+    from .repeat import repeat
+
+    recorded = (read_provenance(image) or {}).get("steps", 0)
+    with _progress(recorded) as show:
+        comparison = repeat(image, content=content, style=style, on_step=show)
+    click.echo(str(comparison))

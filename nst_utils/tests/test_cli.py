@@ -280,9 +280,8 @@ def test_readme_commands_run(command, tmp_path, monkeypatch):
         (tmp_path / "figures").mkdir()
     elif not words or words[0].startswith("--"):
         words += ["--size", "32", "--steps", "1", "--out", tmp_path]
-    elif words[0] == "provenance":
-        out = ["--output", words[1], "--size", "32", "--steps", "1"]
-        (tmp_path / words[1]).parent.mkdir(exist_ok=True)
+    elif words[0] == "provenance" or "--from" in words:
+        out = ["--output", words[-1], "--size", "32", "--steps", "1"]
         assert run("stylize", "photo.jpg", "painting.jpg", *out).exit_code == 0
     elif "--download" in words:
         words.append("--help")
