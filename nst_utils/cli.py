@@ -160,7 +160,14 @@ def main(
     Without a command: paint a sample photo in a sample style and leave quickstart.png and
     quickstart_painting.png in figures/.
     """
-    if context.invoked_subcommand is None:
+    if context.invoked_subcommand is not None:
+        for name in context.params:
+            if context.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE:
+                raise click.UsageError(
+                    f"--{name} before a command belongs to painting the samples; "
+                    f"write it behind {context.invoked_subcommand}"
+                )
+    else:
         _quickstart(build_recipe("quick", size=size, steps=steps), content, style, out, language)
 
 
@@ -171,46 +178,65 @@ def _quickstart(
     from .samples import open_picture
 
     out = out or registry.FIGURES
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise click.UsageError(f"{out}: no folder can be made there ({error.strerror})") from None
+    painting = _output(str(out / "quickstart_painting.png"))
     result = _paint(content, style, settings)
+    path = _save(result, painting)
     figure = plots.quickstart_figure(
         open_picture(content), open_picture(style), result, language=language
     )
     names = [
         result.provenance[role]["source"].removeprefix("sample ") for role in ("content", "style")
     ]
-    path = report.save_figure(
+    shown = report.save_figure(
         figure,
         out / "quickstart.png",
         result.provenance,
         caption=f"{names[0]} in the style of {names[1]}, and the losses of the run",
         command="python -m nst_utils",
     )
-    _summarize(result, [path, result.save(out / "quickstart_painting.png")])
+    _summarize(result, [shown, path])
 
 
-@contextmanager
-def _progress(steps: int) -> Iterator[Callable[[Any], None]]:
-    """Show a progress bar on standard error; yields the callback that moves it."""
-    from tqdm import tqdm
+def _output(name: str, *inputs: str) -> Path:
+    """Check before a run that its painting can be saved, and over no input."""
+    from .images import ImageError, check_output
 
-    with tqdm(total=steps, unit="step", desc="loading") as bar:
+    try:
+        path = check_output(name)
+    except ImageError as error:
+        raise click.UsageError(_sentence(error)) from None
+    for source in inputs:
+        if os.path.exists(source) and path.exists() and os.path.samefile(source, path):
+            raise click.UsageError(f"{name}: the output would overwrite an input picture")
+    return path
 
-        def show(record: Any) -> None:
-            bar.set_description(f"painting at {record.scale} px", refresh=False)
-            bar.set_postfix(loss=f"{record.total:.4g}", refresh=False)
-            bar.update()
-            if record.note:
-                bar.write(f"step {record.step}: {record.note}", file=sys.stderr)
 
-        yield show
+def _save(result: Any, path: Path) -> Path:
+    """Save a painting; where that fails, below ``data/runs/``, so that the work is not lost."""
+    from .images import ImageError
+
+    try:
+        return result.save(path)
+    except ImageError as error:
+        folder = registry.RUNS / "rescued"
+        folder.mkdir(parents=True, exist_ok=True)
+        rescued = result.save(folder / f"{os.getpid()}-{path.name}")
+        raise click.ClickException(
+            f"{_sentence(error)}; the painting is in {_short(rescued)}"
+        ) from None
 
 
 def _paint(content: Any, style: Any, settings: Recipe) -> Any:
-    """Run a recipe with a progress bar."""
+    """Run a recipe with a progress bar on standard error."""
     from .transfer import stylize
+    from .watch import Watch
 
-    with _progress(sum(settings.steps)) as show:
-        return stylize(content, style, settings, on_step=show)
+    with Watch(sum(settings.steps)) as watch:
+        return stylize(content, style, settings, on_step=watch)
 
 
 def _summarize(result: Any, written: list[Path]) -> None:
@@ -260,17 +286,9 @@ def stylize(
     Both are a path, an http(s) address, or the name of a sample.
     """
     settings = build_recipe(name, changes, **options)
-    from .images import ImageError, check_output
-
-    try:
-        path = check_output(output)
-    except ImageError as error:
-        raise click.UsageError(_sentence(error)) from None
-    for source in (content, style):
-        if Path(source).exists() and path.exists() and os.path.samefile(source, path):
-            raise click.UsageError(f"{output}: the output would overwrite an input picture")
+    path = _output(output, content, style)
     result = _paint(content, style, settings)
-    _summarize(result, [result.save(path)])
+    _summarize(result, [_save(result, path)])
 
 
 @main.command()
@@ -279,6 +297,8 @@ def stylize(
 @click.option("--backbone", help="With NAME: the recipe for this network.")
 def recipes(name: str | None, show_fields: bool, backbone: str | None) -> None:
     """List the named recipes; with NAME, print one as JSON."""
+    if backbone and not name:
+        raise click.UsageError("--backbone goes with the NAME of a recipe")
     if show_fields:
         for spec in fields(Recipe):
             choices = spec.metadata.get("choices")
@@ -319,6 +339,8 @@ def backbones() -> None:
 @click.option("--sheet", is_flag=True, help="Write figures/samples.png, all samples at a glance.")
 def samples(wanted: bool, sheet: bool) -> None:
     """List the sample pictures, or download the paintings among them."""
+    if wanted and sheet:
+        raise click.UsageError("--download and --sheet are two commands; give one")
     from .samples import download_paintings, open_sample
     from .samples import samples as listed
 
@@ -436,8 +458,9 @@ def _value(text: str) -> Any:
 def _repeat(image: Path, content: str | None, style: str | None) -> None:
     from .images import read_provenance
     from .repeat import repeat
+    from .watch import Watch
 
     recorded = (read_provenance(image) or {}).get("steps", 0)
-    with _progress(recorded) as show:
-        comparison = repeat(image, content=content, style=style, on_step=show)
+    with Watch(recorded) as watch:
+        comparison = repeat(image, content=content, style=style, on_step=watch)
     click.echo(str(comparison))

@@ -20,6 +20,9 @@ QUICK_LAYERS = {
 }
 """Content layer and style layers of the default recipe, for each backbone."""
 
+QUICK_STEPS = (60, 30)
+"""Steps of the default recipe at its two scales."""
+
 STEERABLE = (
     "alpha beta tv learning_rate style_layers content_layer loss gram pooling padding optimizer"
 ).split()
@@ -48,7 +51,7 @@ class Recipe:
 
     The defaults are the recipe ``quick``. Each field's help text is in its metadata and is what
     ``python -m nst_utils recipes --fields`` prints. Values are checked and brought to their own
-    type on construction, so a recipe that exists can be painted.
+    type on construction. Make a changed copy with `replace`; do not write into ``style_layers``.
 
     Raises
     ------
@@ -59,8 +62,8 @@ class Recipe:
 
     Examples
     --------
-    >>> Recipe(size=256, scales=(128, 256), steps=50).steps
-    (35, 15)
+    >>> Recipe(size=256, steps=50).scales, Recipe(size=256, steps=50).steps
+    ((128, 256), (35, 15))
     >>> Recipe.from_json(Recipe().to_json()) == Recipe()
     True
     """
@@ -84,8 +87,8 @@ class Recipe:
     optimizer: str = _choice("lbfgs", ("lbfgs", "adam"), "method that moves the picture")
     learning_rate: float = _number(1.0, "step length of the optimizer", strict=True)
     size: int = _plain(512, "long side of the result, pixels")
-    scales: tuple[int, ...] = _plain((256, 512), "long sides, ascending, ending at size")
-    steps: tuple[int, ...] = _plain((60, 30), "steps per scale; one number is the total")
+    scales: tuple[int, ...] = _plain((), "long sides, ascending, ending at size; empty: a ladder")
+    steps: tuple[int, ...] = _plain((), "steps per scale; one number is the total")
     start: str = _plain("content", "content, style, noise, or a picture file")
     start_noise: float = _number(0.0, "standard deviation of noise added to the start")
     space: str = _choice("normalized", ("unit", "normalized"), "tensor that the optimizer moves")
@@ -102,7 +105,10 @@ class Recipe:
         """Check every field and bring it to its own type."""
         for spec in fields(self):
             object.__setattr__(self, spec.name, check(spec, getattr(self, spec.name)))
-        steps = self.steps
+        if not self.scales:
+            object.__setattr__(self, "scales", ladder(self.size))
+        steps = self.steps or fit_steps(QUICK_STEPS, len(self.scales))
+        object.__setattr__(self, "steps", steps)
         if len(steps) == 1 and len(self.scales) > 1:
             scales, steps = split_steps(steps[0], self.scales, (SCALE_STEP,))
             object.__setattr__(self, "scales", scales)
@@ -116,7 +122,11 @@ class Recipe:
                 f"steps must be one number, or one for each of the {len(self.scales)} scales, "
                 f"not {list(steps)}"
             )
-        known = backbone_spec(self.backbone).layers
+        spec = backbone_spec(self.backbone)
+        if self.weights not in spec.weights and not self.weights.endswith((".pt", ".pth")):
+            valid = [*spec.weights, "a .pt or .pth file"]
+            raise unknown(f"weights for {self.backbone}", self.weights, valid)
+        known = spec.layers
         for layer in (self.content_layer, *self.style_layers):
             if layer not in known:
                 raise unknown(f"layer of {self.backbone}", layer, known)
@@ -135,8 +145,8 @@ class Recipe:
             yield step, name, getattr(changed, name)
 
     def __hash__(self) -> int:
-        """Hash by content, so that recipes can key results."""
-        return hash(self.to_json())
+        """Hash by content, so that recipes can key results; equal recipes hash alike."""
+        return hash(json.dumps(dataclasses.asdict(self), sort_keys=True))
 
     def replace(self, **changes: Any) -> "Recipe":
         """Return a copy with some fields changed and the ladder of scales kept in step.
@@ -185,13 +195,15 @@ class Recipe:
     def at(self, step: int) -> "Recipe":
         """Return the recipe in effect at a step: the schedule's changes up to it, applied.
 
+        Its own schedule is empty: what is still to come is not in effect.
+
         Examples
         --------
         >>> Recipe(schedule=[[5, "beta", 99]]).at(7).beta
         99.0
         """
         changes = {name: value for when, name, value in self.schedule if when <= step}
-        return dataclasses.replace(self, **changes)
+        return dataclasses.replace(self, schedule=(), **changes)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the fields as plain JSON values, in order."""
@@ -273,7 +285,10 @@ _CHANGES: dict[str, dict[str, Any]] = {
     | {"learning_rate": 3e-3, "steps": (5_000,), "size": 400}
     | {"scales": (400,)},
     "gatys2016": {
-        "beta": 1e-3,
+        # The paper's alpha / beta = 1e-3 belongs to its own units: content as half a sum, a
+        # network normalized per channel. In these units a beta of 1 keeps the photo and 10 loses
+        # it; 3 was chosen by eye.
+        "beta": 3.0,
         "tv": 0.0,
         "loss": "paper",
         "gram": "sum",

@@ -39,6 +39,9 @@ order 1, as torchvision's are, and one alpha and beta mean about the same. A tes
 again.
 """
 
+VGG19_WIDTHS = {"1": 64, "2": 128, "3": 256, "4": 512, "5": 512}
+"""Channels of each block."""
+
 AVERAGE_GAIN = 1.7
 """What average pooling is multiplied by, so that it passes on about as much as max pooling did.
 
@@ -278,26 +281,30 @@ def _vgg19_tensors(weights: WeightsFile) -> list[tuple[Tensor, Tensor]]:
     """Take the 16 convolutions out of a state dict with torchvision's names."""
     state = read_state(weights.path)
     # torchvision counts every module of `features`; these are the convolutions among them.
-    places = [
-        i for i, layer in enumerate(backbone_spec("vgg19").layers) if layer.startswith("conv")
-    ]
-    try:
-        return [
-            (state[f"features.{i}.weight"].float(), state[f"features.{i}.bias"].float())
-            for i in places
-        ]
-    except KeyError as error:
-        raise WeightsError(
-            f"{weights.path}: not weights of VGG19 ({error.args[0]} is missing)"
-        ) from None
+    places = {
+        i: layer
+        for i, layer in enumerate(backbone_spec("vgg19").layers)
+        if layer.startswith("conv")
+    }
+    tensors, inputs = [], 3
+    for i, name in places.items():
+        weight, bias = (state.get(f"features.{i}.{kind}") for kind in ("weight", "bias"))
+        shape = (VGG19_WIDTHS[name[4]], inputs, 3, 3)
+        if weight is None or bias is None or weight.shape != shape or bias.shape != shape[:1]:
+            raise WeightsError(
+                f"{weights.path}: not weights of VGG19 (features.{i} is missing or not of shape "
+                f"{shape})"
+            )
+        tensors.append((weight.float(), bias.float()))
+        inputs = shape[0]
+    return tensors
 
 
 def _random_vgg19(names: list[str]) -> list[tuple[Tensor, Tensor]]:
     generator = torch.Generator().manual_seed(0)
-    widths = {"1": 64, "2": 128, "3": 256, "4": 512, "5": 512}
     tensors, inputs = [], 3
     for name in names:
-        outputs = widths[name[4]]
+        outputs = VGG19_WIDTHS[name[4]]
         # He et al. 2015: keeps the activations' scale through ReLUs.
         deviation = (2 / (inputs * 9)) ** 0.5
         weight = torch.randn(outputs, inputs, 3, 3, generator=generator) * deviation

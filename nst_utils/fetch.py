@@ -2,8 +2,9 @@
 
 import hashlib
 import os
-import time
+import threading
 from pathlib import Path
+from typing import Any
 
 from .registry import NSTError
 
@@ -29,7 +30,7 @@ def is_address(source: object) -> bool:
     return isinstance(source, str) and "://" in source
 
 
-def _open(address: str, **options):
+def _open(address: str, headers: dict[str, str], accept: tuple[int, ...] = (200,)):
     """Start a request and return the streamed response, errors in one sentence."""
     import requests  # 0.1 s that only a fetch should cost
 
@@ -37,10 +38,10 @@ def _open(address: str, **options):
     if scheme not in ("http", "https"):
         raise FetchError(f"{address}: only http and https addresses are read, not {scheme}")
     try:
-        answer = requests.get(address, stream=True, timeout=TIMEOUT, **options)
-    except (requests.RequestException, UnicodeError) as error:
+        answer = requests.get(address, stream=True, timeout=TIMEOUT, headers=_AGENT | headers)
+    except (requests.RequestException, ValueError) as error:
         raise FetchError(f"{address}: no answer ({_reason(error)}); check the address") from None
-    if answer.status_code not in (200, 206, 416):
+    if answer.status_code not in accept:
         answer.close()
         raise FetchError(f"{address}: the server answers {answer.status_code} {answer.reason}")
     return answer
@@ -63,21 +64,39 @@ def fetch(address: str) -> bytes:
     FetchError
         For another scheme, no answer, an error status, or an answer too large or too slow.
     """
+    # A server may drip its headers or its bytes so slowly that no single wait is too long: the
+    # clock runs here, and the reader is left behind when it has run out.
+    state: dict[str, Any] = {"stop": False}
+    reader = threading.Thread(target=_read, args=(address, state), daemon=True)
+    reader.start()
+    reader.join(DEADLINE)
+    if reader.is_alive():
+        state["stop"] = True
+        raise FetchError(f"{address}: took longer than the limit of {DEADLINE} s")
+    if "error" in state:
+        raise state["error"]
+    return state["body"]
+
+
+def _read(address: str, state: dict[str, Any]) -> None:
+    """Read an answer into ``state["body"]``, or what went wrong into ``state["error"]``."""
     import requests
 
-    start, pieces, total = time.monotonic(), [], 0
-    with _open(address, headers=_AGENT) as answer:
-        try:
+    pieces, total = [], 0
+    try:
+        with _open(address, {}) as answer:
             for piece in answer.iter_content(_PIECE):
                 total += len(piece)
                 if total > LIMIT:
                     raise FetchError(f"{address}: larger than the limit of {LIMIT >> 20} MB")
-                if time.monotonic() - start > DEADLINE:
-                    raise FetchError(f"{address}: took longer than the limit of {DEADLINE} s")
+                if state["stop"]:
+                    return
                 pieces.append(piece)
-        except requests.RequestException as error:
-            raise FetchError(f"{address}: the connection broke ({_reason(error)})") from None
-    return b"".join(pieces)
+        state["body"] = b"".join(pieces)
+    except requests.RequestException as error:
+        state["error"] = FetchError(f"{address}: the connection broke ({_reason(error)})")
+    except FetchError as error:
+        state["error"] = error
 
 
 def sha256(path: str | os.PathLike) -> str:
@@ -117,20 +136,28 @@ def download(address: str, path: str | os.PathLike, sha256_start: str = "") -> P
     path = Path(path)
     part = path.with_name(path.name + ".part")
     path.parent.mkdir(parents=True, exist_ok=True)
-    have = part.stat().st_size if part.exists() else 0
+    # Without a checksum nobody could tell whether an old part belongs to this file.
+    have = part.stat().st_size if part.exists() and sha256_start else 0
     ask = {"Range": f"bytes={have}-"} if have else {}
-    with _open(address, headers=_AGENT | ask) as answer:
-        if answer.status_code == 200:
+    with _open(address, {"Accept-Encoding": "identity"} | ask, (200, 206, 416)) as answer:
+        status, place = answer.status_code, answer.headers.get("Content-Range", "")
+        whole = status == 416 and have > 0 and place == f"bytes */{have}"
+        resumed = status == 206 and have > 0 and place.startswith(f"bytes {have}-")
+        if status != 200 and not whole and not resumed:
+            part.unlink(missing_ok=True)
+            raise FetchError(
+                f"{address}: the server does not resume rightly; run the command again"
+            )
+        if status == 200:
             have = 0  # a server that ignores the range sends the whole file again
         length = answer.headers.get("Content-Length", "")
-        total = have + int(length) if length.isdigit() and answer.status_code != 416 else have
+        total = have + int(length) if length.isdigit() and not whole else have
         with (
             open(part, "ab" if have else "wb") as file,
             tqdm(total=total, initial=have, unit="B", unit_scale=True, desc=path.name) as bar,
         ):
             try:
-                # 416: nothing is left to send, so the part is whole already.
-                for piece in answer.iter_content(_PIECE) if answer.status_code != 416 else ():
+                for piece in () if whole else answer.iter_content(_PIECE):
                     file.write(piece)
                     bar.update(len(piece))
             except requests.RequestException as error:

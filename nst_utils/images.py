@@ -50,9 +50,10 @@ def read_image(source: Any, size: int | None = None, *, enlarge: bool = False) -
     -------
     PIL.Image.Image
         Mode RGB. EXIF orientation is applied; transparency is laid over white; 16-bit values
-        keep their upper 8 bits. ``info`` holds ``source`` (file name, address, or ``"picture"``)
-        and ``sha256`` (of the file's bytes, or of the pixels where there is no file), for the
-        provenance record.
+        keep their upper 8 bits. ``info`` holds, for the provenance record, ``source`` (file name,
+        address, or ``"picture"``) and ``sha256`` (of the file's bytes, or of the pixels before
+        any resizing where there is no file). A picture that came from here and was cut or painted
+        over since counts as a new one.
 
     Raises
     ------
@@ -65,14 +66,20 @@ def read_image(source: Any, size: int | None = None, *, enlarge: bool = False) -
         # Orientation lies in EXIF, which may itself be broken: then the picture stays as it is.
         with contextlib.suppress(SyntaxError, ValueError, KeyError, TypeError, AttributeError):
             image = ImageOps.exif_transpose(image)
-        image = _to_rgb(image)
-    except (OSError, SyntaxError, ValueError, MemoryError) as error:
+        known, image = image.info.get("pixels"), _to_rgb(image)
+    except ImageError as error:
+        raise ImageError(f"{name}: {error}") from None
+    except Exception as error:  # decoders of many formats raise many types, all meaning the same
         raise ImageError(
             f"{name}: the picture is damaged or cut short ({error}); get a fresh copy"
         ) from None
+    pixels = _pixels_sha256(image)
+    if known not in (None, pixels):
+        # Cut or painted over since it was read: no longer the picture that its record names.
+        name, digest = "picture", ""
     if size is not None:
         image = fit(image, size, enlarge=enlarge)
-    image.info = {"source": name, "sha256": digest or _pixels_sha256(image)}
+    image.info = {"source": name, "sha256": digest or pixels, "pixels": _pixels_sha256(image)}
     return image
 
 
@@ -80,8 +87,7 @@ def _open(source: Any, size: int | None) -> tuple[Image.Image, str, str]:
     """Return the picture (undecoded where possible), its name, and its file's SHA-256 or ''."""
     if isinstance(source, Image.Image):
         # A picture that came through here, or from the samples, still knows its origin.
-        name = source.info.get("source", "picture")
-        return source, name, source.info.get("sha256", "") if size is None else ""
+        return source, source.info.get("source", "picture"), source.info.get("sha256", "")
     if isinstance(source, np.ndarray):
         return _from_array(source), "array", ""
     if not isinstance(source, str | os.PathLike):
@@ -137,7 +143,7 @@ def _identify(data: bytes, name: str, size: int | None) -> Image.Image:
         raise ImageError(
             f"{name}: not a picture in a known format; expected JPEG, PNG, TIFF, WebP or the like"
         ) from None
-    except (OSError, SyntaxError, ValueError, EOFError) as error:
+    except Exception as error:  # the readers of many formats raise many types
         raise ImageError(f"{name}: the picture is damaged ({error}); get a fresh copy") from None
     if image.width * image.height > MAX_PIXELS:
         raise ImageError(too_large)
@@ -183,16 +189,26 @@ def _from_array(array: np.ndarray) -> Image.Image:
 def _to_rgb(image: Image.Image) -> Image.Image:
     """Return any mode as RGB, decoded: transparency over white, 16 bit by its upper byte."""
     if image.mode.startswith(("I", "F")):
-        values = np.asarray(image, dtype=np.float64)
-        # 16-bit files open as I;16 or I; float TIFFs hold [0, 1], or counts.
-        unit = 1.0 if image.mode == "F" and values.max(initial=0) <= 1 else 65535.0
-        image = Image.fromarray((np.clip(values / unit, 0, 1) * 255).astype(np.uint8))
+        image = _eight_bits(image)
     if "transparency" in image.info or image.mode in ("RGBA", "LA", "PA", "RGBa", "La"):
         image = image.convert("RGBA")
         white = Image.new("RGBA", image.size, "white")
         image = Image.alpha_composite(white, image)
     # A copy even where the mode is right, so that the caller's own picture is never touched.
     return image.convert("RGB") if image.mode != "RGB" else image.copy()
+
+
+def _eight_bits(image: Image.Image) -> Image.Image:
+    """Bring 16-bit, 32-bit and float gray to 8 bits: by the upper byte, or as the values tell."""
+    values = np.asarray(image)
+    if not np.isfinite(values).all():
+        raise ImageError("holds values that are not finite; get a fresh copy")
+    highest = values.max(initial=0)
+    if image.mode == "F" and highest <= 1:
+        values = np.rint(values * 255)
+    elif highest > 255 or image.mode.startswith("I;16"):
+        values = np.clip(values, 0, 65535).astype(np.int64) >> 8
+    return Image.fromarray(np.clip(values, 0, 255).astype(np.uint8))
 
 
 def fit(image: Image.Image, size: int, *, enlarge: bool = False, least: int = 1) -> Image.Image:
@@ -280,7 +296,8 @@ def save_png(
     ImageError
         If the name does not end in ``.png``, the folder is missing, or writing fails.
     """
-    path = check_output(path)
+    # Through a link the file that it names is replaced, not the link.
+    path = check_output(path).resolve()
     info = PngImagePlugin.PngInfo()
     info.add_text(PROVENANCE_KEY, json.dumps(provenance))
     try:
@@ -305,7 +322,8 @@ def check_output(path: str | os.PathLike, suffix: str = ".png") -> Path:
     Raises
     ------
     ImageError
-        If the name has another ending, or its folder does not exist.
+        If the name has another ending or is a folder, or its folder does not exist or cannot be
+        written to.
     """
     path = Path(path)
     if path.suffix.lower() != suffix:
@@ -315,6 +333,10 @@ def check_output(path: str | os.PathLike, suffix: str = ".png") -> Path:
         )
     if not path.parent.is_dir():
         raise ImageError(f"{path}: the folder {path.parent} does not exist; make it first")
+    if path.is_dir():
+        raise ImageError(f"{path}: this is a folder; name a file")
+    if not os.access(path.parent, os.W_OK):
+        raise ImageError(f"{path}: the folder {path.parent} cannot be written to; choose another")
     return path
 
 
@@ -368,7 +390,11 @@ def report_load_image(
     -------
     Tensor, shape (1, 3, H, W), float32
     """
-    image = _open(source, None)[0].convert("RGB")
+    image, name, _ = _open(source, None)
+    try:
+        image = image.convert("RGB")
+    except Exception as error:  # as in read_image
+        raise ImageError(f"{name}: the picture is damaged or cut short ({error})") from None
     if version == "a":
         from torchvision.transforms import functional
 

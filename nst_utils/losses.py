@@ -20,26 +20,30 @@ from torch import Tensor
 
 from .registry import unknown
 
-GRAM_CHUNK = 4096
-"""Positions that one bfloat16 product sums before the sum continues in float32."""
+GRAM_CHUNK = 1024
+"""Positions that one bfloat16 product sums; the products are added in float32."""
 
 
-class _LowPrecisionGram(torch.autograd.Function):
-    """``R^T R`` of bfloat16 or float16 rows (n, positions, d), accumulated in float32.
+class _BFloat16Gram(torch.autograd.Function):
+    """``R^T R`` of bfloat16 rows (positions, d), added up in float32.
 
-    Backward uses the symmetry of the Gram matrix, so it costs one product where autograd would
-    make two.
+    Each product of `GRAM_CHUNK` positions is summed in float32 by the hardware and rounded once to
+    bfloat16; the chunks are added in float32. Backward uses the symmetry of the Gram matrix, so it
+    costs one product where autograd would make two.
     """
 
     @staticmethod
     def forward(ctx: Any, rows: Tensor) -> Tensor:
         ctx.save_for_backward(rows)
-        return sum(torch.bmm(part.mT, part).float() for part in rows.split(GRAM_CHUNK, dim=1))
+        whole = len(rows) // GRAM_CHUNK * GRAM_CHUNK
+        chunks = rows[:whole].view(-1, GRAM_CHUNK, rows.shape[1])
+        rest = rows[whole:]
+        return torch.bmm(chunks.mT, chunks).float().sum(0) + (rest.mT @ rest).float()
 
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> Tensor:
         (rows,) = ctx.saved_tensors
-        return torch.bmm(rows, (grad + grad.mT).to(rows.dtype))
+        return rows @ (grad + grad.mT).to(rows.dtype)
 
 
 def gram(features: Tensor, variant: str = "mean") -> Tensor:
@@ -57,8 +61,8 @@ def gram(features: Tensor, variant: str = "mean") -> Tensor:
     Returns
     -------
     Tensor, shape (n, d, d), float32 (float64 for float64 features)
-        Products of bfloat16 features run in bfloat16 and are accumulated in float32: a sum over
-        positions overflows float16 and drowns small terms in bfloat16.
+        Products of bfloat16 features run in bfloat16 and are added up in float32, since a sum
+        over all positions would drown small terms; float16, which would overflow, is widened.
 
     Raises
     ------
@@ -72,9 +76,10 @@ def gram(features: Tensor, variant: str = "mean") -> Tensor:
     rows = features.permute(0, 2, 3, 1).flatten(1, 2)
     if variant == "centered":
         rows = rows - rows.mean(dim=1, keepdim=True)
-    if rows.dtype in (torch.bfloat16, torch.float16):
-        product = _LowPrecisionGram.apply(rows)
+    if rows.dtype == torch.bfloat16:
+        product = torch.stack([_BFloat16Gram.apply(picture) for picture in rows])
     else:
+        rows = _wide(rows)  # float16 would overflow
         product = torch.bmm(rows.mT, rows)
     divisor = {"sum": 1, "chw": d * positions}.get(variant, positions)
     return product / divisor

@@ -28,7 +28,7 @@ def pick_device(name: str = "auto") -> torch.device:
     try:
         device = torch.device(name)
         torch.empty(1, device=device)
-    except (RuntimeError, AssertionError, NotImplementedError):
+    except (RuntimeError, AssertionError, NotImplementedError, ImportError):
         raise RecipeError(
             f"device {name!r} is not on this machine; use auto, cpu, cuda or mps"
         ) from None
@@ -45,11 +45,19 @@ def pick_precision(name: str, device: torch.device) -> torch.dtype:
     if device.type == "cuda":
         fast = torch.cuda.is_bf16_supported(including_emulation=False)
     elif device.type == "cpu":
-        able = getattr(torch.cpu, "get_capabilities", dict)()
-        fast = any(able.get(key) for key in ("avx512_bf16", "amx_bf16", "bf16"))
+        fast = _cpu_has_bfloat16()
     else:
         fast = False
     return torch.bfloat16 if fast else torch.float32
+
+
+def _cpu_has_bfloat16() -> bool:
+    if hasattr(torch.cpu, "get_capabilities"):
+        able = torch.cpu.get_capabilities()
+        return any(able.get(key) for key in ("avx512_bf16", "amx_bf16", "bf16"))
+    # torch before 2.12 has single questions only.
+    questions = ("_is_avx512_bf16_supported", "_is_amx_tile_supported")
+    return any(getattr(torch.cpu, name, bool)() for name in questions)
 
 
 class Objective:

@@ -5,14 +5,15 @@ tests and threads do not disturb each other; `report` saves them. One look: Okab
 each with a line style of its own, readable in gray print.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from PIL import Image
+from torch import Tensor
 
-from .result import Result
+from .result import Result, StepRecord
 from .words import words
 
 DPI = 200
@@ -31,7 +32,7 @@ def show_picture(axes: Axes, image: Image.Image, title: str) -> None:
     """Show a picture without ticks, its title above."""
     axes.imshow(image, interpolation="lanczos")
     axes.set_anchor("N")
-    axes.set_title(title, fontsize=8)
+    axes.set_title(title, fontsize=8, parse_math=False)  # a file name may hold a $
     axes.set_xticks([])
     axes.set_yticks([])
 
@@ -111,8 +112,9 @@ def quickstart_figure(
 def describe(result: Result, language: str = "en") -> str:
     """Say in one line what a run was: layers, weights, steps, seconds."""
     recipe, record, say = result.recipe, result.provenance, words(language)
+    label = result.weights_label.replace("$", r"\$")
     return (
-        f"{result.weights_label}, {say('content')} {recipe.content_layer}, "
+        f"{label}, {say('content')} {recipe.content_layer}, "
         rf"$\alpha$ = {recipe.alpha:g}, $\beta$ = {recipe.beta:g}, "
         f"{say('losses')}: {say(recipe.loss)}, {record['steps']} {say('steps')}, "
         f"{result.seconds:.0f} s, {record['precision']}"
@@ -147,4 +149,125 @@ def contact_sheet(
             picture = picture.copy()
             picture.thumbnail((round(side * DPI),) * 2, Image.Resampling.LANCZOS)
             show_picture(figure.add_subplot(grid[i, j]), picture, title)
+    return figure
+
+
+def feature_plate(
+    features: Mapping[str, Tensor], *, columns: int = 6, language: str = "en"
+) -> Figure:
+    """Show each layer's most active channels: what the network sees there.
+
+    Parameters
+    ----------
+    features : mapping of str to Tensor, shape (1, d, h, w)
+        Activations by layer, as `Backbone.extract` returns them.
+    columns : int
+        Channels a layer, by mean absolute activation, the strongest first.
+    language : {"en", "vi"}
+        Of the labels.
+    """
+    say = words(language)
+    shape = next(iter(features.values())).shape
+    side = WIDTH / columns
+    height = side * shape[2] / shape[3] + 0.22
+    figure = Figure(figsize=(WIDTH, len(features) * height), layout="constrained")
+    grid = figure.add_gridspec(len(features), columns)
+    for i, (name, tensor) in enumerate(features.items()):
+        maps = tensor[0].float()
+        for j, channel in enumerate(maps.abs().mean(dim=(1, 2)).argsort(descending=True)[:columns]):
+            axes = figure.add_subplot(grid[i, j])
+            # One scale around 0 for a channel: dark is negative, light is positive.
+            limit = maps[channel].abs().max().item() or 1.0
+            axes.imshow(maps[channel], cmap="gray", vmin=-limit, vmax=limit)
+            axes.set_title(f"{name}, {say('channel')} {int(channel)}", fontsize=6)
+            axes.set_xticks([])
+            axes.set_yticks([])
+    return figure
+
+
+def gram_plate(
+    grams: Mapping[str, Mapping[str, Tensor]], *, size: int = 48, language: str = "en"
+) -> Figure:
+    """Show Gram matrices as pictures: a row for each image, a column for each layer.
+
+    Parameters
+    ----------
+    grams : mapping of str to mapping of str to Tensor, shape (1, d, d)
+        By image title, then by layer.
+    size : int
+        Channels shown, of the layer's first.
+    language : {"en", "vi"}
+        Of the labels.
+
+    Notes
+    -----
+    A column has one color scale, so that the images can be compared down it.
+    """
+    say = words(language)
+    layers = list(next(iter(grams.values())))
+    side = WIDTH / len(layers)
+    figure = Figure(figsize=(WIDTH, len(grams) * (side + 0.2) + 0.3), layout="constrained")
+    grid = figure.add_gridspec(len(grams), len(layers))
+    for j, layer in enumerate(layers):
+        shown = {title: g[layer][0, :size, :size].float() for title, g in grams.items()}
+        limit = max(np.quantile(np.abs(m), 0.99) for m in shown.values())
+        for i, (title, matrix) in enumerate(shown.items()):
+            axes = figure.add_subplot(grid[i, j])
+            axes.imshow(matrix, cmap="RdBu_r", vmin=-limit, vmax=limit)
+            axes.set_title(f"{title}, {layer}", fontsize=7)
+            axes.set_xticks([])
+            axes.set_yticks([])
+    figure.suptitle(say("Gram matrix"), fontsize=9)
+    return figure
+
+
+def progress_strip(
+    rows: Mapping[str, Sequence[tuple[StepRecord, Image.Image]]], *, language: str = "en"
+) -> Figure:
+    """Show pictures of runs at intervals, each with its step and loss; a row for each run.
+
+    Parameters
+    ----------
+    rows : mapping of str to sequence of (StepRecord, PIL.Image.Image)
+        By title, as `watch.Watch` keeps them.
+    language : {"en", "vi"}
+        Of the labels.
+    """
+    say = words(language)
+    columns = max(len(frames) for frames in rows.values())
+    ratio = max(image.height / image.width for frames in rows.values() for _, image in frames)
+    height = WIDTH / columns * ratio + 0.42
+    figure = Figure(figsize=(WIDTH, len(rows) * height), layout="constrained")
+    parts = np.atleast_1d(figure.subfigures(len(rows), 1))
+    for part, (title, frames) in zip(parts, rows.items(), strict=True):
+        part.suptitle(title, fontsize=8)
+        grid = part.add_gridspec(1, columns)
+        for j, (record, image) in enumerate(frames):
+            axes = part.add_subplot(grid[0, j])
+            show_picture(axes, image, f"{say('step')} {record.step}\n{record.total:.4g}")
+            axes.title.set_fontsize(7)
+    return figure
+
+
+def loss_figure(runs: Mapping[str, Result], *, language: str = "en") -> Figure:
+    """Plot runs side by side: above each loss term as weighted, below the style by layer."""
+    say = words(language)
+    figure = Figure(figsize=(WIDTH, 4.6), layout="constrained")
+    grid = figure.add_gridspec(2, len(runs))
+    for j, (title, result) in enumerate(runs.items()):
+        above, below = (figure.add_subplot(grid[i, j]) for i in (0, 1))
+        plot_losses(above, result, language)
+        above.set_title(title, fontsize=8)
+        above.legend(fontsize=7, loc="upper right", ncols=2, frameon=False)
+        steps = [record.step for record in result.history]
+        weights = result.recipe.style_layers
+        for k, (layer, weight) in enumerate(weights.items()):
+            values = [weight * record.layers.get(layer, np.nan) for record in result.history]
+            below.plot(steps, values, linestyle=STYLES[k % 7], color=CYCLE[k % 7], label=layer)
+        below.set_yscale("log")
+        below.set_title(say("style loss by layer"), fontsize=8)
+        below.set_xlabel(say("step"))
+        below.legend(fontsize=7, ncols=2, frameon=False)
+        below.grid(True, color="0.9", linewidth=0.6)
+        below.tick_params(labelsize=8)
     return figure

@@ -4,6 +4,8 @@
 lists them all.
 """
 
+import datetime
+import io
 import json
 import os
 from collections.abc import Mapping
@@ -11,14 +13,19 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from IPython import display
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from PIL import Image
 
-from .images import save_png
+from . import registry
+from .images import ImageError, save_png
 from .plots import DPI
-from .registry import NSTError
+from .registry import NSTError, unknown
+from .result import Result
+from .words import words
 
+PREVIEW_DPI = 110
 MAX_BYTES = 1_000_000
 
 
@@ -79,8 +86,9 @@ def save_figure(
         text = json.dumps(made, indent=1, ensure_ascii=False) + "\n"
         path.with_suffix(".json").write_text(text, encoding="utf-8")
         write_index(path.parent)
-    except OSError as error:
-        raise ReportError(f"{path}: cannot be written ({error.strerror or error})") from None
+    except (OSError, ImageError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise ReportError(f"{path}: the figure cannot be written ({reason})") from None
     return path
 
 
@@ -113,3 +121,79 @@ def write_index(folder: Path) -> Path:
     page = folder / "README.md"
     page.write_text("\n".join(lines) + "\n", encoding="utf-8")
     return page
+
+
+class Album:
+    """Where a notebook's figures go, what is recorded with them, and how they are shown.
+
+    Parameters
+    ----------
+    notebook : str
+        The notebook's name, for example ``"02_vgg19"``; every figure's name begins with it.
+    profile : {"default", "report"}
+        Only ``report`` writes to ``figures/``; else figures go below ``data/runs/``.
+    language : {"en", "vi"}
+        Of the labels.
+    parameters : mapping
+        The notebook's parameters, recorded with every figure.
+
+    Raises
+    ------
+    UnknownNameError
+        For another profile or language.
+    """
+
+    def __init__(
+        self,
+        notebook: str,
+        *,
+        profile: str = "default",
+        language: str = "en",
+        parameters: Mapping[str, Any] | None = None,
+    ) -> None:
+        if profile not in ("default", "report"):
+            raise unknown("profile", profile, ("default", "report"))
+        words(language)
+        self.notebook, self.profile, self.language = notebook, profile, language
+        self.parameters = dict(parameters or {})
+        self.folder = registry.RUNS / "figures" / notebook
+        if profile == "report":
+            self.folder = registry.FIGURES
+
+    def add(self, figure: Figure, name: str, caption: str, *results: Result) -> display.Image:
+        """Save a figure and return a preview for the notebook.
+
+        Parameters
+        ----------
+        figure : Figure
+            As `plots` draws it.
+        name : str
+            Short name; the file is ``<notebook>_<name>.png``.
+        caption : str
+            What the figure shows.
+        *results : Result
+            The runs it shows; their provenance is recorded with it.
+
+        Returns
+        -------
+        IPython.display.Image
+            A JPEG, small enough to be stored in the notebook.
+        """
+        extra = "" if self.language == "en" else f" -p language {self.language}"
+        save_figure(
+            figure,
+            self.folder / f"{self.notebook}_{name}.png",
+            {
+                "notebook": self.notebook,
+                "parameters": self.parameters,
+                "runs": [result.provenance for result in results],
+                "date": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+                "versions": {"nst_utils": registry.VERSION},
+            },
+            caption=caption,
+            command=f"python -m nst_utils rerun notebooks/{self.notebook}.ipynb "
+            f"--profile {self.profile}{extra}",
+        )
+        preview = io.BytesIO()
+        rendered(figure, PREVIEW_DPI).save(preview, "JPEG", quality=82)
+        return display.Image(preview.getvalue(), format="jpeg")

@@ -53,7 +53,7 @@ class StepRecord:
     layers: dict[str, float]
     seconds: float
     note: str = ""
-    _picture: Tensor | None = field(default=None, repr=False, compare=False)
+    _window: list[Tensor] = field(default_factory=list, repr=False, compare=False)
 
     def picture(self) -> Tensor:
         """Return the evaluated picture, (1, 3, H, W) in [0, 1]; only while ``on_step`` runs.
@@ -63,9 +63,9 @@ class StepRecord:
         RuntimeError
             Afterwards: the history keeps numbers, not pictures.
         """
-        if self._picture is None:
+        if not self._window:
             raise RuntimeError("a step's picture is only there while on_step runs; copy it then")
-        return self._picture
+        return self._window[0].detach().cpu().clamp(0, 1)
 
 
 @dataclass(frozen=True)
@@ -75,8 +75,9 @@ class Result:
     Attributes
     ----------
     tensor : Tensor, shape (1, 3, H, W)
-        The best picture that was evaluated at the last scale reached, float32 in [0, 1], on the
-        CPU. A run that was stopped early may have reached a smaller scale only.
+        The best picture that was evaluated at the last scale reached and since the last change of
+        the recipe, float32 in [0, 1], on the CPU. A run that was stopped early may have reached a
+        smaller scale only.
     history : list of StepRecord
         Every step.
     recipe : Recipe
@@ -118,7 +119,7 @@ def provenance(
     weights: WeightsFile,
     pictures: Mapping[str, Image.Image],
     history: list[StepRecord],
-    best: float,
+    best: float | None,
     stopped: str,
     seconds: float,
     machine: Mapping[str, str],
@@ -136,7 +137,7 @@ def provenance(
     history : list of StepRecord
         Every step.
     best : float
-        Total loss of the picture that is kept; infinite when none was evaluated.
+        Total loss of the picture that is kept; None when none was evaluated under it.
     stopped : str
         Why the run ended.
     seconds : float
@@ -163,7 +164,7 @@ def provenance(
         "losses": {
             "first": totals[0] if totals else None,
             "last": totals[-1] if totals else None,
-            "best": best if math.isfinite(best) else None,
+            "best": best,
             "terms": {
                 name: getattr(last, name)
                 for name in ("content", "style", "tv")

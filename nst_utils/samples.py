@@ -6,6 +6,7 @@ lists it, and `open_picture` takes such a name wherever it takes a path.
 
 import importlib.util
 import json
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
@@ -16,7 +17,7 @@ from PIL import Image
 
 from . import registry
 from .fetch import FetchError, download, sha256
-from .images import ImageError, fit, read_image
+from .images import ImageError, read_image
 from .painters import PAINTERS, paint
 from .registry import unknown
 
@@ -159,12 +160,9 @@ def open_picture(source: Any, size: int | None = None, *, enlarge: bool = False)
     """
     if isinstance(source, str) and source in samples():
         image = open_sample(source)
-        info = image.info
-        image = fit(image, size, enlarge=enlarge) if size is not None else image
-        image.info = info
-        return image
+        return image if size is None else read_image(image, size, enlarge=enlarge)
     plain = isinstance(source, str) and not Path(source).suffix and "/" not in source
-    if plain and source and not Path(source).exists():
+    if plain and source and not os.path.exists(source):
         raise ImageError(str(unknown("picture", source, [*samples(), "a path", "an address"])))
     return read_image(source, size, enlarge=enlarge)
 

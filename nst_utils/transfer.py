@@ -34,11 +34,12 @@ SAVE_EVERY = 60.0
 """Seconds between two saves of the best picture so far below ``data/runs/``."""
 
 MAX_RECOVERIES = 8
-LEAST_SIDE = 32
-"""Pixels that the short side has at every scale; wins over the recipe's size."""
+LEAST_SIDE = 16
+"""Pixels that the short side has at every scale, wins over the recipe's size: VGG19 halves it four
+times. A picture that is smaller from the start is refused."""
 
-SMALLEST = 16
-"""Pixels on the short side below which a picture is refused: there is nothing to see in it."""
+LONGEST = 20
+"""Times that a picture may be longer than it is wide; WikiArt's longest is 12."""
 
 
 class StopRun(Exception):
@@ -106,15 +107,20 @@ class _Run:
         self.recipe = recipe  # as it will be repeated, its schedule growing
         self.now = recipe.at(0)  # as in effect at this step
         self.on_step = on_step
-        self.pictures = {"content": _picture(content), "style": _picture(style)}
+        # Twice the size keeps Lanczos exact enough, and lets huge JPEGs be decoded reduced.
+        bound = 2 * recipe.size
+        self.pictures = {"content": _picture(content, bound), "style": _picture(style, bound)}
         if recipe.start not in ("content", "style", "noise"):
-            self.pictures["start"] = _picture(recipe.start)
+            self.pictures["start"] = _picture(recipe.start, bound)
         self.device = pick_device(recipe.device)
         self.dtype = pick_precision(recipe.precision, self.device)
         self.random = torch.Generator().manual_seed(recipe.seed)
         self.backbone = self._load_backbone()
         self.history: list[StepRecord] = []
+        # The best picture under the loss in effect, and the last one that was good under any:
+        # totals of two scales, or from before and after a change, cannot be compared.
         self.best: tuple[float, Tensor] | None = None
+        self.good: Tensor | None = None
         self.rate = 1.0  # shrinks when a step went wrong
         self.recoveries = 0
         self.saved_at, self.checkpoint = time.perf_counter(), None
@@ -139,19 +145,22 @@ class _Run:
         except (RuntimeError, MemoryError) as error:
             if not _is_out_of_memory(error):
                 raise
-            if self.best is None:
+            if self.good is None:
                 raise TransferError(
                     f"not enough memory at {scale} pixels; choose a smaller size"
                 ) from None
             stopped = f"stopped after {len(self.history)} of {total} steps: out of memory"
-        return self._result(stopped)
+        result = self._result(stopped)
+        if self.checkpoint is not None:
+            self._save_checkpoint(result)
+        return result
 
     def _paint_scale(self, scale: int, steps: int) -> None:
         content = to_tensor(fit(self.pictures["content"], scale, enlarge=True, least=LEAST_SIDE))
         style = to_tensor(fit(self.pictures["style"], scale, enlarge=True, least=LEAST_SIDE))
         x = self._start(content)
         content, style = prepare(content, self.device), prepare(style, self.device)
-        self.best = (float("inf"), x)
+        self.best = None
         objective = Objective(self.backbone, self.now, content, style)
         mover = Mover(objective, x.to(self.device), self.now, self.rate)
         for _ in range(steps):
@@ -161,21 +170,24 @@ class _Run:
                     objective = Objective(self.backbone, self.now, content, style)
                 objective.recipe = self.now
                 mover = Mover(objective, mover.picture(), self.now, self.rate)
+                self.best = None
             picture, terms = mover.step()
             note = ""
             if not math.isfinite(terms[0]):
-                note = self._recover()
-                mover = Mover(objective, self.best[1].to(self.device), self.now, self.rate)
-            elif terms[0] < self.best[0]:
+                note = self._recover(scale, picture.shape)
+                picture = self.good
+                mover = Mover(objective, picture, self.now, self.rate)
+            elif self.best is None or terms[0] < self.best[0]:
                 self.best = (terms[0], picture)
+                self.good = picture
             self._report(step, scale, objective, terms, picture, note)
 
     def _start(self, content: Tensor) -> Tensor:
         """Return the picture to begin a scale with, on the CPU, in [0, 1] or near it."""
         shape = content.shape[-2:]
-        if self.best is not None:
+        if self.good is not None:
             return functional.interpolate(
-                self.best[1].cpu(), size=shape, mode="bicubic", antialias=True
+                self.good.cpu(), size=shape, mode="bicubic", antialias=True
             )
         if self.recipe.start == "content":
             x = content.clone()
@@ -200,14 +212,16 @@ class _Run:
             self.backbone = self._load_backbone()
         return True
 
-    def _recover(self) -> str:
+    def _recover(self, scale: int, shape: torch.Size) -> str:
         """After a non-finite loss: a smaller step from the last good picture, or the end."""
-        if self.best[0] == float("inf"):
+        if self.good is None:
             raise TransferError(
-                "the loss is not finite at the start of a scale; check the weights file, or use "
+                "the loss is not finite from the start; check the weights file, or use "
                 "precision=float32"
             )
         self.recoveries += 1
+        if self.good.shape != shape:
+            raise StopRun(f"the loss is not finite at {scale} pixels")
         if self.recoveries > MAX_RECOVERIES:
             raise StopRun(f"the loss was not finite {self.recoveries} times")
         self.rate /= 2
@@ -241,8 +255,12 @@ class _Run:
             self._save_checkpoint()
         if self.on_step is None:
             return
-        shown = dataclasses.replace(record, _picture=picture.detach().cpu().clamp(0, 1))
-        wanted = self.on_step(shown)
+        # Copied only when asked for, and not to be had once the callback has returned.
+        window = [picture]
+        try:
+            wanted = self.on_step(dataclasses.replace(record, _window=window))
+        finally:
+            window.clear()
         if wanted is not None:
             self._adopt(wanted, step + 1)
 
@@ -265,7 +283,7 @@ class _Run:
             moves = tuple((step, name, getattr(wanted, name)) for name in changes)
             self.recipe = self.recipe.replace(schedule=self.recipe.schedule + moves)
 
-    def _save_checkpoint(self) -> None:
+    def _save_checkpoint(self, result: Result | None = None) -> None:
         self.saved_at = time.perf_counter()
         try:
             if self.checkpoint is None:
@@ -273,7 +291,7 @@ class _Run:
                 folder = registry.RUNS / f"{stamp}-{os.getpid()}-{id(self):x}"
                 folder.mkdir(parents=True)
                 self.checkpoint = folder / "best.png"
-            self._result("still running").save(self.checkpoint)
+            (result or self._result("still running")).save(self.checkpoint)
         except (OSError, ImageError) as error:
             warnings.warn(
                 f"the picture so far could not be saved: {error}", NSTWarning, stacklevel=2
@@ -281,9 +299,9 @@ class _Run:
             self.saved_at = float("inf")
 
     def _result(self, stopped: str) -> Result:
-        if self.best is None:
+        if self.good is None:
             raise TransferError("the run was interrupted before it had a picture")
-        tensor = self.best[1].detach().cpu().clamp(0, 1)
+        tensor = self.good.detach().cpu().clamp(0, 1)
         seconds = time.perf_counter() - self.began
         return Result(
             tensor=tensor,
@@ -297,7 +315,7 @@ class _Run:
                 weights=self.backbone.weights,
                 pictures=self.pictures,
                 history=self.history,
-                best=self.best[0],
+                best=self.best[0] if self.best else None,
                 stopped=stopped,
                 seconds=seconds,
                 machine={
@@ -309,24 +327,33 @@ class _Run:
         )
 
 
-def _picture(source: Any) -> Image.Image:
-    """Open what the caller gave as an RGB picture that is large enough."""
+def _picture(source: Any, bound: int) -> Image.Image:
+    """Open what the caller gave as an RGB picture that is large enough and not too long."""
     if isinstance(source, Tensor):
-        if not torch.isfinite(source).all() or source.min() < 0 or source.max() > 1:
+        source = source.detach().float()
+        if not source.numel() or not (source.min() >= 0 and source.max() <= 1):
             raise ImageError("expected a tensor with values in [0, 1]; divide by the maximum")
         image = to_pil(source)
-        digest = hashlib.sha256(source.detach().cpu().numpy().tobytes()).hexdigest()
+        digest = hashlib.sha256(source.cpu().numpy().tobytes()).hexdigest()
         image.info = {"source": "tensor", "sha256": digest}
     else:
-        image = open_picture(source)
-    if min(image.size) < SMALLEST:
+        image = open_picture(source, bound)
+    short, long = sorted(image.size)
+    if short < LEAST_SIDE and long < bound:
         raise ImageError(
             f"{image.info['source']}: only {image.width} x {image.height} pixels; "
-            f"at least {SMALLEST} x {SMALLEST} are needed"
+            f"at least {LEAST_SIDE} x {LEAST_SIDE} are needed"
+        )
+    if long > LONGEST * short:
+        raise ImageError(
+            f"{image.info['source']}: {long / short:.0f} times longer than wide; "
+            f"at most {LONGEST} times can be painted, cut a part out"
         )
     return image
 
 
 def _is_out_of_memory(error: Exception) -> bool:
+    """Recognize memory that ran out: Linux, Windows, CUDA and its libraries each say it apart."""
     text = str(error).lower()
-    return isinstance(error, MemoryError) or "out of memory" in text or "allocate memory" in text
+    phrases = ("out of memory", "allocate memory", "not enough memory", "alloc_failed")
+    return isinstance(error, MemoryError) or any(phrase in text for phrase in phrases)

@@ -6,8 +6,10 @@ fields.
 
 import json
 import math
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import Field
+from numbers import Real
 from pathlib import PurePath
 from typing import Any
 
@@ -23,9 +25,13 @@ class RecipeError(NSTError, ValueError):
 
 def _whole(value: Any) -> int | None:
     """Return the value as an int, or None when it is not a whole number (booleans are not)."""
-    if isinstance(value, bool) or not isinstance(value, int | float):
+    if isinstance(value, bool) or not isinstance(value, Real):
         return None
     return int(value) if math.isfinite(value) and value == int(value) else None
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, Real) and not isinstance(value, bool) and math.isfinite(value)
 
 
 def check(spec: Field, value: Any) -> Any:
@@ -37,21 +43,20 @@ def check(spec: Field, value: Any) -> Any:
         return value
     if "low" in meta:
         low, strict = meta["low"], meta["strict"]
-        number = isinstance(value, int | float) and not isinstance(value, bool)
-        if not number or not math.isfinite(value) or value < low or (strict and value == low):
+        if not _is_number(value) or value < low or (strict and value == low):
             bound = "above" if strict else "of at least"
             raise RecipeError(f"{name} must be a finite number {bound} {low:g}, not {value!r}")
         return float(value)
     if name in ("size", "seed"):
         low = 1 if name == "size" else 0
         whole = _whole(value)
-        if whole is None or whole < low:
+        if whole is None or not low <= whole < 2**63:
             raise RecipeError(f"{name} must be a whole number of at least {low}, not {value!r}")
         return whole
     if name in ("scales", "steps"):
         items = list(value) if isinstance(value, list | tuple) else [value]
         whole = [_whole(item) for item in items]
-        if not whole or any(item is None or item < 1 for item in whole):
+        if any(item is None or item < 1 for item in whole):
             raise RecipeError(f"{name} must be whole numbers of at least 1, not {value!r}")
         return tuple(whole)
     if name == "style_layers":
@@ -68,6 +73,8 @@ def check(spec: Field, value: Any) -> Any:
         and not PurePath(value).suffix
     ):
         raise unknown("start", value, ["content", "style", "noise", "the name of a picture file"])
+    if name == "device" and not re.fullmatch(r"auto|cpu|mps|cuda(:\d+)?", value):
+        raise unknown("device", value, ["auto", "cpu", "cuda", "cuda:1", "mps"])
     return value
 
 
@@ -77,8 +84,7 @@ def _check_layers(value: Any) -> dict[str, float]:
         raise RecipeError(f"{wanted}, not {value!r}")
     weights = {}
     for layer, weight in value.items():
-        number = isinstance(weight, int | float) and not isinstance(weight, bool)
-        if not number or not math.isfinite(weight) or weight < 0:
+        if not _is_number(weight) or weight < 0:
             raise RecipeError(f"{wanted}; {layer} came with {weight!r}")
         weights[str(layer)] = float(weight)
     if not any(weights.values()):
@@ -143,6 +149,14 @@ def fit_steps(steps: tuple[int, ...], count: int) -> tuple[int, ...]:
     return steps
 
 
+def _number(text: str) -> int | float:
+    """Read a number; whole ones exactly, which a float would round above 2**53."""
+    try:
+        return int(text)
+    except ValueError:
+        return float(text)
+
+
 def parse(spec: Field, text: str) -> Any:
     """Read one field's value as written on a command line; see `config.parse_value`."""
     name, text = spec.name, text.strip()
@@ -155,11 +169,11 @@ def parse(spec: Field, text: str) -> Any:
                 layer.strip(): float(weight) if colon else 1.0 for layer, colon, weight in pairs
             }
         elif name in ("scales", "steps"):
-            value = [float(part) for part in text.strip("[]()").split(",")]
+            value = [_number(part) for part in text.strip("[]()").split(",")]
         elif name in ("style_layers", "schedule"):
             value = json.loads(text)
         else:
-            value = float(text)
+            value = _number(text)
     except ValueError:
         raise RecipeError(f"{name} cannot be {text!r}: {spec.metadata['help']}") from None
     return check(spec, value)

@@ -6,8 +6,9 @@ read is decided there.
 
 import importlib.util
 import os
+import warnings
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 
 import torch
@@ -15,7 +16,7 @@ from torch import Tensor
 
 from . import registry
 from .fetch import FetchError, download, sha256
-from .registry import KNOWN_FILES, NSTError, Source, backbone_spec, unknown
+from .registry import KNOWN_FILES, NSTError, NSTWarning, Source, backbone_spec, unknown
 
 
 class WeightsError(NSTError, RuntimeError):
@@ -66,8 +67,8 @@ def local_files(backbone: str) -> list[Path]:
     ]
 
 
-def locate(backbone: str, name: str) -> Path | None:
-    """Find a named source's file on this machine without downloading; None if it is not here.
+def locate(backbone: str, name: str) -> list[Path]:
+    """Find a named source's files on this machine, best place first, without downloading.
 
     Packages come first, then `folders`, then the cache that torch itself downloads to.
     """
@@ -77,7 +78,7 @@ def locate(backbone: str, name: str) -> Path | None:
         places = [Path(place) for place in found.submodule_search_locations] if found else []
     else:
         places = [*folders(), Path(torch.hub.get_dir()) / "checkpoints"]
-    return next((p for place in places if (p := place / source.filename).is_file()), None)
+    return [path for place in places if (path := place / source.filename).is_file()]
 
 
 def _source(backbone: str, name: str) -> Source:
@@ -95,8 +96,8 @@ def find(backbone: str, name: str = "auto") -> WeightsFile:
     backbone : str
         ``vgg19`` or ``resnet50``.
     name : str
-        ``auto``: the first that is here (a source in the registry's order, else a file in
-        `folders` whose name begins with the backbone's), else a download, else ``random``. A
+        ``auto``: the first that is here and right (a source in the registry's order, else a file
+        in `folders` whose name begins with the backbone's), else a download, else ``random``. A
         source's name: that one, downloaded if need be. ``random``: untrained. A name ending in
         ``.pt`` or ``.pth``: that file, tried as a path and in `folders`.
 
@@ -117,19 +118,36 @@ def find(backbone: str, name: str = "auto") -> WeightsFile:
     if name.endswith((".pt", ".pth")):
         return _local(backbone, name)
     if name != "auto":
-        source = _source(backbone, name)
-        return _checked(source, locate(backbone, name) or _fetch(backbone, name), name)
-    for known in spec.sources:
-        if path := locate(backbone, known):
-            return _checked(spec.sources[known], path, known)
-    if brought := local_files(backbone):
-        return _local(backbone, str(brought[0]))
+        return _named(backbone, name)
+    tries = [partial(_named, backbone, known) for known in spec.sources if locate(backbone, known)]
+    tries += [partial(_local, backbone, str(path)) for path in local_files(backbone)]
+    for attempt in tries:
+        try:
+            found = attempt()
+            if found.source == "file":
+                read_state(found.path)  # a file that only has the name is passed over
+            return found
+        except WeightsError as error:
+            warnings.warn(f"passed over: {error}", NSTWarning, stacklevel=3)
     for known in spec.sources:
         try:
-            return _checked(spec.sources[known], _fetch(backbone, known), known)
+            return _named(backbone, known)
         except WeightsError:
             continue
     return find(backbone, "random")
+
+
+def _named(backbone: str, name: str) -> WeightsFile:
+    """Take the first right file of a source, else download it."""
+    source, wrong = _source(backbone, name), None
+    for path in locate(backbone, name):
+        try:
+            return _checked(source, path, name)
+        except WeightsError as error:
+            wrong = wrong or error
+    if wrong is not None:
+        raise wrong
+    return _checked(source, _fetch(backbone, name), name)
 
 
 def _local(backbone: str, name: str) -> WeightsFile:

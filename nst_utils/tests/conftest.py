@@ -3,6 +3,7 @@
 import dataclasses
 import http.server
 import threading
+import time
 from pathlib import Path
 
 import hypothesis
@@ -87,13 +88,21 @@ class _Handler(http.server.BaseHTTPRequestHandler):
             start = int(wanted.removeprefix("bytes=").rstrip("-"))
             if start >= len(body):
                 self.send_response(416)
+                self.send_header("Content-Range", f"bytes */{len(body) + self.server.shift}")
                 self.end_headers()
                 return
             self.send_response(206)
+            place = f"bytes {start + self.server.shift}-{len(body) - 1}/{len(body)}"
+            self.send_header("Content-Range", place)
         else:
             self.send_response(200)
         self.send_header("Content-Length", str(len(body) - start))
         self.end_headers()
+        if self.path == "/drip":
+            for i in range(len(body)):
+                time.sleep(0.05)
+                self.wfile.write(body[i : i + 1])
+            return
         cut = self.server.cuts.pop(self.path, len(body))
         self.wfile.write(body[start:cut])
         if cut < len(body):
@@ -108,6 +117,7 @@ def server():
     """A server on loopback: ``files``, ``cuts`` (break once after n bytes), ``ranges``."""
     httpd = http.server.ThreadingHTTPServer(("127.0.0.1", 0), _Handler)
     httpd.files, httpd.cuts, httpd.asked, httpd.ranges, httpd.moved_to = {}, {}, [], True, ""
+    httpd.shift = 0  # of the place that a resumed answer claims
     httpd.url = f"http://127.0.0.1:{httpd.server_address[1]}"
     thread = threading.Thread(target=httpd.serve_forever, args=(0.01,), daemon=True)
     thread.start()

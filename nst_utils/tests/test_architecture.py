@@ -31,6 +31,7 @@ RANKS = {
     "result": 4,
     "metrics": 4,
     "movers": 5,
+    "watch": 5,
     "transfer": 6,
     "words": 1,
     "plots": 7,
@@ -157,6 +158,7 @@ def test_one_list_of_dependencies():
 
 def test_every_import_is_a_dependency():
     names = {"PIL": "pillow", "skimage": "scikit-image", "yaml": "papermill", "nbformat": "nbval"}
+    names["IPython"] = "jupyterlab"
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     known = {re.split(r"[=<>]", line)[0] for line in project["dependencies"]}
     for path in PACKAGE.rglob("*.py"):

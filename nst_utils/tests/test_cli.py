@@ -83,7 +83,9 @@ def test_an_interrupt_saves_the_best_picture(tiny, pictures, tmp_path, monkeypat
         (["--set", "bta=3"], "did you mean 'beta'"),
         (["--set", "beta"], "FIELD=VALUE"),
         (["--set", "style_layers=relu1_1:x"], "style_layers cannot be"),
-        (["--set", "device=toaster"], "'toaster' is not on this machine"),
+        (["--set", "device=toaster"], "unknown device 'toaster'"),
+        (["--set", "device=cuda:77"], "'cuda:77' is not on this machine"),
+        (["--set", "seed=99999999999999999999"], "seed must be a whole number"),
         (["--set", "schedule=[["], "schedule cannot be"),
         (["--sizes", "3"], "No such option"),
     ],
@@ -145,9 +147,44 @@ def test_other_inputs_that_cannot_be_used(pictures, tmp_path, monkeypatch):
     assert "cannot be downloaded" in one_sentence(found, 1)
     registry.WEIGHTS.mkdir(exist_ok=True)
     (registry.WEIGHTS / "resnet50-0676ba61.pth").write_bytes(b"wrong")
-    found = run("stylize", "coffee", "mosaic", *out, "--backbone", "resnet50")
+    found = run("stylize", "coffee", "mosaic", *out, "--backbone", "resnet50",
+                "--weights", "torchvision")  # fmt: skip
     assert "wrong checksum" in one_sentence(found, 1)
     assert not (tmp_path / "out.png").exists()
+
+
+def test_options_in_the_wrong_place_are_not_ignored(tmp_path):
+    for words in (["--content", "coffee", "backbones"], ["recipes", "--backbone", "resnet50"],
+                  ["samples", "--download", "--sheet"]):  # fmt: skip
+        one_sentence(run(*words), 2)
+    (tmp_path / "file").write_text("in the way")
+    found = run("--size", "32", "--steps", "1", "--out", tmp_path / "file" / "x")
+    assert "no folder can be made" in one_sentence(found, 2)
+
+
+def test_a_painting_that_cannot_be_saved_is_rescued(tiny, pictures, tmp_path, monkeypatch):
+    import nst_utils.result
+    from nst_utils.images import ImageError, save_png
+
+    def full(image, path, *words):
+        if registry.RUNS not in path.parents:
+            raise ImageError(f"{path}: no space left")
+        return save_png(image, path, *words)
+
+    monkeypatch.setattr(nst_utils.result, "save_png", full)
+    words = ["--output", tmp_path / "out.png", "--size", "32", "--steps", "1"]
+    line = one_sentence(run("stylize", *pictures, *words), 1)
+    assert "no space left; the painting is in" in line
+    assert len(list(registry.RUNS.rglob("*out.png"))) == 1
+
+
+def test_file_names_may_hold_anything(tiny, pictures, tmp_path):
+    odd = tmp_path / "a$^$b {}%.png"
+    pictures[0].rename(odd)
+    words = ["--content", odd, "--style", pictures[1], "--size", "32", "--steps", "2"]
+    found = run(*words, "--out", tmp_path)
+    assert found.exit_code == 0, found.output
+    assert one_sentence(run("stylize", "x" * 300, "mosaic", "--output", tmp_path / "o.png"), 1)
 
 
 def test_unexpected_errors_are_one_sentence_too(tiny, pictures, tmp_path, monkeypatch):

@@ -94,6 +94,8 @@ def test_bad_values_are_refused_in_one_sentence(changes, message):
         ({"optimizer": "lbgfs"}, "did you mean 'lbfgs'"),
         ({"pooling": "avg"}, "valid: max, average|did you mean"),
         ({"start": "contnt"}, "did you mean 'content'"),
+        ({"weights": "oxfrod"}, "did you mean 'oxford'"),
+        ({"device": "gpu"}, "unknown device 'gpu'"),
         ({"schedule": [[3, "size", 64]]}, "unknown field in schedule 'size'"),
     ],
 )
@@ -133,6 +135,30 @@ def test_schedule_changes_what_is_in_effect():
     assert made.at(15).style_layers == {"relu1_1": 1.0}
     assert made.at(20).beta == 3.0
     assert Recipe.from_json(made.to_json()) == made
+
+
+def test_equal_recipes_hash_alike():
+    one = Recipe(style_layers={"relu1_1": 1, "relu2_1": 2})
+    two = Recipe(style_layers={"relu2_1": 2, "relu1_1": 1})
+    assert one == two
+    assert hash(one) == hash(two)
+
+
+def test_numbers_from_numpy_are_numbers():
+    import numpy as np
+
+    made = Recipe(size=np.int64(256), beta=np.float32(4), seed=np.uint8(3))
+    assert (made.size, made.beta, made.seed) == (256, 4.0, 3)
+    assert Recipe.from_json(made.to_json()) == made
+
+
+def test_fields_left_out_follow_the_size():
+    assert Recipe.from_json('{"size": 256}').scales == (128, 256)
+    assert Recipe(size=64).steps == (90,)
+
+
+def test_large_whole_numbers_are_read_exactly():
+    assert parse_value("seed", "9007199254740993") == 9007199254740993
 
 
 def test_a_recipe_cannot_be_changed_from_outside():

@@ -1,4 +1,5 @@
 import hashlib
+import time
 
 import pytest
 
@@ -46,10 +47,13 @@ def test_size_limit(server, monkeypatch):
 
 
 def test_time_limit(server, monkeypatch):
-    monkeypatch.setattr(fetch, "DEADLINE", -1)
-    server.files["/slow"] = b"x" * 10
+    # No single byte is late, all of them together are.
+    monkeypatch.setattr(fetch, "DEADLINE", 0.4)
+    server.files["/drip"] = b"x" * 40
+    began = time.monotonic()
     with pytest.raises(FetchError, match="took longer"):
-        fetch.fetch(f"{server.url}/slow")
+        fetch.fetch(f"{server.url}/drip")
+    assert time.monotonic() - began < 1.5
 
 
 def test_download_checks_the_sum(server, tmp_path):
@@ -82,3 +86,27 @@ def test_a_part_that_is_whole_already_is_taken(server, tmp_path):
     server.files["/w"] = BODY
     (tmp_path / "w.pth.part").write_bytes(BODY)
     assert download(f"{server.url}/w", tmp_path / "w.pth", SUM).read_bytes() == BODY
+
+
+@pytest.mark.parametrize("part", [BODY[:1000], BODY + b"more"])
+def test_a_server_that_resumes_elsewhere_is_not_believed(server, tmp_path, part):
+    server.files["/w"], server.shift = BODY, 3
+    (tmp_path / "w.pth.part").write_bytes(part)
+    with pytest.raises(FetchError, match="does not resume rightly"):
+        download(f"{server.url}/w", tmp_path / "w.pth", SUM)
+    assert download(f"{server.url}/w", tmp_path / "w.pth", SUM).read_bytes() == BODY
+
+
+def test_without_a_checksum_an_old_part_is_not_trusted(server, tmp_path):
+    server.files["/w"] = BODY
+    (tmp_path / "w.jpg.part").write_bytes(b"of another file")
+    assert download(f"{server.url}/w", tmp_path / "w.jpg").read_bytes() == BODY
+    assert server.asked[0][1] is None
+
+
+@pytest.mark.parametrize(
+    "address", ["http://a..b/x.jpg", "http://", "http://[/x", "http://\ud800/"]
+)
+def test_broken_addresses(address):
+    with pytest.raises(FetchError):
+        fetch.fetch(address)

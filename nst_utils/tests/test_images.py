@@ -70,8 +70,34 @@ def test_every_mode_becomes_rgb(mode):
 @pytest.mark.parametrize("kind", ["PNG", "TIFF"])
 def test_16_bit_files_keep_their_upper_byte(tmp_path, kind):
     gray = np.asarray(colorful().convert("L"))
-    Image.fromarray(gray.astype(np.uint16) * 257).save(tmp_path / f"x.{kind.lower()}")
+    values = gray.astype(np.uint16) * 256 + 17
+    Image.fromarray(values).save(tmp_path / f"x.{kind.lower()}")
     assert np.array_equal(np.asarray(read_image(tmp_path / f"x.{kind.lower()}"))[..., 0], gray)
+
+
+@pytest.mark.parametrize(("unit", "dtype"), [(1 / 255, "f4"), (1, "f4"), (257, "f4"), (1, "i4")])
+def test_float_and_integer_files_by_their_values(tmp_path, unit, dtype):
+    gray = np.asarray(colorful().convert("L"))
+    Image.fromarray((gray.astype(float) * unit).astype(dtype)).save(tmp_path / "x.tif")
+    read = np.asarray(read_image(tmp_path / "x.tif"))[..., 0]
+    assert np.abs(read.astype(int) - gray).max() <= 1
+
+
+def test_values_that_are_not_finite_are_refused(tmp_path):
+    Image.fromarray(np.full((9, 9), np.nan, np.float32)).save(tmp_path / "x.tif")
+    with pytest.raises(ImageError, match="x.tif: holds values that are not finite"):
+        read_image(tmp_path / "x.tif")
+
+
+def test_a_picture_that_was_changed_since_it_was_read_is_a_new_one(tmp_path):
+    colorful().save(tmp_path / "x.png")
+    image = read_image(tmp_path / "x.png")
+    assert read_image(image).info == image.info
+    assert read_image(image, 30).info["sha256"] == image.info["sha256"]
+    for changed in (image.crop((0, 0, 20, 20)), image.resize((30, 20))):
+        again = read_image(changed)
+        assert again.info["source"] == "picture"
+        assert again.info["sha256"] != image.info["sha256"]
 
 
 def test_transparency_lies_over_white():
@@ -264,6 +290,17 @@ def test_saving_elsewhere_is_refused(tmp_path):
         save_png(colorful(), tmp_path / "x.jpg", {})
 
 
+def test_saving_to_a_folder_or_through_a_link(tmp_path):
+    (tmp_path / "dir.png").mkdir()
+    with pytest.raises(ImageError, match="this is a folder"):
+        save_png(colorful(), tmp_path / "dir.png", {})
+    save_png(colorful(), tmp_path / "real.png", {"n": 1})
+    (tmp_path / "link.png").symlink_to(tmp_path / "real.png")
+    save_png(colorful(), tmp_path / "link.png", {"n": 2})
+    assert (tmp_path / "link.png").is_symlink()
+    assert read_provenance(tmp_path / "real.png") == {"n": 2}
+
+
 def test_a_failed_save_keeps_the_old_picture(tmp_path, monkeypatch):
     path = save_png(colorful(), tmp_path / "x.png", {"first": True})
     monkeypatch.setattr(
@@ -316,6 +353,12 @@ def test_report_im_convert_shifts_the_colors_of_loader_b():
     assert np.allclose(shown, expected, atol=1e-6)  # erratum 2
     assert np.abs(shown - true).mean() > 0.1
     assert b.shape[2] == 3
+
+
+def test_report_loader_of_a_damaged_file(tmp_path):
+    (tmp_path / "cut.jpg").write_bytes(jpeg(colorful(300, 200))[:1500])
+    with pytest.raises(ImageError, match="cut.jpg: the picture is damaged"):
+        report_load_image(tmp_path / "cut.jpg")
 
 
 def test_report_loader_drops_transparency():

@@ -39,6 +39,8 @@ def test_gram_in_bfloat16_is_accumulated_in_float32():
         product = gram(ones.to(dtype), "sum")
         assert product.dtype == torch.float32
         assert torch.allclose(product, torch.full((1, 2, 2), 90_000.0), rtol=1e-3)
+    large = torch.full((1, 2, 64, 64), 4.2, dtype=torch.float16)
+    assert torch.isfinite(gram(large, "sum")).all()
 
 
 def test_low_precision_gram_has_the_gradient_of_the_plain_one():

@@ -30,7 +30,7 @@ def test_large_figures_are_brought_to_256_colors(tmp_path, monkeypatch):
 
 def test_a_figure_that_cannot_be_written_is_one_error(tmp_path):
     (tmp_path / "file").write_text("in the way")
-    with pytest.raises(report.ReportError, match="cannot be written"):
+    with pytest.raises(report.ReportError, match="the figure cannot be written"):
         report.save_figure(Figure(), tmp_path / "file" / "x.png", {})
 
 

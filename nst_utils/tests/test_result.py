@@ -40,6 +40,13 @@ def test_image_and_tensor_agree(result):
     assert 0 <= result.tensor.min() <= result.tensor.max() <= 1
 
 
-def test_a_records_picture_is_gone_afterwards(result):
+def test_a_records_picture_is_gone_afterwards(tiny, pictures):
+    kept = []
+    stylize(*pictures, RECIPE, on_step=kept.append)
+    with pytest.raises(RuntimeError, match="only there while on_step runs"):
+        kept[0].picture()
+
+
+def test_the_history_keeps_numbers_only(result):
     with pytest.raises(RuntimeError, match="only there while on_step runs"):
         result.history[0].picture()

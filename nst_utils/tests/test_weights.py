@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from nst_utils import registry, weights
-from nst_utils.registry import UnknownNameError
+from nst_utils.registry import NSTWarning, UnknownNameError
 from nst_utils.weights import WeightsError, find, locate, read_oxford, read_state
 
 STATE = {"conv1.weight": torch.ones(2, 2)}
@@ -57,16 +57,32 @@ def test_named_source_is_found_in_each_folder(monkeypatch, tmp_path, place):
     else:
         folder = tmp_path / "torch" / "hub" / "checkpoints"
     path = put(folder / known.filename)
-    assert locate("resnet50", "torchvision") == path
+    assert locate("resnet50", "torchvision") == [path]
     assert find("resnet50", "torchvision").path == path
     assert find("resnet50", "auto").label == "ResNet-50 (torchvision)"
 
 
 def test_wrong_checksum_is_refused(monkeypatch):
     put(registry.WEIGHTS / registry.BACKBONES["resnet50"].sources["torchvision"].filename)
-    for name in ("torchvision", "auto"):
-        with pytest.raises(WeightsError, match="wrong checksum.*0676ba61"):
-            find("resnet50", name)
+    with pytest.raises(WeightsError, match="wrong checksum.*0676ba61"):
+        find("resnet50", "torchvision")
+
+
+def test_a_bad_file_does_not_hide_a_good_one(monkeypatch, tmp_path):
+    good = put(tmp_path / "torch" / "hub" / "checkpoints" / "resnet50-0676ba61.pth")
+    source(monkeypatch, sha256=hashlib.sha256(good.read_bytes()).hexdigest())
+    (registry.WEIGHTS).mkdir()
+    (registry.WEIGHTS / good.name).write_bytes(b"cut short")
+    assert find("resnet50", "torchvision").path == good
+    assert find("resnet50", "auto").path == good
+
+
+def test_auto_passes_over_files_that_only_have_the_name(monkeypatch, tmp_path):
+    (tmp_path / "resnet50_a.pt").write_text("notes")
+    path = put(tmp_path / "resnet50_b.pt")
+    monkeypatch.setenv("NST_WEIGHTS_DIR", str(tmp_path))
+    with pytest.warns(NSTWarning, match="passed over.*resnet50_a.pt"):
+        assert find("resnet50").path == path
 
 
 def test_local_file_by_path_and_by_folder(monkeypatch, tmp_path):
