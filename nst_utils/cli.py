@@ -9,6 +9,7 @@ import os
 import sys
 import textwrap
 import warnings
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import fields
@@ -76,10 +77,15 @@ def _plain_warnings() -> Iterator[None]:
     """Print warnings as one line without a place in the code."""
     with warnings.catch_warnings():
         warnings.simplefilter("always", NSTWarning)
-        warnings.showwarning = lambda message, *_, **__: click.echo(
-            f"Warning: {_sentence(message)}", err=True
-        )
+        warnings.showwarning = _show_warning
         yield
+
+
+def _show_warning(message: Warning | str, *_: Any, **__: Any) -> None:
+    from tqdm import tqdm
+
+    # Written by tqdm, so that it does not run into a progress bar.
+    tqdm.write(f"Warning: {_sentence(message)}", file=sys.stderr)
 
 
 def _recipe_options(command: Callable) -> Callable:
@@ -203,12 +209,17 @@ def _quickstart(
 
 def _output(name: str, *inputs: str) -> Path:
     """Check before a run that its painting can be saved, and over no input."""
-    from .images import ImageError, check_output
+    from .images import ImageError, check_output, read_provenance
 
     try:
         path = check_output(name)
     except ImageError as error:
         raise click.UsageError(_sentence(error)) from None
+    mine = path.exists() and (path.stat().st_size == 0 or read_provenance(path) is not None)
+    if path.exists() and not mine:
+        raise click.UsageError(
+            f"{name}: this picture was not painted here and would be lost; choose another name"
+        )
     for source in inputs:
         if os.path.exists(source) and path.exists() and os.path.samefile(source, path):
             raise click.UsageError(f"{name}: the output would overwrite an input picture")
@@ -220,7 +231,11 @@ def _save(result: Any, path: Path) -> Path:
     from .images import ImageError
 
     try:
-        return result.save(path)
+        saved = result.save(path)
+        if result.checkpoint is not None:  # what the run saved by itself is no longer needed
+            result.checkpoint.unlink(missing_ok=True)
+            result.checkpoint.parent.rmdir()
+        return saved
     except ImageError as error:
         folder = registry.RUNS / "rescued"
         folder.mkdir(parents=True, exist_ok=True)
@@ -242,20 +257,21 @@ def _paint(content: Any, style: Any, settings: Recipe) -> Any:
 def _summarize(result: Any, written: list[Path]) -> None:
     record, now = result.provenance, result.recipe
     size = " x ".join(map(str, result.image.size))
-    scales = ", ".join(f"{n} at {s} px" for s, n in zip(now.scales, now.steps, strict=True))
-    losses = record["losses"]
+    counts = Counter(step.scale for step in result.history)
+    scales = ", ".join(f"{count} at {scale} px" for scale, count in counts.items())
+    first = next(step for step in result.history if step.scale == result.best.scale)
+    trained = record["weights"]["trained"]
     lines = [
         ("content", record["content"]["source"]),
         ("style", record["style"]["source"]),
         ("backbone", registry.BACKBONES[now.backbone].title),
-        ("weights", result.weights_label + ("" if record["weights"]["trained"] else
-                                            ": random weights, nothing learned in them")),
+        ("weights", result.weights_label + ("" if trained else ": random, nothing was learned")),
         ("size", f"{size} pixels"),
-        ("steps", f"{record['steps']} ({scales}), {now.optimizer}, {record['precision']} on "
-                  f"{record['device']}"),
+        ("steps", f"{record['steps']} ({scales}), {now.optimizer}"),
+        ("computed", f"in {record['precision']} on {record['device']}"),
         ("seconds", f"{result.seconds:.1f}"),
-        ("loss", f"{losses['first']:.4g} first, {losses['last']:.4g} last"
-                 if losses["first"] is not None else "none evaluated"),
+        ("loss", f"{result.history[0].total:.4g} first, {result.history[-1].total:.4g} last; "
+                 f"at {first.scale} px {first.total:.4g} first, {result.best.total:.4g} best"),
         *((("stopped", result.stopped),) if result.stopped != "finished" else ()),
         *(("written", _short(path)) for path in written),
     ]  # fmt: skip
@@ -276,7 +292,7 @@ def _short(path: Path) -> str:
 @main.command()
 @click.argument("content")
 @click.argument("style")
-@click.option("--output", required=True, metavar="FILE", help="PNG file to write.")
+@click.option("--output", "-o", required=True, metavar="FILE", help="PNG file to write.")
 @_recipe_options
 def stylize(
     content: str, style: str, output: str, name: str, changes: tuple[str, ...], **options: str
@@ -409,6 +425,7 @@ def provenance(image: str) -> None:
 )
 @click.option("--content", help="With --from: where the content picture is now.")
 @click.option("--style", help="With --from: where the style picture is now.")
+@click.option("--output", "-o", metavar="FILE", help="With --from: save the new picture here.")
 def rerun(
     notebooks: tuple[Path, ...],
     parameters: tuple[tuple[str, str], ...],
@@ -417,12 +434,13 @@ def rerun(
     image: Path | None,
     content: str | None,
     style: str | None,
+    output: str | None,
 ) -> None:
     """Run NOTEBOOKS with papermill under new parameters, or repeat a picture's run."""
     if bool(notebooks) == bool(image):
         raise click.UsageError("name notebooks to run, or a picture with --from")
     if image:
-        _repeat(image, content, style)
+        _repeat(image, content, style, output)
         return
     for path in notebooks:
         if not path.is_file():
@@ -455,12 +473,15 @@ def _value(text: str) -> Any:
         return {"True": True, "False": False, "None": None}.get(text, text)
 
 
-def _repeat(image: Path, content: str | None, style: str | None) -> None:
+def _repeat(image: Path, content: str | None, style: str | None, output: str | None) -> None:
     from .images import read_provenance
     from .repeat import repeat
     from .watch import Watch
 
+    path = _output(output, str(image)) if output else None
     recorded = (read_provenance(image) or {}).get("steps", 0)
     with Watch(recorded) as watch:
         comparison = repeat(image, content=content, style=style, on_step=watch)
     click.echo(str(comparison))
+    if path:
+        click.echo(f"written {_short(_save(comparison.result, path))}")

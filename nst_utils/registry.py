@@ -60,8 +60,9 @@ def unknown(kind: str, name: object, valid: Iterable[str]) -> UnknownNameError:
     "unknown pooling 'maxx': did you mean 'max'? Valid: max, average"
     """
     valid = list(valid)
-    near = get_close_matches(str(name), valid, n=1, cutoff=0.5)
-    hint = f"did you mean {near[0]!r}? Valid" if near else "valid"
+    lower = {option.lower(): option for option in valid}
+    near = get_close_matches(str(name).lower(), lower, n=1, cutoff=0.5)
+    hint = f"did you mean {lower[near[0]]!r}? Valid" if near else "valid"
     return UnknownNameError(f"unknown {kind} {name!r}: {hint}: {', '.join(valid)}")
 
 

@@ -15,6 +15,7 @@ from .registry import NSTError
 from .result import Result
 from .samples import SOURCE, open_picture
 from .transfer import OnStep, stylize
+from .weights import find
 
 
 class RepeatError(NSTError, RuntimeError):
@@ -79,14 +80,24 @@ def repeat(
     Raises
     ------
     RepeatError
-        If the picture has no record, an input is missing, or an input's checksum is another.
+        If the picture has no record of a finished run, an input is missing, or the checksum of an
+        input or of the weights is another.
     """
     record = read_provenance(image)
     if record is None or "recipe" not in record:
         raise RepeatError(f"{image}: no record of a run is stored in this picture")
     if record.get("stopped") != "finished":
         raise RepeatError(f"{image}: its run did not finish ({record.get('stopped')})")
+    if "caption" in record:
+        raise RepeatError(f"{image}: this is a figure; name the painting itself")
     recipe = Recipe.from_json(json.dumps(record["recipe"]))
+    found = find(recipe.backbone, recipe.weights)
+    if found.sha256 != record["weights"]["sha256"]:
+        raise RepeatError(
+            f"{image}: painted with {record['weights']['label']} "
+            f"({record['weights']['file']}), but {found.label} is what {recipe.weights!r} finds "
+            "here; set NST_WEIGHTS_DIR to the folder of that file"
+        )
     given = {"content": content, "style": style}
     inputs = {role: _input(record[role], role, given[role], image) for role in given}
     if "start" in record:
@@ -134,11 +145,10 @@ def _input(entry: Mapping[str, str], role: str, given: Any, image: Path) -> Any:
 
 
 def _changed(then: Mapping[str, Any], now: Mapping[str, Any]) -> dict[str, tuple[str, str]]:
-    """Return what differs in versions, device, number format and weights."""
+    """Return what differs in versions, device and number format."""
     pairs = {name: (str(then.get(name)), str(now[name])) for name in ("device", "precision")}
     pairs |= {
         name: (str(then["versions"].get(name)), str(version))
         for name, version in now["versions"].items()
     }
-    pairs["weights"] = (then["weights"]["sha256"][:16], now["weights"]["sha256"][:16])
     return {name: pair for name, pair in pairs.items() if pair[0] != pair[1]}

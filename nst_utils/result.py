@@ -68,7 +68,7 @@ class StepRecord:
         return self._window[0].detach().cpu().clamp(0, 1)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Result:
     """A painting and how it came about.
 
@@ -102,6 +102,24 @@ class Result:
     weights_label: str
     provenance: dict[str, Any]
     checkpoint: Path | None = None
+
+    def __repr__(self) -> str:
+        """Say in one line what came out; a notebook shows the painting itself."""
+        width, height = self.image.size
+        return (
+            f"<Result {width} x {height}, {self.weights_label}, {len(self.history)} steps, "
+            f"{self.seconds:.1f} s, {self.stopped}>"
+        )
+
+    def _repr_png_(self) -> bytes:
+        return self.image._repr_png_()
+
+    @property
+    def best(self) -> StepRecord:
+        """The record of the step whose picture this is."""
+        last = [record for record in self.history if record.scale == self.history[-1].scale]
+        total = self.provenance["losses"]["best"]
+        return next((record for record in last if record.total == total), last[-1])
 
     @property
     def image(self) -> Image.Image:
@@ -146,7 +164,7 @@ def provenance(
         Device and number format that were used.
     """
     totals = [record.total for record in history if math.isfinite(record.total)]
-    last = history[-1] if history else None
+    kept = next((record for record in reversed(history) if record.total == best), None)
     return {
         "recipe": recipe.to_dict(),
         "weights": {
@@ -165,11 +183,7 @@ def provenance(
             "first": totals[0] if totals else None,
             "last": totals[-1] if totals else None,
             "best": best,
-            "terms": {
-                name: getattr(last, name)
-                for name in ("content", "style", "tv")
-                if last and math.isfinite(last.total)
-            },
+            "terms": {name: getattr(kept, name) for name in ("content", "style", "tv") if kept},
         },
         "steps": len(history),
         "stopped": stopped,

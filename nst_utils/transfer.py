@@ -86,7 +86,8 @@ def stylize(
     WeightsError
         If the weights cannot be had.
     RecipeError
-        If the device does not exist, or `on_step` changes what cannot change during a run.
+        If `recipe` is something else, the device does not exist, or `on_step` changes what cannot
+        change during a run.
     TransferError
         If there is no picture to return: the first loss is not finite, or no memory.
 
@@ -96,6 +97,10 @@ def stylize(
     2016. Coarse to fine: Gatys et al., "Controlling Perceptual Factors in Neural Style
     Transfer", CVPR 2017.
     """
+    if recipe is not None and not isinstance(recipe, Recipe):
+        raise RecipeError(
+            f"expected a Recipe, for example nst_utils.recipe('quick'), not {recipe!r:.60}"
+        )
     return _Run(content, style, recipe or Recipe(), on_step).paint()
 
 

@@ -15,6 +15,9 @@ from typing import Any
 
 from .registry import NSTError, unknown
 
+MAX_SIZE = 8192
+"""Pixels on the long side; a picture of that size takes some hundred gigabytes to optimize."""
+
 SCALE_STEP = 2.4
 """How many times more steps a scale gets than the next finer one, where a recipe does not say."""
 
@@ -52,6 +55,8 @@ def check(spec: Field, value: Any) -> Any:
         whole = _whole(value)
         if whole is None or not low <= whole < 2**63:
             raise RecipeError(f"{name} must be a whole number of at least {low}, not {value!r}")
+        if name == "size" and whole > MAX_SIZE:
+            raise RecipeError(f"size must be at most {MAX_SIZE} pixels, not {whole}")
         return whole
     if name in ("scales", "steps"):
         items = list(value) if isinstance(value, list | tuple) else [value]
@@ -149,6 +154,16 @@ def fit_steps(steps: tuple[int, ...], count: int) -> tuple[int, ...]:
     return steps
 
 
+_FORMS = {
+    "style_layers": "layers with their weights, for example relu1_1:1+relu2_1:0.5",
+    "scales": "whole numbers, for example 256,512",
+    "steps": "a whole number, or one for each scale, for example 60,30",
+    "schedule": 'JSON, for example [[10, "beta", 50]]',
+    "size": "a whole number, for example 512",
+    "seed": "a whole number, for example 0",
+}
+
+
 def _number(text: str) -> int | float:
     """Read a number; whole ones exactly, which a float would round above 2**53."""
     try:
@@ -175,5 +190,6 @@ def parse(spec: Field, text: str) -> Any:
         else:
             value = _number(text)
     except ValueError:
-        raise RecipeError(f"{name} cannot be {text!r}: {spec.metadata['help']}") from None
+        form = _FORMS.get(name, "a number, for example 10 or 1e3")
+        raise RecipeError(f"{name} cannot be {text!r}: expected {form}") from None
     return check(spec, value)

@@ -129,11 +129,15 @@ def find(backbone: str, name: str = "auto") -> WeightsFile:
             return found
         except WeightsError as error:
             warnings.warn(f"passed over: {error}", NSTWarning, stacklevel=3)
+    folder = os.environ.get("NST_WEIGHTS_DIR")
+    if folder and not Path(folder).is_dir():
+        warnings.warn(f"NST_WEIGHTS_DIR={folder}: no such folder", NSTWarning, stacklevel=3)
     for known in spec.sources:
-        try:
-            return _named(backbone, known)
-        except WeightsError:
-            continue
+        if not locate(backbone, known):  # else it was tried above
+            try:
+                return _named(backbone, known)
+            except WeightsError as error:
+                warnings.warn(str(error), NSTWarning, stacklevel=3)
     return find(backbone, "random")
 
 

@@ -74,10 +74,11 @@ def test_an_interrupt_saves_the_best_picture(tiny, pictures, tmp_path, monkeypat
     [
         (["--size", "-5"], "size must be a whole number of at least 1"),
         (["--size", "0"], "at least 1"),
-        (["--size", "big"], "size cannot be 'big'"),
+        (["--size", "big"], "size cannot be 'big': expected a whole number, for example 512"),
+        (["--size", "100000"], "size must be at most 8192 pixels"),
         (["--steps", "0"], "steps must be whole numbers of at least 1"),
         (["--recipe", "quik"], "did you mean 'quick'"),
-        (["--backbone", "vgg16"], "did you mean 'vgg19'"),
+        (["--backbone", "VGG19"], "did you mean 'vgg19'"),
         (["--weights", "oxfrod"], "did you mean 'oxford'"),
         (["--set", "content_layer=conv4_9"], "did you mean 'conv4_"),
         (["--set", "bta=3"], "did you mean 'beta'"),
@@ -103,8 +104,17 @@ def test_outputs_that_are_refused(pictures, tmp_path):
     assert "must end in .png" in one_sentence(found, 2)
     before = pictures[0].read_bytes()
     found = run("stylize", *pictures, "--output", pictures[0])
-    assert "would overwrite an input" in one_sentence(found, 2)
+    assert "was not painted here" in one_sentence(found, 2)
     assert pictures[0].read_bytes() == before
+
+
+def test_a_painting_may_be_painted_over_but_not_by_a_run_that_reads_it(tiny, pictures, tmp_path):
+    out = tmp_path / "out.png"
+    words = ["--size", "32", "--steps", "1"]
+    for _ in range(2):
+        assert run("stylize", *pictures, "-o", out, *words).exit_code == 0
+    found = run("stylize", out, pictures[1], "-o", out, *words)
+    assert "would overwrite an input" in one_sentence(found, 2)
 
 
 @pytest.mark.parametrize(
@@ -203,7 +213,8 @@ def test_untrained_is_said_everywhere(tmp_path):
     found = run("stylize", "coffee", "mosaic", "--output", out, "--backbone", "resnet50", "--size",
                 "32", "--steps", "1")  # fmt: skip
     assert found.exit_code == 0, found.output
-    assert "Warning: no trained weights for resnet50" in found.stderr
+    assert "\rWarning: no trained weights for resnet50" in found.stderr
+    assert "cannot be downloaded" in found.stderr  # and why
     assert "ResNet-50 (untrained)" in found.stdout
     assert read_provenance(out)["weights"]["trained"] is False
 
@@ -286,6 +297,20 @@ def test_readme_gives_the_two_commands_and_ci_runs_the_second():
     assert f"{SETUP}.venv/bin/pytest" in commands
     script = (registry.ROOT / ".ci" / "run").read_text(encoding="utf-8")
     assert script.strip().splitlines()[-1] == f"{SETUP}.venv/bin/pytest"
+
+
+def test_readme_python_runs(tmp_path, monkeypatch):
+    """As it stands, but for the size and the number of steps."""
+    text = (registry.ROOT / "README.md").read_text(encoding="utf-8")
+    blocks = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
+    monkeypatch.chdir(tmp_path)
+    space = {}
+    for block in blocks:
+        small = block.replace("size=256", "size=32, steps=34")
+        exec(small, space)
+    assert read_provenance(tmp_path / "cat.png")["recipe"]["beta"] == 30
+    assert len(space["watch"].frames) == 3
+    assert space["steered"].recipe.schedule == ((31, "beta", 100.0),)
 
 
 @pytest.mark.parametrize("command", readme_commands())

@@ -14,7 +14,7 @@ from nst_utils.features import (
     rescale,
 )
 from nst_utils.images import to_tensor
-from nst_utils.registry import BACKBONES, UnknownNameError
+from nst_utils.registry import BACKBONES, NSTWarning, UnknownNameError
 from nst_utils.samples import open_picture, samples
 from nst_utils.weights import WeightsError, find, read_oxford
 
@@ -177,8 +177,10 @@ def test_weights_of_another_network_are_refused(tmp_path, name):
 
 
 def test_untrained_is_said_and_seeded():
-    with pytest.warns(UserWarning, match="untrained"):
+    with pytest.warns(NSTWarning) as warned:
         backbone = load_backbone("resnet50")
+    assert "cannot be downloaded" in str(warned[0].message)
+    assert "untrained" in str(warned[1].message)
     assert not backbone.trained
     assert "untrained" in backbone.weights_label
     features._build.cache_clear()

@@ -24,6 +24,22 @@ def test_the_same_machine_repeats_every_pixel(picture):
     assert found.changed == {}
 
 
+def test_other_weights_are_refused_before_anything_is_painted(picture):
+    record = read_provenance(picture)
+    record["weights"] |= {"sha256": "0" * 64, "label": "VGG19 (mine)"}
+    with Image.open(picture) as image:
+        save_png(image.copy(), picture, record)
+    with pytest.raises(RepeatError, match=r"painted with VGG19 \(mine\).*NST_WEIGHTS_DIR"):
+        repeat(picture)
+
+
+def test_a_figure_is_no_painting(picture):
+    with Image.open(picture) as image:
+        save_png(image.copy(), picture, read_provenance(picture) | {"caption": "two pictures"})
+    with pytest.raises(RepeatError, match="this is a figure"):
+        repeat(picture)
+
+
 def test_a_sample_is_found_by_its_name(tiny, tmp_path):
     path = stylize("coffee", "mosaic", QUICK).save(tmp_path / "out.png")
     assert repeat(path).identical
@@ -74,5 +90,8 @@ def test_pictures_without_a_finished_run(picture, tmp_path):
 def test_the_command_repeats_a_run(picture):
     found = CliRunner().invoke(main, ["rerun", "--from", str(picture)])
     assert (found.exit_code, found.stdout) == (0, "identical: every pixel agrees\n")
+    copy = picture.with_name("again.png")
+    found = CliRunner().invoke(main, ["rerun", "--from", str(picture), "-o", str(copy)])
+    assert np.array_equal(np.asarray(Image.open(copy)), np.asarray(Image.open(picture)))
     for words in (["rerun"], ["rerun", "x.ipynb", "--from", "y.png"], ["rerun", "nothing.ipynb"]):
         assert CliRunner().invoke(main, words).exit_code == 2

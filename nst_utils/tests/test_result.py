@@ -47,6 +47,17 @@ def test_a_records_picture_is_gone_afterwards(tiny, pictures):
         kept[0].picture()
 
 
+def test_a_result_shows_itself_in_a_notebook_and_in_one_line(result):
+    assert result._repr_png_().startswith(b"\x89PNG")
+    assert repr(result).startswith("<Result 48 x 36, tiny, 5 steps")
+    assert len(repr(result)) < 120
+
+
+def test_the_best_record_is_the_pictures_own(result):
+    assert result.best.total == min(record.total for record in result.history[3:])
+    assert result.provenance["losses"]["terms"]["style"] == result.best.style
+
+
 def test_the_history_keeps_numbers_only(result):
     with pytest.raises(RuntimeError, match="only there while on_step runs"):
         result.history[0].picture()

@@ -272,6 +272,12 @@ def test_a_steered_run_can_be_repeated(tiny, pictures):
     assert [r.total for r in steered.history] == [r.total for r in repeated.history]
 
 
+def test_something_else_than_a_recipe_is_refused(pictures):
+    for other in ("quick", {"size": 64}):
+        with pytest.raises(RecipeError, match="expected a Recipe, for example"):
+            stylize(*pictures, other)
+
+
 def test_what_cannot_change_during_a_run_is_refused(tiny, pictures):
     with pytest.raises(RecipeError, match="seed cannot change during a run"):
         stylize(*pictures, QUICK, on_step=lambda r: QUICK.replace(seed=5))

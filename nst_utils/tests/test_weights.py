@@ -124,8 +124,14 @@ def test_named_source_that_is_not_to_be_had_lists_the_ways_out():
     assert "random" in str(caught.value)
 
 
-def test_auto_goes_on_untrained():
-    found = find("resnet50", "auto")
+def test_auto_goes_on_untrained(monkeypatch):
+    monkeypatch.setenv("NST_WEIGHTS_DIR", "no-such-folder")
+    with pytest.warns(NSTWarning) as warned:
+        found = find("resnet50", "auto")
+    assert [str(warning.message).split(":")[0] for warning in warned] == [
+        "NST_WEIGHTS_DIR=no-such-folder",
+        "ResNet-50 (torchvision) is not on this machine and cannot be downloaded (http",
+    ]
     assert (found.trained, found.label) == (False, "ResNet-50 (untrained)")
 
 
