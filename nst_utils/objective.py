@@ -28,7 +28,7 @@ def pick_device(name: str = "auto") -> torch.device:
     try:
         device = torch.device(name)
         torch.empty(1, device=device)
-    except (RuntimeError, AssertionError, NotImplementedError, ImportError):
+    except (RuntimeError, AssertionError, ImportError):
         raise RecipeError(
             f"device {name!r} is not on this machine; use auto, cpu, cuda or mps"
         ) from None

@@ -60,7 +60,8 @@ def plot_losses(axes: Axes, result: Result, language: str = "en") -> None:
             axes.plot(steps, values, LINES[name], color=COLORS[name], label=label, linewidth=1.4)
     axes.set_yscale("log")
     # The content loss starts at 0 when the start is the content: do not let it stretch the axis.
-    shown = [v for name in ("total", "style", "tv") for v in curves[name] if v > 0]
+    lowest = max(curves["content"], default=0) * 1e-2
+    shown = [v for name in curves for v in curves[name] if v > (lowest if name == "content" else 0)]
     if shown:
         axes.set_ylim(min(shown) / 6, max(shown) * 12)  # room for both rows of labels
     axes.set_xlabel(say("step"))
@@ -173,12 +174,12 @@ def feature_plate(
     figure = Figure(figsize=(WIDTH, len(features) * height), layout="constrained")
     grid = figure.add_gridspec(len(features), columns)
     for i, (name, tensor) in enumerate(features.items()):
-        maps = tensor[0].float()
+        maps = tensor[0].detach().float().cpu()
         for j, channel in enumerate(maps.abs().mean(dim=(1, 2)).argsort(descending=True)[:columns]):
             axes = figure.add_subplot(grid[i, j])
             # One scale around 0 for a channel: dark is negative, light is positive.
             limit = maps[channel].abs().max().item() or 1.0
-            axes.imshow(maps[channel], cmap="gray", vmin=-limit, vmax=limit)
+            axes.imshow(maps[channel].numpy(), cmap="gray", vmin=-limit, vmax=limit)
             axes.set_title(f"{name}, {say('channel')} {int(channel)}", fontsize=6)
             axes.set_xticks([])
             axes.set_yticks([])
@@ -209,7 +210,7 @@ def gram_plate(
     figure = Figure(figsize=(WIDTH, len(grams) * (side + 0.2) + 0.3), layout="constrained")
     grid = figure.add_gridspec(len(grams), len(layers))
     for j, layer in enumerate(layers):
-        shown = {title: g[layer][0, :size, :size].float() for title, g in grams.items()}
+        shown = {title: g[layer][0, :size, :size].float().numpy() for title, g in grams.items()}
         limit = max(np.quantile(np.abs(m), 0.99) for m in shown.values())
         for i, (title, matrix) in enumerate(shown.items()):
             axes = figure.add_subplot(grid[i, j])

@@ -10,6 +10,11 @@ from .images import to_pil
 from .result import StepRecord
 
 
+def _stream() -> Any:
+    shell = sys.modules.get("IPython")
+    return sys.stdout if shell and shell.get_ipython() else sys.stderr
+
+
 class Watch:
     """A callback for `transfer.stylize` that shows a bar and keeps pictures.
 
@@ -20,7 +25,8 @@ class Watch:
     show_every : int
         Steps between two kept pictures; 0 keeps none.
     file : file, optional
-        Where the bar is written; standard error when left out.
+        Where the bar is written. When left out: standard error, or in a notebook, which shows
+        that on red, standard output.
 
     Attributes
     ----------
@@ -32,7 +38,7 @@ class Watch:
         self.steps, self.show_every = steps, show_every
         self.frames: list[tuple[StepRecord, Image.Image]] = []
         self.bar = tqdm(
-            total=steps, unit="step", desc="loading", file=file or sys.stderr, mininterval=0.5
+            total=steps, unit="step", desc="loading", file=file or _stream(), mininterval=0.5
         )
 
     def __enter__(self) -> Self:

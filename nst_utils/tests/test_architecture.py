@@ -34,6 +34,7 @@ RANKS = {
     "watch": 5,
     "transfer": 6,
     "words": 1,
+    "tables": 5,
     "plots": 7,
     "report": 8,
     "rerun": 1,
@@ -194,4 +195,5 @@ def test_no_large_files_and_no_paths_of_a_machine():
         assert path.stat().st_size < 1_500_000, path
         if path.suffix in (".py", ".md", ".toml", ".yml", ".json", ".ipynb", ".txt"):
             text = path.read_text(encoding="utf-8")
+            text = re.sub(r'"image/(?:jpeg|png)": "[^"]*"', "", text)  # base64 may hold any word
             assert not MACHINE.search(text), path

@@ -1,5 +1,8 @@
+import io
+
 import numpy as np
 import pytest
+import torch
 from matplotlib.figure import Figure
 from PIL import Image
 
@@ -7,6 +10,7 @@ from nst_utils import plots, report
 from nst_utils.config import Recipe
 from nst_utils.images import read_image
 from nst_utils.transfer import stylize
+from nst_utils.watch import Watch
 from nst_utils.words import LANGUAGES
 
 RECIPE = Recipe(size=48, scales=(32, 48), steps=(4, 3), weights="random")
@@ -24,6 +28,8 @@ def nothing_is_cut_off(figure):
     image = report.rendered(figure)
     for axes in figure.axes:
         for text in (axes.title, axes.xaxis.label, axes.yaxis.label):
+            if not text.get_text():
+                continue
             box = text.get_window_extent()
             assert box.x0 >= 0 and box.y0 >= 0, text
             assert box.x1 <= image.width and box.y1 <= image.height, text
@@ -56,3 +62,33 @@ def test_contact_sheet_has_a_place_for_each_picture():
     pictures = [(Image.new("RGB", (40, 20 + i)), f"p{i}") for i in range(7)]
     figure = plots.contact_sheet(pictures, columns=3)
     assert [axes.get_title() for axes in figure.axes] == [f"p{i}" for i in range(7)]
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_plates_strips_and_losses_are_labeled_and_whole(tiny, pictures, language):
+    with Watch(7, show_every=3, file=io.StringIO()) as watch:
+        found = stylize(*pictures, RECIPE, on_step=watch)
+    x = torch.rand(1, 3, 36, 48)
+    features = tiny.extract(x, ["conv1_1", "relu2_1"])
+    grams = {"a": {"conv1_1": torch.eye(4)[None]}, "b": {"conv1_1": torch.zeros(1, 4, 4)}}
+    say = plots.words(language)
+    for figure, text in (
+        (plots.feature_plate(features, columns=3, language=language), say("channel")),
+        (plots.gram_plate(grams, language=language), "conv1_1"),
+        (plots.progress_strip({"run": watch.frames}, language=language), say("step")),
+        (plots.loss_figure({"one": found, "two": found}, language=language), "relu1_1"),
+    ):
+        nothing_is_cut_off(figure)
+        legends = [t for a in figure.axes if a.get_legend() for t in a.get_legend().get_texts()]
+        shown = [a.get_title() for a in figure.axes] + [t.get_text() for t in legends]
+        assert any(text in title for title in shown)
+
+
+def test_the_most_active_channel_comes_first():
+    maps = torch.zeros(1, 3, 4, 4)
+    maps[0, 2], maps[0, 0] = -5, 1
+    figure = plots.feature_plate({"conv1_1": maps}, columns=2)
+    assert [axes.get_title() for axes in figure.axes] == [
+        "conv1_1, channel 2",
+        "conv1_1, channel 0",
+    ]

@@ -4,8 +4,9 @@ import pytest
 from matplotlib.figure import Figure
 from PIL import Image
 
-from nst_utils import plots, report
+from nst_utils import plots, registry, report
 from nst_utils.images import read_provenance
+from nst_utils.registry import UnknownNameError
 
 
 def test_figures_are_saved_with_their_record_inside_and_beside(tmp_path):
@@ -55,3 +56,19 @@ def test_the_folders_page_lists_every_figure_with_its_command(tmp_path):
         "| [a](a.png), [PDF](a.pdf) | shows a | `make it` |",
         "| [b](b.png), [PDF](b.pdf) | shows b | `make it` |",
     ]
+
+
+def test_only_the_report_profile_writes_to_figures():
+    for profile, place in (
+        ("default", registry.RUNS / "figures" / "x"),
+        ("report", registry.FIGURES),
+    ):
+        album = report.Album("x", profile=profile, language="vi", parameters={"beta": 3})
+        preview = album.add(Figure((2, 1)), "name", "a caption")
+        record = read_provenance(place / "x_name.png")
+        assert (record["notebook"], record["parameters"]) == ("x", {"beta": 3})
+        assert record["command"].endswith(f"--profile {profile} -p language vi")
+        assert preview.data.startswith(b"\xff\xd8")  # a JPEG, small enough for a notebook
+    for wrong in ({"profile": "final"}, {"language": "fr"}):
+        with pytest.raises(UnknownNameError):
+            report.Album("x", **wrong)

@@ -1,0 +1,74 @@
+"""Tables for the notebooks: the layers read, each layer's share of the style loss, measures."""
+
+from collections.abc import Mapping
+
+import pandas as pd
+from PIL import Image
+from torch import Tensor
+
+from . import metrics
+from .config import Recipe
+from .features import Backbone
+from .result import Result
+
+
+def layers(backbone: Backbone, recipe: Recipe, x: Tensor) -> pd.DataFrame:
+    """Return what a recipe reads: a row for each layer, in the network's order.
+
+    Parameters
+    ----------
+    backbone : Backbone
+        The network.
+    recipe : Recipe
+        Whose content and style layers are listed.
+    x : Tensor, shape (1, 3, H, W)
+        A normalized picture, for the shapes.
+
+    Returns
+    -------
+    DataFrame
+        Indexed by layer: its place in the network, role, style weight, channels, height, width
+        and stride in pixels.
+    """
+    wanted = [n for n in backbone.layers if n in recipe.style_layers or n == recipe.content_layer]
+    rows = []
+    for name, tensor in backbone.extract(x, wanted).items():
+        rows.append(
+            {
+                "layer": name,
+                "place": backbone.layers.index(name),
+                "role": "content" if name == recipe.content_layer else "style",
+                "weight": recipe.style_layers.get(name, 0.0),
+                "channels": tensor.shape[1],
+                "height": tensor.shape[2],
+                "width": tensor.shape[3],
+                "stride": backbone.stride(name),
+            }
+        )
+    return pd.DataFrame(rows).set_index("layer")
+
+
+def style_shares(results: Mapping[str, Result]) -> pd.DataFrame:
+    """Return each layer's share of the weighted style loss at the start of a run, a column a run.
+
+    Layers that mean the same place before and after the ReLU share a row, named after the block.
+    """
+    columns = {}
+    for title, result in results.items():
+        weights, first = result.recipe.at(0).style_layers, result.history[0].layers
+        parts = pd.Series({name: weights[name] * value for name, value in first.items()})
+        parts.index = parts.index.str.replace("conv", "").str.replace("relu", "")
+        columns[title] = parts / parts.sum()
+    return pd.DataFrame(columns)
+
+
+def measures(
+    results: Mapping[str, Result], content: Image.Image, style: Image.Image
+) -> pd.DataFrame:
+    """Return the measures that need no network, a row a run; see `metrics.measure`."""
+    rows = {
+        title: metrics.measure(result.image, content, style)
+        | {"seconds": result.seconds, "steps": len(result.history)}
+        for title, result in results.items()
+    }
+    return pd.DataFrame(rows).T

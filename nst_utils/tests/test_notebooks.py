@@ -1,0 +1,64 @@
+"""What every committed notebook must be; nbval re-runs them and compares their checked outputs."""
+
+import ast
+import json
+import re
+
+import pytest
+
+from nst_utils.registry import ROOT
+from nst_utils.rerun import check_parameters
+
+NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
+
+
+@pytest.fixture(params=NOTEBOOKS, ids=lambda path: path.stem)
+def notebook(request):
+    return request.param
+
+
+def code_cells(path):
+    cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
+    return [
+        cell for cell in cells if cell["cell_type"] == "code" and "".join(cell["source"]).strip()
+    ]
+
+
+def tagged(path, tag):
+    return [cell for cell in code_cells(path) if tag in cell["metadata"].get("tags", [])]
+
+
+def test_executed_top_to_bottom(notebook):
+    counts = [cell["execution_count"] for cell in code_cells(notebook)]
+    assert counts == list(range(1, len(counts) + 1))
+
+
+def test_at_least_five_outputs_are_checked(notebook):
+    checked = tagged(notebook, "nbval-check-output")
+    assert len(checked) >= 5
+    assert all(cell["outputs"] for cell in checked)
+
+
+def test_no_errors_and_no_warnings(notebook):
+    for cell in code_cells(notebook):
+        for output in cell["outputs"]:
+            assert output["output_type"] != "error"
+            assert output.get("name") != "stderr"
+    assert notebook.stat().st_size < 1_200_000
+
+
+def test_cells_are_short_and_define_nothing(notebook):
+    for cell in code_cells(notebook):
+        source = "".join(cell["source"])
+        assert not re.search(r"^\s*(def|class) ", source, re.MULTILINE)
+        if "parameters" not in cell["metadata"].get("tags", []):
+            assert len(source.splitlines()) <= 12
+
+
+def test_parameters_are_literals_with_help(notebook):
+    [cell] = tagged(notebook, "parameters")
+    source = "".join(cell["source"])
+    for node, line in zip(ast.parse(source).body, source.splitlines(), strict=True):
+        ast.literal_eval(node.value)
+        assert re.search(r"""  # ["\w]""", line), line
+    check_parameters(notebook, {"profile": "report", "language": "vi", "beta": 1e4})
