@@ -17,9 +17,6 @@ from . import losses
 from .features import Backbone, normalize
 from .images import fit, to_tensor
 
-BETTER = {"ssim": "higher", "edges": "higher", "color": "lower", "texture": "lower"}
-"""Which way each network-free measure is better; every judge's gap is better lower."""
-
 _DIRECTIONS = 64
 _QUANTILES = 512
 _SCALES = 4
