@@ -189,14 +189,12 @@ def _quickstart(
     except OSError as error:
         raise click.UsageError(f"{out}: no folder can be made there ({error.strerror})") from None
     painting = _output(str(out / "quickstart_painting.png"))
-    result = _paint(content, style, settings)
+    # Opened once, for the run and for the figure, and as large as the run can use.
+    pictures = [open_picture(source, 2 * settings.size) for source in (content, style)]
+    result = _paint(*pictures, settings)
     path = _save(result, painting)
-    figure = plots.quickstart_figure(
-        open_picture(content), open_picture(style), result, language=language
-    )
-    names = [
-        result.provenance[role]["source"].removeprefix("sample ") for role in ("content", "style")
-    ]
+    figure = plots.quickstart_figure(*pictures, result, language=language)
+    names = [plots.source_name(result, role) for role in ("content", "style")]
     shown = report.save_figure(
         figure,
         out / "quickstart.png",

@@ -249,9 +249,9 @@ def _build(name: str, weights: WeightsFile, pooling: str, padding: str) -> Backb
                 module.kernel_size, module.stride, module.padding, AVERAGE_GAIN
             )
     if padding == "replicate":
-        first = next(iter(modules.values()))
-        first.padding_mode = "replicate"
-        first._reversed_padding_repeated_twice = [first.padding[0]] * 4
+        key, first = next(iter(modules.items()))
+        modules[key] = nn.Sequential(nn.ReplicationPad2d(first.padding[0]), first)
+        first.padding = (0, 0)
     return Backbone(name, modules, weights)
 
 

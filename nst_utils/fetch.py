@@ -95,7 +95,7 @@ def _read(address: str, state: dict[str, Any]) -> None:
         state["body"] = b"".join(pieces)
     except requests.RequestException as error:
         state["error"] = FetchError(f"{address}: the connection broke ({_reason(error)})")
-    except FetchError as error:
+    except Exception as error:  # handed over to the thread that waits
         state["error"] = error
 
 

@@ -14,6 +14,7 @@ from PIL import Image
 from torch import Tensor
 
 from .result import Result, StepRecord
+from .samples import SOURCE
 from .words import words
 
 DPI = 200
@@ -94,8 +95,8 @@ def quickstart_figure(
     say = words(language)
     image = result.image
     pictures = [
-        (content, f"{say('content')}: {_name(result, 'content')}"),
-        (style, f"{say('style')}: {_name(result, 'style')}"),
+        (content, f"{say('content')}: {source_name(result, 'content')}"),
+        (style, f"{say('style')}: {source_name(result, 'style')}"),
         (image, f"{say('result')}: {max(image.size)} px, {result.weights_label}"),
     ]
     shapes = [picture.width / picture.height for picture, _ in pictures]
@@ -122,8 +123,9 @@ def describe(result: Result, language: str = "en") -> str:
     )
 
 
-def _name(result: Result, role: str) -> str:
-    return str(result.provenance[role]["source"]).removeprefix("sample ")
+def source_name(result: Result, role: str) -> str:
+    """Return what a run's content or style was called: a sample, a file or an address."""
+    return result.provenance[role]["source"].removeprefix(SOURCE)
 
 
 def contact_sheet(
