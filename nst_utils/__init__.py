@@ -12,11 +12,16 @@ __version__ = VERSION
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submodules=[
+        "archive",
+        "charts",
+        "compare",
         "config",
+        "dataset",
         "features",
         "images",
         "losses",
         "metrics",
+        "miniature",
         "painters",
         "plots",
         "registry",
@@ -26,7 +31,9 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "samples",
         "tables",
         "transfer",
+        "trials",
         "weights",
+        "wikiart",
     ],
     submod_attrs={
         "config": ["RECIPES", "Recipe", "recipe"],
@@ -36,5 +43,6 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "result": ["Result", "StepRecord"],
         "samples": ["open_picture", "open_sample"],
         "transfer": ["StopRun", "stylize"],
+        "wikiart": ["WikiArt"],
     },
 )

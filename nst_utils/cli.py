@@ -14,13 +14,17 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import fields
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from . import registry
+from .cli_wikiart import wikiart
 from .config import RECIPES, Recipe, RecipeError, parse_value, recipe
 from .registry import BACKBONES, NSTError, NSTWarning, UnknownNameError
+
+if TYPE_CHECKING:
+    from .rerun import Outcome
 
 QUICK_CONTENT, QUICK_STYLE = "chelsea", "nocturne"
 
@@ -178,10 +182,17 @@ def main(
 
 
 def _quickstart(
-    settings: Recipe, content: str, style: str, out: Path | None, language: str
+    settings: Recipe,
+    content: str,
+    style: str,
+    out: Path | None,
+    language: str,
+    keep: Path | None = None,
 ) -> None:
     from . import plots, report
+    from .archive import paint
     from .samples import open_picture
+    from .words import words
 
     out = out or registry.FIGURES
     try:
@@ -191,16 +202,16 @@ def _quickstart(
     painting = _output(str(out / "quickstart_painting.png"))
     # Opened once, for the run and for the figure, and as large as the run can use.
     pictures = [open_picture(source, 2 * settings.size) for source in (content, style)]
-    result = _paint(*pictures, settings)
+    result, _ = paint(*pictures, settings, keep=keep)
     path = _save(result, painting)
     figure = plots.quickstart_figure(*pictures, result, language=language)
     names = [plots.source_name(result, role) for role in ("content", "style")]
     shown = report.save_figure(
         figure,
-        out / "quickstart.png",
+        out / ("quickstart.png" if language == "en" else f"quickstart_{language}.png"),
         result.provenance,
-        caption=f"{names[0]} in the style of {names[1]}, and the losses of the run",
-        command="python -m nst_utils",
+        caption=words(language)("quickstart").format(*names),
+        command="python -m nst_utils" + ("" if language == "en" else f" --language {language}"),
     )
     _summarize(result, [shown, path])
 
@@ -241,15 +252,6 @@ def _save(result: Any, path: Path) -> Path:
         raise click.ClickException(
             f"{_sentence(error)}; the painting is in {_short(rescued)}"
         ) from None
-
-
-def _paint(content: Any, style: Any, settings: Recipe) -> Any:
-    """Run a recipe with a progress bar on standard error."""
-    from .transfer import stylize
-    from .watch import Watch
-
-    with Watch(sum(settings.steps)) as watch:
-        return stylize(content, style, settings, on_step=watch)
 
 
 def _summarize(result: Any, written: list[Path]) -> None:
@@ -299,9 +301,11 @@ def stylize(
 
     Both are a path, an http(s) address, or the name of a sample.
     """
+    from .archive import paint
+
     settings = build_recipe(name, changes, **options)
     path = _output(output, content, style)
-    result = _paint(content, style, settings)
+    result, _ = paint(content, style, settings)
     _summarize(result, [_save(result, path)])
 
 
@@ -446,8 +450,17 @@ def rerun(
     from .rerun import rerun as run
 
     values = {name: _value(text) for name, text in parameters}
+    # A notebook runs in its own folder: a file named from here must still be found there.
+    values = {
+        name: str(Path(value).absolute()) if isinstance(value, str) and _is_file(value) else value
+        for name, value in values.items()
+    }
     values |= {"profile": profile} if profile else {}
-    outcomes = run(notebooks, values, jobs=jobs)
+    _show_outcomes(run(notebooks, values, jobs=jobs))
+
+
+def _show_outcomes(outcomes: list["Outcome"]) -> None:
+    """Print a row for each notebook, then the failing cells' own errors; fail if any did."""
     width = max(len(outcome.notebook) for outcome in outcomes)
     click.echo(f"{'notebook':{width}}  seconds  status  figures")
     for outcome in outcomes:
@@ -461,6 +474,40 @@ def rerun(
         click.echo(f"{outcome.notebook}, {outcome.error}", err=True)
     if failed:
         raise click.ClickException(f"{len(failed)} of {len(outcomes)} notebooks failed")
+
+
+@main.command()
+@click.option("--language", default="en", show_default=True, help="Of the labels: en or vi.")
+@click.option(
+    "--jobs", default=1, show_default=True, type=click.IntRange(min=1), help="Notebooks at a time."
+)
+def figures(language: str, jobs: int) -> None:
+    """Make all of a report's figures again, from finished runs where they exist.
+
+    Runs the quickstart and every notebook under its profile "report", and lists what is in
+    figures/. Runs that are finished are kept below data/runs/finished and are not painted again.
+    """
+    from .rerun import check_parameters
+    from .rerun import rerun as run
+    from .words import words
+
+    words(language)
+    notebooks = sorted((registry.ROOT / "notebooks").glob("*.ipynb"))
+    parameters = {"profile": "report", "language": language}
+    for path in notebooks:
+        check_parameters(path, parameters)
+    keep = registry.RUNS / "finished"
+    settings = build_recipe("quick")
+    _quickstart(settings, QUICK_CONTENT, QUICK_STYLE, registry.FIGURES, language, keep)
+    _show_outcomes(run(notebooks, parameters, jobs=jobs))
+    click.echo(f"all figures are listed in {_short(registry.FIGURES / 'README.md')}")
+
+
+def _is_file(text: str) -> bool:
+    try:
+        return Path(text).is_file()
+    except (OSError, ValueError):  # too long, or with a null byte: no file
+        return False
 
 
 def _value(text: str) -> Any:
@@ -483,3 +530,6 @@ def _repeat(image: Path, content: str | None, style: str | None, output: str | N
     click.echo(str(comparison))
     if path:
         click.echo(f"written {_short(_save(comparison.result, path))}")
+
+
+main.add_command(wikiart)

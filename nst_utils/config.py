@@ -24,7 +24,8 @@ QUICK_STEPS = (60, 30)
 """Steps of the default recipe at its two scales."""
 
 STEERABLE = (
-    "alpha beta tv learning_rate style_layers content_layer loss gram pooling padding optimizer"
+    "alpha beta tv learning_rate style_layers content_layer loss gram smoothing pooling padding "
+    "optimizer"
 ).split()
 """Fields that may change during a run, through ``schedule`` or through ``on_step``."""
 
@@ -82,6 +83,9 @@ class Recipe:
     tv: float = _number(0.05, "weight of the total variation, squared, per pixel")
     loss: str = _choice("relative", ("relative", "report", "paper"), "how losses are normalized")
     gram: str = _choice("mean", ("sum", "mean", "chw", "centered"), "variant of the Gram matrix")
+    smoothing: str = _choice(
+        "none", ("none", "scaled", "softmax"), "what is done to the activations of deep layers"
+    )
     pooling: str = _choice("max", ("max", "average"), "pooling of the network")
     padding: str = _choice("replicate", ("zero", "replicate"), "padding of the first convolution")
     optimizer: str = _choice("lbfgs", ("lbfgs", "adam"), "method that moves the picture")

@@ -38,9 +38,10 @@ def read_image(source: Any, size: int | None = None, *, enlarge: bool = False) -
 
     Parameters
     ----------
-    source : path, str, PIL.Image.Image or ndarray
-        A file, an http(s) address, a picture, or an array of shape (H, W), (H, W, 1), (H, W, 3)
-        or (H, W, 4): unsigned integers in their type's range, booleans, or floats in [0, 1].
+    source : path, str, bytes, PIL.Image.Image or ndarray
+        A file, an http(s) address, a file's content (what an upload widget gives), a picture, or
+        an array of shape (H, W), (H, W, 1), (H, W, 3) or (H, W, 4): unsigned integers in their
+        type's range, booleans, or floats in [0, 1].
     size : int, optional
         Bound on the long side, in pixels; smaller pictures keep their size. Lanczos.
     enlarge : bool
@@ -90,12 +91,14 @@ def _open(source: Any, size: int | None) -> tuple[Image.Image, str, str]:
         return source, source.info.get("source", "picture"), source.info.get("sha256", "")
     if isinstance(source, np.ndarray):
         return _from_array(source), "array", ""
-    if not isinstance(source, str | os.PathLike):
+    if not isinstance(source, str | bytes | os.PathLike):
         raise ImageError(
-            "expected a path, an http(s) address, a PIL image or an array, "
+            "expected a path, an http(s) address, a file's bytes, a PIL image or an array, "
             f"not {type(source).__name__}"
         )
-    if is_address(source):
+    if isinstance(source, bytes):
+        name, data = "upload", source
+    elif is_address(source):
         name = str(source)
         try:
             data = fetch(name)
@@ -104,7 +107,8 @@ def _open(source: Any, size: int | None) -> tuple[Image.Image, str, str]:
     else:
         name = Path(source).name
         data = _read_file(Path(source))
-    return _identify(data, str(source), size), name, hashlib.sha256(data).hexdigest()
+    title = name if isinstance(source, bytes) else str(source)
+    return _identify(data, title, size), name, hashlib.sha256(data).hexdigest()
 
 
 def _read_file(path: Path) -> bytes:

@@ -1,4 +1,4 @@
-"""Losses as pure functions of tensors: Gram matrices, content, style, total variation.
+"""Losses as pure functions of tensors: Gram matrices, content, style, total variation, smoothing.
 
 Nothing here knows a network or a recipe's other fields. Three normalizations stand side by side:
 
@@ -83,6 +83,48 @@ def gram(features: Tensor, variant: str = "mean") -> Tensor:
         product = torch.bmm(rows.mT, rows)
     divisor = {"sum": 1, "chw": d * positions}.get(variant, positions)
     return product / divisor
+
+
+SMOOTHING_SCALE = 1e-3
+"""What SWAG's published script multiplies ResNet-50's layer3 and layer4 by."""
+
+
+def smooth(features: Tensor, kind: str = "none") -> Tensor:
+    """Flatten the peaks of a layer's activations, as proposed for residual networks.
+
+    Parameters
+    ----------
+    features : Tensor, shape (n, d, h, w)
+        Activations, any floating type.
+    kind : {"none", "scaled", "softmax"}
+        ``none`` returns them as they are. ``scaled`` multiplies them by `SMOOTHING_SCALE`, which
+        is what the published script of the paper does; its lines with a softmax are commented
+        out. Under losses that are divided by the target's own energy it changes nothing.
+        ``softmax`` is the paper's idea: at every position the softmax over channels, times
+        ``d``, so that the mean activation is 1; temperature 1.
+
+    Returns
+    -------
+    Tensor, shape (n, d, h, w)
+        For ``softmax`` float32 (float64 for float64 features).
+
+    Raises
+    ------
+    UnknownNameError
+        If the kind does not exist.
+
+    References
+    ----------
+    Wang, Li and Vasconcelos, "Rethinking and Improving the Robustness of Image Style Transfer",
+    CVPR 2021 (SWAG).
+    """
+    if kind == "none":
+        return features
+    if kind == "scaled":
+        return features * SMOOTHING_SCALE
+    if kind == "softmax":
+        return _wide(features).softmax(dim=1) * features.shape[1]
+    raise unknown("smoothing", kind, ["none", "scaled", "softmax"])
 
 
 def content_loss(features: Tensor, target: Tensor, normalization: str = "relative") -> Tensor:

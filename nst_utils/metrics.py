@@ -6,12 +6,13 @@ trade off, so compare gaps at equal structural similarity, or whole curves.
 """
 
 from collections.abc import Iterable, Mapping
-from typing import Any
+from functools import partial
 
 import numpy as np
 import torch
 from PIL import Image
 from skimage import color, feature, metrics, transform
+from torch import Tensor
 
 from . import losses
 from .features import Backbone, normalize
@@ -133,11 +134,35 @@ def gram_distance(
     return float(np.mean(distances))
 
 
+def entropy(features: Tensor) -> float:
+    """Return how evenly a layer's activations are spread: 1 all equal, 0 a single one.
+
+    Shannon entropy of the activations over their sum, divided by its largest possible value, the
+    logarithm of their number; negative values count as 0 (Wang et al., CVPR 2021, compare networks
+    by it).
+
+    Parameters
+    ----------
+    features : Tensor
+        Activations, any shape.
+    """
+    p = features.detach().double().clamp(min=0).flatten()
+    p = p / p.sum().clamp(min=1e-300)
+    return float(torch.special.entr(p).sum() / np.log(max(2, p.numel())))
+
+
+def peak(features: Tensor) -> float:
+    """Return how far a layer's largest activation stands above its mean; negatives count as 0."""
+    positive = features.detach().double().clamp(min=0)
+    return float(positive.max() / positive.mean().clamp(min=1e-300))
+
+
 def measure(
     image: Image.Image,
     content: Image.Image,
     style: Image.Image,
     judges: Mapping[str, tuple[Backbone, Iterable[str]]] | None = None,
+    untouched: dict[str, float] | None = None,
 ) -> dict[str, float]:
     """Measure a painting against its content and its style.
 
@@ -147,6 +172,9 @@ def measure(
         The painting and what it was made from.
     judges : mapping, optional
         Column name to ``(backbone, layers)``: networks that did not take part in the painting.
+    untouched : dict, optional
+        Keeps the distances of content and style between calls: give the same one for all
+        paintings of one pair, size and set of judges, an empty one at first.
 
     Returns
     -------
@@ -155,18 +183,13 @@ def measure(
         and one for each judge (0 is the style, 1 the photo).
     """
     content = fit(content, max(image.size), enlarge=True)
-    found: dict[str, Any] = {
-        "ssim": ssim(image, content),
-        "edges": edge_agreement(image, content),
-        "color": _gap(color_distance, image, content, style),
-        "texture": _gap(texture_distance, image, content, style),
-    }
+    untouched = {} if untouched is None else untouched
+    distances = {"color": color_distance, "texture": texture_distance}
     for name, (judge, layers) in (judges or {}).items():
-        layers = list(layers)
-        found[name] = _gap(gram_distance, image, content, style, judge, layers)
+        distances[name] = partial(gram_distance, judge=judge, layers=list(layers))
+    found = {"ssim": ssim(image, content), "edges": edge_agreement(image, content)}
+    for name, distance in distances.items():
+        if name not in untouched:
+            untouched[name] = max(distance(content, style), 1e-9)
+        found[name] = distance(image, style) / untouched[name]
     return found
-
-
-def _gap(distance: Any, image: Any, content: Any, style: Any, *options: Any) -> float:
-    untouched = distance(content, style, *options)
-    return distance(image, style, *options) / max(untouched, 1e-9)

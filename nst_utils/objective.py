@@ -9,8 +9,9 @@ from torch import Tensor
 from . import losses
 from .config import Recipe, RecipeError
 from .features import Backbone, normalize
+from .registry import backbone_spec
 
-_TARGET_FIELDS = ("content_layer", "gram", "pooling", "padding")
+_TARGET_FIELDS = ("content_layer", "gram", "smoothing", "pooling", "padding")
 
 
 def pick_device(name: str = "auto") -> torch.device:
@@ -84,14 +85,22 @@ class Objective:
         self.layers = _active(recipe)
         with torch.no_grad():
             # One extraction each; the content's features are read at the picture's own size.
-            features = backbone.extract(content, [recipe.content_layer, *self.layers])
+            features = self._read(content, [recipe.content_layer, *self.layers])
             self._content = features[recipe.content_layer]
             self._style = {}
-            for name, tensor in backbone.extract(style, self.layers).items():
+            for name, tensor in self._read(style, self.layers).items():
                 matrix = losses.gram(tensor, recipe.gram)
                 if recipe.gram == "sum":
                     matrix = matrix * (features[name][0, 0].numel() / tensor[0, 0].numel())
                 self._style[name] = matrix
+
+    def _read(self, x: Tensor, layers: list[str]) -> dict[str, Tensor]:
+        """Extract layers, the deep ones smoothed as the recipe says."""
+        deep = backbone_spec(self.backbone.name).deep
+        return {
+            name: losses.smooth(tensor, self.recipe.smoothing) if name.startswith(deep) else tensor
+            for name, tensor in self.backbone.extract(x, layers).items()
+        }
 
     def fits(self, recipe: Recipe) -> bool:
         """Tell whether another recipe has the same targets, so that only weights change."""
@@ -116,7 +125,7 @@ class Objective:
             `layers`; all but the total before their weights.
         """
         recipe = self.recipe
-        features = self.backbone.extract(x, [recipe.content_layer, *self.layers])
+        features = self._read(x, [recipe.content_layer, *self.layers])
         content = losses.content_loss(features[recipe.content_layer], self._content, recipe.loss)
         layers = torch.stack(
             [

@@ -129,7 +129,11 @@ def source_name(result: Result, role: str) -> str:
 
 
 def contact_sheet(
-    pictures: Sequence[tuple[Image.Image, str]], *, columns: int = 5, width: float = WIDTH
+    pictures: Sequence[tuple[Image.Image, str]],
+    *,
+    columns: int = 5,
+    width: float = WIDTH,
+    title: str = "",
 ) -> Figure:
     """Show pictures in rows, each under its title.
 
@@ -141,11 +145,16 @@ def contact_sheet(
         Pictures in a row.
     width : float
         Width of the figure, inches.
+    title : str
+        Of the whole figure, for instance the weights' label.
     """
     rows = [pictures[i : i + columns] for i in range(0, len(pictures), columns)]
     side = width / columns
     heights = [max(p.height / p.width for p, _ in row) * side + 0.25 for row in rows]
-    figure = Figure(figsize=(width, sum(heights)), layout="constrained")
+    room = 0.25 if title else 0
+    figure = Figure(figsize=(width, sum(heights) + room), layout="constrained")
+    if title:
+        figure.suptitle(title, fontsize=9)
     grid = figure.add_gridspec(len(rows), columns, height_ratios=heights)
     for i, row in enumerate(rows):
         for j, (picture, title) in enumerate(row):

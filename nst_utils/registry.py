@@ -99,11 +99,15 @@ class Source:
 
 @dataclass(frozen=True)
 class BackboneSpec:
-    """A network that can be read: its name in titles, its layers in order, its weights."""
+    """A network that can be read: its name in titles, its layers in order, its weights.
+
+    ``deep`` are beginnings of layer names: those whose activations ``smoothing`` changes.
+    """
 
     title: str
     layers: tuple[str, ...]
     sources: dict[str, Source]
+    deep: tuple[str, ...]
 
     @property
     def weights(self) -> tuple[str, ...]:
@@ -150,6 +154,7 @@ BACKBONES: dict[str, BackboneSpec] = {
                 url="https://download.pytorch.org/models/vgg19-dcbb9e9d.pth",
             ),
         },
+        deep=("conv4", "relu4", "pool4", "conv5", "relu5", "pool5"),
     ),
     "resnet50": BackboneSpec(
         "ResNet-50",
@@ -164,6 +169,7 @@ BACKBONES: dict[str, BackboneSpec] = {
                 url="https://download.pytorch.org/models/resnet50-0676ba61.pth",
             ),
         },
+        deep=("layer3", "layer4"),
     ),
 }
 

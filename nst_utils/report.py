@@ -13,17 +13,19 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from IPython import display
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from PIL import Image
 
 from . import registry
+from .features import Backbone
 from .images import ImageError, save_png
 from .plots import DPI
 from .registry import NSTError, unknown
 from .result import Result
-from .words import words
+from .words import WORDS, words
 
 PREVIEW_DPI = 110
 MAX_BYTES = 1_000_000
@@ -76,20 +78,33 @@ def save_figure(
         image = rendered(figure)
         save_png(image, path, made, dpi=(DPI, DPI), optimize=True)
         if path.stat().st_size > MAX_BYTES:
-            palette = image.quantize(256)
-            reduced = image.quantize(palette=palette, dither=Image.Dither.FLOYDSTEINBERG)
-            save_png(reduced, path, made, dpi=(DPI, DPI), optimize=True)
-        for dpi in (DPI, 150, 110, 80):
+            _save_reduced(image, path, made)
+        for dpi in (DPI, 150, 110, 80, 60):
             figure.savefig(path.with_suffix(".pdf"), dpi=dpi, metadata={"CreationDate": None})
             if path.with_suffix(".pdf").stat().st_size <= MAX_BYTES:
                 break
-        text = json.dumps(made, indent=1, ensure_ascii=False) + "\n"
-        path.with_suffix(".json").write_text(text, encoding="utf-8")
-        write_index(path.parent)
+        _write_record(path, made)
     except (OSError, ImageError) as error:
         reason = getattr(error, "strerror", None) or error
         raise ReportError(f"{path}: the figure cannot be written ({reason})") from None
     return path
+
+
+def _save_reduced(image: Image.Image, path: Path, record: Mapping[str, Any]) -> None:
+    """Save with fewer colors: dithered while that is small enough, else ever fewer and plain."""
+    for colors, dither in ((256, "FLOYDSTEINBERG"), (256, "NONE"), (96, "NONE"), (40, "NONE")):
+        palette = image.quantize(colors)
+        reduced = image.quantize(palette=palette, dither=Image.Dither[dither])
+        save_png(reduced, path, record, dpi=(DPI, DPI), optimize=True)
+        if path.stat().st_size <= MAX_BYTES:
+            return
+
+
+def _write_record(path: Path, record: Mapping[str, Any]) -> None:
+    """Write the record beside a figure or a table, and list it in the folder's page."""
+    text = json.dumps(record, indent=1, ensure_ascii=False) + "\n"
+    path.with_suffix(".json").write_text(text, encoding="utf-8")
+    write_index(path.parent)
 
 
 def rendered(figure: Figure, dpi: int = DPI) -> Image.Image:
@@ -114,13 +129,29 @@ def write_index(folder: Path) -> Path:
         record = json.loads(path.read_text(encoding="utf-8"))
         if not isinstance(record, dict) or not record.get("caption"):
             continue
-        files = f"[{path.stem}]({path.stem}.png)"
-        if path.with_suffix(".pdf").is_file():
-            files += f", [PDF]({path.stem}.pdf)"
+        kinds = [
+            kind for kind in ("png", "pdf", "csv", "tex") if path.with_suffix(f".{kind}").is_file()
+        ]
+        if not kinds:
+            continue
+        files = f"[{path.stem}]({path.stem}.{kinds[0]})"
+        files += "".join(f", [{kind.upper()}]({path.stem}.{kind})" for kind in kinds[1:])
         lines.append(f"| {files} | {record['caption']} | `{record['command']}` |")
     page = folder / "README.md"
     page.write_text("\n".join(lines) + "\n", encoding="utf-8")
     return page
+
+
+def banner(*backbones: Backbone) -> display.Markdown:
+    """Say in a notebook which weights it runs with; a warning in bold where any is untrained."""
+    text = "Weights: " + ", ".join(backbone.weights_label for backbone in backbones) + "."
+    if not all(backbone.trained for backbone in backbones):
+        text = (
+            f"> **Untrained network. {text} What follows was not computed with a trained "
+            "network, and the text below describes runs with one.** Put a weights file into "
+            "`data/weights/`, or name its folder in `NST_WEIGHTS_DIR`."
+        )
+    return display.Markdown(text)
 
 
 class Album:
@@ -136,6 +167,14 @@ class Album:
         Of the labels.
     parameters : mapping
         The notebook's parameters, recorded with every figure.
+
+    Attributes
+    ----------
+    folder : Path
+        Where figures are written.
+    keep : Path or None
+        Where finished runs are kept and looked for (see `archive`); only ``report`` keeps any, so
+        that a notebook with its defaults always runs what it shows.
 
     Raises
     ------
@@ -157,8 +196,10 @@ class Album:
         self.notebook, self.profile, self.language = notebook, profile, language
         self.parameters = dict(parameters or {})
         self.folder = registry.RUNS / "figures" / notebook
+        self.keep = None
         if profile == "report":
             self.folder = registry.FIGURES
+            self.keep = registry.RUNS / "finished"
 
     def add(self, figure: Figure, name: str, caption: str, *results: Result) -> display.Image:
         """Save a figure and return a preview for the notebook.
@@ -168,9 +209,9 @@ class Album:
         figure : Figure
             As `plots` draws it.
         name : str
-            Short name; the file is ``<notebook>_<name>.png``.
+            Short name; the file is ``<notebook>_<name>.png``, with ``_vi`` added for Vietnamese.
         caption : str
-            What the figure shows.
+            What the figure shows; translated where the catalog of `words` has it.
         *results : Result
             The runs it shows; their provenance is recorded with it.
 
@@ -179,21 +220,76 @@ class Album:
         IPython.display.Image
             A JPEG, small enough to be stored in the notebook.
         """
-        extra = "" if self.language == "en" else f" -p language {self.language}"
+        suffix = "" if self.language == "en" else f"_{self.language}"
         save_figure(
             figure,
-            self.folder / f"{self.notebook}_{name}.png",
-            {
-                "notebook": self.notebook,
-                "parameters": self.parameters,
-                "runs": [result.provenance for result in results],
-                "date": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
-                "versions": {"nst_utils": registry.VERSION},
-            },
-            caption=caption,
-            command=f"python -m nst_utils rerun notebooks/{self.notebook}.ipynb "
-            f"--profile {self.profile}{extra}",
+            self.folder / f"{self.notebook}_{name}{suffix}.png",
+            self._record([result.provenance for result in results]),
+            caption=self._say(caption),
+            command=self._command(),
         )
         preview = io.BytesIO()
         rendered(figure, PREVIEW_DPI).save(preview, "JPEG", quality=82)
         return display.Image(preview.getvalue(), format="jpeg")
+
+    def add_table(self, table: pd.DataFrame, name: str, caption: str) -> pd.DataFrame:
+        """Save a table as CSV and as LaTeX, with its record, and return it.
+
+        Parameters
+        ----------
+        table : DataFrame
+            Written in full precision to the CSV, with two decimals to the LaTeX.
+        name : str
+            Short name; the files are ``<notebook>_<name>.csv`` and ``.tex``.
+        caption : str
+            What the table shows.
+        """
+        suffix = "" if self.language == "en" else f"_{self.language}"
+        path = self.folder / f"{self.notebook}_{name}{suffix}.csv"
+        caption = self._say(caption)
+        record = {"caption": caption, "command": self._command(), **self._record([])}
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            table.to_csv(path)
+            latex = table.to_latex(float_format="%.2f", caption=caption, escape=True)
+            path.with_suffix(".tex").write_text(latex, encoding="utf-8")
+            _write_record(path, record)
+        except OSError as error:
+            raise ReportError(f"{path}: the table cannot be written ({error.strerror})") from None
+        return table
+
+    def _say(self, caption: str) -> str:
+        return words(self.language)(caption) if caption in WORDS else caption
+
+    def _command(self) -> str:
+        extra = "" if self.language == "en" else f" -p language {self.language}"
+        notebook = f"notebooks/{self.notebook}.ipynb"
+        return f"python -m nst_utils rerun {notebook} --profile {self.profile}{extra}"
+
+    def _record(self, runs: list[Mapping[str, Any]]) -> dict[str, Any]:
+        return {
+            "notebook": self.notebook,
+            "parameters": self.parameters,
+            "runs": runs,
+            "date": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+            "versions": {"nst_utils": registry.VERSION},
+        }
+
+
+def finished_table(name: str, **options: Any) -> pd.DataFrame | None:
+    """Return a table of ``figures/`` as it was last made under ``profile="report"``.
+
+    Parameters
+    ----------
+    name : str
+        File name without ``.csv``.
+    **options
+        As for `pandas.read_csv`.
+
+    Returns
+    -------
+    DataFrame or None
+        None where there is none.
+    """
+    path = registry.FIGURES / f"{name}.csv"
+    return pd.read_csv(path, **options) if path.is_file() else None

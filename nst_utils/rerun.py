@@ -6,6 +6,7 @@ Each runs in a process of its own, so that kernels, sockets and event loops end 
 import datetime
 import logging
 import multiprocessing
+import sys
 import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -13,6 +14,8 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
+
+from tqdm import tqdm
 
 from . import registry
 from .registry import NSTError, unknown
@@ -89,7 +92,7 @@ def rerun(
     folder : Path, optional
         For the copies; ``data/runs/<time>`` when left out.
     progress : bool
-        Show a bar over the cells of each notebook.
+        Show a bar over the notebooks, and one over the cells of each that runs.
 
     Returns
     -------
@@ -116,12 +119,18 @@ def rerun(
         figures=(registry.FIGURES, registry.RUNS),
     )
     spawn = multiprocessing.get_context("spawn")
+    places = [1 + i % jobs for i in range(len(notebooks))]  # lines for the bars over cells
     with ProcessPoolExecutor(jobs, mp_context=spawn) as pool:
-        return list(pool.map(execute, notebooks))
+        outcomes = pool.map(execute, notebooks, places)
+        bar = tqdm(
+            outcomes, "notebooks", len(notebooks), unit="notebook", disable=not progress, position=0
+        )
+        return list(bar)
 
 
 def _execute(
     notebook: Path,
+    place: int,
     *,
     folder: Path,
     parameters: dict[str, Any],
@@ -142,7 +151,8 @@ def _execute(
             parameters,
             kernel_name="python3",
             cwd=str(notebook.parent),
-            progress_bar=progress,
+            progress_bar=progress
+            and {"desc": notebook.stem, "position": place, "leave": False, "file": sys.stderr},
         )
     except PapermillException as failure:
         error = f"{getattr(failure, 'ename', 'Error')}: {getattr(failure, 'evalue', failure)}"

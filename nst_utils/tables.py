@@ -1,12 +1,12 @@
 """Tables for the notebooks: the layers read, each layer's share of the style loss, measures."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import pandas as pd
 from PIL import Image
 from torch import Tensor
 
-from . import metrics
+from . import losses, metrics
 from .config import Recipe
 from .features import Backbone
 from .result import Result
@@ -48,6 +48,54 @@ def layers(backbone: Backbone, recipe: Recipe, x: Tensor) -> pd.DataFrame:
     return pd.DataFrame(rows).set_index("layer")
 
 
+def activations(backbones: Mapping[str, tuple[Backbone, Iterable[str]]], x: Tensor) -> pd.DataFrame:
+    """Return how peaked activations and their Gram matrices are, a row for each layer.
+
+    Parameters
+    ----------
+    backbones : mapping of str to (Backbone, iterable of str)
+        By title, networks and the layers to read.
+    x : Tensor, shape (1, 3, H, W)
+        A normalized picture.
+
+    Returns
+    -------
+    DataFrame
+        Indexed by network and layer: `metrics.entropy` and `metrics.peak` of the activations and
+        of their Gram matrix, each as they are (``plain``) and after ``softmax`` smoothing.
+    """
+    rows = {}
+    for title, (backbone, names) in backbones.items():
+        for name, tensor in backbone.extract(x, names).items():
+            row = {}
+            for kind in ("plain", "softmax"):
+                smoothed = losses.smooth(tensor, kind.replace("plain", "none"))
+                matrix = losses.gram(smoothed)
+                row |= {
+                    ("entropy", kind): metrics.entropy(smoothed),
+                    ("peak", kind): metrics.peak(smoothed),
+                    ("Gram entropy", kind): metrics.entropy(matrix),
+                    ("Gram peak", kind): metrics.peak(matrix),
+                }
+            rows[title, name] = row
+    table = pd.DataFrame.from_dict(rows, orient="index")
+    table.columns = pd.MultiIndex.from_tuples(table.columns)
+    return table.rename_axis(["network", "layer"])
+
+
+def seconds_to(result: Result, loss: float) -> float:
+    """Return the seconds from a run's first step until its last scale first reached a loss.
+
+    Losses of other scales are not comparable and do not count; their time does. NaN if the loss
+    was never reached.
+    """
+    last = result.history[-1].scale
+    for record in result.history:
+        if record.scale == last and record.total <= loss:
+            return record.seconds - result.history[0].seconds
+    return float("nan")
+
+
 def style_shares(results: Mapping[str, Result]) -> pd.DataFrame:
     """Return each layer's share of the weighted style loss at the start of a run, a column a run.
 
@@ -57,17 +105,20 @@ def style_shares(results: Mapping[str, Result]) -> pd.DataFrame:
     for title, result in results.items():
         weights, first = result.recipe.at(0).style_layers, result.history[0].layers
         parts = pd.Series({name: weights[name] * value for name, value in first.items()})
-        parts.index = parts.index.str.replace("conv", "").str.replace("relu", "")
+        parts.index = parts.index.str.replace(r"^(conv|relu)(?=\d_)", "", regex=True)
         columns[title] = parts / parts.sum()
     return pd.DataFrame(columns)
 
 
 def measures(
-    results: Mapping[str, Result], content: Image.Image, style: Image.Image
+    results: Mapping[str, Result],
+    content: Image.Image,
+    style: Image.Image,
+    judges: Mapping[str, tuple[Backbone, Iterable[str]]] | None = None,
 ) -> pd.DataFrame:
-    """Return the measures that need no network, a row a run; see `metrics.measure`."""
+    """Return each run's measures, a row a run; see `metrics.measure`."""
     rows = {
-        title: metrics.measure(result.image, content, style)
+        title: metrics.measure(result.image, content, style, judges)
         | {"seconds": result.seconds, "steps": len(result.history)}
         for title, result in results.items()
     }

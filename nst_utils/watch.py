@@ -10,7 +10,11 @@ from .images import to_pil
 from .result import StepRecord
 
 
-def _stream() -> Any:
+def notebook_stream() -> Any:
+    """Return where a bar is written: standard error, or in a notebook standard output.
+
+    A notebook shows standard error on red, and keeps it as if it were a warning.
+    """
     shell = sys.modules.get("IPython")
     return sys.stdout if shell and shell.get_ipython() else sys.stderr
 
@@ -25,8 +29,7 @@ class Watch:
     show_every : int
         Steps between two kept pictures; 0 keeps none.
     file : file, optional
-        Where the bar is written. When left out: standard error, or in a notebook, which shows
-        that on red, standard output.
+        Where the bar is written; when left out, see `notebook_stream`.
 
     Attributes
     ----------
@@ -38,7 +41,11 @@ class Watch:
         self.steps, self.show_every = steps, show_every
         self.frames: list[tuple[StepRecord, Image.Image]] = []
         self.bar = tqdm(
-            total=steps, unit="step", desc="loading", file=file or _stream(), mininterval=0.5
+            total=steps,
+            unit="step",
+            desc="loading",
+            file=file or notebook_stream(),
+            mininterval=0.5,
         )
 
     def __enter__(self) -> Self:

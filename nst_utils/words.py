@@ -1,4 +1,4 @@
-"""The words on figures, in English and in Vietnamese: one catalog, so that none is missing."""
+"""The words on figures and their captions, in English and in Vietnamese: one catalog."""
 
 from collections.abc import Callable
 
@@ -25,8 +25,110 @@ WORDS: dict[str, tuple[str, str]] = {
     "relative": ("relative", "tương đối"),
     "report": ("report", "báo cáo"),
     "paper": ("paper", "bài báo gốc"),
+    "entropy": ("entropy", "entropy"),
+    "peak": ("peak over mean", "đỉnh trên trung bình"),
+    "Gram entropy": ("entropy of the Gram matrix", "entropy của ma trận Gram"),
+    "Gram peak": ("peak of the Gram matrix", "đỉnh của ma trận Gram"),
+    "plain": ("plain", "nguyên bản"),
+    "softmax": ("softmax", "softmax"),
+    "scaled": ("scaled by 0.001", "nhân 0,001"),
+    "layer": ("layer", "tầng"),
+    "keys as published": ("keys as published", "khóa như đã công bố"),
+    "layers named correctly": ("layers named correctly", "tầng gọi đúng tên"),
+    "report losses": ("report's losses", "mất mát của báo cáo"),
+    "balanced losses": ("balanced losses", "mất mát cân bằng"),
+    "default layers": ("default layers", "tầng mặc định"),
+    "ssim": ("structure kept (SSIM)", "cấu trúc giữ được (SSIM)"),
+    "edges": ("edges kept", "biên giữ được"),
+    "color": ("color gap", "khoảng cách màu"),
+    "texture": ("texture gap", "khoảng cách kết cấu"),
+    "by VGG19": ("gap seen by VGG19", "khoảng cách theo VGG19"),
+    "by ResNet-50": ("gap seen by ResNet-50", "khoảng cách theo ResNet-50"),
+    "by untrained VGG19": ("gap seen by untrained VGG19", "theo VGG19 chưa huấn luyện"),
+    "difference": ("difference at equal structure", "chênh lệch khi cấu trúc bằng nhau"),
+    "better": ("lower is better", "thấp hơn là tốt hơn"),
+    "seconds": ("seconds", "giây"),
+    "photo": ("photo", "ảnh chụp"),
+    # Captions.
+    "quickstart": (
+        "{} in the style of {}, and the losses of the run",
+        "{} theo phong cách của {}, và các hàm mất mát của lần chạy",
+    ),
+    "the pair": ("the pair", "cặp ảnh"),
+    "what six layers see": ("what six layers see", "những gì sáu tầng nhìn thấy"),
+    "Gram matrices of the pair": ("Gram matrices of the pair", "ma trận Gram của cặp ảnh"),
+    "both runs at intervals, with their losses": (
+        "both runs at intervals, with their losses",
+        "hai lần chạy theo từng khoảng bước, kèm giá trị mất mát",
+    ),
+    "losses by term, and the style by layer": (
+        "losses by term, and the style by layer",
+        "mất mát theo thành phần, và phong cách theo tầng",
+    ),
+    "content and both results": ("content and both results", "ảnh nội dung và hai kết quả"),
+    "entropy and peak of activations and of their Gram matrices": (
+        "entropy and peak of activations and of their Gram matrices",
+        "entropy và đỉnh của các kích hoạt và của ma trận Gram",
+    ),
+    "ResNet-50 under the report's losses": (
+        "ResNet-50 under the report's losses",
+        "ResNet-50 với hàm mất mát của báo cáo",
+    ),
+    "ResNet-50 under balanced losses": (
+        "ResNet-50 under balanced losses",
+        "ResNet-50 với hàm mất mát cân bằng",
+    ),
+    "the arms of ResNet-50, measured": (
+        "the arms of ResNet-50, measured",
+        "các nhánh thí nghiệm của ResNet-50, đo đạc",
+    ),
+    "both networks' pictures at the middle beta": (
+        "content, style, and both networks' pictures at the middle beta",
+        "nội dung, phong cách và ảnh của hai mạng với beta ở giữa",
+    ),
+    "style gained against structure kept, over beta": (
+        "style gained against structure kept, over beta",
+        "phong cách đạt được so với cấu trúc giữ được, theo beta",
+    ),
+    "every run and its measures": (
+        "every run and its measures",
+        "mọi lần chạy và các số đo",
+    ),
+    "seconds a step and peak memory at 256 pixels": (
+        "seconds a step and peak memory at 256 pixels",
+        "số giây mỗi bước và bộ nhớ cao nhất ở 256 điểm ảnh",
+    ),
+    "the large run: style against structure, over beta": (
+        "the large run: style against structure, over beta",
+        "lần chạy lớn: phong cách so với cấu trúc, theo beta",
+    ),
+    "paired differences at equal structure, 95 % intervals": (
+        "paired differences at equal structure, 95 % intervals",
+        "chênh lệch theo cặp khi cấu trúc bằng nhau, khoảng tin cậy 95 %",
+    ),
+    "the photo and the painting": ("the photo and the painting", "ảnh chụp và bức tranh"),
+    "what the report's recipes cost here": (
+        "what the report's recipes cost here",
+        "chi phí của các công thức trong báo cáo trên máy này",
+    ),
+    "the report's loss over time, four ways": (
+        "the report's loss over time, four ways",
+        "hàm mất mát của báo cáo theo thời gian, bốn cách",
+    ),
+    "seconds to the same loss": (
+        "seconds to the same loss",
+        "số giây để đạt cùng một giá trị mất mát",
+    ),
+    "the photo painted five ways": (
+        "the photo painted five ways",
+        "ảnh chụp được vẽ theo năm cách",
+    ),
+    "the report's whole recipe at intervals": (
+        "the report's whole recipe at intervals",
+        "toàn bộ công thức của báo cáo theo từng khoảng bước",
+    ),
 }
-"""Every label: English, Vietnamese."""
+"""Every label and caption: English, Vietnamese."""
 
 
 def words(language: str = "en") -> Callable[[str], str]:

@@ -8,12 +8,13 @@ import pytest
 from click.testing import CliRunner
 from PIL import Image
 
-from nst_utils import registry, transfer
+from nst_utils import cli, registry, transfer
 from nst_utils.cli import build_recipe, main
 from nst_utils.config import Recipe
 from nst_utils.images import read_provenance
 
 from .test_images import declared, jpeg
+from .test_rerun import notebook
 
 
 def run(*words, **options):
@@ -357,3 +358,22 @@ def test_readme_commands_run(command, tmp_path, monkeypatch):
     assert found.exit_code == 0, found.output
     if words[0] == "provenance":
         assert json.loads(found.stdout)["recipe"]
+
+
+def test_figures_runs_every_notebook_for_a_report(tiny, pictures, tmp_path, monkeypatch):
+    monkeypatch.setattr(registry, "ROOT", tmp_path)
+    settings = Recipe(size=48, scales=(32, 48), steps=(4, 3), weights="random")
+    monkeypatch.setattr(cli, "build_recipe", lambda name: settings)
+    (tmp_path / "notebooks").mkdir()
+    parameters = "profile = 'default'  # sizes\nlanguage = 'en'  # labels\nbeta = 1  # weight"
+    notebook(tmp_path / "notebooks" / "a.ipynb", "print(profile, language)", parameters=parameters)
+    found = run("figures", "--language", "vi")
+    assert found.exit_code == 0, found.output
+    assert (registry.FIGURES / "quickstart_vi.png").is_file()
+    page = (registry.FIGURES / "README.md").read_text(encoding="utf-8")
+    assert "theo phong cách của" in page
+    [copy] = registry.RUNS.rglob("a.ipynb")
+    assert "report vi" in copy.read_text(encoding="utf-8")
+    kept = list((registry.RUNS / "finished").rglob("painting.png"))
+    assert len(kept) == 1
+    assert run("figures", "--language", "fr").exit_code == 2

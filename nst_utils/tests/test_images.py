@@ -1,3 +1,4 @@
+import hashlib
 import io
 import json
 import warnings
@@ -366,3 +367,14 @@ def test_report_loader_drops_transparency():
     assert report_load_image(clear, "b")[0, 0, 0, 0] == pytest.approx(200 / 255)
     with pytest.raises(ImageError, match="not 'c'"):
         report_load_image(clear, "c")
+
+
+def test_an_upload_is_read_from_its_bytes():
+    buffer = io.BytesIO()
+    Image.new("RGB", (20, 30), "red").save(buffer, "PNG")
+    image = read_image(buffer.getvalue())
+    assert image.size == (20, 30)
+    assert image.info["source"] == "upload"
+    assert image.info["sha256"] == hashlib.sha256(buffer.getvalue()).hexdigest()
+    with pytest.raises(ImageError, match="^upload: "):
+        read_image(b"no picture at all")

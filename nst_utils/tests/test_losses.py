@@ -128,3 +128,27 @@ def test_unknown_options_are_refused():
         with pytest.raises(UnknownNameError):
             call()
     assert losses.GRAM_CHUNK > 0
+
+
+def test_smoothing_by_known_answers():
+    assert torch.equal(losses.smooth(F), F)
+    assert torch.allclose(losses.smooth(F, "scaled"), F / 1000)
+    soft = losses.smooth(F, "softmax")
+    assert torch.allclose(soft.mean(dim=1), torch.ones(1, 6, 7, dtype=torch.float64))
+    flat = losses.smooth(torch.full((1, 5, 2, 2), 7.0), "softmax")
+    assert torch.allclose(flat, torch.ones(1, 5, 2, 2))
+    with pytest.raises(UnknownNameError, match="softmax"):
+        losses.smooth(F, "soft")
+
+
+def test_softmax_of_half_precision_is_wide_and_finite():
+    huge = torch.tensor([3e4, -3e4]).view(1, 2, 1, 1).to(torch.bfloat16)
+    soft = losses.smooth(huge, "softmax")
+    assert soft.dtype == torch.float32
+    assert soft.flatten().tolist() == pytest.approx([2, 0])
+
+
+def test_relative_losses_do_not_notice_the_scale_of_activations():
+    a, b = gram(losses.smooth(F, "scaled")), gram(losses.smooth(G, "scaled"))
+    assert style_loss(a, b, 42) == pytest.approx(style_loss(gram(F), gram(G), 42))
+    assert style_loss(a, b, 42, "report") < 1e-9 * style_loss(gram(F), gram(G), 42, "report")

@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+import torch
 from PIL import Image, ImageFilter
 
 from nst_utils import metrics
@@ -67,3 +68,24 @@ def test_sizes_may_differ():
     found = metrics.measure(small, PHOTO, STYLE)
     assert found["ssim"] > 0.8
     assert all(np.isfinite(value) for value in found.values())
+
+
+def test_entropy_and_peak_by_known_answers():
+    assert metrics.entropy(torch.ones(1, 4, 3, 3)) == pytest.approx(1)
+    one = torch.zeros(1, 4, 3, 3)
+    one[0, 1, 2, 0] = 5
+    assert metrics.entropy(one) == pytest.approx(0)
+    assert metrics.peak(one) == pytest.approx(36)
+    half = torch.tensor([1.0, 1.0, 0.0, -7.0])  # negatives count as 0
+    assert metrics.entropy(half) == pytest.approx(0.5)
+    assert metrics.peak(half) == pytest.approx(2)
+    assert metrics.entropy(torch.zeros(3)) == 0
+
+
+def test_distances_of_the_untouched_photo_are_measured_once():
+    known = {}
+    first = metrics.measure(PHOTO, PHOTO, STYLE, untouched=known)
+    assert set(known) == {"color", "texture"}
+    assert metrics.measure(PHOTO, PHOTO, STYLE, untouched=known) == first
+    halved = metrics.measure(PHOTO, PHOTO, STYLE, untouched={k: 2 * v for k, v in known.items()})
+    assert halved["color"] == pytest.approx(0.5)

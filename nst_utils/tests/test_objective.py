@@ -111,3 +111,19 @@ def test_prepare_normalizes():
     gray = torch.full((1, 3, 4, 4), 0.5)
     assert torch.allclose(objective.prepare(gray, torch.device("cpu")), normalize(gray))
     assert losses.total_variation(gray) == 0
+
+
+def test_only_deep_layers_are_smoothed():
+    recipe = dataclasses.replace(
+        RECIPE, style_layers={"relu1_1": 1, "relu4_1": 1}, content_layer="relu5_1", loss="report"
+    )
+    backbone = tiny_backbone()
+    plain, scaled = (
+        Objective(backbone, dataclasses.replace(recipe, smoothing=kind), CONTENT, STYLE)(CONTENT)[1]
+        for kind in ("none", "scaled")
+    )
+    assert scaled[4] == plain[4] > 0  # relu1_1
+    assert 0 < scaled[5] < 1e-9 * plain[5]  # relu4_1: a fourth power of the activations
+    assert not Objective(backbone, recipe, CONTENT, STYLE).fits(
+        dataclasses.replace(recipe, smoothing="softmax")
+    )

@@ -1,12 +1,16 @@
 import json
 
+import pandas as pd
 import pytest
 from matplotlib.figure import Figure
 from PIL import Image
 
 from nst_utils import plots, registry, report
+from nst_utils.features import load_backbone
 from nst_utils.images import read_provenance
 from nst_utils.registry import UnknownNameError
+
+from .conftest import tiny_backbone
 
 
 def test_figures_are_saved_with_their_record_inside_and_beside(tmp_path):
@@ -65,10 +69,34 @@ def test_only_the_report_profile_writes_to_figures():
     ):
         album = report.Album("x", profile=profile, language="vi", parameters={"beta": 3})
         preview = album.add(Figure((2, 1)), "name", "a caption")
-        record = read_provenance(place / "x_name.png")
+        record = read_provenance(place / "x_name_vi.png")
         assert (record["notebook"], record["parameters"]) == ("x", {"beta": 3})
         assert record["command"].endswith(f"--profile {profile} -p language vi")
         assert preview.data.startswith(b"\xff\xd8")  # a JPEG, small enough for a notebook
     for wrong in ({"profile": "final"}, {"language": "fr"}):
         with pytest.raises(UnknownNameError):
             report.Album("x", **wrong)
+
+
+def test_tables_are_saved_for_a_report_and_read_back():
+    table = pd.DataFrame({"gap_%": [0.123456, 2]}, index=["a", "b"])
+    album = report.Album("x", profile="report")
+    album.add_table(table, "runs", "every run")
+    assert report.finished_table("x_runs", index_col=0).equals(table)
+    latex = (registry.FIGURES / "x_runs.tex").read_text(encoding="utf-8")
+    assert r"gap\_\%" in latex and "0.12" in latex
+    lines = (registry.FIGURES / "README.md").read_text(encoding="utf-8").splitlines()
+    command = "`python -m nst_utils rerun notebooks/x.ipynb --profile report`"
+    assert lines[-1] == f"| [x_runs](x_runs.csv), [TEX](x_runs.tex) | every run | {command} |"
+    assert report.finished_table("y") is None
+
+
+def test_only_a_report_keeps_finished_runs():
+    assert report.Album("x").keep is None
+    assert report.Album("x", profile="report").keep == registry.RUNS / "finished"
+
+
+def test_a_banner_warns_of_untrained_weights():
+    loud = report.banner(tiny_backbone()).data
+    assert "**Untrained network. Weights: tiny." in loud
+    assert report.banner(load_backbone("vgg19")).data == "Weights: VGG19 (Oxford)."

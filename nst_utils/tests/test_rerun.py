@@ -14,9 +14,9 @@ from nst_utils.rerun import RerunError, check_parameters, rerun
 QUICK = Recipe(size=48, scales=(32, 48), steps=(4, 3), weights="random")
 
 
-def notebook(path, *cells):
+def notebook(path, *cells, parameters="beta = 20.0  # weight\nname = 'coffee'  # photo"):
     kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}
-    parameters = nbformat.v4.new_code_cell("beta = 20.0  # weight\nname = 'coffee'  # photo")
+    parameters = nbformat.v4.new_code_cell(parameters)
     parameters.metadata["tags"] = ["parameters"]
     made = nbformat.v4.new_notebook(
         cells=[parameters, *map(nbformat.v4.new_code_cell, cells)],
@@ -60,3 +60,14 @@ def test_outcomes_are_plain_data(tmp_path):
 
     outcome = Outcome("a.ipynb", 1.0, "", 2, tmp_path)
     assert dataclasses.asdict(outcome)["figures"] == 2
+
+
+def test_a_file_named_from_here_is_found_from_the_notebooks_folder(tmp_path, monkeypatch):
+    (tmp_path / "books").mkdir()
+    path = notebook(tmp_path / "books" / "a.ipynb", "print(open(name).read())")
+    (tmp_path / "photo.txt").write_text("the file")
+    monkeypatch.chdir(tmp_path)
+    found = CliRunner().invoke(main, ["rerun", str(path), "-p", "name", "photo.txt"])
+    assert found.exit_code == 0, found.output
+    [copy] = registry.RUNS.rglob("a.ipynb")
+    assert "the file" in copy.read_text(encoding="utf-8")

@@ -1,3 +1,5 @@
+import dataclasses
+
 import pytest
 import torch
 
@@ -6,6 +8,8 @@ from nst_utils.config import Recipe, recipe
 from nst_utils.features import load_backbone
 from nst_utils.images import read_image
 from nst_utils.transfer import stylize
+
+from .conftest import tiny_backbone
 
 QUICK = Recipe(size=48, scales=(32, 48), steps=(3, 2), weights="random")
 
@@ -29,3 +33,32 @@ def test_style_shares_sum_to_one_and_measures_have_a_row_a_run(tiny, pictures):
     assert list(table.index) == ["a", "b"]
     assert table.steps.tolist() == [5, 5]
     assert {"ssim", "edges", "color", "texture", "seconds"} < set(table.columns)
+
+
+def test_activations_of_two_networks():
+    x = torch.rand(1, 3, 32, 32)
+    read = {"a": (tiny_backbone(), ["relu1_1", "relu2_1"]), "b": (tiny_backbone(6), ["relu1_1"])}
+    table = tables.activations(read, x)
+    assert list(table.index) == [("a", "relu1_1"), ("a", "relu2_1"), ("b", "relu1_1")]
+    assert ((table["entropy"] > 0) & (table["entropy"] <= 1.000001)).all(axis=None)
+    # Activations of order 1 are flattened by a softmax.
+    assert (table["peak", "softmax"] < table["peak", "plain"]).all()
+
+
+def test_seconds_to_a_loss_counts_the_last_scale_only(tiny, pictures):
+    result = stylize(*pictures, QUICK)
+    first, fourth = result.history[0], result.history[3]
+    goal = min(result.history[3:], key=lambda record: record.total)
+    assert tables.seconds_to(result, goal.total) == pytest.approx(goal.seconds - first.seconds)
+    assert tables.seconds_to(result, 1e9) == pytest.approx(fourth.seconds - first.seconds)
+    assert tables.seconds_to(result, 0) != tables.seconds_to(result, 0)  # never: NaN
+
+
+def test_shares_of_resnet_keep_their_names(tiny, pictures):
+    result = stylize(*pictures, QUICK)
+    first = dataclasses.replace(result.history[0], layers={"conv1": 1.0, "relu": 3.0})
+    recipe = Recipe(
+        backbone="resnet50", content_layer="layer1", style_layers={"conv1": 1, "relu": 1}
+    )
+    shares = tables.style_shares({"a": dataclasses.replace(result, history=[first], recipe=recipe)})
+    assert shares["a"].to_dict() == {"conv1": 0.25, "relu": 0.75}

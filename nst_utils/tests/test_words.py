@@ -1,3 +1,5 @@
+import ast
+import json
 import re
 
 import pytest
@@ -24,3 +26,20 @@ def test_vietnamese_and_unknown_languages():
     assert words("vi")("style") == "phong cách"
     with pytest.raises(UnknownNameError, match="valid: en, vi"):
         words("fr")
+
+
+def test_every_caption_and_label_in_the_notebooks_is_in_the_catalog():
+    for path in (ROOT / "notebooks").glob("*.ipynb"):
+        cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
+        source = "\n".join("".join(c["source"]) for c in cells if c["cell_type"] == "code")
+        for node in ast.walk(ast.parse(source)):
+            if isinstance(node, ast.Call) and ast.unparse(node.func) in (
+                "album.add",
+                "album.add_table",
+            ):
+                caption = node.args[2]
+                assert isinstance(caption, ast.Constant), f"{path.name}: {ast.unparse(node)}"
+                assert caption.value in WORDS, f"{path.name}: {caption.value}"
+            if isinstance(node, ast.Call) and ast.unparse(node.func) == "say":
+                if isinstance(node.args[0], ast.Constant):
+                    assert node.args[0].value in WORDS, path.name

@@ -1,0 +1,196 @@
+"""Charts of experiments: activations by layer, trade-offs with spread, differences, loss over time.
+
+Like `plots`, every function returns a figure made without global state.
+"""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from .plots import CYCLE, STYLES, WIDTH
+from .result import Result
+from .words import WORDS, words
+
+MARKERS = "os^Dv<>"
+
+
+def _grid(axes: Axes) -> None:
+    axes.grid(True, color="0.9", linewidth=0.6)
+    axes.tick_params(labelsize=8)
+    axes.spines[["top", "right"]].set_visible(False)
+
+
+def activation_figure(table: pd.DataFrame, *, language: str = "en") -> Figure:
+    """Plot entropy and peak by layer, a line for each network, plain and smoothed.
+
+    Parameters
+    ----------
+    table : DataFrame
+        As `tables.activations` returns it.
+    language : {"en", "vi"}
+        Of the labels.
+    """
+    say = words(language)
+    figure = Figure(figsize=(WIDTH, 4.8), layout="constrained")
+    panels = figure.subplots(2, 2, sharex=True).flat
+    networks = table.index.unique("network")
+    for axes, measure in zip(panels, ("entropy", "peak", "Gram entropy", "Gram peak"), strict=True):
+        for k, network in enumerate(networks):
+            part = table.loc[network]
+            for kind, line in (("plain", "-"), ("softmax", ":")):
+                values = part[measure, kind].to_numpy()
+                axes.plot(
+                    range(len(values)),
+                    values,
+                    line,
+                    color=CYCLE[k],
+                    marker=MARKERS[k],
+                    markersize=4,
+                    label=f"{network}, {say(kind)}",
+                )
+        axes.set_title(say(measure), fontsize=9)
+        if "peak" in measure:
+            axes.set_yscale("log")
+        _grid(axes)
+        depth = max(len(table.loc[network]) for network in networks)
+        names = [list(table.loc[network].index) for network in networks]
+        stacked = ["\n".join(n[i] for n in names if i < len(n)) for i in range(depth)]
+        axes.set_xticks(range(depth), stacked, fontsize=7)
+    handles, labels = axes.get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside lower center", ncols=2, fontsize=8, frameon=False)
+    return figure
+
+
+def tradeoff_figure(
+    runs: pd.DataFrame, measures: Sequence[str], *, anchor: str = "ssim", language: str = "en"
+) -> Figure:
+    """Plot measures against the content kept, a curve over ``beta`` for each arm.
+
+    Thin lines are pairs (seeds averaged); the thick line is the mean over pairs, its bars the
+    standard deviation over pairs.
+
+    Parameters
+    ----------
+    runs : DataFrame
+        As `trials.trials` returns them: ``arm``, ``content``, ``style``, ``beta``, ``seed``.
+    measures : sequence of str
+        A panel each; less is better.
+    anchor : str
+        The horizontal axis.
+    language : {"en", "vi"}
+        Of the labels.
+    """
+    say = words(language)
+    columns = min(3, len(measures))
+    rows = -(-len(measures) // columns)
+    figure = Figure(figsize=(WIDTH, 2.5 * rows + 0.4), layout="constrained")
+    panels = figure.subplots(rows, columns, squeeze=False).flat
+    for axes, measure in zip(panels, measures, strict=False):
+        for k, (arm, part) in enumerate(runs.groupby("arm", sort=False)):
+            by_pair = part.groupby(["content", "style", "beta"])[[anchor, measure]].mean()
+            for _, pair in by_pair.groupby(["content", "style"]):
+                axes.plot(pair[anchor], pair[measure], color=CYCLE[k], linewidth=0.5, alpha=0.45)
+            mean, spread = (getattr(by_pair.groupby("beta"), name)() for name in ("mean", "std"))
+            axes.errorbar(
+                mean[anchor],
+                mean[measure],
+                yerr=spread[measure].fillna(0),
+                color=CYCLE[k],
+                linestyle=STYLES[k],
+                marker=MARKERS[k],
+                markersize=4,
+                capsize=2,
+                label=arm,
+            )
+        axes.set_xlabel(say(anchor), fontsize=8)
+        axes.set_title(say(measure) if measure in WORDS else measure, fontsize=8)
+        _grid(axes)
+    handles, labels = axes.get_legend_handles_labels()
+    for axes in panels:
+        axes.set_axis_off()
+    figure.legend(handles, labels, loc="outside lower center", ncols=2, fontsize=8, frameon=False)
+    return figure
+
+
+def difference_figure(
+    table: pd.DataFrame, arms: tuple[str, str], *, language: str = "en"
+) -> Figure:
+    """Plot paired differences with their 95 % confidence intervals; hollow: not significant.
+
+    Parameters
+    ----------
+    table : DataFrame
+        As `compare.paired` returns it.
+    arms : tuple of two str
+        As given to `compare.paired`.
+    language : {"en", "vi"}
+        Of the labels.
+    """
+    say = words(language)
+    figure = Figure(figsize=(WIDTH, 0.42 * len(table) + 1.1), layout="constrained")
+    axes = figure.add_subplot()
+    for i, (measure, row) in enumerate(table.iloc[::-1].iterrows()):
+        sure = row["better"] in arms
+        color = CYCLE[arms.index(row["better"])] if sure else "0.4"
+        if np.isfinite(row["low"]):
+            axes.plot([row["low"], row["high"]], [i, i], color=color, linewidth=1.6)
+        axes.plot(
+            row["difference"], i, "o", color=color, markerfacecolor=color if sure else "white"
+        )
+        label = say(measure) if measure in WORDS else measure
+        note = f"p = {row['p']:.2g}" if np.isfinite(row["p"]) else ""
+        axes.annotate(
+            note,
+            (1.01, i),
+            xycoords=("axes fraction", "data"),
+            va="center",
+            fontsize=8,
+            annotation_clip=False,
+        )
+        axes.annotate(
+            label,
+            (-0.01, i),
+            xycoords=("axes fraction", "data"),
+            va="center",
+            ha="right",
+            fontsize=8,
+            annotation_clip=False,
+        )
+    axes.axvline(0, color="0.3", linewidth=0.8)
+    axes.set_yticks([])
+    axes.set_ylim(-0.6, len(table) - 0.4)
+    axes.set_xlabel(
+        f"{say('difference')}: {arms[0]} \N{MINUS SIGN} {arms[1]} ({say('better')})", fontsize=8
+    )
+    _grid(axes)
+    return figure
+
+
+def race_figure(results: Mapping[str, Result], *, language: str = "en") -> Figure:
+    """Plot the total loss against the seconds since the first step, a line for each run.
+
+    Only steps at each run's last scale are drawn: losses of two scales cannot be compared.
+    """
+    say = words(language)
+    figure = Figure(figsize=(WIDTH, 3.0), layout="constrained")
+    axes = figure.add_subplot()
+    for k, (title, result) in enumerate(results.items()):
+        first, last = result.history[0].seconds, result.history[-1].scale
+        records = [r for r in result.history if r.scale == last and np.isfinite(r.total)]
+        best = np.minimum.accumulate([record.total for record in records])
+        axes.plot(
+            [record.seconds - first for record in records],
+            best,
+            color=CYCLE[k],
+            linestyle=STYLES[k],
+            label=title,
+        )
+    axes.set_yscale("log")
+    axes.set_xlabel(say("seconds"), fontsize=8)
+    axes.set_ylabel(say("loss"), fontsize=8)
+    axes.legend(fontsize=8, frameon=False)
+    _grid(axes)
+    return figure

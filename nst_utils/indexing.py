@@ -1,0 +1,318 @@
+"""The index of WikiArt: folders walked, csv files joined, sizes read, all of it cached.
+
+Files are the truth: the csv files add to what is on disk, and whatever they name that is not there
+appears in the report only.
+"""
+
+import hashlib
+import json
+import os
+import warnings
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from .naming import loose, parse_tags, repair, safe_path, split_name, title_of, year_of
+from .registry import NSTError, NSTWarning
+from .scan import read_all, size_of
+
+SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff")
+CACHE = ".nst_utils"
+_SCHEMA = 1
+
+GENRES = (
+    "abstract painting", "cityscape", "genre painting", "illustration", "landscape",
+    "nude painting", "portrait", "religious painting", "sketch and study", "still life", "",
+)  # fmt: skip
+"""Genres by the code of ``wclasses.csv`` less 129; the last is unknown."""
+
+KAGGLE_COLUMNS = ("filename", "artist", "genre", "description", "width", "height", "subset")
+COLUMNS = (
+    "path", "style", "artist", "title", "year", "width", "height", "subset", "tags", "genre",
+    "problem",
+)  # fmt: skip
+
+
+class WikiArtError(NSTError, RuntimeError):
+    """A dataset that cannot be used; the message says what was expected and what was found."""
+
+
+def find_root(folder: Path) -> Path:
+    """Return the folder that holds the style folders, up to two levels down.
+
+    Raises
+    ------
+    WikiArtError
+        If there is none; says what was found instead.
+    """
+    expected = "expected a folder of style folders with pictures (Cubism/…jpg)"
+    if not folder.exists():
+        raise WikiArtError(
+            f"{folder}: no such folder; {expected}, or run python -m nst_utils wikiart download"
+        )
+    if not folder.is_dir():
+        raise WikiArtError(f"{folder}: this is a file; {expected}")
+    level = [folder]
+    for _ in range(3):
+        for place in level:
+            if any(_has_pictures(child) for child in _folders(place)):
+                return place
+        level = [child for place in level for child in _folders(place)]
+    if _has_pictures(folder):
+        raise WikiArtError(f"{folder}: pictures, but no style folders; {expected}")
+    raise WikiArtError(f"{folder}: no pictures in any folder; {expected}")
+
+
+def _folders(folder: Path) -> list[Path]:
+    try:
+        with os.scandir(folder) as entries:
+            return sorted(
+                Path(entry.path)
+                for entry in entries
+                if entry.is_dir() and not entry.name.startswith(".")
+            )
+    except OSError:
+        return []
+
+
+def _has_pictures(folder: Path) -> bool:
+    try:
+        with os.scandir(folder) as entries:
+            return any(entry.name.lower().endswith(SUFFIXES) for entry in entries)
+    except OSError:
+        return False
+
+
+def _walk(root: Path) -> tuple[list[str], list[tuple[str, str, str]]]:
+    """Return the pictures below the style folders, and links that lead out of the root."""
+    names, odd = [], []
+    inside = os.path.realpath(root) + os.sep
+    for folder in _folders(root):
+        with os.scandir(folder) as entries:
+            for entry in sorted(entries, key=lambda entry: entry.name):
+                name = f"{folder.name}/{entry.name}"
+                if not entry.name.lower().endswith(SUFFIXES) or entry.name.startswith("."):
+                    continue
+                linked = entry.is_symlink() or folder.is_symlink()
+                if linked and not os.path.realpath(entry.path).startswith(inside):
+                    odd.append(("name outside the root", name, "a link"))
+                elif entry.is_file():
+                    names.append(name)
+    return names, odd
+
+
+def build(root: Path, progress: bool) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Index the files, join the csv files, and read what headers are still needed."""
+    names, findings = _walk(root)
+    catalog = pd.DataFrame({"path": names})
+    parts = [name.partition("/") for name in names]
+    split = [split_name(name) for _, _, name in parts]
+    catalog["style"] = pd.Categorical([style for style, _, _ in parts])
+    catalog["artist"] = [artist for artist, _ in split]
+    described = [title for _, title in split]
+    for column, value in (("width", 0), ("height", 0)):
+        catalog[column] = np.int32(value)
+    for column in ("subset", "tags", "genre", "problem"):
+        catalog[column] = ""
+    rows = _kaggle_rows(root, findings)
+    rows = _artgan_rows(root, findings) if rows is None else rows
+    if rows is not None:
+        described = _join(catalog, rows, described, findings)
+    genres = _genres(root)
+    if genres:
+        catalog["genre"] = [genres.get(loose(name), "") for name in names]
+    catalog["title"] = [title_of(text) for text in described]
+    catalog["year"] = pd.array([year_of(text) for text in described], dtype="Int16")
+    changed = [name for name in names if repair(name) != name]
+    findings += [("repaired name", name, repair(name)) for name in changed]
+    missing = catalog.index[catalog["width"] == 0]
+    if len(missing):
+        wanted = catalog.loc[missing, "path"].tolist()
+        sizes = list(read_all(size_of, root, wanted, title="reading sizes", progress=progress))
+        catalog.loc[missing, ["width", "height"]] = np.array([s[:2] for s in sizes], np.int32)
+        catalog.loc[missing, "problem"] = [s[2] for s in sizes]
+    for column in ("artist", "subset", "tags", "genre"):
+        catalog[column] = pd.Categorical(catalog[column])
+    report = pd.DataFrame(findings, columns=["kind", "path", "detail"], dtype=str)
+    return catalog[list(COLUMNS)], report
+
+
+def _read_csv(path: Path, **options: Any) -> pd.DataFrame:
+    try:
+        return pd.read_csv(
+            path, dtype=str, keep_default_na=False, encoding_errors="replace", **options
+        )
+    except (ValueError, OSError) as error:
+        reason = " ".join(str(error).split())[:120]
+        raise WikiArtError(f"{path}: not a readable csv file ({reason})") from None
+
+
+def _whole(text: pd.Series) -> np.ndarray:
+    """Return whole numbers, 0 where a cell is none or cannot be a picture's side."""
+    numbers = pd.to_numeric(text, errors="coerce")
+    return numbers.where((numbers > 0) & (numbers < 100_000), 0).fillna(0).astype(np.int32)
+
+
+def _kaggle_rows(root: Path, findings: list) -> pd.DataFrame | None:
+    """Read ``classes.csv`` beside the style folders, or one folder up."""
+    path = next(
+        (p for p in (root / "classes.csv", root.parent / "classes.csv") if p.is_file()), None
+    )
+    if path is None:
+        return None
+    table = _read_csv(path)
+    lacking = [name for name in KAGGLE_COLUMNS if name not in table]
+    if lacking:
+        raise WikiArtError(
+            f"{path}: columns {', '.join(lacking)} are missing; found {', '.join(table)[:200]}"
+        )
+    rows = pd.DataFrame({"name": table["filename"], "path": table["filename"].map(safe_path)})
+    rows["artist"] = table["artist"].map(repair).str.strip()
+    tags = {text: parse_tags(text) for text in table["genre"].unique()}
+    rows["tags"] = table["genre"].map({t: "|".join(v or ()) for t, v in tags.items()})
+    for name, text in zip(rows["name"], table["genre"], strict=True):
+        if tags[text] is None:
+            findings.append(("unreadable tags", name, text[:80]))
+        elif len(tags[text]) > 1:
+            findings.append(("several tags", name, "|".join(tags[text])))
+    rows["description"] = table["description"].map(repair)
+    rows["width"], rows["height"] = _whole(table["width"]), _whole(table["height"])
+    rows["subset"] = table["subset"]
+    return rows
+
+
+def _artgan_rows(root: Path, findings: list) -> pd.DataFrame | None:
+    """Read ArtGAN's ``style_train.csv`` and ``style_val.csv``, in the root or a folder near it."""
+    parts = []
+    for subset in ("train", "val"):
+        found = _near(root, f"style_{subset}.csv")
+        if found is not None:
+            table = _read_csv(found, header=None)
+            parts.append(pd.DataFrame({"name": table[0], "subset": subset}))
+    if not parts:
+        return None
+    rows = pd.concat(parts, ignore_index=True)
+    rows["path"] = rows["name"].map(safe_path)
+    rows["artist"] = rows["tags"] = rows["description"] = ""
+    rows["width"] = rows["height"] = np.int32(0)
+    return rows
+
+
+def _near(root: Path, name: str) -> Path | None:
+    places = [root, root.parent]
+    places += [child for place in places for child in _folders(place) if child != root]
+    return next((p / name for p in places if (p / name).is_file()), None)
+
+
+def _join(
+    catalog: pd.DataFrame, rows: pd.DataFrame, described: list[str], findings: list
+) -> list[str]:
+    """Add the csv's columns to the files; note what has no partner. Return the titles as given."""
+    outside = rows["path"].isna()
+    findings += [
+        ("name outside the root", str(name)[:200], "csv") for name in rows["name"][outside]
+    ]
+    rows = rows[~outside].drop_duplicates("path").set_index("path")
+    places = rows.index.get_indexer(catalog["path"])
+    if (places < 0).any():
+        # Names that were written in another form, for instance repaired, still meet.
+        free = {loose(path): i for i, path in enumerate(rows.index)}
+        for i in np.flatnonzero(places < 0):
+            places[i] = free.get(loose(catalog["path"].iat[i]), -1)
+    has = places >= 0
+    taken = rows.iloc[places[has]]
+    for column in ("width", "height", "subset", "tags"):
+        catalog.loc[has, column] = taken[column].to_numpy()
+    named = taken["artist"].to_numpy()
+    catalog.loc[has, "artist"] = np.where(named == "", catalog.loc[has, "artist"], named)
+    catalog[["width", "height"]] = catalog[["width", "height"]].astype(np.int32)
+    texts = np.array(described, dtype=object)
+    given = taken["description"].to_numpy()
+    texts[has] = np.where(given == "", texts[has], given)
+    without = np.setdiff1d(np.arange(len(rows)), places[has])
+    findings += [("row without file", rows.index[i], "") for i in without]
+    findings += [("file without row", path, "") for path in catalog["path"][~has]]
+    return texts.tolist()
+
+
+def _genres(root: Path) -> dict[str, str]:
+    """Read the genre of each file from ``wclasses.csv``, by its loose name."""
+    path = next(
+        (p for p in (root / "wclasses.csv", root.parent / "wclasses.csv") if p.is_file()), None
+    )
+    if path is None:
+        return {}
+    table = _read_csv(path)
+    if not {"file", "genre"} <= set(table):
+        raise WikiArtError(
+            f"{path}: columns file, genre are expected; found {', '.join(table)[:200]}"
+        )
+    codes = pd.to_numeric(table["genre"], errors="coerce").fillna(139).astype(int) - 129
+    return {
+        loose(name): GENRES[code] if 0 <= code < len(GENRES) else ""
+        for name, code in zip(table["file"], codes, strict=True)
+    }
+
+
+def key_of(root: Path) -> str:
+    """Return what an index was built from: csv files and folders, with sizes and times."""
+    facts: list[Any] = [_SCHEMA]
+    for place in (root, root.parent):
+        for path in sorted([*place.glob("*classes.csv"), *place.glob("style_*.csv")]):
+            facts.append((path.name, path.stat().st_size, path.stat().st_mtime_ns))
+    for folder in _folders(root):
+        facts.append((folder.name, folder.stat().st_mtime_ns))
+    return hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:20]
+
+
+def load(root: Path, key: str) -> tuple[pd.DataFrame, pd.DataFrame] | None:
+    """Return the cached catalog and findings, or None where they are missing or no longer fit."""
+    folder = root / CACHE
+    try:
+        if (folder / "key").read_text(encoding="utf-8") != key:
+            return None
+        catalog = pd.read_parquet(folder / "catalog.parquet")
+        report = pd.read_parquet(folder / "report.parquet")
+        if list(catalog) != list(COLUMNS):
+            return None
+    except (OSError, ValueError):
+        return None
+    known = folder / "problems.parquet"
+    if known.is_file():
+        problems = pd.read_parquet(known).set_index("path")["problem"]
+        noted = catalog["path"].map(problems)
+        catalog["problem"] = noted.where(noted.notna(), catalog["problem"])
+    return catalog, report
+
+
+def store(root: Path, key: str, catalog: pd.DataFrame, report: pd.DataFrame) -> None:
+    """Cache an index beside the data; where that cannot be, say so and go on."""
+    folder = root / CACHE
+    try:
+        folder.mkdir(exist_ok=True)
+        (folder / "key").unlink(missing_ok=True)  # until all is written, nothing is valid
+        catalog.to_parquet(folder / "catalog.parquet", index=False)
+        report.to_parquet(folder / "report.parquet", index=False)
+        (folder / "problems.parquet").unlink(missing_ok=True)
+        (folder / "key").write_text(key, encoding="utf-8")
+    except OSError as error:
+        warnings.warn(
+            f"{folder}: the index cannot be kept there ({error.strerror}); it will be built again",
+            NSTWarning,
+            stacklevel=3,
+        )
+
+
+def store_problems(root: Path, catalog: pd.DataFrame) -> None:
+    """Keep what `WikiArt.verify` found beside the data."""
+    bad = catalog.loc[catalog["problem"] != "", ["path", "problem"]]
+    try:
+        bad.to_parquet(root / CACHE / "problems.parquet", index=False)
+    except OSError as error:
+        warnings.warn(
+            f"{root / CACHE}: the findings cannot be kept there ({error.strerror})",
+            NSTWarning,
+            stacklevel=3,
+        )

@@ -1,0 +1,72 @@
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+from nst_utils import charts, compare, tables
+from nst_utils.config import Recipe
+from nst_utils.transfer import stylize
+from nst_utils.words import LANGUAGES, words
+
+from .conftest import tiny_backbone
+from .test_plots import nothing_is_cut_off
+
+QUICK = Recipe(size=48, scales=(32, 48), steps=(3, 3), weights="random")
+
+
+@pytest.fixture
+def runs():
+    rng = np.random.default_rng(0)
+    return pd.DataFrame(
+        {
+            "arm": arm,
+            "content": f"p{i}",
+            "style": "s",
+            "seed": seed,
+            "beta": beta,
+            "ssim": 0.8 - 0.1 * beta + 0.01 * rng.normal(),
+            "color": 0.3 + shift + 0.1 * beta + 0.01 * rng.normal(),
+            "by VGG19": 0.5 + 0.01 * rng.normal(),
+        }
+        for arm, shift in (("one", 0), ("two", 0.2))
+        for i in range(7)
+        for seed in range(2)
+        for beta in (1, 2, 3)
+    )
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_charts_are_labeled_and_whole(runs, tiny, pictures, language):
+    say = words(language)
+    x = torch.rand(1, 3, 32, 32)
+    activations = tables.activations({"net": (tiny_backbone(), ["relu1_1", "relu4_1"])}, x)
+    level = compare.at_equal(runs, ["color", "by VGG19"])
+    table = compare.paired(level, ["color", "by VGG19"], ("one", "two"))
+    result = stylize(*pictures, QUICK)
+    for figure, text in (
+        (charts.activation_figure(activations, language=language), say("entropy")),
+        (charts.tradeoff_figure(runs, ["color", "by VGG19"], language=language), say("color")),
+        (charts.difference_figure(table, ("one", "two"), language=language), say("better")),
+        (charts.race_figure({"run": result}, language=language), say("seconds")),
+    ):
+        nothing_is_cut_off(figure)
+        said = [t.get_text() for a in figure.axes for t in (a.title, a.xaxis.label)]
+        assert any(text in title for title in said)
+
+
+def test_a_sure_difference_is_filled_and_an_unsure_one_hollow(runs):
+    level = compare.at_equal(runs, ["color", "by VGG19"])
+    table = compare.paired(level, ["color", "by VGG19"], ("one", "two"))
+    assert table.better.tolist()[0] == "one"
+    [axes] = charts.difference_figure(table, ("one", "two")).axes
+    faces = [line.get_markerfacecolor() for line in axes.lines if line.get_marker() == "o"]
+    assert faces == [
+        "white" if row == "not significant" else charts.CYCLE[0] for row in table.better[::-1]
+    ]
+
+
+def test_the_mean_curve_is_the_mean_over_pairs(runs):
+    axes = charts.tradeoff_figure(runs, ["color"]).axes[0]
+    thick = [container.lines[0] for container in axes.containers]
+    expected = runs[runs.arm == "one"].groupby("beta").color.mean()
+    assert thick[0].get_ydata() == pytest.approx(expected.to_numpy())

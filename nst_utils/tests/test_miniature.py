@@ -1,0 +1,19 @@
+import hashlib
+
+from nst_utils.miniature import make
+from nst_utils.naming import STYLES
+
+
+def digest(folder):
+    files = sorted(path for path in folder.rglob("*") if path.is_file())
+    return hashlib.sha256(b"".join(p.name.encode() + p.read_bytes() for p in files)).hexdigest()
+
+
+def test_the_miniature_is_the_same_every_time(tmp_path):
+    one, two = make(tmp_path / "one"), make(tmp_path / "two")
+    assert digest(one) == digest(two)
+    before = {path: path.stat().st_mtime_ns for path in one.rglob("*")}
+    assert make(one) == one  # there already: nothing is touched
+    assert {path: path.stat().st_mtime_ns for path in one.rglob("*")} == before
+    assert len(STYLES) == len(set(STYLES)) == 27
+    assert sum(path.stat().st_size for path in one.rglob("*") if path.is_file()) < 5_000_000

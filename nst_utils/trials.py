@@ -1,0 +1,201 @@
+"""Many runs, measured: a row of numbers for each, and what a recipe costs on this machine."""
+
+import multiprocessing
+import threading
+from collections.abc import Iterable, Mapping
+from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
+from typing import Any, Self
+
+import pandas as pd
+import psutil
+import torch
+from PIL import Image
+from tqdm import tqdm
+
+from . import metrics
+from .archive import Place
+from .config import Recipe
+from .features import Backbone, load_backbone
+from .registry import NSTError
+from .result import Result
+from .samples import open_picture
+from .transfer import stylize
+from .watch import notebook_stream
+
+Judges = Mapping[str, tuple[Backbone, Iterable[str]]]
+
+JUDGE_LAYERS = {
+    "vgg19": ("relu1_1", "relu2_1", "relu3_1", "relu4_1", "relu5_1"),
+    "resnet50": ("relu", "layer1", "layer2", "layer3"),
+}
+"""Layers that judge a painting: those that the literature and this workbook read for style."""
+
+
+def judge(backbone: str, weights: str = "auto") -> tuple[Backbone, tuple[str, ...]]:
+    """Return a network and its layers, as `metrics.measure` takes judges.
+
+    It is held out only for pictures that were not optimized with its weights.
+    """
+    network = load_backbone(backbone, weights, padding="replicate")
+    return network, JUDGE_LAYERS[backbone]
+
+
+class PeakMemory:
+    """Watch this process's memory during a block; ``mb`` is the peak, in megabytes of 10^6 bytes.
+
+    On CUDA it is what torch allocated there; elsewhere the resident memory of the whole process,
+    asked for every 20 ms, libraries included.
+    """
+
+    def __init__(self) -> None:
+        self.mb = 0.0
+        self._done = threading.Event()
+        self._cuda = torch.cuda.is_available()
+
+    def _watch(self) -> None:
+        process = psutil.Process()
+        while True:
+            self.mb = max(self.mb, process.memory_info().rss / 1e6)
+            if self._done.wait(0.02):
+                return
+
+    def __enter__(self) -> Self:
+        if self._cuda:
+            torch.cuda.reset_peak_memory_stats()
+        self._thread = threading.Thread(target=self._watch, daemon=True)
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._done.set()
+        self._thread.join()
+        if self._cuda:
+            self.mb = torch.cuda.max_memory_allocated() / 1e6
+
+
+def trial(
+    content: Any,
+    style: Any,
+    recipe: Recipe,
+    judges: Judges | None = None,
+    *,
+    keep: Path | None = None,
+    untouched: dict[str, float] | None = None,
+) -> tuple[dict[str, Any], Result | None]:
+    """Paint once and measure the picture.
+
+    Parameters
+    ----------
+    content, style
+        As for `transfer.stylize`.
+    recipe : Recipe
+        What to do.
+    judges : mapping, optional
+        As for `metrics.measure`.
+    keep : Path, optional
+        Folder of finished runs, as for `archive.paint`.
+    untouched : dict, optional
+        As for `metrics.measure`.
+
+    Returns
+    -------
+    row : dict
+        The recipe's fields (those that are no plain number or text, as text), ``content``,
+        ``style``, ``label`` of the weights, the measures, ``seconds``, ``peak_mb`` and ``error``:
+        empty, or the one sentence that says why there is no picture. ``peak_mb`` is missing where
+        the picture came from a finished run.
+    result : Result or None
+        None where there is an error.
+    """
+    fields = {
+        name: value if isinstance(value, int | float | str) else str(value)
+        for name, value in recipe.to_dict().items()
+    }
+    row = {"content": str(content), "style": str(style), **fields, "error": ""}
+    place = Place(keep, content, style, recipe)
+    try:
+        if found := place.load():
+            result, peak = found[0], float("nan")
+        else:
+            with PeakMemory() as memory:
+                result = stylize(content, style, recipe)
+            peak = memory.mb
+            place.save(result)
+        pictures = [open_picture(picture) for picture in (content, style)]
+        row |= metrics.measure(result.image, *pictures, judges, untouched)
+    except NSTError as error:
+        return row | {"error": str(error)}, None
+    row |= {"label": result.weights_label, "done": len(result.history)}
+    return row | {"seconds": result.seconds, "peak_mb": peak}, result
+
+
+def trials(
+    pairs: Iterable[tuple[Any, Any]],
+    arms: Mapping[str, Iterable[Recipe]],
+    judges: Judges | None = None,
+    *,
+    keep: Path | None = None,
+) -> tuple[pd.DataFrame, dict[int, Image.Image]]:
+    """Paint every pair by every recipe, under a progress bar.
+
+    Parameters
+    ----------
+    pairs : iterable of (content, style)
+        Pictures.
+    arms : mapping of str to iterable of Recipe
+        By name, the recipes that make up an arm, for instance several ``beta`` and seeds.
+    judges, keep
+        As for `trial`.
+
+    Returns
+    -------
+    runs : DataFrame
+        A row a run: ``arm``, then the columns of `trial`.
+    pictures : dict of int to PIL.Image.Image
+        The paintings, by row.
+    """
+    todo = [(pair, arm, recipe) for pair in pairs for arm in arms for recipe in arms[arm]]
+    rows, pictures, untouched = [], {}, {}
+    bar = tqdm(todo, unit="run", file=notebook_stream())
+    for pair, arm, recipe in bar:
+        bar.set_description(f"{arm}: {pair[0]} x {pair[1]}", refresh=False)
+        known = untouched.setdefault((*map(str, pair), recipe.size), {})
+        row, result = trial(*pair, recipe, judges, keep=keep, untouched=known)
+        if result is not None:
+            pictures[len(rows)] = result.image
+        rows.append({"arm": arm} | row)
+    return pd.DataFrame(rows), pictures
+
+
+def cost(content: Any, style: Any, recipe: Recipe, steps: int = 4) -> dict[str, float]:
+    """Measure what a recipe costs on this machine, in a process of its own.
+
+    Parameters
+    ----------
+    content, style
+        As for `transfer.stylize`; paths or names of samples.
+    recipe : Recipe
+        Measured at its last scale, where it spends most of its time.
+    steps : int
+        Steps to time; one more before them warms up.
+
+    Returns
+    -------
+    dict of str to float
+        ``seconds_per_step``, and ``peak_mb`` of the whole process.
+    """
+    last = recipe.replace(scales=recipe.scales[-1:], steps=steps + 1, schedule=())
+    spawn = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(1, mp_context=spawn) as pool:
+        return pool.submit(_cost, content, style, last).result()
+
+
+def _cost(content: Any, style: Any, recipe: Recipe) -> dict[str, float]:
+    with PeakMemory() as memory:
+        result = stylize(content, style, recipe)
+    first, last = result.history[0].seconds, result.history[-1].seconds
+    return {
+        "seconds_per_step": (last - first) / (len(result.history) - 1),
+        "peak_mb": memory.mb,
+    }
