@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import NullFormatter, ScalarFormatter
 
 from .plots import CYCLE, STYLES, WIDTH
 from .result import Result
@@ -19,6 +20,7 @@ MARKERS = "os^Dv<>"
 
 def _grid(axes: Axes) -> None:
     axes.grid(True, color="0.9", linewidth=0.6)
+    axes.set_axisbelow(True)
     axes.tick_params(labelsize=8)
     axes.spines[["top", "right"]].set_visible(False)
 
@@ -193,4 +195,57 @@ def race_figure(results: Mapping[str, Result], *, language: str = "en") -> Figur
     axes.set_ylabel(say("loss"), fontsize=8)
     axes.legend(fontsize=8, frameon=False)
     _grid(axes)
+    return figure
+
+
+def share_figure(shares: Mapping[str, pd.Series], *, top: int = 12, language: str = "en") -> Figure:
+    """Plot shares as bars, the largest on top, a panel for each column counted.
+
+    Parameters
+    ----------
+    shares : mapping of str to Series
+        By key of the catalog of words, as `WikiArt.shares` returns them.
+    top : int
+        Bars in a panel.
+    language : {"en", "vi"}
+        Of the labels.
+    """
+    say = words(language)
+    figure = Figure(figsize=(WIDTH, 0.22 * top + 0.7), layout="constrained")
+    panels = np.atleast_1d(figure.subplots(1, len(shares)))
+    for k, (axes, (key, series)) in enumerate(zip(panels, shares.items(), strict=True)):
+        shown = series.head(top)[::-1]
+        names = [str(name).replace("_", " ") or "?" for name in shown.index]
+        axes.barh(names, 100 * shown.to_numpy(), color=CYCLE[k])
+        axes.set_title(say(key), fontsize=9)
+        axes.set_xlabel(say("percent of files"), fontsize=8)
+        _grid(axes)
+        axes.tick_params(labelsize=7)
+    return figure
+
+
+def size_figure(catalog: pd.DataFrame, *, bins: int = 20, language: str = "en") -> Figure:
+    """Plot histograms of width and height, as the report does: 20 bins over the whole range.
+
+    Parameters
+    ----------
+    catalog : DataFrame
+        With ``width`` and ``height`` in pixels; 0 is unknown and left out.
+    bins : int
+        Bars in a panel.
+    language : {"en", "vi"}
+        Of the labels.
+    """
+    say = words(language)
+    figure = Figure(figsize=(WIDTH, 2.4), layout="constrained")
+    for k, (axes, side) in enumerate(zip(figure.subplots(1, 2), ("width", "height"), strict=True)):
+        known = catalog[side][catalog[side] > 0]
+        axes.hist(known, bins=bins, color=CYCLE[k], edgecolor="white", linewidth=0.4)
+        axes.set_yscale("log")
+        axes.yaxis.set_major_formatter(ScalarFormatter())
+        axes.yaxis.set_minor_formatter(NullFormatter())
+        axes.set_ylim(0.8)
+        axes.set_xlabel(f"{say(side)}, px", fontsize=8)
+        axes.set_ylabel(say("files"), fontsize=8)
+        _grid(axes)
     return figure

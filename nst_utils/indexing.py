@@ -7,7 +7,9 @@ appears in the report only.
 import hashlib
 import json
 import os
+import sys
 import warnings
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -107,11 +109,13 @@ def build(root: Path, progress: bool) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Index the files, join the csv files, and read what headers are still needed."""
     names, findings = _walk(root)
     catalog = pd.DataFrame({"path": names})
-    parts = [name.partition("/") for name in names]
-    split = [split_name(name) for _, _, name in parts]
-    catalog["style"] = pd.Categorical([style for style, _, _ in parts])
-    catalog["artist"] = [artist for artist, _ in split]
-    described = [title for _, title in split]
+    catalog["style"] = pd.Categorical([name.partition("/")[0] for name in names])
+    artists, described = [], []
+    for name in names:
+        artist, title = split_name(name.partition("/")[2])
+        artists.append(sys.intern(artist))  # few artists, many files
+        described.append(title)
+    catalog["artist"] = artists
     for column, value in (("width", 0), ("height", 0)):
         catalog[column] = np.int32(value)
     for column in ("subset", "tags", "genre", "problem"):
@@ -120,9 +124,10 @@ def build(root: Path, progress: bool) -> tuple[pd.DataFrame, pd.DataFrame]:
     rows = _artgan_rows(root, findings) if rows is None else rows
     if rows is not None:
         described = _join(catalog, rows, described, findings)
-    genres = _genres(root)
-    if genres:
-        catalog["genre"] = [genres.get(loose(name), "") for name in names]
+    del rows, artists
+    genres = _genres(root, catalog["path"])
+    if genres is not None:
+        catalog["genre"] = genres
     catalog["title"] = [title_of(text) for text in described]
     catalog["year"] = pd.array([year_of(text) for text in described], dtype="Int16")
     changed = [name for name in names if repair(name) != name]
@@ -139,11 +144,21 @@ def build(root: Path, progress: bool) -> tuple[pd.DataFrame, pd.DataFrame]:
     return catalog[list(COLUMNS)], report
 
 
-def _read_csv(path: Path, **options: Any) -> pd.DataFrame:
+def _read_csv(path: Path, columns: Sequence[str] | None = None) -> pd.DataFrame:
+    """Read a csv file as text: these columns of one with a header, or all of one without."""
+    options: dict[str, Any] = dict(dtype=str, keep_default_na=False, encoding_errors="replace")
+    few = dict.fromkeys(("artist", "genre", "subset"), "category")  # few values, many cells
     try:
-        return pd.read_csv(
-            path, dtype=str, keep_default_na=False, encoding_errors="replace", **options
-        )
+        if columns is None:
+            return pd.read_csv(path, header=None, **options)
+        there = pd.read_csv(path, nrows=0, encoding_errors="replace").columns
+        lacking = [name for name in columns if name not in there]
+        if lacking:
+            raise WikiArtError(
+                f"{path}: columns {', '.join(lacking)} are missing; found {', '.join(there)[:200]}"
+            )
+        types = {name: few.get(name, str) for name in columns}
+        return pd.read_csv(path, usecols=list(columns), **options | {"dtype": types})
     except (ValueError, OSError) as error:
         reason = " ".join(str(error).split())[:120]
         raise WikiArtError(f"{path}: not a readable csv file ({reason})") from None
@@ -162,25 +177,33 @@ def _kaggle_rows(root: Path, findings: list) -> pd.DataFrame | None:
     )
     if path is None:
         return None
-    table = _read_csv(path)
-    lacking = [name for name in KAGGLE_COLUMNS if name not in table]
-    if lacking:
-        raise WikiArtError(
-            f"{path}: columns {', '.join(lacking)} are missing; found {', '.join(table)[:200]}"
-        )
-    rows = pd.DataFrame({"name": table["filename"], "path": table["filename"].map(safe_path)})
-    rows["artist"] = table["artist"].map(repair).str.strip()
-    tags = {text: parse_tags(text) for text in table["genre"].unique()}
-    rows["tags"] = table["genre"].map({t: "|".join(v or ()) for t, v in tags.items()})
-    for name, text in zip(rows["name"], table["genre"], strict=True):
+    table = _read_csv(path, KAGGLE_COLUMNS)
+    # One column after the other, each dropped when it is done: the table is large.
+    names, cells = table.pop("filename"), table.pop("genre")
+    rows = pd.DataFrame({"path": _inside(names, findings)})
+    tags = {text: parse_tags(text) for text in cells.unique()}
+    rows["tags"] = cells.map({t: "|".join(v or ()) for t, v in tags.items()})
+    for name, text in zip(names, cells, strict=True):
         if tags[text] is None:
             findings.append(("unreadable tags", name, text[:80]))
         elif len(tags[text]) > 1:
             findings.append(("several tags", name, "|".join(tags[text])))
-    rows["description"] = table["description"].map(repair)
-    rows["width"], rows["height"] = _whole(table["width"]), _whole(table["height"])
-    rows["subset"] = table["subset"]
+    del names, cells
+    artists = table.pop("artist")
+    rows["artist"] = artists.map({name: repair(name).strip() for name in artists.unique()})
+    rows["description"] = table.pop("description").map(repair)
+    for side in ("width", "height"):
+        rows[side] = _whole(table.pop(side))
+    rows["subset"] = table.pop("subset")
     return rows
+
+
+def _inside(names: pd.Series, findings: list) -> pd.Series:
+    """Return the names as relative paths, missing where one leaves the root; note those."""
+    paths = names.map(safe_path)
+    left = names[paths.isna()]
+    findings += [("name outside the root", str(name)[:200], "csv") for name in left]
+    return paths
 
 
 def _artgan_rows(root: Path, findings: list) -> pd.DataFrame | None:
@@ -189,12 +212,12 @@ def _artgan_rows(root: Path, findings: list) -> pd.DataFrame | None:
     for subset in ("train", "val"):
         found = _near(root, f"style_{subset}.csv")
         if found is not None:
-            table = _read_csv(found, header=None)
-            parts.append(pd.DataFrame({"name": table[0], "subset": subset}))
+            table = _read_csv(found)
+            paths = _inside(table[0], findings)
+            parts.append(pd.DataFrame({"path": paths, "subset": subset}))
     if not parts:
         return None
     rows = pd.concat(parts, ignore_index=True)
-    rows["path"] = rows["name"].map(safe_path)
     rows["artist"] = rows["tags"] = rows["description"] = ""
     rows["width"] = rows["height"] = np.int32(0)
     return rows
@@ -210,11 +233,7 @@ def _join(
     catalog: pd.DataFrame, rows: pd.DataFrame, described: list[str], findings: list
 ) -> list[str]:
     """Add the csv's columns to the files; note what has no partner. Return the titles as given."""
-    outside = rows["path"].isna()
-    findings += [
-        ("name outside the root", str(name)[:200], "csv") for name in rows["name"][outside]
-    ]
-    rows = rows[~outside].drop_duplicates("path").set_index("path")
+    rows = rows.dropna(subset="path").drop_duplicates("path").set_index("path")
     places = rows.index.get_indexer(catalog["path"])
     if (places < 0).any():
         # Names that were written in another form, for instance repaired, still meet.
@@ -237,23 +256,20 @@ def _join(
     return texts.tolist()
 
 
-def _genres(root: Path) -> dict[str, str]:
-    """Read the genre of each file from ``wclasses.csv``, by its loose name."""
-    path = next(
-        (p for p in (root / "wclasses.csv", root.parent / "wclasses.csv") if p.is_file()), None
-    )
+def _genres(root: Path, paths: pd.Series) -> pd.Series | None:
+    """Return each file's genre from ``wclasses.csv``; None where there is no such csv."""
+    places = (root / "wclasses.csv", root.parent / "wclasses.csv")
+    path = next((place for place in places if place.is_file()), None)
     if path is None:
-        return {}
-    table = _read_csv(path)
-    if not {"file", "genre"} <= set(table):
-        raise WikiArtError(
-            f"{path}: columns file, genre are expected; found {', '.join(table)[:200]}"
-        )
-    codes = pd.to_numeric(table["genre"], errors="coerce").fillna(139).astype(int) - 129
-    return {
-        loose(name): GENRES[code] if 0 <= code < len(GENRES) else ""
-        for name, code in zip(table["file"], codes, strict=True)
-    }
+        return None
+    table = _read_csv(path, ("file", "genre"))
+    named = {str(code): genre for code, genre in enumerate(GENRES, start=129)}
+    known = table.drop_duplicates("file").set_index("file")["genre"].map(named)
+    found = paths.map(known.astype(object).fillna(""))
+    if found.isna().any():
+        loosely = {loose(name): genre for name, genre in known.dropna().items()}
+        found = found.fillna(paths[found.isna()].map(lambda name: loosely.get(loose(name), "")))
+    return found
 
 
 def key_of(root: Path) -> str:

@@ -63,6 +63,19 @@ def make(folder: Path | None = None) -> Path:
     return folder
 
 
+def locate(root: str | os.PathLike = "") -> Path:
+    """Return where WikiArt is: the folder named, else the one downloaded, else the miniature.
+
+    ``data/wikiart`` and ``data/wikiart_hf`` count as downloaded when they are there.
+    """
+    if root:
+        return Path(root)
+    for name in ("wikiart", "wikiart_hf"):
+        if (registry.DATA / name).exists():
+            return registry.DATA / name
+    return make()
+
+
 def _cut(source: Image.Image, rng: np.random.Generator) -> Image.Image:
     """Cut a random part out of a picture and shift its colors a little."""
     share = rng.uniform(0.45, 0.8)

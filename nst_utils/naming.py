@@ -127,7 +127,6 @@ def safe_path(text: str) -> str | None:
     return "/".join(parts)
 
 
-@lru_cache(maxsize=200_000)
 def loose(text: str) -> str:
     """Return a form in which names are compared: repaired, one Unicode form, case and marks aside.
 

@@ -5,6 +5,7 @@ tests and threads do not disturb each other; `report` saves them. One look: Okab
 each with a line style of its own, readable in gray print.
 """
 
+import textwrap
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -18,6 +19,9 @@ from .samples import SOURCE
 from .words import words
 
 DPI = 200
+LETTER = 0.072
+"""Inches that a letter of a title takes, at the widest."""
+
 WIDTH = 7.0
 """Inches: the text width of a report, so that figures go in unscaled."""
 
@@ -148,9 +152,16 @@ def contact_sheet(
     title : str
         Of the whole figure, for instance the weights' label.
     """
-    rows = [pictures[i : i + columns] for i in range(0, len(pictures), columns)]
     side = width / columns
-    heights = [max(p.height / p.width for p, _ in row) * side + 0.25 for row in rows]
+    letters = max(6, int(side / LETTER))
+    pictures = [(picture, textwrap.fill(text, letters)) for picture, text in pictures]
+    rows = [pictures[i : i + columns] for i in range(0, len(pictures), columns)]
+    heights = [
+        max(p.height / p.width for p, _ in row) * side
+        + 0.11
+        + 0.14 * max(text.count("\n") + 1 for _, text in row)
+        for row in rows
+    ]
     room = 0.25 if title else 0
     figure = Figure(figsize=(width, sum(heights) + room), layout="constrained")
     if title:

@@ -5,6 +5,7 @@ The folder is read only; a cache of the index is written beside the data.
 
 import os
 from collections.abc import Iterable, Iterator, Mapping
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ import pandas as pd
 from . import registry
 from .indexing import WikiArtError, build, find_root, key_of, load, store, store_problems
 from .naming import loose
-from .registry import unknown
+from .registry import UnknownNameError, unknown
 from .scan import check, read_all
 
 LICENSE = "WikiArt is for non-commercial research only; the terms of WikiArt.org apply."
@@ -184,10 +185,11 @@ class WikiArt:
         found = []
         for name in [names] if isinstance(names, str) else names:
             if loose(str(name)) not in known:
-                valid = self.catalog[column].value_counts().index[:30]
-                near = unknown(column, loose(str(name)), known).args[0].split(" Valid:")[0]
-                raise registry.UnknownNameError(
-                    f"{near.split(': valid:')[0]} (most frequent: {', '.join(map(str, valid[:8]))})"
+                near = get_close_matches(loose(str(name)), known, n=1, cutoff=0.5)
+                hint = f"did you mean {known[near[0]]!r}? " if near else ""
+                frequent = self.catalog[column].value_counts().index[:8]
+                raise UnknownNameError(
+                    f"unknown {column} {name!r}: {hint}Most frequent: {', '.join(frequent)}"
                 )
             found.append(known[loose(str(name))])
         return found

@@ -49,11 +49,42 @@ WORDS: dict[str, tuple[str, str]] = {
     "better": ("lower is better", "thấp hơn là tốt hơn"),
     "seconds": ("seconds", "giây"),
     "photo": ("photo", "ảnh chụp"),
+    "styles": ("styles", "phong cách"),
+    "artists": ("artists", "họa sĩ"),
+    "percent of files": ("percent of files", "phần trăm số tệp"),
+    "files": ("files", "số tệp"),
+    "width": ("width", "chiều rộng"),
+    "height": ("height", "chiều cao"),
     # Captions.
     "quickstart": (
         "{} in the style of {}, and the losses of the run",
         "{} theo phong cách của {}, và các hàm mất mát của lần chạy",
     ),
+    "shares of styles and artists": (
+        "shares of styles and artists",
+        "tỷ lệ các phong cách và họa sĩ",
+    ),
+    "widths and heights of the files": (
+        "widths and heights of the files",
+        "chiều rộng và chiều cao của các tệp",
+    ),
+    "one picture of each style": (
+        "one picture of each style",
+        "mỗi phong cách một bức ảnh",
+    ),
+    "the report's statistics beside what is counted": (
+        "the report's statistics beside what is counted",
+        "thống kê của báo cáo bên cạnh số đếm được",
+    ),
+    "what the two load_image functions do to colors and proportions": (
+        "what the two load_image functions do to colors and proportions",
+        "hai hàm load_image làm gì với màu sắc và tỷ lệ",
+    ),
+    "pairs drawn for style transfer": (
+        "pairs drawn for style transfer",
+        "các cặp ảnh được rút để chuyển phong cách",
+    ),
+    "one picture, augmented": ("one picture, augmented", "một bức ảnh được tăng cường"),
     "the pair": ("the pair", "cặp ảnh"),
     "what six layers see": ("what six layers see", "những gì sáu tầng nhìn thấy"),
     "Gram matrices of the pair": ("Gram matrices of the pair", "ma trận Gram của cặp ảnh"),

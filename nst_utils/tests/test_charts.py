@@ -43,15 +43,19 @@ def test_charts_are_labeled_and_whole(runs, tiny, pictures, language):
     level = compare.at_equal(runs, ["color", "by VGG19"])
     table = compare.paired(level, ["color", "by VGG19"], ("one", "two"))
     result = stylize(*pictures, QUICK)
+    shares = pd.Series({"Northern_Renaissance": 0.6, "": 0.4})
+    sizes = pd.DataFrame({"width": [0, 1400, 9000], "height": [0, 1500, 2000]})
     for figure, text in (
         (charts.activation_figure(activations, language=language), say("entropy")),
         (charts.tradeoff_figure(runs, ["color", "by VGG19"], language=language), say("color")),
         (charts.difference_figure(table, ("one", "two"), language=language), say("better")),
         (charts.race_figure({"run": result}, language=language), say("seconds")),
+        (charts.share_figure({"styles": shares, "artists": shares}, language=language), "%"),
+        (charts.size_figure(sizes, language=language), say("width")),
     ):
         nothing_is_cut_off(figure)
         said = [t.get_text() for a in figure.axes for t in (a.title, a.xaxis.label)]
-        assert any(text in title for title in said)
+        assert any(text.replace("%", say("percent of files")) in title for title in said)
 
 
 def test_a_sure_difference_is_filled_and_an_unsure_one_hollow(runs):

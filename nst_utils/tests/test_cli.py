@@ -8,10 +8,11 @@ import pytest
 from click.testing import CliRunner
 from PIL import Image
 
-from nst_utils import cli, registry, transfer
+from nst_utils import cli, miniature, registry, transfer
 from nst_utils.cli import build_recipe, main
 from nst_utils.config import Recipe
 from nst_utils.images import read_provenance
+from nst_utils.miniature import make
 
 from .test_images import declared, jpeg
 from .test_rerun import notebook
@@ -305,6 +306,7 @@ def test_readme_python_runs(tmp_path, monkeypatch):
     text = (registry.ROOT / "README.md").read_text(encoding="utf-8")
     blocks = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(miniature, "make", lambda folder=None: make(tmp_path / "mini"))
     space = {}
     for block in blocks:
         small = block.replace("size=256", "size=32, steps=34")
@@ -352,7 +354,7 @@ def test_readme_commands_run(command, tmp_path, monkeypatch):
     elif words[0] == "provenance" or "--from" in words:
         out = ["--output", words[-1], "--size", "32", "--steps", "1"]
         assert run("stylize", "photo.jpg", "painting.jpg", *out).exit_code == 0
-    elif "--download" in words:
+    elif "--download" in words or words[0] in ("wikiart", "figures"):
         words.append("--help")
     found = run(*words)
     assert found.exit_code == 0, found.output

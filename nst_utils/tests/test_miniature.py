@@ -1,6 +1,7 @@
 import hashlib
 
-from nst_utils.miniature import make
+from nst_utils import registry
+from nst_utils.miniature import locate, make
 from nst_utils.naming import STYLES
 
 
@@ -17,3 +18,13 @@ def test_the_miniature_is_the_same_every_time(tmp_path):
     assert {path: path.stat().st_mtime_ns for path in one.rglob("*")} == before
     assert len(STYLES) == len(set(STYLES)) == 27
     assert sum(path.stat().st_size for path in one.rglob("*") if path.is_file()) < 5_000_000
+
+
+def test_downloaded_data_comes_before_the_miniature(tmp_path, monkeypatch):
+    monkeypatch.setattr(registry, "DATA", tmp_path)
+    assert locate("some/where").name == "where"
+    (tmp_path / "wikiart_mini").mkdir()
+    (tmp_path / "wikiart_mini" / ".complete").touch()
+    assert locate() == tmp_path / "wikiart_mini"
+    (tmp_path / "wikiart").mkdir()
+    assert locate() == tmp_path / "wikiart"

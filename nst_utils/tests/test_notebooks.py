@@ -61,4 +61,4 @@ def test_parameters_are_literals_with_help(notebook):
     for node, line in zip(ast.parse(source).body, source.splitlines(), strict=True):
         ast.literal_eval(node.value)
         assert re.search(r"""  # ["\w]""", line), line
-    check_parameters(notebook, {"profile": "report", "language": "vi", "beta": 1e4})
+    check_parameters(notebook, {"profile": "report", "language": "vi"})

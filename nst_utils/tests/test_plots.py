@@ -92,3 +92,8 @@ def test_the_most_active_channel_comes_first():
         "conv1_1, channel 2",
         "conv1_1, channel 0",
     ]
+
+
+def test_long_titles_are_wrapped_rather_than_cut():
+    pictures = [(Image.new("RGB", (40, 30)), "Mannerism Late Renaissance")] * 7
+    nothing_is_cut_off(plots.contact_sheet(pictures, columns=7))
