@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from . import registry
+from .cli_sweep import sweep
 from .cli_wikiart import wikiart
 from .config import RECIPES, Recipe, RecipeError, parse_value, recipe
 from .registry import BACKBONES, NSTError, NSTWarning, UnknownNameError
@@ -419,6 +420,7 @@ def provenance(image: str) -> None:
 @click.option(
     "--jobs", default=1, show_default=True, type=click.IntRange(min=1), help="Notebooks at a time."
 )
+@click.option("--scheduler", help="Dask scheduler, tcp://host:8786, to run them on.")
 @click.option(
     "--from",
     "image",
@@ -433,6 +435,7 @@ def rerun(
     parameters: tuple[tuple[str, str], ...],
     profile: str | None,
     jobs: int,
+    scheduler: str | None,
     image: Path | None,
     content: str | None,
     style: str | None,
@@ -456,7 +459,7 @@ def rerun(
         for name, value in values.items()
     }
     values |= {"profile": profile} if profile else {}
-    _show_outcomes(run(notebooks, values, jobs=jobs))
+    _show_outcomes(run(notebooks, values, jobs=jobs, scheduler=scheduler))
 
 
 def _show_outcomes(outcomes: list["Outcome"]) -> None:
@@ -532,4 +535,5 @@ def _repeat(image: Path, content: str | None, style: str | None, output: str | N
         click.echo(f"written {_short(_save(comparison.result, path))}")
 
 
+main.add_command(sweep)
 main.add_command(wikiart)

@@ -1,23 +1,21 @@
-"""Notebooks run again under new parameters, with papermill; free of torch.
+"""Notebooks run again under new parameters, with papermill, on the workers of `cluster`.
 
-Each runs in a process of its own, so that kernels, sockets and event loops end with it.
+Free of torch.
 """
 
 import datetime
 import logging
-import multiprocessing
+import os
 import sys
 import time
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from tqdm import tqdm
-
 from . import registry
+from .cluster import cores, each
 from .registry import NSTError, unknown
 
 
@@ -77,6 +75,7 @@ def rerun(
     *,
     jobs: int = 1,
     folder: Path | None = None,
+    scheduler: str | None = None,
     progress: bool = True,
 ) -> list[Outcome]:
     """Execute notebooks with papermill and keep the executed copies; a failure stops only its own.
@@ -91,6 +90,8 @@ def rerun(
         Notebooks at a time, each in a kernel of its own.
     folder : Path, optional
         For the copies; ``data/runs/<time>`` when left out.
+    scheduler : str, optional
+        Of a Dask cluster, as for `cluster.each`: notebooks scale out as sweeps do.
     progress : bool
         Show a bar over the notebooks, and one over the cells of each that runs.
 
@@ -113,31 +114,39 @@ def rerun(
 
     execute = partial(
         _execute,
-        folder=folder,
+        folder=folder.absolute(),
         parameters=parameters,
         progress=progress,
         figures=(registry.FIGURES, registry.RUNS),
     )
-    spawn = multiprocessing.get_context("spawn")
-    places = [1 + i % jobs for i in range(len(notebooks))]  # lines for the bars over cells
-    with ProcessPoolExecutor(jobs, mp_context=spawn) as pool:
-        outcomes = pool.map(execute, notebooks, places)
-        bar = tqdm(
-            outcomes, "notebooks", len(notebooks), unit="notebook", disable=not progress, position=0
-        )
-        return list(bar)
+    todo = [(path.absolute(), 1 + i % jobs) for i, path in enumerate(notebooks)]  # lines for bars
+    outcomes: dict[int, Outcome] = {}
+    for i, found in each(
+        execute, todo, workers=jobs, scheduler=scheduler, title="notebooks", progress=progress
+    ):
+        if isinstance(found, Exception):  # the worker died with it
+            copy = folder / notebooks[i].name
+            found = Outcome(notebooks[i].name, 0.0, f"worker lost: {found!r:.200}", 0, copy)
+        outcomes[i] = found
+    return [outcomes[i] for i in range(len(notebooks))]
 
 
 def _execute(
-    notebook: Path,
-    place: int,
+    job: tuple[Path, int],
+    threads: int | None,
     *,
     folder: Path,
     parameters: dict[str, Any],
     progress: bool,
     figures: Sequence[Path],
 ) -> Outcome:
-    """Execute one notebook, in a process of its own, and count the figures that it wrote."""
+    """Execute one notebook on a worker, and count the figures that it wrote."""
+    notebook, place = job
+    # Dask allows its workers one thread each; the kernel that starts here is to have its share.
+    for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
+        os.environ.pop(name, None)
+        if threads and threads < cores():
+            os.environ[name] = str(threads)
     import papermill
     from papermill.exceptions import PapermillException
 

@@ -1,5 +1,6 @@
 """Many runs, measured: a row of numbers for each, and what a recipe costs on this machine."""
 
+import json
 import multiprocessing
 import threading
 from collections.abc import Iterable, Mapping
@@ -101,18 +102,14 @@ def trial(
     Returns
     -------
     row : dict
-        The recipe's fields (those that are no plain number or text, as text), ``content``,
-        ``style``, ``label`` of the weights, the measures, ``seconds``, ``peak_mb`` and ``error``:
-        empty, or the one sentence that says why there is no picture. ``peak_mb`` is missing where
-        the picture came from a finished run.
+        The recipe's fields (see `flat`), ``content``, ``style``, ``label`` of the weights, every
+        loss term of the picture kept (``loss_…``, and ``loss_first``), the measures, ``seconds``,
+        ``peak_mb`` and ``error``: empty, or the one sentence that says why there is no picture.
+        ``peak_mb`` is missing where the picture came from a finished run.
     result : Result or None
         None where there is an error.
     """
-    fields = {
-        name: value if isinstance(value, int | float | str) else str(value)
-        for name, value in recipe.to_dict().items()
-    }
-    row = {"content": str(content), "style": str(style), **fields, "error": ""}
+    row = {"content": str(content), "style": str(style), **flat(recipe), "error": ""}
     place = Place(keep, content, style, recipe)
     try:
         if found := place.load():
@@ -124,10 +121,29 @@ def trial(
             place.save(result)
         pictures = [open_picture(picture) for picture in (content, style)]
         row |= metrics.measure(result.image, *pictures, judges, untouched)
-    except NSTError as error:
-        return row | {"error": str(error)}, None
-    row |= {"label": result.weights_label, "done": len(result.history)}
+    except Exception as error:  # one run's failure, of whatever kind, is that run's row
+        reason = " ".join(str(error).split()) or type(error).__name__
+        known = isinstance(error, NSTError)
+        return row | {"error": reason if known else f"{type(error).__name__}: {reason}"}, None
+    best = result.best
+    row |= {"loss_first": result.history[0].total, "loss_total": best.total}
+    row |= {f"loss_{name}": getattr(best, name) for name in ("content", "style", "tv")}
+    row |= {f"loss_{layer}": value for layer, value in best.layers.items()}
+    row |= {"label": result.weights_label, "done": len(result.history), "stopped": result.stopped}
     return row | {"seconds": result.seconds, "peak_mb": peak}, result
+
+
+def flat(recipe: Recipe) -> dict[str, int | float | str]:
+    """Return a recipe's fields as numbers and text, lists and layers as on the command line."""
+    found: dict[str, Any] = {}
+    for name, value in recipe.to_dict().items():
+        if isinstance(value, dict):
+            value = "+".join(f"{layer}:{weight:g}" for layer, weight in value.items())
+        elif isinstance(value, list):
+            plain = all(isinstance(entry, int | float) for entry in value)
+            value = ",".join(map(str, value)) if plain else json.dumps(value)
+        found[name] = value
+    return found
 
 
 def trials(
