@@ -191,6 +191,7 @@ def race_figure(results: Mapping[str, Result], *, language: str = "en") -> Figur
             label=title,
         )
     axes.set_yscale("log")
+    axes.yaxis.set_minor_formatter(NullFormatter())
     axes.set_xlabel(say("seconds"), fontsize=8)
     axes.set_ylabel(say("loss"), fontsize=8)
     axes.legend(fontsize=8, frameon=False)
@@ -248,4 +249,42 @@ def size_figure(catalog: pd.DataFrame, *, bins: int = 20, language: str = "en") 
         axes.set_xlabel(f"{say(side)}, px", fontsize=8)
         axes.set_ylabel(say("files"), fontsize=8)
         _grid(axes)
+    return figure
+
+
+def ablation_figure(
+    runs: pd.DataFrame, measures: Sequence[str], *, title: str = "", language: str = "en"
+) -> Figure:
+    """Plot measures for each arm: every run a dot, the mean and standard deviation beside it.
+
+    Parameters
+    ----------
+    runs : DataFrame
+        As `trials.trials` returns them; arms in their order.
+    measures : sequence of str
+        A panel each.
+    title : str
+        What was varied.
+    language : {"en", "vi"}
+        Of the labels.
+    """
+    say = words(language)
+    arms = list(dict.fromkeys(runs["arm"]))
+    # Long names stand under each other better than beside each other.
+    figure = Figure(figsize=(WIDTH, 0.24 * len(arms) + 1.0), layout="constrained")
+    panels = figure.subplots(1, len(measures), sharey=True, squeeze=False)[0]
+    for k, (axes, measure) in enumerate(zip(panels, measures, strict=True)):
+        for i, arm in enumerate(arms):
+            values = runs.loc[runs["arm"] == arm, measure].astype(float)
+            axes.plot(values, [i] * len(values), ".", color="0.6", markersize=4)
+            spread = values.std() if len(values) > 1 else 0
+            axes.errorbar(
+                values.mean(), i, xerr=spread, fmt=MARKERS[k % 7], color=CYCLE[k % 7], capsize=2
+            )
+        axes.set_title(say(measure) if measure in WORDS else measure, fontsize=8)
+        axes.set_yticks(range(len(arms)), arms, fontsize=7)
+        axes.set_ylim(len(arms) - 0.5, -0.5)
+        _grid(axes)
+        axes.tick_params(axis="y", labelsize=7)
+    figure.suptitle(title, fontsize=9)
     return figure

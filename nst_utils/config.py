@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, fields
 from functools import cache
 from typing import Any
 
-from .registry import BACKBONES, backbone_spec, unknown
+from .registry import BACKBONES, GRAMS, backbone_spec, unknown
 from .values import SCALE_STEP, RecipeError, check, fit_steps, ladder, parse, split_steps
 
 QUICK_LAYERS = {
@@ -82,7 +82,7 @@ class Recipe:
     beta: float = _number(20.0, "weight of the style loss")
     tv: float = _number(0.05, "weight of the total variation, squared, per pixel")
     loss: str = _choice("relative", ("relative", "report", "paper"), "how losses are normalized")
-    gram: str = _choice("mean", ("sum", "mean", "chw", "centered"), "variant of the Gram matrix")
+    gram: str = _choice("mean", GRAMS, "variant of the Gram matrix")
     smoothing: str = _choice(
         "none", ("none", "scaled", "softmax"), "what is done to the activations of deep layers"
     )

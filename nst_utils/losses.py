@@ -18,7 +18,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from .registry import unknown
+from .registry import GRAMS, unknown
 
 GRAM_CHUNK = 1024
 """Positions that one bfloat16 product sums; the products are added in float32."""
@@ -53,14 +53,16 @@ def gram(features: Tensor, variant: str = "mean") -> Tensor:
     ----------
     features : Tensor, shape (n, d, h, w)
         Activations, any floating type.
-    variant : {"sum", "mean", "chw", "centered"}
+    variant : {"sum", "mean", "chw", "centered", "moments"}
         ``sum`` is the plain ``F F^T`` of the report and of Gatys et al.; ``mean`` divides it by
         the positions ``h * w``; ``chw`` by ``d * h * w``; ``centered`` is the covariance: the
-        channel means are removed first, then as ``mean``.
+        channel means are removed first, then as ``mean``; ``moments`` is no Gram matrix at all
+        but what AdaIN matches: each channel's mean and standard deviation (Huang and Belongie,
+        ICCV 2017).
 
     Returns
     -------
-    Tensor, shape (n, d, d), float32 (float64 for float64 features)
+    Tensor, shape (n, d, d), or (n, d, 2) for ``moments``; float32 (float64 for float64 features)
         Products of bfloat16 features run in bfloat16 and are added up in float32, since a sum
         over all positions would drown small terms; float16, which would overflow, is widened.
 
@@ -69,8 +71,13 @@ def gram(features: Tensor, variant: str = "mean") -> Tensor:
     UnknownNameError
         If the variant does not exist.
     """
-    if variant not in ("sum", "mean", "chw", "centered"):
-        raise unknown("gram", variant, ["sum", "mean", "chw", "centered"])
+    if variant not in GRAMS:
+        raise unknown("gram", variant, GRAMS)
+    if variant == "moments":
+        wide = _wide(features).flatten(2)
+        # The root of 0 has no gradient: a constant channel gets the least deviation above it.
+        deviation = wide.var(dim=2, correction=0).clamp(min=1e-12).sqrt()
+        return torch.stack([wide.mean(dim=2), deviation], dim=2)
     d, positions = features.shape[1], features[0, 0].numel()
     # One row a position: a view where activations lie channels last, and so do the gradients.
     rows = features.permute(0, 2, 3, 1).flatten(1, 2)
@@ -160,7 +167,7 @@ def style_loss(
 
     Parameters
     ----------
-    matrix, target : Tensor, shape (n, d, d)
+    matrix, target : Tensor, shape (n, d, d) or (n, d, 2)
         Gram matrices of the picture and of the style image, of one variant.
     positions : int
         ``h * w`` of the picture's activations. The two images may differ in size, so compare
@@ -173,7 +180,7 @@ def style_loss(
     -------
     Tensor, scalar
     """
-    d = matrix.shape[-1]
+    d = matrix.shape[1]
     error = (matrix - target).square().mean()
     if normalization == "relative":
         return error / _energy(target)

@@ -19,7 +19,7 @@ from .samples import SOURCE
 from .words import words
 
 DPI = 200
-LETTER = 0.072
+LETTER = 0.066
 """Inches that a letter of a title takes, at the widest."""
 
 WIDTH = 7.0
@@ -154,7 +154,10 @@ def contact_sheet(
     """
     side = width / columns
     letters = max(6, int(side / LETTER))
-    pictures = [(picture, textwrap.fill(text, letters)) for picture, text in pictures]
+    pictures = [
+        (picture, textwrap.fill(text, letters, break_on_hyphens=False))
+        for picture, text in pictures
+    ]
     rows = [pictures[i : i + columns] for i in range(0, len(pictures), columns)]
     heights = [
         max(p.height / p.width for p, _ in row) * side

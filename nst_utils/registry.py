@@ -20,6 +20,9 @@ RUNS = DATA / "runs"
 PAINTINGS = DATA / "paintings"
 FIGURES = ROOT / "figures"
 
+GRAMS = ("sum", "mean", "chw", "centered", "moments")
+"""Variants of the Gram matrix, and what may stand in its place; see `losses.gram`."""
+
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
 """Mean and standard deviation of ImageNet's RGB in [0, 1]: every backbone reads pictures so."""

@@ -16,7 +16,7 @@ from tqdm import tqdm
 
 from . import metrics
 from .archive import Place
-from .config import Recipe
+from .config import Recipe, RecipeError
 from .features import Backbone, load_backbone
 from .registry import NSTError
 from .result import Result
@@ -182,6 +182,35 @@ def trials(
             pictures[len(rows)] = result.image
         rows.append({"arm": arm} | row)
     return pd.DataFrame(rows), pictures
+
+
+def level_beta(content: Any, style: Any, recipe: Recipe, like: Recipe) -> Recipe:
+    """Return a recipe whose style weighs at the start as much as another recipe's does there.
+
+    A ``beta`` means something else for every loss, Gram variant and set of layers; after this,
+    ``beta`` times the style loss of the first picture is the same for both.
+
+    Parameters
+    ----------
+    content, style
+        As for `transfer.stylize`.
+    recipe : Recipe
+        To be leveled; its ``beta`` is replaced.
+    like : Recipe
+        To be matched.
+
+    Raises
+    ------
+    NSTError
+        As `transfer.stylize`; also where the start has no style loss at all.
+    """
+    wanted, own = (
+        stylize(content, style, r.replace(scales=r.scales[:1], steps=1, schedule=())).history[0]
+        for r in (like, recipe)
+    )
+    if not own.style > 0:
+        raise RecipeError("the start has no style loss, so no beta can level it")
+    return recipe.replace(beta=like.beta * wanted.style / own.style)
 
 
 def cost(content: Any, style: Any, recipe: Recipe, steps: int = 4) -> dict[str, float]:

@@ -158,6 +158,66 @@ WORDS: dict[str, tuple[str, str]] = {
         "the report's whole recipe at intervals",
         "toàn bộ công thức của báo cáo theo từng khoảng bước",
     ),
+    "the photo reconstructed from one layer each": (
+        "the photo reconstructed from one layer each",
+        "ảnh chụp được dựng lại từ từng tầng",
+    ),
+    "the painting's texture from the first layers, ever more of them": (
+        "the painting's texture from the first layers, ever more of them",
+        "kết cấu của bức tranh từ các tầng đầu, mỗi lúc thêm một tầng",
+    ),
+    "style layers alone and one left out": (
+        "style layers alone and one left out",
+        "từng tầng phong cách riêng lẻ, và bỏ đi một tầng",
+    ),
+    "style layers alone and one left out, measured": (
+        "style layers alone and one left out, measured",
+        "từng tầng phong cách riêng lẻ và bỏ đi một tầng, đo đạc",
+    ),
+    "pooling and Gram variants, with betas leveled at the start": (
+        "pooling and Gram variants, with betas leveled at the start",
+        "các kiểu gộp và biến thể Gram, beta cân bằng lúc khởi đầu",
+    ),
+    "pooling and Gram variants, measured": (
+        "pooling and Gram variants, measured",
+        "các kiểu gộp và biến thể Gram, đo đạc",
+    ),
+    "trained and random weights": (
+        "trained and random weights",
+        "trọng số đã huấn luyện và ngẫu nhiên",
+    ),
+    "beta over six decades": (
+        "beta over six decades",
+        "beta qua sáu bậc độ lớn",
+    ),
+    "beta over six decades, measured": (
+        "beta over six decades, measured",
+        "beta qua sáu bậc độ lớn, đo đạc",
+    ),
+    "weights of the style layers": (
+        "weights of the style layers",
+        "trọng số của các tầng phong cách",
+    ),
+    "weights of the style layers, measured": (
+        "weights of the style layers, measured",
+        "trọng số của các tầng phong cách, đo đạc",
+    ),
+    "weights of the total variation": (
+        "weights of the total variation",
+        "trọng số của biến phân toàn phần",
+    ),
+    "optimizers and learning rates on one loss": (
+        "optimizers and learning rates on one loss",
+        "các bộ tối ưu và tốc độ học trên cùng một hàm mất mát",
+    ),
+    "three starts": (
+        "three starts",
+        "ba điểm khởi đầu",
+    ),
+    "one scale and coarse to fine": (
+        "one scale and coarse to fine",
+        "một cỡ ảnh và từ thô đến mịn",
+    ),
 }
 """Every label and caption: English, Vietnamese."""
 

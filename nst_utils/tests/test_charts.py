@@ -52,6 +52,7 @@ def test_charts_are_labeled_and_whole(runs, tiny, pictures, language):
         (charts.race_figure({"run": result}, language=language), say("seconds")),
         (charts.share_figure({"styles": shares, "artists": shares}, language=language), "%"),
         (charts.size_figure(sizes, language=language), say("width")),
+        (charts.ablation_figure(runs, ["color"], language=language), say("color")),
     ):
         nothing_is_cut_off(figure)
         said = [t.get_text() for a in figure.axes for t in (a.title, a.xaxis.label)]

@@ -152,3 +152,14 @@ def test_relative_losses_do_not_notice_the_scale_of_activations():
     a, b = gram(losses.smooth(F, "scaled")), gram(losses.smooth(G, "scaled"))
     assert style_loss(a, b, 42) == pytest.approx(style_loss(gram(F), gram(G), 42))
     assert style_loss(a, b, 42, "report") < 1e-9 * style_loss(gram(F), gram(G), 42, "report")
+
+
+def test_moments_are_mean_and_deviation_of_each_channel():
+    found = gram(F, "moments")
+    assert found.shape == (1, 5, 2)
+    flat = F[0].flatten(1)
+    assert torch.allclose(found[0, :, 0], flat.mean(dim=1))
+    assert torch.allclose(found[0, :, 1], flat.std(dim=1, correction=0))
+    constant = torch.ones(1, 2, 3, 3, requires_grad=True)
+    style_loss(gram(constant, "moments"), torch.zeros(1, 2, 2), 9).backward()
+    assert torch.isfinite(constant.grad).all()

@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 
 from nst_utils import trials
-from nst_utils.config import Recipe
+from nst_utils.config import Recipe, RecipeError
+from nst_utils.transfer import stylize
 
 QUICK = Recipe(size=48, scales=(32, 48), steps=(4, 3), weights="random")
 
@@ -70,3 +71,13 @@ def test_judges_are_networks_with_their_layers():
     network, layers = trials.judge("vgg19", "random")
     assert not network.trained
     assert set(layers) <= set(network.layers)
+
+
+def test_a_leveled_beta_weighs_the_start_alike(tiny, pictures):
+    other = QUICK.replace(gram="sum", loss="report")
+    leveled = trials.level_beta(*pictures, other, QUICK)
+    first, second = (stylize(*pictures, r).history[0] for r in (QUICK, leveled))
+    assert leveled.beta * second.style == pytest.approx(QUICK.beta * first.style, rel=1e-4)
+    still = QUICK
+    with pytest.raises(RecipeError, match="no beta can level it"):
+        trials.level_beta(pictures[1], pictures[1], still, QUICK)
