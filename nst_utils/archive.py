@@ -1,7 +1,7 @@
 """Finished runs, kept so that a figure can be drawn again, in another language, without painting.
 
 A run is known by everything that decides it: the recipe, both pictures' and the weights'
-checksums. Nothing is kept unless a folder is named.
+checksums, and the code that paints. Nothing is kept unless a folder is named.
 """
 
 import hashlib
@@ -9,6 +9,7 @@ import json
 import os
 import shutil
 from collections.abc import Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,21 @@ from .transfer import stylize
 from .watch import Watch
 from .weights import find
 
+_DECIDING = (
+    "registry values config images painters brushes samples weights features losses objective "
+    "movers transfer result"
+).split()
+"""Modules whose code decides a picture: a change in one makes every key new."""
+
 Frames = Sequence[tuple[StepRecord, Image.Image]]
+
+
+@lru_cache
+def code_hash(*more: str) -> str:
+    """Return a hash of the sources that decide a picture, and of more modules by name."""
+    folder = Path(__file__).parent
+    texts = [(folder / f"{name}.py").read_bytes() for name in (*_DECIDING, *more)]
+    return hashlib.sha256(b"\0".join(texts)).hexdigest()[:16]
 
 
 def paint(
@@ -81,6 +96,7 @@ class Place:
         if keep is not None and recipe.start in ("content", "style", "noise"):
             parts = [
                 recipe.to_json(),
+                code_hash(),
                 find(recipe.backbone, recipe.weights).sha256,
                 *(open_picture(picture).info["sha256"] for picture in (content, style)),
                 str(show_every),

@@ -90,9 +90,10 @@ def sweep(
         if not equals:
             raise RecipeError(f"--set takes FIELD=VALUE, not {change!r}")
         overrides[key.strip()] = parse_value(key.strip(), text)
+    base = recipe(name, **overrides)
     table = run(
         parse_grid(grids),
-        base=recipe(name, **overrides),
+        base=base,
         pairs=[(content, style)] if content and style else pairs,
         seeds=seeds,
         out=out,
@@ -105,6 +106,8 @@ def sweep(
     if len(failed) < len(table):
         means = table[table["error"] == ""].groupby(shown)[[*measures, "seconds"]].mean()
         click.echo(means.round(3).to_string())
+    if seeds > 1 and not base.start_noise and (table["start_noise"] == 0.05).all():
+        click.echo("start_noise was set to 0.05: without it a seed changes nothing")
     click.echo(f"{len(table) - len(failed)} of {len(table)} runs done; {out / 'runs.parquet'}")
     for reason, count in failed["error"].value_counts().items():
         click.echo(f"{count} failed: {reason}", err=True)

@@ -22,7 +22,7 @@ from .scan import read_all, size_of
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff")
 CACHE = ".nst_utils"
-_SCHEMA = 1
+_SCHEMA = 2
 
 GENRES = (
     "abstract painting", "cityscape", "genre painting", "illustration", "landscape",
@@ -30,10 +30,12 @@ GENRES = (
 )  # fmt: skip
 """Genres by the code of ``wclasses.csv`` less 129; the last is unknown."""
 
-KAGGLE_COLUMNS = ("filename", "artist", "genre", "description", "width", "height", "subset")
+KAGGLE_COLUMNS = (
+    "filename", "artist", "genre", "description", "phash", "width", "height", "subset"
+)  # fmt: skip
 COLUMNS = (
     "path", "style", "artist", "title", "year", "width", "height", "subset", "tags", "genre",
-    "problem",
+    "phash", "problem",
 )  # fmt: skip
 
 
@@ -118,7 +120,7 @@ def build(root: Path, progress: bool) -> tuple[pd.DataFrame, pd.DataFrame]:
     catalog["artist"] = artists
     for column, value in (("width", 0), ("height", 0)):
         catalog[column] = np.int32(value)
-    for column in ("subset", "tags", "genre", "problem"):
+    for column in ("subset", "tags", "genre", "phash", "problem"):
         catalog[column] = ""
     rows = _kaggle_rows(root, findings)
     rows = _artgan_rows(root, findings) if rows is None else rows
@@ -194,7 +196,7 @@ def _kaggle_rows(root: Path, findings: list) -> pd.DataFrame | None:
     rows["description"] = table.pop("description").map(repair)
     for side in ("width", "height"):
         rows[side] = _whole(table.pop(side))
-    rows["subset"] = table.pop("subset")
+    rows["subset"], rows["phash"] = table.pop("subset"), table.pop("phash")
     return rows
 
 
@@ -218,7 +220,7 @@ def _artgan_rows(root: Path, findings: list) -> pd.DataFrame | None:
     if not parts:
         return None
     rows = pd.concat(parts, ignore_index=True)
-    rows["artist"] = rows["tags"] = rows["description"] = ""
+    rows["artist"] = rows["tags"] = rows["description"] = rows["phash"] = ""
     rows["width"] = rows["height"] = np.int32(0)
     return rows
 
@@ -242,7 +244,7 @@ def _join(
             places[i] = free.get(loose(catalog["path"].iat[i]), -1)
     has = places >= 0
     taken = rows.iloc[places[has]]
-    for column in ("width", "height", "subset", "tags"):
+    for column in ("width", "height", "subset", "tags", "phash"):
         catalog.loc[has, column] = taken[column].to_numpy()
     named = taken["artist"].to_numpy()
     catalog.loc[has, "artist"] = np.where(named == "", catalog.loc[has, "artist"], named)

@@ -18,6 +18,7 @@ from typing import Any
 
 import pandas as pd
 
+from .archive import code_hash
 from .cluster import each
 from .config import Recipe, RecipeError
 from .registry import NSTError
@@ -27,11 +28,7 @@ from .weights import find
 
 PICTURES = "pictures"
 _ROWS = ".rows"
-_DECIDING = (
-    "registry values config images painters brushes samples weights features losses objective "
-    "movers transfer result metrics trials"
-).split()
-"""Modules whose code decides a picture or its measures: a change in one makes every key new."""
+_MEASURING = ("metrics", "trials")
 
 
 class SweepError(NSTError, RuntimeError):
@@ -47,14 +44,6 @@ class Job:
     recipe: Recipe
     out: Path
     key: str
-
-
-@lru_cache(maxsize=1)
-def code_hash() -> str:
-    """Return a hash of the sources that decide a picture."""
-    folder = Path(__file__).parent
-    texts = [(folder / f"{name}.py").read_bytes() for name in _DECIDING]
-    return hashlib.sha256(b"\0".join(texts)).hexdigest()[:16]
 
 
 def pair_samples(count: int) -> list[tuple[str, str]]:
@@ -134,7 +123,7 @@ def sweep(
     Raises
     ------
     SweepError
-        If the folder cannot be made, or there is nothing to run.
+        If the folder cannot be made, there is nothing to run, or the sweep was interrupted.
     RecipeError, UnknownNameError, ImageError, WeightsError, ClusterError
         Before anything runs.
     """
@@ -161,6 +150,11 @@ def sweep(
         ):
             if isinstance(found, Exception):  # the worker died with it, again and again
                 _write_row(todo[place], _blank(todo[place], found))
+    except KeyboardInterrupt:
+        done = sum(map(_is_done, jobs))
+        raise SweepError(
+            f"interrupted with {done} of {len(jobs)} runs done; the same sweep goes on from there"
+        ) from None
     finally:
         collect(out)
     return pd.DataFrame([_read_row(job) for job in jobs])
@@ -181,7 +175,12 @@ def _jobs(recipes: list[Recipe], pairs: list[tuple[str, str]], out: Path) -> lis
         weights = (recipe.backbone, recipe.weights)
         if weights not in sums:
             sums[weights] = find(*weights).sha256
-        parts = [recipe.to_json(), code_hash(), sums[weights], *(sums[p] for p in pictures)]
+        parts = [
+            recipe.to_json(),
+            code_hash(*_MEASURING),
+            sums[weights],
+            *(sums[p] for p in pictures),
+        ]
         key = hashlib.sha256("\n".join(parts).encode()).hexdigest()[:24]
         jobs.setdefault(key, Job(content, style, recipe, out, key))
     return list(jobs.values())

@@ -42,7 +42,8 @@ class WikiArt:
         One row a file: ``path`` (relative, as on disk), ``style`` (the folder's name), ``artist``
         (repaired, lower case as in the data), ``title``, ``year`` (missing where no number in the
         title can be one), ``width`` and ``height`` in pixels, ``subset``, ``tags`` (every style
-        tag of the csv, joined by ``|``), ``genre``, and ``problem``: empty, or why the picture
+        tag of the csv, joined by ``|``), ``genre``, ``phash`` (perceptual hash, where the csv has
+        one), and ``problem``: empty, or why the picture
         cannot be used. Before `verify`, only files whose headers had to be read have problems.
 
     Raises
@@ -294,7 +295,10 @@ class WikiArt:
         names = self.catalog["path"].tolist()
         found = list(read_all(check, self.root, names, title="verifying", progress=progress))
         problems, first = [], {}
-        for name, (problem, digest) in zip(names, found, strict=True):
+        # The csv's hash where there is one; ours, which is computed otherwise, where there is not.
+        told = self.catalog["phash"].tolist()
+        for name, (problem, own), known in zip(names, found, told, strict=True):
+            digest = known or own and f"own {own}"
             if not problem and digest:
                 if digest in first:
                     problem = f"duplicate of {first[digest]}"

@@ -218,6 +218,28 @@ WORDS: dict[str, tuple[str, str]] = {
         "one scale and coarse to fine",
         "một cỡ ảnh và từ thô đến mịn",
     ),
+    "the photo reconstructed from one layer each, measured": (
+        "the photo reconstructed from one layer each, measured",
+        "ảnh chụp được dựng lại từ từng tầng, đo đạc",
+    ),
+    "texture from the first layers, measured": (
+        "texture from the first layers, measured",
+        "kết cấu từ các tầng đầu, đo đạc",
+    ),
+    "weights of the total variation, measured": (
+        "weights of the total variation, measured",
+        "trọng số của biến phân toàn phần, đo đạc",
+    ),
+    "three starts, measured": (
+        "three starts, measured",
+        "ba điểm khởi đầu, đo đạc",
+    ),
+    "one scale and coarse to fine, measured": (
+        "one scale and coarse to fine, measured",
+        "một cỡ ảnh và từ thô đến mịn, đo đạc",
+    ),
+    "loss_style": ("style loss", "mất mát phong cách"),
+    "loss_total": ("total loss", "tổng mất mát"),
 }
 """Every label and caption: English, Vietnamese."""
 

@@ -44,8 +44,8 @@ def test_a_finished_run_comes_back_whole(tiny, pictures, painted, tmp_path):
         assert np.array_equal(one, two)
 
 
-def test_another_recipe_another_picture_or_a_damaged_run_is_painted(
-    tiny, pictures, painted, tmp_path
+def test_another_recipe_picture_or_code_or_a_damaged_run_is_painted(
+    tiny, pictures, painted, tmp_path, monkeypatch
 ):
     keep = tmp_path / "keep"
     content, style = pictures
@@ -53,12 +53,16 @@ def test_another_recipe_another_picture_or_a_damaged_run_is_painted(
     archive.paint(content, style, QUICK.replace(beta=1), keep=keep)
     archive.paint(style, content, QUICK, keep=keep)
     assert len(painted) == 3
+    with monkeypatch.context() as patch:
+        patch.setattr(archive, "code_hash", lambda: "other")
+        archive.paint(content, style, QUICK, keep=keep)
+    assert len(painted) == 4
     for history in keep.rglob("history.json"):
         history.write_text("[{")
     archive.paint(content, style, QUICK, keep=keep)
-    assert len(painted) == 4
+    assert len(painted) == 5
     archive.paint(content, style, QUICK, keep=keep)
-    assert len(painted) == 4
+    assert len(painted) == 5
 
 
 def test_a_run_that_was_stopped_or_starts_from_a_file_is_not_kept(

@@ -10,9 +10,10 @@ import pytest
 from PIL import Image
 
 from nst_utils import registry, sweep
+from nst_utils.archive import code_hash
 from nst_utils.config import Recipe, RecipeError
 from nst_utils.registry import UnknownNameError
-from nst_utils.sweep import SweepError, code_hash, expand, pair_samples
+from nst_utils.sweep import SweepError, expand, pair_samples
 
 BASE = Recipe(size=24, scales=(24,), steps=(2,), weights="random", device="cpu")
 
@@ -72,7 +73,7 @@ def test_another_picture_or_other_code_is_another_key(here, pictures, tmp_path, 
     Image.new("RGB", (30, 30), "red").save(pictures[0])
     sweep.sweep({"beta": [1.0]}, **options)
     assert len(here) == 2
-    monkeypatch.setattr(sweep, "code_hash", lambda: "other")
+    monkeypatch.setattr(sweep, "code_hash", lambda *_: "other")
     sweep.sweep({"beta": [1.0]}, **options)
     assert len(here) == 3
     assert len(code_hash()) == 16
@@ -88,6 +89,25 @@ def test_a_failing_run_is_a_row_with_its_reason_and_is_tried_again(here, picture
     table = sweep.sweep({"beta": [1.0, 2.0]}, base=BASE, pairs=pairs, out=tmp_path / "out")
     assert (table["error"] == "").all()
     assert len(here) == 6
+
+
+def test_an_interrupted_sweep_says_how_far_it_came_and_goes_on(
+    here, pictures, tmp_path, monkeypatch
+):
+    options = dict(base=BASE, pairs=[tuple(map(str, pictures))], out=tmp_path / "out")
+    whole = sweep.each
+
+    def broken(function, jobs, **_):
+        yield 0, function(jobs[0], None)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(sweep, "each", broken)
+    with pytest.raises(SweepError, match="interrupted with 1 of 3 runs done"):
+        sweep.sweep({"beta": [1.0, 2.0, 3.0]}, **options)
+    assert len(pd.read_parquet(tmp_path / "out" / "runs.parquet")) == 1
+    monkeypatch.setattr(sweep, "each", whole)
+    assert len(sweep.sweep({"beta": [1.0, 2.0, 3.0]}, **options)) == 3
+    assert len(here) == 2  # the first was not run again
 
 
 def test_bad_grids_are_refused_before_anything_runs(here, tmp_path):
