@@ -37,7 +37,14 @@ def layers(backbone: Backbone, recipe: Recipe, x: Tensor) -> pd.DataFrame:
             {
                 "layer": name,
                 "place": backbone.layers.index(name),
-                "role": "content" if name == recipe.content_layer else "style",
+                "role": " and ".join(
+                    role
+                    for role, read in (
+                        ("content", name == recipe.content_layer),
+                        ("style", name in recipe.style_layers),
+                    )
+                    if read
+                ),
                 "weight": recipe.style_layers.get(name, 0.0),
                 "channels": tensor.shape[1],
                 "height": tensor.shape[2],
