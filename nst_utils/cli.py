@@ -21,7 +21,7 @@ import click
 from . import registry
 from .cli_sweep import sweep
 from .cli_wikiart import wikiart
-from .config import RECIPES, Recipe, RecipeError, parse_value, recipe
+from .config import RECIPES, Recipe, RecipeError, build_recipe, recipe
 from .registry import BACKBONES, NSTError, NSTWarning, UnknownNameError
 
 if TYPE_CHECKING:
@@ -110,34 +110,6 @@ def _recipe_options(command: Callable) -> Callable:
     ):  # fmt: skip
         command = option(command)
     return command
-
-
-def build_recipe(name: str, changes: tuple[str, ...] = (), **options: str | None) -> Recipe:
-    """Build a recipe from what a command line says.
-
-    Parameters
-    ----------
-    name : str
-        One of `config.RECIPES`.
-    changes : tuple of str
-        ``FIELD=VALUE`` each; they win over `options`.
-    **options : str or None
-        Recipe fields as text; None is left out.
-
-    Raises
-    ------
-    RecipeError, UnknownNameError
-        As for `config.recipe` and `config.parse_value`.
-    """
-    overrides = {
-        field: parse_value(field, text) for field, text in options.items() if text is not None
-    }
-    for change in changes:
-        field, equals, text = change.partition("=")
-        if not equals:
-            raise RecipeError(f"--set takes FIELD=VALUE, not {change!r}")
-        overrides[field.strip()] = parse_value(field.strip(), text)
-    return recipe(name, **overrides)
 
 
 @click.group(

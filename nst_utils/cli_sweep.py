@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from .config import RECIPES, RecipeError, parse_value, recipe
+from .config import RECIPES, RecipeError, build_recipe, parse_value
 
 
 def parse_grid(texts: tuple[str, ...]) -> dict[str, list[Any]]:
@@ -84,15 +84,10 @@ def sweep(
 
     if bool(content) != bool(style):
         raise click.UsageError("give --content and --style together")
-    overrides = {key: parse_value(key, text) for key, text in options.items() if text is not None}
-    for change in changes:
-        key, equals, text = change.partition("=")
-        if not equals:
-            raise RecipeError(f"--set takes FIELD=VALUE, not {change!r}")
-        overrides[key.strip()] = parse_value(key.strip(), text)
-    base = recipe(name, **overrides)
+    base = build_recipe(name, changes, **options)
+    grid = parse_grid(grids)
     table = run(
-        parse_grid(grids),
+        grid,
         base=base,
         pairs=[(content, style)] if content and style else pairs,
         seeds=seeds,
@@ -101,10 +96,9 @@ def sweep(
         scheduler=scheduler,
     )
     failed = table[table["error"] != ""]
-    shown = [field.partition("=")[0].strip() for field in grids]
     measures = ["ssim", "color", "texture"]
     if len(failed) < len(table):
-        means = table[table["error"] == ""].groupby(shown)[[*measures, "seconds"]].mean()
+        means = table[table["error"] == ""].groupby(list(grid))[[*measures, "seconds"]].mean()
         click.echo(means.round(3).to_string())
     if seeds > 1 and not base.start_noise and (table["start_noise"] == 0.05).all():
         click.echo("start_noise was set to 0.05: without it a seed changes nothing")

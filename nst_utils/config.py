@@ -384,3 +384,31 @@ def parse_value(name: str, text: str) -> Any:
     if name not in names:
         raise unknown("recipe field", name, names)
     return parse(_spec(name), text)
+
+
+def build_recipe(name: str, changes: tuple[str, ...] = (), **options: str | None) -> Recipe:
+    """Build a recipe from what a command line says.
+
+    Parameters
+    ----------
+    name : str
+        One of `RECIPES`.
+    changes : tuple of str
+        ``FIELD=VALUE`` each; they win over `options`.
+    **options : str or None
+        Recipe fields as text; None is left out.
+
+    Raises
+    ------
+    RecipeError, UnknownNameError
+        As for `recipe` and `parse_value`.
+    """
+    overrides = {
+        field: parse_value(field, text) for field, text in options.items() if text is not None
+    }
+    for change in changes:
+        field, equals, text = change.partition("=")
+        if not equals:
+            raise RecipeError(f"--set takes FIELD=VALUE, not {change!r}")
+        overrides[field.strip()] = parse_value(field.strip(), text)
+    return recipe(name, **overrides)

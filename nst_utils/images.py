@@ -21,10 +21,7 @@ from PIL import Image, ImageOps, JpegImagePlugin, PngImagePlugin, UnidentifiedIm
 from torch import Tensor
 
 from .fetch import FetchError, fetch, is_address
-from .registry import IMAGENET_MEAN, IMAGENET_STD, NSTError
-
-MAX_PIXELS = 89_478_485
-"""Pixels above which a picture is refused, or a JPEG decoded at reduced size."""
+from .registry import IMAGENET_MEAN, IMAGENET_STD, MAX_PIXELS, NSTError
 
 PROVENANCE_KEY = "nst_utils"
 

@@ -9,7 +9,7 @@ import json
 import os
 import sys
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -174,9 +174,7 @@ def _whole(text: pd.Series) -> np.ndarray:
 
 def _kaggle_rows(root: Path, findings: list) -> pd.DataFrame | None:
     """Read ``classes.csv`` beside the style folders, or one folder up."""
-    path = next(
-        (p for p in (root / "classes.csv", root.parent / "classes.csv") if p.is_file()), None
-    )
+    path = _first((root, root.parent), "classes.csv")
     if path is None:
         return None
     table = _read_csv(path, KAGGLE_COLUMNS)
@@ -228,7 +226,11 @@ def _artgan_rows(root: Path, findings: list) -> pd.DataFrame | None:
 def _near(root: Path, name: str) -> Path | None:
     places = [root, root.parent]
     places += [child for place in places for child in _folders(place) if child != root]
-    return next((p / name for p in places if (p / name).is_file()), None)
+    return _first(places, name)
+
+
+def _first(places: Iterable[Path], name: str) -> Path | None:
+    return next((place / name for place in places if (place / name).is_file()), None)
 
 
 def _join(
@@ -260,8 +262,7 @@ def _join(
 
 def _genres(root: Path, paths: pd.Series) -> pd.Series | None:
     """Return each file's genre from ``wclasses.csv``; None where there is no such csv."""
-    places = (root / "wclasses.csv", root.parent / "wclasses.csv")
-    path = next((place for place in places if place.is_file()), None)
+    path = _first((root, root.parent), "wclasses.csv")
     if path is None:
         return None
     table = _read_csv(path, ("file", "genre"))

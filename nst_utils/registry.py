@@ -23,6 +23,10 @@ FIGURES = ROOT / "figures"
 GRAMS = ("sum", "mean", "chw", "centered", "moments")
 """Variants of the Gram matrix, and what may stand in its place; see `losses.gram`."""
 
+MAX_PIXELS = 89_478_485
+"""Pixels above which a picture is refused, or a JPEG decoded at reduced size: there Pillow warns
+of a decompression bomb, and above twice as much it refuses by itself."""
+
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
 """Mean and standard deviation of ImageNet's RGB in [0, 1]: every backbone reads pictures so."""

@@ -220,10 +220,9 @@ class Album:
         IPython.display.Image
             A JPEG, small enough to be stored in the notebook.
         """
-        suffix = "" if self.language == "en" else f"_{self.language}"
         save_figure(
             figure,
-            self.folder / f"{self.notebook}_{name}{suffix}.png",
+            self._path(name, ".png"),
             self._record([result.provenance for result in results]),
             caption=self._say(caption),
             command=self._command(),
@@ -244,8 +243,7 @@ class Album:
         caption : str
             What the table shows.
         """
-        suffix = "" if self.language == "en" else f"_{self.language}"
-        path = self.folder / f"{self.notebook}_{name}{suffix}.csv"
+        path = self._path(name, ".csv")
         caption = self._say(caption)
         record = {"caption": caption, "command": self._command(), **self._record([])}
         try:
@@ -257,6 +255,10 @@ class Album:
         except OSError as error:
             raise ReportError(f"{path}: the table cannot be written ({error.strerror})") from None
         return table
+
+    def _path(self, name: str, kind: str) -> Path:
+        suffix = "" if self.language == "en" else f"_{self.language}"
+        return self.folder / f"{self.notebook}_{name}{suffix}{kind}"
 
     def _say(self, caption: str) -> str:
         return words(self.language)(caption) if caption in WORDS else caption

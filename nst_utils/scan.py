@@ -17,8 +17,7 @@ import numpy as np
 from PIL import Image, JpegImagePlugin
 from tqdm import tqdm
 
-MAX_PIXELS = 89_478_485
-"""Above it Pillow warns of a decompression bomb; above twice as much it refuses."""
+from .registry import MAX_PIXELS
 
 _BATCH = 400
 _FEW = 2000

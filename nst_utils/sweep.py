@@ -244,12 +244,9 @@ def _read_row(job: Job) -> dict[str, Any]:
 
 
 def _write_row(job: Job, row: Mapping[str, Any]) -> None:
-    _write(_place(job), json.dumps(row).encode())
-
-
-def _write(path: Path, data: bytes) -> None:
+    path = _place(job)
     part = path.with_name(f"{path.name}.{os.getpid()}.part")
-    part.write_bytes(data)
+    part.write_text(json.dumps(row), encoding="utf-8")
     part.replace(path)
 
 
