@@ -209,6 +209,39 @@ class Recipe:
         changes = {name: value for when, name, value in self.schedule if when <= step}
         return dataclasses.replace(self, schedule=(), **changes)
 
+    def steered(self, wanted: "Recipe", step: int) -> "Recipe":
+        """Return this recipe with what another one changes put into its schedule, from a step on.
+
+        A step past the end changes nothing, since it is never taken.
+
+        Raises
+        ------
+        RecipeError
+            If `wanted` is no recipe, or changes what cannot change during a run.
+
+        Examples
+        --------
+        >>> Recipe().steered(Recipe(beta=50), 7).schedule
+        ((7, 'beta', 50.0),)
+        """
+        if not isinstance(wanted, Recipe):
+            raise RecipeError(f"on_step must return a Recipe or None, not {wanted!r:.60}")
+        now = self.at(step - 1)
+        changes = [
+            spec.name
+            for spec in fields(Recipe)
+            if spec.name != "schedule" and getattr(wanted, spec.name) != getattr(now, spec.name)
+        ]
+        fixed = [name for name in changes if name not in STEERABLE]
+        if fixed:
+            raise RecipeError(
+                f"{' and '.join(fixed)} cannot change during a run; only {', '.join(STEERABLE)} can"
+            )
+        if not changes or step >= sum(self.steps):
+            return self
+        moves = tuple((step, name, getattr(wanted, name)) for name in changes)
+        return self.replace(schedule=self.schedule + moves)
+
     def to_dict(self) -> dict[str, Any]:
         """Return the fields as plain JSON values, in order."""
         return json.loads(json.dumps(dataclasses.asdict(self)))

@@ -14,6 +14,7 @@ from matplotlib.figure import Figure
 from PIL import Image
 from torch import Tensor
 
+from .curves import plot_terms
 from .result import Result, StepRecord
 from .samples import SOURCE
 from .words import words
@@ -25,12 +26,8 @@ LETTER = 0.066
 WIDTH = 7.0
 """Inches: the text width of a report, so that figures go in unscaled."""
 
-COLORS = {"total": "#000000", "content": "#0072B2", "style": "#D55E00", "tv": "#009E73"}
-"""Okabe and Ito's colors, told apart by color-blind readers."""
-
 CYCLE = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000"]
 STYLES = ["-", "--", "-.", ":", (0, (5, 1)), (0, (3, 1, 1, 1)), (0, (1, 1))]
-LINES = {"total": "-", "content": "--", "style": "-.", "tv": ":"}
 
 
 def show_picture(axes: Axes, image: Image.Image, title: str) -> None:
@@ -43,11 +40,7 @@ def show_picture(axes: Axes, image: Image.Image, title: str) -> None:
 
 
 def plot_losses(axes: Axes, result: Result, language: str = "en") -> None:
-    """Plot each loss term, weighted as it enters the total, against the step; log scale.
-
-    A gray line with the size in pixels marks where a finer scale begins.
-    """
-    say = words(language)
+    """Plot each loss term of a run, weighted as it enters the total; see `curves.plot_terms`."""
     records = [record for record in result.history if np.isfinite(record.total)]
     steps = [record.step for record in records]
     weights = [result.recipe.at(record.step) for record in records]
@@ -57,39 +50,8 @@ def plot_losses(axes: Axes, result: Result, language: str = "en") -> None:
         "style": [w.beta * r.style for w, r in zip(weights, records, strict=True)],
         "tv": [w.tv * r.tv for w, r in zip(weights, records, strict=True)],
     }
-    symbols = {"content": r"$\alpha\,$", "style": r"$\beta\,$"}
-    for name, values in curves.items():
-        if any(values):
-            values = [value if value > 0 else np.nan for value in values]
-            label = symbols.get(name, "") + say(name)
-            axes.plot(steps, values, LINES[name], color=COLORS[name], label=label, linewidth=1.4)
-    axes.set_yscale("log")
-    # The content loss starts at 0 when the start is the content: do not let it stretch the axis.
-    lowest = max(curves["content"], default=0) * 1e-2
-    shown = [v for name in curves for v in curves[name] if v > (lowest if name == "content" else 0)]
-    if shown:
-        axes.set_ylim(min(shown) / 6, max(shown) * 12)  # room for both rows of labels
-    axes.set_xlabel(say("step"))
-    axes.set_ylabel(say("loss"))
+    plot_terms(axes, steps, curves, [record.scale for record in records], language)
     axes.set_xlim(0, max(1, len(result.history) - 1))
-    previous = None
-    for record in result.history:
-        if record.scale != previous:
-            axes.axvline(record.step, color="0.7", linewidth=0.8, zorder=0)
-            axes.annotate(
-                f"{record.scale} px",
-                (record.step, 0),
-                xycoords=("data", "axes fraction"),
-                xytext=(3, 3),
-                textcoords="offset points",
-                va="bottom",
-                fontsize=8,
-                color="0.35",
-            )
-            previous = record.scale
-    axes.legend(fontsize=8, loc="upper right", ncols=4, frameon=False)
-    axes.grid(True, which="major", color="0.9", linewidth=0.6)
-    axes.tick_params(labelsize=8)
 
 
 def quickstart_figure(

@@ -53,7 +53,7 @@ class StepRecord:
     layers: dict[str, float]
     seconds: float
     note: str = ""
-    _window: list[Tensor] = field(default_factory=list, repr=False, compare=False)
+    _window: list[Any] = field(default_factory=list, repr=False, compare=False)
 
     def picture(self) -> Tensor:
         """Return the evaluated picture, (1, 3, H, W) in [0, 1]; only while ``on_step`` runs.
@@ -63,9 +63,24 @@ class StepRecord:
         RuntimeError
             Afterwards: the history keeps numbers, not pictures.
         """
+        return self._seen(0).detach().cpu().clamp(0, 1)
+
+    def result(self) -> "Result":
+        """Return the run so far, with its best picture; only while ``on_step`` runs.
+
+        Raises
+        ------
+        RuntimeError
+            Afterwards.
+        TransferError
+            If no picture was evaluated yet that is worth keeping.
+        """
+        return self._seen(1)()
+
+    def _seen(self, place: int) -> Any:
         if not self._window:
             raise RuntimeError("a step's picture is only there while on_step runs; copy it then")
-        return self._window[0].detach().cpu().clamp(0, 1)
+        return self._window[place]
 
 
 @dataclass(frozen=True, repr=False)

@@ -21,7 +21,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from . import registry
-from .config import STEERABLE, Recipe, RecipeError
+from .config import Recipe, RecipeError
 from .features import Backbone, load_backbone
 from .images import ImageError, fit, to_pil, to_tensor
 from .movers import Mover
@@ -260,33 +260,14 @@ class _Run:
             self._save_checkpoint()
         if self.on_step is None:
             return
-        # Copied only when asked for, and not to be had once the callback has returned.
-        window = [picture]
+        # Made only when asked for, and not to be had once the callback has returned.
+        window = [picture, self._result]
         try:
             wanted = self.on_step(dataclasses.replace(record, _window=window))
         finally:
             window.clear()
         if wanted is not None:
-            self._adopt(wanted, step + 1)
-
-    def _adopt(self, wanted: Recipe, step: int) -> None:
-        """Put what a callback changed into the schedule, from a step on."""
-        if not isinstance(wanted, Recipe):
-            raise RecipeError(f"on_step must return a Recipe or None, not {wanted!r:.60}")
-        changes = [
-            spec.name
-            for spec in dataclasses.fields(Recipe)
-            if spec.name != "schedule"
-            and getattr(wanted, spec.name) != getattr(self.now, spec.name)
-        ]
-        fixed = [name for name in changes if name not in STEERABLE]
-        if fixed:
-            raise RecipeError(
-                f"{' and '.join(fixed)} cannot change during a run; only {', '.join(STEERABLE)} can"
-            )
-        if changes and step < sum(self.recipe.steps):
-            moves = tuple((step, name, getattr(wanted, name)) for name in changes)
-            self.recipe = self.recipe.replace(schedule=self.recipe.schedule + moves)
+            self.recipe = self.recipe.steered(wanted, step + 1)
 
     def _save_checkpoint(self, result: Result | None = None) -> None:
         self.saved_at = time.perf_counter()
@@ -296,21 +277,21 @@ class _Run:
                 folder = registry.RUNS / f"{stamp}-{os.getpid()}-{id(self):x}"
                 folder.mkdir(parents=True)
                 self.checkpoint = folder / "best.png"
-            (result or self._result("still running")).save(self.checkpoint)
+            (result or self._result()).save(self.checkpoint)
         except (OSError, ImageError) as error:
             warnings.warn(
                 f"the picture so far could not be saved: {error}", NSTWarning, stacklevel=2
             )
             self.saved_at = float("inf")
 
-    def _result(self, stopped: str) -> Result:
+    def _result(self, stopped: str = "still running") -> Result:
         if self.good is None:
             raise TransferError("the run was interrupted before it had a picture")
         tensor = self.good.detach().cpu().clamp(0, 1)
         seconds = time.perf_counter() - self.began
         return Result(
             tensor=tensor,
-            history=self.history,
+            history=list(self.history),
             recipe=self.recipe,
             seconds=seconds,
             stopped=stopped,

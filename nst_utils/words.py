@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+from .labels import LABELS
 from .registry import unknown
 
 LANGUAGES = ("en", "vi")
@@ -238,9 +239,21 @@ WORDS: dict[str, tuple[str, str]] = {
         "one scale and coarse to fine, measured",
         "một cỡ ảnh và từ thô đến mịn, đo đạc",
     ),
+    "before a slider's move and some steps after it": (
+        "before a slider's move and some steps after it",
+        "trước khi kéo thanh trượt và vài bước sau đó",
+    ),
+    "the losses of a steered run": (
+        "the losses of a steered run",
+        "các hàm mất mát của một lần chạy được điều khiển",
+    ),
+    "a steered painting, made again from its recipe": (
+        "a steered painting, made again from its recipe",
+        "bức tranh được điều khiển, vẽ lại từ công thức của nó",
+    ),
     "loss_style": ("style loss", "mất mát phong cách"),
     "loss_total": ("total loss", "tổng mất mát"),
-}
+} | LABELS
 """Every label and caption: English, Vietnamese."""
 
 

@@ -33,7 +33,10 @@ RANKS = {
     "movers": 5,
     "watch": 5,
     "transfer": 6,
+    "labels": 0,
+    "turns": 0,
     "words": 1,
+    "curves": 2,
     "tables": 5,
     "compare": 1,
     "naming": 1,
@@ -55,6 +58,11 @@ RANKS = {
     "trials": 8,
     "rerun": 2,
     "repeat": 9,
+    "passages": 7,
+    "pickers": 8,
+    "controller": 8,
+    "portfolio": 9,
+    "studio": 10,
     "cli": 11,
     "__main__": 12,
 }
@@ -77,6 +85,10 @@ TORCH_FREE = (
     "config",
     "painters",
     "rerun",
+    "labels",
+    "turns",
+    "passages",
+    "controller",
     "cli",
 )
 TOP_LEVEL = {
