@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from . import registry
+from .cli_bench import bench
 from .cli_sweep import sweep
 from .cli_wikiart import wikiart
 from .config import RECIPES, Recipe, RecipeError, build_recipe, recipe
@@ -507,5 +508,6 @@ def _repeat(image: Path, content: str | None, style: str | None, output: str | N
         click.echo(f"written {_short(_save(comparison.result, path))}")
 
 
+main.add_command(bench)
 main.add_command(sweep)
 main.add_command(wikiart)

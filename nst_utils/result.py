@@ -55,15 +55,21 @@ class StepRecord:
     note: str = ""
     _window: list[Any] = field(default_factory=list, repr=False, compare=False)
 
-    def picture(self) -> Tensor:
+    def picture(self, *, clip: bool = True) -> Tensor:
         """Return the evaluated picture, (1, 3, H, W) in [0, 1]; only while ``on_step`` runs.
+
+        Parameters
+        ----------
+        clip : bool
+            False returns it as it was evaluated, with values that no screen can show.
 
         Raises
         ------
         RuntimeError
             Afterwards: the history keeps numbers, not pictures.
         """
-        return self._seen(0).detach().cpu().clamp(0, 1)
+        seen = self._seen(0).detach().cpu()
+        return seen.clamp(0, 1) if clip else seen
 
     def result(self) -> "Result":
         """Return the run so far, with its best picture; only while ``on_step`` runs.

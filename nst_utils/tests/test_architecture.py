@@ -63,6 +63,10 @@ RANKS = {
     "controller": 8,
     "portfolio": 9,
     "studio": 10,
+    "rivals": 6,
+    "records": 7,
+    "bench": 9,
+    "cli_bench": 10,
     "cli": 11,
     "__main__": 12,
 }
@@ -77,6 +81,7 @@ TORCH_FREE = (
     "scan",
     "cluster",
     "cli_sweep",
+    "cli_bench",
     "indexing",
     "getting",
     "wikiart",

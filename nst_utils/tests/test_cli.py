@@ -354,7 +354,7 @@ def test_readme_commands_run(command, tmp_path, monkeypatch):
     elif words[0] == "provenance" or "--from" in words:
         out = ["--output", words[-1], "--size", "32", "--steps", "1"]
         assert run("stylize", "photo.jpg", "painting.jpg", *out).exit_code == 0
-    elif "--download" in words or words[0] in ("wikiart", "figures", "sweep"):
+    elif "--download" in words or words[0] in ("wikiart", "figures", "sweep", "bench"):
         words.append("--help")
     found = run(*words)
     assert found.exit_code == 0, found.output

