@@ -365,6 +365,7 @@ class Controller:
         if self._state == "closed":
             raise StudioError("this studio is closed; run its cell again")
         if self._state == "running" and not single:
+            self._single = False  # a single step under way becomes the first of many
             return
         self._single = single
         if not single:

@@ -117,6 +117,13 @@ def test_pause_and_go_on(studio):
     until(lambda: controller.status().step > step + 3)
 
 
+def test_start_right_after_step_is_not_lost(studio):
+    controller = studio(budget=9)
+    controller.step()
+    controller.start()
+    assert controller.wait(20).state == "finished" and controller.status().step == 9
+
+
 def test_undo_goes_back_to_the_picture_and_the_recipe_before_a_move(studio):
     controller = studio()
     painted(controller, 8)
