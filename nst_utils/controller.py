@@ -155,7 +155,7 @@ class Controller:
 
     Notes
     -----
-    Every public method may be called from any thread and returns at once.
+    Every public method may be called from any thread; all but `wait` and `join` return at once.
     """
 
     def __init__(
@@ -254,7 +254,7 @@ class Controller:
                     "weights": "auto",
                 } | fields
             wanted = self.wanted.replace(**fields)
-            changed = [name for name in fields if _differs(wanted, self.wanted, name)]
+            changed = [n for n in fields if getattr(wanted, n) != getattr(self.wanted, n)]
             if not changed:
                 return
             self._remember_move()
@@ -564,10 +564,6 @@ class Controller:
         self._recipe = self._recipe.steered(after, step)
         self.marks.append((self._base + step, ", ".join(changed)))
         return after
-
-
-def _differs(one: Recipe, other: Recipe, name: str) -> bool:
-    return getattr(one, name) != getattr(other, name)
 
 
 def _missing_weights(settings: Recipe) -> str:

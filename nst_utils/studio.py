@@ -271,14 +271,14 @@ class Studio(widgets.VBox):
             ],
             titles=[self._say("weights tab"), self._say("method tab")],
         )
-        self._left = widgets.VBox(
+        left = widgets.VBox(
             [
                 widgets.HBox(self._boxes),
                 widgets.HBox([self._side, self._wipe, self._zoom]),
                 self._strip_box,
             ]
         )
-        self._left.layout = widgets.Layout(width="46%", min_width="0")
+        left.layout = widgets.Layout(width="46%", min_width="0")
         right = widgets.VBox([tabs, self._chart])
         right.layout = widgets.Layout(width="54%", min_width="0")
         head = widgets.HTML(_STYLE, layout=widgets.Layout(height="0", margin="0"))
@@ -289,7 +289,7 @@ class Studio(widgets.VBox):
             self._status,
             self._progress,
             self._text,
-            widgets.HBox([self._left, right]),
+            widgets.HBox([left, right]),
         ]
 
     def _button(

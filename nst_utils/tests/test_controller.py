@@ -60,7 +60,8 @@ def test_it_is_ready_by_itself_and_paints_until_its_budget_is_spent(studio):
 
 
 def test_steering_changes_the_weights_at_the_next_step(studio):
-    controller = studio()
+    # So short a step leaves the picture as it is: only the weight changes what is read.
+    controller = studio(TINY.replace(optimizer="adam", learning_rate=1e-5))
     painted(controller, 8)
     controller.set(beta=77.0)
     assert controller.passages()[-1].schedule == ()  # not yet in effect
@@ -69,7 +70,7 @@ def test_steering_changes_the_weights_at_the_next_step(studio):
     assert passage.schedule == ((8, "beta", 77.0),) and passage.steps == (6, 6)
     assert controller.marks == [(8, "beta")]
     before, after = controller.points[7], controller.points[8]
-    assert after.style / before.style > 2  # 77 / 20, times what the step gained
+    assert after.style / before.style == pytest.approx(77 / 20, rel=0.02)
 
 
 def test_a_drag_is_one_entry_a_step_and_one_snapshot(studio):
