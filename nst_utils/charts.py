@@ -199,6 +199,44 @@ def race_figure(results: Mapping[str, Result], *, language: str = "en") -> Figur
     return figure
 
 
+def quality_figure(runs: pd.DataFrame) -> Figure:
+    """Plot how near a picture is to the style, and how much of the content it keeps, over time.
+
+    Parameters
+    ----------
+    runs : DataFrame
+        Columns ``run``, ``seconds``, ``style gap``, ``ssim``.
+    """
+    figure = Figure(figsize=(WIDTH, 2.9), layout="constrained")
+    labels = {
+        "style gap": "style gap (0 is the style, 1 the photo)",
+        "ssim": "structure of the content kept (SSIM)",
+    }
+    panels = figure.subplots(1, 2)
+    for axes, (measure, label) in zip(panels, labels.items(), strict=True):
+        for k, (name, part) in enumerate(runs.groupby("run", sort=False)):
+            axes.plot(
+                part["seconds"],
+                part[measure],
+                color=CYCLE[k],
+                linestyle=STYLES[k],
+                marker=MARKERS[k],
+                markersize=4,
+                label=name,
+            )
+        axes.set_xscale("log")
+        axes.set_ylim(0, None)
+        axes.xaxis.set_major_formatter(ScalarFormatter())
+        axes.xaxis.set_minor_formatter(NullFormatter())
+        axes.set_xticks([2, 5, 10, 20, 40])
+        axes.set_xlabel("seconds", fontsize=8)
+        axes.set_ylabel(label, fontsize=8)
+        _grid(axes)
+    handles, names = axes.get_legend_handles_labels()
+    figure.legend(handles, names, loc="outside lower center", ncols=3, fontsize=8, frameon=False)
+    return figure
+
+
 def share_figure(shares: Mapping[str, pd.Series], *, top: int = 12, language: str = "en") -> Figure:
     """Plot shares as bars, the largest on top, a panel for each column counted.
 

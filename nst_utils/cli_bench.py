@@ -1,9 +1,12 @@
 """The command ``bench``."""
 
 import json
+import time
 from pathlib import Path
 
 import click
+
+from . import registry
 
 
 @click.command()
@@ -12,7 +15,11 @@ import click
 @click.option("--only", "names", multiple=True, metavar="NAME", help="One figure; may be repeated.")
 @click.option("--studio", is_flag=True, help="Add the studio's latency.")
 @click.option("--record", is_flag=True, help="Make the recorded end points again: 40 minutes.")
-def bench(out: Path | None, names: tuple[str, ...], studio: bool, record: bool) -> None:
+@click.option("--publish", is_flag=True,
+              help="Write the table into the README and the figures to figures/.")  # fmt: skip
+def bench(
+    out: Path | None, names: tuple[str, ...], studio: bool, record: bool, publish: bool
+) -> None:
     """Measure this machine: ours, the peers and the machine's limit, side by side.
 
     Status 1 when a target is missed.
@@ -20,13 +27,15 @@ def bench(out: Path | None, names: tuple[str, ...], studio: bool, record: bool) 
     from dataclasses import asdict
 
     from . import bench as engine
+    from . import yardstick
+    from .report import save_figure
 
     if record:
         from .records import record as make
 
-        if out or names or studio:
+        if out or names or studio or publish:
             raise click.UsageError("--record makes end points and measures nothing; give it alone")
-        click.echo(f"written {make(engine.machine(), click.echo)}")
+        click.echo(f"written {make(yardstick.machine(), click.echo)}")
         return
     wanted = list(names)
     if not wanted and not studio:
@@ -35,9 +44,29 @@ def bench(out: Path | None, names: tuple[str, ...], studio: bool, record: bool) 
         wanted.append("studio")
     if out is not None and not out.parent.is_dir():
         raise click.ClickException(f"{out.parent}: no such folder; make it first")
-    click.echo(engine.machine())
+    if publish and names:
+        raise click.UsageError("--publish writes the whole table; leave out --only")
+    if publish and not registry.README.is_file():
+        raise click.ClickException("--publish is for a clone: there is no README.md here")
+    machine = yardstick.machine()
+    click.echo(machine)
     click.echo(engine.HEAD)
-    rows = engine.run(wanted, click.echo)
+    command = "python -m nst_utils bench --publish"
+
+    def show(exhibit: yardstick.Exhibit) -> None:
+        if publish:
+            record = {"machine": machine, **exhibit.record}
+            path = registry.ROOT / "figures" / f"{exhibit.name}.png"
+            save_figure(exhibit.figure, path, record, caption=exhibit.caption, command=command)
+
+    began = time.monotonic()
+    rows = engine.run(wanted, click.echo, show)
+    minutes = (time.monotonic() - began) / 60
+    click.echo(f"{len(rows)} rows in {minutes:.0f} minutes")
+    if publish:
+        text = registry.README.read_text(encoding="utf-8")
+        text = engine.with_table(text, f"On {machine}, in {minutes:.0f} minutes:", rows)
+        registry.README.write_text(text, encoding="utf-8")
     if out is not None:
         out.write_text(json.dumps([asdict(row) for row in rows], indent=1) + "\n", encoding="utf-8")
     missed = [row.figure for row in rows if not row.met]

@@ -6,13 +6,14 @@ what a set of weights expects instead is folded into its first convolution.
 
 import copy
 import warnings
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from functools import lru_cache
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from .kernels import Convolution, MaxPool
 from .registry import (
     BACKBONES,
     IMAGENET_MEAN,
@@ -101,23 +102,21 @@ class Backbone:
         self.weights = weights
         self.trained = weights.trained
         self.weights_label = weights.label
-        self._modules = modules.eval().requires_grad_(False)
+        self.device, self.dtype = torch.device("cpu"), torch.float32
+        self._source = self._modules = modules.eval().requires_grad_(False)
 
     def __repr__(self) -> str:
         """Name the network, its weights and how many layers can be read."""
         return f"<Backbone {self.weights_label}, {len(self.layers)} layers>"
 
     def to(self, device: torch.device | str, dtype: torch.dtype = torch.float32) -> "Backbone":
-        """Return a copy on a device, in a number format, laid out channels last."""
-        modules = nn.ModuleDict(
-            {
-                key: copy.deepcopy(module).to(
-                    device=device, dtype=dtype, memory_format=torch.channels_last
-                )
-                for key, module in self._modules.items()
-            }
+        """Return it on a device, in a number format, laid out channels last, ready to paint."""
+        placed = copy.copy(self)
+        placed.device, placed.dtype = torch.device(device), dtype
+        placed._modules = nn.ModuleDict(
+            {key: _place(module, placed.device, dtype) for key, module in self._source.items()}
         )
-        return Backbone(self.name, modules, self.weights)
+        return placed
 
     def check_layers(self, layers: Iterable[str]) -> list[str]:
         """Return the layers as a list, or raise `UnknownNameError` that lists the valid ones."""
@@ -161,33 +160,68 @@ class Backbone:
             If a layer does not exist; lists the valid ones.
         """
         wanted = self.check_layers(layers)
-        # "layer3" is another name of "layer3.5": read each module once.
-        names = {layer: self._alias(layer) for layer in wanted}
-        missing = set(names.values())
-        parameter = next(self._modules.parameters())
-        x = x.to(device=parameter.device, dtype=parameter.dtype, memory_format=torch.channels_last)
-        found: dict[str, Tensor] = {}
-        previous = ""
+        found = dict(self.read(x, wanted))
+        return {layer: found[layer] for layer in wanted}
+
+    def read(self, x: Tensor, layers: Iterable[str]) -> Iterator[tuple[str, Tensor]]:
+        """Go through the network and yield each wanted layer as soon as it is computed.
+
+        What is made of a layer before the next one is asked for is made while it is still in the
+        cache; and the gradient comes back in the same order, so that no layer's has to wait in
+        memory for the others'.
+
+        Parameters
+        ----------
+        x, layers
+            As for `extract`.
+
+        Yields
+        ------
+        (str, Tensor)
+            Name and activations, in the network's order.
+        """
+        missing: dict[str, list[str]] = {}
+        for layer in self.check_layers(layers):
+            # "layer3" is another name of "layer3.5": read each module once.
+            missing.setdefault(self._alias(layer), []).append(layer)
+        x = x.to(device=self.device, dtype=self.dtype, memory_format=torch.channels_last)
+        tapped = rectified = False
         for key, module in self._modules.items():
             if not missing:
                 break
             name = key.replace("/", ".")
-            if isinstance(module, nn.ReLU):
+            if isinstance(module, Convolution):
+                # VGG19 has a ReLU behind every convolution: in the same pass unless the tensor
+                # before it is wanted.
+                rectified = name not in missing
+                x = module(x, rectified)
+            elif isinstance(module, nn.ReLU) and rectified:
+                rectified = False
+            elif isinstance(module, nn.ReLU):
                 # In place saves memory, but would overwrite a tapped tensor (the trap of many
                 # peers): only where nobody keeps the layer before.
-                x = functional.relu(x) if previous in found else functional.relu_(x)
+                x = functional.relu(x) if tapped else functional.relu_(x)
             else:
                 x = module(x)
-            if name in missing:
-                found[name] = x
-                missing.discard(name)
-            previous = name
-        return {layer: found[name] for layer, name in names.items()}
+            names = missing.pop(name, [])
+            tapped = bool(names)
+            for layer in names:
+                yield layer, x
 
     def _alias(self, layer: str) -> str:
         if self.name == "resnet50" and layer.startswith("layer") and "." not in layer:
             return self.layers[self.layers.index(layer) - 1]
         return layer
+
+
+def _place(module: nn.Module, device: torch.device, dtype: torch.dtype) -> nn.Module:
+    """Return a copy of a module on a device and in a number format, by its faster twin if any."""
+    if Convolution.fits(module):
+        return Convolution(module, device, dtype)
+    if isinstance(module, nn.MaxPool2d) and module.kernel_size == 2:
+        return MaxPool()
+    copied = copy.deepcopy(module)
+    return copied.to(device=device, dtype=dtype, memory_format=torch.channels_last)
 
 
 def load_backbone(
@@ -270,7 +304,7 @@ def _vgg19(weights: WeightsFile) -> nn.ModuleDict:
         if layer.startswith("conv"):
             weight, bias = next(convolutions)
             conv = nn.utils.skip_init(nn.Conv2d, weight.shape[1], weight.shape[0], 3, padding=1)
-            conv.weight.data, conv.bias.data = weight.clone(), bias.clone()
+            conv.weight.data, conv.bias.data = weight, bias
             modules[layer] = conv
         else:
             modules[layer] = nn.ReLU() if layer.startswith("relu") else nn.MaxPool2d(2, 2)
@@ -331,13 +365,14 @@ def fold_oxford(tensors: list[tuple[Tensor, Tensor]]) -> list[tuple[Tensor, Tens
 def rescale(
     tensors: list[tuple[Tensor, Tensor]], scales: Iterable[float]
 ) -> list[tuple[Tensor, Tensor]]:
-    """Divide each layer's output by a constant and multiply it back into the next weights.
+    """Divide each layer's output by a constant and multiply it back into the next, in place.
 
     Every activation, before and after its ReLU, is then the old one over its layer's constant.
     """
     rescaled, before = [], 1.0
     for (weight, bias), scale in zip(tensors, scales, strict=True):
-        rescaled.append((weight * (before / scale), bias / scale))
+        # In place: a second copy of 80 MB would stay with the process as a gap in its memory.
+        rescaled.append((weight.mul_(before / scale), bias.div_(scale)))
         before = scale
     return rescaled
 

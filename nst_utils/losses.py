@@ -17,6 +17,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from .registry import GRAMS, unknown
 
@@ -24,21 +25,24 @@ GRAM_CHUNK = 1024
 """Positions that one bfloat16 product sums; the products are added in float32."""
 
 
-class _BFloat16Gram(torch.autograd.Function):
-    """``R^T R`` of bfloat16 rows (positions, d), added up in float32.
+class _Product(torch.autograd.Function):
+    """``R^T R`` of rows (n, positions, d), added up in float32 (float64 for float64).
 
-    Each product of `GRAM_CHUNK` positions is summed in float32 by the hardware and rounded once to
-    bfloat16; the chunks are added in float32. Backward uses the symmetry of the Gram matrix, so it
-    costs one product where autograd would make two.
+    In bfloat16 each product of `GRAM_CHUNK` positions is summed in float32 by the hardware and
+    rounded once; the chunks are added in float32. Backward uses the symmetry of the Gram matrix,
+    so it costs one product where autograd would make two.
     """
 
     @staticmethod
     def forward(ctx: Any, rows: Tensor) -> Tensor:
         ctx.save_for_backward(rows)
-        whole = len(rows) // GRAM_CHUNK * GRAM_CHUNK
-        chunks = rows[:whole].view(-1, GRAM_CHUNK, rows.shape[1])
-        rest = rows[whole:]
-        return torch.bmm(chunks.mT, chunks).float().sum(0) + (rest.mT @ rest).float()
+        if rows.dtype != torch.bfloat16:
+            return rows.mT @ rows
+        n, positions, d = rows.shape
+        whole = positions // GRAM_CHUNK * GRAM_CHUNK
+        chunks, rest = rows[:, :whole].reshape(-1, GRAM_CHUNK, d), rows[:, whole:]
+        product = torch.bmm(chunks.mT, chunks).view(n, -1, d, d).sum(1, dtype=torch.float32)
+        return product + rest.mT @ rest if rest.numel() else product
 
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> Tensor:
@@ -83,11 +87,9 @@ def gram(features: Tensor, variant: str = "mean") -> Tensor:
     rows = features.permute(0, 2, 3, 1).flatten(1, 2)
     if variant == "centered":
         rows = rows - rows.mean(dim=1, keepdim=True)
-    if rows.dtype == torch.bfloat16:
-        product = torch.stack([_BFloat16Gram.apply(picture) for picture in rows])
-    else:
-        rows = _wide(rows)  # float16 would overflow
-        product = torch.bmm(rows.mT, rows)
+    if rows.dtype == torch.float16:
+        rows = rows.float()  # would overflow
+    product = _Product.apply(rows)
     divisor = {"sum": 1, "chw": d * positions}.get(variant, positions)
     return product / divisor
 
@@ -134,7 +136,12 @@ def smooth(features: Tensor, kind: str = "none") -> Tensor:
     raise unknown("smoothing", kind, ["none", "scaled", "softmax"])
 
 
-def content_loss(features: Tensor, target: Tensor, normalization: str = "relative") -> Tensor:
+def content_loss(
+    features: Tensor,
+    target: Tensor,
+    normalization: str = "relative",
+    energy: Tensor | None = None,
+) -> Tensor:
     """Compare one layer's activations with those of the content image.
 
     Parameters
@@ -144,15 +151,18 @@ def content_loss(features: Tensor, target: Tensor, normalization: str = "relativ
     normalization : {"relative", "report", "paper"}
         ``relative``: ``mean((T - C)^2) / mean(C^2)``; ``report``: ``mean((T - C)^2)``;
         ``paper``: ``sum((T - C)^2) / (4 h w d)``.
+    energy : Tensor, optional
+        `mean_square` of the target, if it is known already.
 
     Returns
     -------
     Tensor, scalar, float32 (float64 for float64 features)
     """
     features, target = _wide(features), _wide(target)
-    error = (features - target).square().mean()
+    # One operation, which stores no difference: this is where a step's memory peaks.
+    error = functional.mse_loss(features, target)
     if normalization == "relative":
-        return error / _energy(target)
+        return error / (mean_square(target) if energy is None else energy)
     if normalization == "report":
         return error
     if normalization == "paper":
@@ -161,7 +171,11 @@ def content_loss(features: Tensor, target: Tensor, normalization: str = "relativ
 
 
 def style_loss(
-    matrix: Tensor, target: Tensor, positions: int, normalization: str = "relative"
+    matrix: Tensor,
+    target: Tensor,
+    positions: int,
+    normalization: str = "relative",
+    energy: Tensor | None = None,
 ) -> Tensor:
     """Compare one layer's Gram matrix with that of the style image.
 
@@ -181,9 +195,9 @@ def style_loss(
     Tensor, scalar
     """
     d = matrix.shape[1]
-    error = (matrix - target).square().mean()
+    error = functional.mse_loss(matrix, target)
     if normalization == "relative":
-        return error / _energy(target)
+        return error / (mean_square(target) if energy is None else energy)
     if normalization == "report":
         return error / (d * positions)
     if normalization == "paper":
@@ -230,7 +244,7 @@ def _wide(x: Tensor) -> Tensor:
     return x.float() if x.dtype in (torch.bfloat16, torch.float16) else x
 
 
-def _energy(target: Tensor) -> Tensor:
-    """Mean square of a target; a target of zeros counts as 1, so that the loss stays finite."""
-    energy = target.square().mean()
+def mean_square(target: Tensor) -> Tensor:
+    """Return a target's energy; zeros count as 1, so that a relative loss stays finite."""
+    energy = _wide(target).square().mean()
     return torch.where(energy > 0, energy, torch.ones_like(energy))

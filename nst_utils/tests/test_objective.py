@@ -6,7 +6,7 @@ import torch
 from nst_utils import losses, objective
 from nst_utils.config import Recipe, RecipeError
 from nst_utils.features import normalize
-from nst_utils.objective import Objective, pick_device, pick_precision
+from nst_utils.objective import Objective, explain_precision, pick_device, pick_precision
 
 from .conftest import tiny_backbone
 
@@ -127,3 +127,12 @@ def test_only_deep_layers_are_smoothed():
     assert not Objective(backbone, recipe, CONTENT, STYLE).fits(
         dataclasses.replace(recipe, smoothing="softmax")
     )
+
+
+def test_auto_says_which_format_it_took_and_why(monkeypatch):
+    cpu = torch.device("cpu")
+    for able, words in ((False, "float32 (this cpu multiplies no"), (True, "bfloat16 (this cpu")):
+        monkeypatch.setattr(objective, "_cpu_has_bfloat16", lambda able=able: able)
+        dtype = pick_precision("auto", cpu)
+        assert explain_precision("auto", dtype, cpu).startswith(words)
+    assert explain_precision("float16", torch.float16, cpu) == "float16"

