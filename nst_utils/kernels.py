@@ -73,7 +73,7 @@ class Convolution(nn.Module):
         -------
         Tensor, shape (n, d, h, w)
         """
-        if not packs(self._dtype) or self._device.type != "cpu":
+        if self._device.type != "cpu" or not packs(self._dtype):
             y = functional.conv2d(x, self._plain("weight"), self._plain("bias"), padding=1)
             return functional.relu_(y) if relu else y
         return _Packed.apply(x, self, relu)

@@ -110,6 +110,16 @@ def test_the_network_is_cut_after_the_last_layer():
     assert "conv2_2" not in calls
 
 
+def test_layers_come_one_by_one_as_the_network_reaches_them():
+    network = load_backbone("vgg19").to("cpu", torch.float32)
+    coming = network.read(normalize(X), ["relu2_1", "conv1_1"])
+    assert next(coming)[0] == "conv1_1"
+    assert not network._modules["conv1_2"]._ready  # nothing behind it was computed yet
+    assert [name for name, _ in coming] == ["relu2_1"]
+    with pytest.raises(UnknownNameError):
+        next(network.read(normalize(X), ["relu9_1"]))
+
+
 def test_order_and_unknown_layers():
     backbone = tiny_backbone()
     assert list(backbone.extract(X, ["pool1", "conv1_1"])) == ["pool1", "conv1_1"]
