@@ -109,7 +109,8 @@ def test_paint_steer_pause_and_save(lab):
                 raise
         finally:
             browser.close()
-    painting = next(folder.glob("painting_*.png"))
+    # Beside it lies the figure, painting_…_figure.png; folders list their files in any order.
+    [painting] = folder.glob("painting_????.png")
     with Image.open(painting) as image:
         assert max(image.size) == 256
     shutil.rmtree(folder)
