@@ -1,7 +1,7 @@
 """Memory kept between steps: glibc would hand it back to the system after every one.
 
 A step at 512 px allocates and frees some twenty tensors of 10 to 30 MB. By default glibc gives much
-of that back to the system each time, and the system zeroes every page anew, which took 5 to 15
+of that back to the system each time, and the system zeroes every page anew, which took 2 to 15
 percent of a step (two cores, bfloat16). During a run blocks of up to 32 MB stay with the process;
 after it they are given back.
 
