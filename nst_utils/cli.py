@@ -242,7 +242,7 @@ def _summarize(result: Any, written: list[Path]) -> None:
         ("weights", result.weights_label + ("" if trained else ": random, nothing was learned")),
         ("size", f"{size} pixels"),
         ("steps", f"{record['steps']} ({scales}), {now.optimizer}"),
-        ("computed", f"in {record.get('format', record['precision'])} on {record['device']}"),
+        ("computed", f"in {record['format']} on {record['device']}"),
         ("seconds", f"{result.seconds:.1f}"),
         ("loss", f"{result.history[0].total:.4g} first, {result.history[-1].total:.4g} last; "
                  f"at {first.scale} px {first.total:.4g} first, {result.best.total:.4g} best"),

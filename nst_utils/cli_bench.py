@@ -46,8 +46,10 @@ def bench(
         raise click.ClickException(f"{out.parent}: no such folder; make it first")
     if publish and names:
         raise click.UsageError("--publish writes the whole table; leave out --only")
-    if publish and not registry.README.is_file():
-        raise click.ClickException("--publish is for a clone: there is no README.md here")
+    if publish:
+        if not registry.README.is_file():
+            raise click.ClickException("--publish is for a clone: there is no README.md here")
+        engine.with_table(registry.README.read_text(encoding="utf-8"), "", [])  # its marks, now
     machine = yardstick.machine()
     click.echo(machine)
     click.echo(engine.HEAD)
@@ -63,12 +65,12 @@ def bench(
     rows = engine.run(wanted, click.echo, show)
     minutes = (time.monotonic() - began) / 60
     click.echo(f"{len(rows)} rows in {minutes:.0f} minutes")
+    if out is not None:
+        out.write_text(json.dumps([asdict(row) for row in rows], indent=1) + "\n", encoding="utf-8")
     if publish:
         text = registry.README.read_text(encoding="utf-8")
         text = engine.with_table(text, f"On {machine}, in {minutes:.0f} minutes:", rows)
         registry.README.write_text(text, encoding="utf-8")
-    if out is not None:
-        out.write_text(json.dumps([asdict(row) for row in rows], indent=1) + "\n", encoding="utf-8")
     missed = [row.figure for row in rows if not row.met]
     if missed:
         raise click.ClickException(f"{len(missed)} of {len(rows)} targets missed")

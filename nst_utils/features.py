@@ -94,6 +94,8 @@ class Backbone:
         Display name of network and weights; says "untrained" where that is so.
     weights : WeightsFile
         Where the weights came from, with checksum.
+    device, dtype
+        Where and in which number format it computes; see `to`.
     """
 
     def __init__(self, name: str, modules: nn.ModuleDict, weights: WeightsFile) -> None:
@@ -109,12 +111,29 @@ class Backbone:
         """Name the network, its weights and how many layers can be read."""
         return f"<Backbone {self.weights_label}, {len(self.layers)} layers>"
 
-    def to(self, device: torch.device | str, dtype: torch.dtype = torch.float32) -> "Backbone":
-        """Return it on a device, in a number format, laid out channels last, ready to paint."""
+    def to(
+        self,
+        device: torch.device | str,
+        dtype: torch.dtype = torch.float32,
+        *,
+        plain: bool = False,
+    ) -> "Backbone":
+        """Return it on a device, in a number format, laid out channels last, ready to paint.
+
+        Parameters
+        ----------
+        device, dtype
+            Where and in which number format to compute.
+        plain : bool
+            Keep torch's own layers where `kernels` has faster ones.
+        """
         placed = copy.copy(self)
         placed.device, placed.dtype = torch.device(device), dtype
         placed._modules = nn.ModuleDict(
-            {key: _place(module, placed.device, dtype) for key, module in self._source.items()}
+            {
+                key: _place(module, placed.device, dtype, plain)
+                for key, module in self._source.items()
+            }
         )
         return placed
 
@@ -214,11 +233,11 @@ class Backbone:
         return layer
 
 
-def _place(module: nn.Module, device: torch.device, dtype: torch.dtype) -> nn.Module:
-    """Return a copy of a module on a device and in a number format, by its faster twin if any."""
-    if Convolution.fits(module):
+def _place(module: nn.Module, device: torch.device, dtype: torch.dtype, plain: bool) -> nn.Module:
+    """Return a copy of a module on a device and in a number format, or its faster twin."""
+    if not plain and Convolution.fits(module):
         return Convolution(module, device, dtype)
-    if isinstance(module, nn.MaxPool2d) and module.kernel_size == 2:
+    if not plain and isinstance(module, nn.MaxPool2d) and module.kernel_size == 2:
         return MaxPool()
     copied = copy.deepcopy(module)
     return copied.to(device=device, dtype=dtype, memory_format=torch.channels_last)

