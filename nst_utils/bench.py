@@ -346,7 +346,7 @@ def startup() -> Iterator[Row]:
 
     path = find("vgg19", "oxford").path
     calls = {
-        "ours": lambda: read_oxford(path),
+        "ours": lambda: [table.decode() for table, _ in read_oxford(path)],
         "theirs": lambda: VGG19.from_quantized_bin(str(path)),
     }
     found = median_seconds(calls, 1)

@@ -6,8 +6,8 @@ what a set of weights expects instead is folded into its first convolution.
 
 import copy
 import warnings
-from collections.abc import Iterable, Iterator
-from functools import lru_cache
+from collections.abc import Container, Iterable, Iterator
+from functools import lru_cache, partial
 
 import torch
 from torch import Tensor, nn
@@ -22,7 +22,7 @@ from .registry import (
     backbone_spec,
     unknown,
 )
-from .weights import WeightsError, WeightsFile, find, read_oxford, read_state
+from .weights import Table, WeightsError, WeightsFile, find, read_oxford, read_state
 
 OXFORD_MEAN = (123.68, 116.779, 103.939)
 """What the Oxford network subtracts from RGB in 0 to 255 (it was trained on BGR)."""
@@ -204,22 +204,27 @@ class Backbone:
             # "layer3" is another name of "layer3.5": read each module once.
             missing.setdefault(self._alias(layer), []).append(layer)
         x = x.to(device=self.device, dtype=self.dtype, memory_format=torch.channels_last)
-        tapped = rectified = False
-        for key, module in self._modules.items():
+        tapped = rectified = left = False
+        modules = list(self._modules.items())
+        for i, (key, module) in enumerate(modules):
             if not missing:
                 break
             name = key.replace("/", ".")
             if isinstance(module, Convolution):
                 # VGG19 has a ReLU behind every convolution: in the same pass unless the tensor
-                # before it is wanted.
-                rectified = name not in missing
-                x = module(x, rectified)
+                # before it is wanted. Its gradient comes with that of the module behind it, unless
+                # others read it as well.
+                taken, rectified = left, name not in missing
+                left = rectified and _leaves(modules[i + 1 : i + 3], missing)
+                x = module(x, rectified, left=left, taken=taken)
             elif isinstance(module, nn.ReLU) and rectified:
                 rectified = False
             elif isinstance(module, nn.ReLU):
                 # In place saves memory, but would overwrite a tapped tensor (the trap of many
                 # peers): only where nobody keeps the layer before.
                 x = functional.relu(x) if tapped else functional.relu_(x)
+            elif isinstance(module, MaxPool):
+                x, left = module(x, taken=left), False
             else:
                 x = module(x)
             names = missing.pop(name, [])
@@ -233,10 +238,20 @@ class Backbone:
         return layer
 
 
+def _leaves(behind: list[tuple[str, nn.Module]], wanted: Container[str]) -> bool:
+    """Tell whether the ReLU behind a convolution has one reader, which takes its gradient over."""
+    return (
+        len(behind) == 2
+        and behind[0][0] not in wanted
+        and isinstance(behind[1][1], (Convolution, MaxPool))
+    )
+
+
 def _place(module: nn.Module, device: torch.device, dtype: torch.dtype, plain: bool) -> nn.Module:
     """Return a copy of a module on a device and in a number format, or its faster twin."""
-    if not plain and Convolution.fits(module):
-        return Convolution(module, device, dtype)
+    if isinstance(module, Convolution):
+        placed = module.placed(device, dtype)
+        return placed.plain() if plain else placed
     if not plain and isinstance(module, nn.MaxPool2d) and module.kernel_size == 2:
         return MaxPool()
     copied = copy.deepcopy(module)
@@ -289,7 +304,8 @@ def load_backbone(
             NSTWarning,
             stacklevel=2,
         )
-    return _build(name, found, pooling, padding)
+    # Placed anew: what a backbone makes ready for itself goes with it.
+    return _build(name, found, pooling, padding).to("cpu")
 
 
 @lru_cache(maxsize=4)
@@ -303,6 +319,7 @@ def _build(name: str, weights: WeightsFile, pooling: str, padding: str) -> Backb
             )
     if padding == "replicate":
         key, first = next(iter(modules.items()))
+        first = first.plain() if isinstance(first, Convolution) else first
         modules[key] = nn.Sequential(nn.ReplicationPad2d(first.padding[0]), first)
         first.padding = (0, 0)
     return Backbone(name, modules, weights)
@@ -311,6 +328,7 @@ def _build(name: str, weights: WeightsFile, pooling: str, padding: str) -> Backb
 def _vgg19(weights: WeightsFile) -> nn.ModuleDict:
     layers = backbone_spec("vgg19").layers
     names = [layer for layer in layers if layer.startswith("conv")]
+    tensors: list[tuple[Table | Tensor, Tensor]]
     if weights.source == "oxford":
         tensors = rescale(fold_oxford(read_oxford(weights.path)), OXFORD_SCALES)
     elif weights.path is not None:
@@ -322,9 +340,7 @@ def _vgg19(weights: WeightsFile) -> nn.ModuleDict:
     for layer in layers:
         if layer.startswith("conv"):
             weight, bias = next(convolutions)
-            conv = nn.utils.skip_init(nn.Conv2d, weight.shape[1], weight.shape[0], 3, padding=1)
-            conv.weight.data, conv.bias.data = weight, bias
-            modules[layer] = conv
+            modules[layer] = Convolution(partial(decoded, weight), bias)
         else:
             modules[layer] = nn.ReLU() if layer.startswith("relu") else nn.MaxPool2d(2, 2)
     return nn.ModuleDict(modules)
@@ -366,7 +382,9 @@ def _random_vgg19(names: list[str]) -> list[tuple[Tensor, Tensor]]:
     return tensors
 
 
-def fold_oxford(tensors: list[tuple[Tensor, Tensor]]) -> list[tuple[Tensor, Tensor]]:
+def fold_oxford(
+    tensors: list[tuple[Table | Tensor, Tensor]],
+) -> list[tuple[Table | Tensor, Tensor]]:
     """Fold the Oxford preprocessing into the first convolution.
 
     The folded network takes ImageNet-normalized RGB and computes the same function. At the
@@ -374,7 +392,7 @@ def fold_oxford(tensors: list[tuple[Tensor, Tensor]]) -> list[tuple[Tensor, Tens
     by half a gray level of 255.
     """
     (weight, bias), *rest = tensors
-    weight = weight.flip(1)  # BGR to RGB
+    weight = decoded(weight).flip(1)  # BGR to RGB
     scale, mean = torch.tensor(IMAGENET_STD) * 255, torch.tensor(IMAGENET_MEAN) * 255
     shift = mean - torch.tensor(OXFORD_MEAN)
     folded = weight * scale.view(1, 3, 1, 1)
@@ -382,18 +400,22 @@ def fold_oxford(tensors: list[tuple[Tensor, Tensor]]) -> list[tuple[Tensor, Tens
 
 
 def rescale(
-    tensors: list[tuple[Tensor, Tensor]], scales: Iterable[float]
-) -> list[tuple[Tensor, Tensor]]:
-    """Divide each layer's output by a constant and multiply it back into the next, in place.
+    tensors: list[tuple[Table | Tensor, Tensor]], scales: Iterable[float]
+) -> list[tuple[Table | Tensor, Tensor]]:
+    """Divide each layer's output by a constant and multiply it back into the next.
 
     Every activation, before and after its ReLU, is then the old one over its layer's constant.
     """
     rescaled, before = [], 1.0
     for (weight, bias), scale in zip(tensors, scales, strict=True):
-        # In place: a second copy of 80 MB would stay with the process as a gap in its memory.
-        rescaled.append((weight.mul_(before / scale), bias.div_(scale)))
+        rescaled.append((weight * (before / scale), bias / scale))
         before = scale
     return rescaled
+
+
+def decoded(weight: Table | Tensor) -> Tensor:
+    """Return weights as a tensor, whatever they are kept as."""
+    return weight.decode() if isinstance(weight, Table) else weight
 
 
 def _resnet50(weights: WeightsFile) -> nn.ModuleDict:

@@ -16,6 +16,7 @@ from torch.nn import functional
 from .config import Recipe, recipe
 from .features import (
     OXFORD_SCALES,
+    decoded,
     denormalize,
     fold_oxford,
     load_backbone,
@@ -210,6 +211,7 @@ def _plain_vgg19(last: str) -> nn.Sequential:
     for layer in BACKBONES["vgg19"].layers:
         if layer.startswith("conv"):
             weight, bias = next(tensors)
+            weight = decoded(weight)
             module = nn.Conv2d(weight.shape[1], weight.shape[0], 3, padding=1)
             module.weight.data, module.bias.data = weight, bias
         else:

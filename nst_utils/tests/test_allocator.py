@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from nst_utils import allocator
-from nst_utils.allocator import kept_memory
+from nst_utils.allocator import kept_memory, lasting
 
 
 class Libc:
@@ -30,9 +30,18 @@ def test_settings_come_with_the_first_block_and_go_with_the_last(monkeypatch):
     assert libc.calls == [*allocator.KEEPING.items(), *allocator.DEFAULTS.items(), "trim"]
 
 
+def test_what_lasts_gets_pages_of_its_own(monkeypatch):
+    libc = Libc()
+    monkeypatch.setattr(allocator, "_libc", lambda: libc)
+    with pytest.raises(ValueError, match="inside"), lasting():
+        assert libc.calls == list(allocator.APART.items())
+        raise ValueError("inside")
+    assert libc.calls[1:] == list(allocator.KEEPING.items())
+
+
 def test_it_does_nothing_without_glibc(monkeypatch):
     monkeypatch.setattr(allocator, "_libc", lambda: None)
-    with kept_memory():
+    with kept_memory(), lasting():
         assert torch.ones(3).sum() == 3
 
 
@@ -43,7 +52,7 @@ def test_memory_stays_during_the_block_and_is_given_back_after_it():
 
     before = resident()
     with kept_memory():
-        blocks = [torch.ones(5_000_000) for _ in range(10)]  # 20 MB each
+        blocks = [torch.ones(1_000_000) for _ in range(50)]  # 4 MB each
         del blocks
         assert resident() > before + 150
     assert resident() < before + 50

@@ -23,6 +23,7 @@ RANKS = {
     "config": 2,
     "images": 2,
     "losses": 2,
+    "winograd": 1,
     "kernels": 2,
     "allocator": 0,
     "weights": 2,

@@ -7,6 +7,7 @@ from nst_utils import features
 from nst_utils.features import (
     OXFORD_MEAN,
     OXFORD_SCALES,
+    decoded,
     denormalize,
     fold_oxford,
     load_backbone,
@@ -29,7 +30,7 @@ def plain_vgg(x, tensors, stop):
     for name in names[: names.index(stop) + 1]:
         if name.startswith("conv"):
             weight, bias = next(convolutions)
-            x = functional.conv2d(x, weight, bias, padding=1)
+            x = functional.conv2d(x, decoded(weight), bias, padding=1)
         else:
             x = functional.relu(x) if name.startswith("relu") else functional.max_pool2d(x, 2)
         found[name] = x

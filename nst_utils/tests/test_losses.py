@@ -104,7 +104,8 @@ def test_total_variation_reaches_the_picture():
 def test_half_precision_losses_are_summed_in_float32():
     a, b = torch.randn(1, 8, 30, 30).bfloat16(), torch.randn(1, 8, 30, 30).bfloat16()
     assert content_loss(a, b).dtype == torch.float32
-    assert torch.isclose(content_loss(a, b), content_loss(a.float(), b.float()))
+    # Each difference is rounded, their sum is not.
+    assert torch.isclose(content_loss(a, b), content_loss(a.float(), b.float()), rtol=1e-3)
 
 
 def test_gradients_agree_with_finite_differences():
