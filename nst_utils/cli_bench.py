@@ -14,7 +14,7 @@ from . import registry
               help="Write the table there as JSON, too.")  # fmt: skip
 @click.option("--only", "names", multiple=True, metavar="NAME", help="One figure; may be repeated.")
 @click.option("--studio", is_flag=True, help="Add the studio's latency.")
-@click.option("--record", is_flag=True, help="Make the recorded end points again: 40 minutes.")
+@click.option("--record", is_flag=True, help="Make the recorded end points again: 50 minutes.")
 @click.option("--publish", is_flag=True,
               help="Write the table into the README and the figures to figures/.")  # fmt: skip
 def bench(

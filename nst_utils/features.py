@@ -182,7 +182,9 @@ class Backbone:
         found = dict(self.read(x, wanted))
         return {layer: found[layer] for layer in wanted}
 
-    def read(self, x: Tensor, layers: Iterable[str]) -> Iterator[tuple[str, Tensor]]:
+    def read(
+        self, x: Tensor, layers: Iterable[str], *, fresh: bool = False
+    ) -> Iterator[tuple[str, Tensor]]:
         """Go through the network and yield each wanted layer as soon as it is computed.
 
         What is made of a layer before the next one is asked for is made while it is still in the
@@ -193,6 +195,9 @@ class Backbone:
         ----------
         x, layers
             As for `extract`.
+        fresh : bool
+            The gradients that will come back to these layers are read by nobody else, and may be
+            written into.
 
         Yields
         ------
@@ -216,7 +221,7 @@ class Backbone:
                 # others read it as well.
                 taken, rectified = left, name not in missing
                 left = rectified and _leaves(modules[i + 1 : i + 3], missing)
-                x = module(x, rectified, left=left, taken=taken)
+                x = module(x, rectified, left=left, taken=taken, fresh=fresh)
             elif isinstance(module, nn.ReLU) and rectified:
                 rectified = False
             elif isinstance(module, nn.ReLU):

@@ -18,7 +18,7 @@ instead of channels-last activations (slower from 256 px on), `torch.compile`, a
 ReLU and the pooling as one operation (3 percent slower).
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import lru_cache
 from typing import Any
 
@@ -64,6 +64,7 @@ class Convolution(nn.Module):
         self._weight, self._bias = weight, bias
         self._device, self._dtype = torch.device(device), dtype
         self._ready: dict[str, Tensor] = {}
+        self._sizes: dict[str, torch.Size] = {}
 
     def placed(self, device: torch.device | str, dtype: torch.dtype) -> "Convolution":
         """Return it on another device or in another number format."""
@@ -77,7 +78,13 @@ class Convolution(nn.Module):
         return layer.requires_grad_(False)
 
     def forward(
-        self, x: Tensor, relu: bool = False, *, left: bool = False, taken: bool = False
+        self,
+        x: Tensor,
+        relu: bool = False,
+        *,
+        left: bool = False,
+        taken: bool = False,
+        fresh: bool = False,
     ) -> Tensor:
         """Convolve; a ReLU in the same pass if asked for.
 
@@ -91,6 +98,8 @@ class Convolution(nn.Module):
             The ReLU's gradient is left to the only module that reads its output.
         taken : bool
             The input is a ReLU's output, whose gradient was left to this convolution.
+        fresh : bool
+            Nobody else reads the gradients that will be given: they may be written into.
 
         Returns
         -------
@@ -99,7 +108,7 @@ class Convolution(nn.Module):
         if self._device.type != "cpu" or not packs(self._dtype):
             y = functional.conv2d(x, self._plain("weight"), self._plain("bias"), padding=1)
             return functional.relu_(y) if relu else y
-        return _Packed.apply(x, self, relu, left, taken)
+        return _Packed.apply(x, self, relu, left, taken, fresh)
 
     def _plain(self, name: str) -> Tensor:
         if name not in self._ready:
@@ -113,7 +122,7 @@ class Convolution(nn.Module):
         """Convolve, the sooner way."""
         x, bias = x.contiguous(memory_format=torch.channels_last), self._plain("bias")
         if self._by_winograd(x.shape[1], x):
-            return winograd.convolve(x, self._transformed(), bias, relu)
+            return winograd.convolve(x, self._transformed(x.shape[1], x), bias, relu)
         return _convolve(x, self._packed("forward", x), bias, relu)
 
     def gradient(self, grad: Tensor, channels: int, rectified: Tensor | None) -> Tensor:
@@ -123,28 +132,45 @@ class Convolution(nn.Module):
         """
         grad = grad.contiguous(memory_format=torch.channels_last)
         if self._by_winograd(channels, grad):
-            return winograd.gradient(grad, self._transformed(), rectified)
+            return winograd.gradient(grad, self._transformed(channels, grad), rectified)
         found = _convolve(grad, self._packed("backward", grad), None, False)
         return found if rectified is None else _masked_(found, rectified)
 
     def _by_winograd(self, channels: int, x: Tensor) -> bool:
-        positions = x.shape[-2] * x.shape[-1]
-        return winograd.pays(channels, len(self._bias), positions, self._dtype)
+        return winograd.pays(channels, len(self._bias), _positions(x), self._dtype)
 
-    def _transformed(self) -> Tensor:
-        if "winograd" not in self._ready:
-            # A run goes from small to large: what it used before is not needed again.
-            self._ready.pop("forward", None), self._ready.pop("backward", None)
-            self._ready["winograd"] = winograd.transform(self._weight(), self._dtype)
-        return self._ready["winograd"]
+    def _transformed(self, channels: int, x: Tensor) -> Tensor:
+        if winograd.at_use(channels, len(self._bias), _positions(x), self._dtype):
+            return winograd.expanded(self._alone("rows", winograd.rows))
+        return self._alone("winograd", lambda weight: winograd.transform(weight, self._dtype))
+
+    def _alone(self, name: str, make: Callable[[Tensor], Tensor]) -> Tensor:
+        """Return weights in some form, and forget them in others.
+
+        A run goes from small to large: what it used before is not needed again.
+        """
+        if name not in self._ready:
+            for other in set(self._ready) - {"bias"}:
+                del self._ready[other]
+            self._sizes.clear()
+            self._ready[name] = make(self._weight())
+        return self._ready[name]
 
     def _packed(self, way: str, x: Tensor) -> Tensor:
-        if way not in self._ready:
+        # The library lays weights out for one size. In the layout for another one it convolves as
+        # well, but first brings them to its own, at each call and without haste: at 96 px, after
+        # 48 px, half of a step.
+        if self._sizes.get(way) != x.shape:
             weight = self._weight()
             if way == "backward":
                 weight = weight.flip(2, 3).transpose(0, 1)
             self._ready[way] = _pack(weight.to(self._dtype), x.shape)
+            self._sizes[way] = x.shape
         return self._ready[way]
+
+
+def _positions(x: Tensor) -> int:
+    return x.shape[-2] * x.shape[-1]
 
 
 class _Packed(torch.autograd.Function):
@@ -152,20 +178,30 @@ class _Packed(torch.autograd.Function):
 
     @staticmethod
     def forward(
-        ctx: Any, x: Tensor, layer: Convolution, relu: bool, left: bool, taken: bool
+        ctx: Any,
+        x: Tensor,
+        layer: Convolution,
+        relu: bool,
+        left: bool,
+        taken: bool,
+        fresh: bool,
     ) -> Tensor:
         y = layer.convolved(x, relu)
-        ctx.layer, ctx.channels, ctx.masks = layer, x.shape[1], relu and not left
-        ctx.save_for_backward(y if ctx.masks else None, x if taken else None)
+        ctx.layer, ctx.channels, ctx.fresh = layer, x.shape[1], fresh
+        ctx.save_for_backward(y if relu and not left else None, x if taken else None)
         return y
 
     @staticmethod
-    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None, None, None, None]:
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
         y, x = ctx.saved_tensors
         if y is not None:
-            # Not in place: others may read what they were given.
-            grad = torch.ops.aten.threshold_backward(grad, y, 0)
-        return ctx.layer.gradient(grad, ctx.channels, x), None, None, None, None
+            # What a sum hands back is no tensor of its own, but one number seen many times.
+            dense = grad.is_contiguous(memory_format=torch.channels_last)
+            if ctx.fresh and dense:
+                _masked_(grad, y)
+            else:
+                grad = torch.ops.aten.threshold_backward(grad, y, 0)
+        return ctx.layer.gradient(grad, ctx.channels, x), None, None, None, None, None
 
 
 def _masked_(grad: Tensor, rectified: Tensor) -> Tensor:
@@ -202,10 +238,10 @@ def _convolve(x: Tensor, packed: Tensor, bias: Tensor | None, relu: bool) -> Ten
 
 
 class MaxPool(nn.Module):
-    """Max pooling by 2 that stores no indices: they are found again for the gradient.
+    """Max pooling by 2 that keeps neither its input nor indices for the gradient.
 
-    torch keeps an eight-byte index for each output, as much memory as the bfloat16 activations
-    themselves; finding them again takes one percent of a step.
+    torch keeps both: at the first block the largest tensor of all, and eight bytes for each output.
+    Which of four positions was the largest, and whether it passed the ReLU, fits into two bytes.
     """
 
     def forward(self, x: Tensor, *, taken: bool = False) -> Tensor:
@@ -219,25 +255,65 @@ class MaxPool(nn.Module):
 class _MaxPool(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, x: Tensor, taken: bool) -> Tensor:
-        ctx.taken = taken
-        ctx.save_for_backward(x)
-        return functional.max_pool2d(x, 2)
+        if not ctx.needs_input_grad[0]:
+            return functional.max_pool2d(x, 2)
+        n, c, h, w = x.shape
+        y = _channels_last(x, (n, c, h // 2, w // 2))
+        places = torch.empty_like(y, dtype=torch.int16 if w < 2**15 - 1 else torch.int32)
+        for strip, pooled, place in _strips(x, y, places):
+            part, where = functional.max_pool2d(strip, 2, return_indices=True)
+            pooled.copy_(part)
+            place.copy_(where - _corners(where, w))
+            if taken:
+                place.masked_fill_(part <= 0, -1)
+        ctx.shape, ctx.taken = x.shape, taken
+        ctx.save_for_backward(places)
+        return y
 
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None]:
-        (x,) = ctx.saved_tensors
-        options = [2, 2], [2, 2], [0, 0], ONE, False
-        found = torch.empty_like(x)
-        # In strips: positions are 64 bits wide, as large together as the tensor itself.
-        height = max(1, STRIP // grad[:, :, 0].numel())
-        for top in range(0, grad.shape[2], height):
-            rows = slice(2 * top, 2 * (top + height) if top + height < grad.shape[2] else None)
-            strip, above = x[:, :, rows], grad[:, :, top : top + height]
-            _, where = functional.max_pool2d(strip, 2, return_indices=True)
-            part = found[:, :, rows]
-            torch.ops.aten.max_pool2d_with_indices_backward.grad_input(
-                above, strip, *options, where, grad_input=part
-            )
+        (places,) = ctx.saved_tensors
+        found = _channels_last(grad, ctx.shape)
+        if ctx.shape[2] % 2:
+            found[:, :, -1] = 0  # no window has the last row
+        for strip, above, place in _strips(found, grad, places):
             if ctx.taken:
-                _masked_(part, strip)
+                above, place = above * (place >= 0), place.clamp(min=0)
+            where = place + _corners(place, ctx.shape[3])
+            # Of the input, here the strip itself, only the shape is read.
+            torch.ops.aten.max_pool2d_with_indices_backward.grad_input(
+                above, strip, *WINDOW, where, grad_input=strip
+            )
         return found, None
+
+
+WINDOW = [2, 2], [2, 2], [0, 0], ONE, False
+
+
+def _channels_last(like: Tensor, shape: tuple[int, ...]) -> Tensor:
+    return torch.empty(
+        shape, dtype=like.dtype, device=like.device, memory_format=torch.channels_last
+    )
+
+
+def _strips(large: Tensor, *small: Tensor) -> Iterator[tuple[Tensor, ...]]:
+    """Cut an input of pooling, and tensors as large as its output, into strips of rows.
+
+    In strips since places are 64 bits wide in torch, as large together as the tensor itself.
+    """
+    height = small[0].shape[2]
+    step = max(1, STRIP // small[0][0, :, 0].numel())
+    for i in range(large.shape[0]):
+        # Rows first, then a first dimension whose stride is as in a tensor of that size: of
+        # others torch makes copies.
+        tensors = [tensor[i].permute(1, 2, 0) for tensor in (large, *small)]
+        for top in range(0, height, step):
+            bottom = min(top + step, height)
+            parts = tensors[0][2 * top : 2 * bottom], *(t[top:bottom] for t in tensors[1:])
+            yield tuple(part.unsqueeze(0).permute(0, 3, 1, 2) for part in parts)
+
+
+def _corners(where: Tensor, width: int) -> Tensor:
+    """Return the place of each window's first position among those of an input so wide."""
+    rows, columns = (torch.arange(size, device=where.device) for size in where.shape[2:])
+    return 2 * (rows[:, None] * width + columns)

@@ -124,7 +124,7 @@ class Objective:
     def _read(self, x: Tensor, layers: list[str]) -> Iterator[tuple[str, Tensor]]:
         """Read layers one by one, the deep ones smoothed as the recipe says."""
         deep = backbone_spec(self.backbone.name).deep
-        for name, tensor in self.backbone.read(x, layers):
+        for name, tensor in self.backbone.read(x, layers, fresh=True):
             smoothed = name.startswith(deep)
             yield name, losses.smooth(tensor, self.recipe.smoothing) if smoothed else tensor
 

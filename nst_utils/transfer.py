@@ -21,7 +21,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from . import registry
-from .allocator import kept_memory, lasting
+from .allocator import kept_memory
 from .config import Recipe, RecipeError
 from .features import Backbone, load_backbone
 from .images import ImageError, fit, to_pil, to_tensor
@@ -168,8 +168,7 @@ class _Run:
         x = self._start(content)
         content, style = prepare(content, self.device), prepare(style, self.device)
         self.best = None
-        with lasting():
-            objective = Objective(self.backbone, self.now, content, style)
+        objective = Objective(self.backbone, self.now, content, style)
         mover = Mover(objective, x.to(self.device), self.now, self.rate)
         for _ in range(steps):
             step = len(self.history)

@@ -27,7 +27,6 @@ from functools import lru_cache
 
 import torch
 from torch import Tensor
-from torch.nn import functional
 
 TILE = 4
 SIDE = TILE + 2
@@ -45,6 +44,10 @@ LEAST_STRIP = 2 * 2**20
 
 Smaller strips stay in the cache, but read the weights more often.
 """
+
+
+LARGE = 2**24
+"""Bytes of transformed weights that are not kept where they are soon made again."""
 
 
 def pays(channels: int, outputs: int, positions: int, dtype: torch.dtype) -> bool:
@@ -99,6 +102,44 @@ def transform(weight: Tensor, dtype: torch.dtype) -> Tensor:
     return found
 
 
+def at_use(channels: int, outputs: int, positions: int, dtype: torch.dtype) -> bool:
+    """Tell whether weights are better transformed at each use than kept as they come out.
+
+    They grow fourfold: in float32 to 130 MB for VGG19's fourth block. Where pictures are large,
+    that costs 4 percent of a step. bfloat16 would be rounded twice, and takes half the room.
+
+    Parameters
+    ----------
+    channels, outputs, positions, dtype
+        As for `pays`.
+    """
+    large = SIDE * SIDE * channels * outputs * dtype.itemsize >= LARGE
+    return dtype == torch.float32 and large and positions >= 2048
+
+
+def rows(weight: Tensor) -> Tensor:
+    """Lay 3 x 3 weights out for `expanded`: from shape (d, c, 3, 3) to (9, c, d)."""
+    return weight.permute(2, 3, 1, 0).reshape(9, *weight.shape[1::-1]).contiguous()
+
+
+def expanded(rows: Tensor) -> Tensor:
+    """Evaluate 3 x 3 weights at the points, as `transform`, in room that the next call reuses.
+
+    Parameters
+    ----------
+    rows : Tensor, shape (9, c, d)
+        From `rows`, in float32.
+
+    Returns
+    -------
+    Tensor, shape (36, c, d)
+    """
+    _, kernels, _ = _matrices(rows.dtype)
+    flat = rows.flatten(1)
+    out = _scratch("weights", SIDE * SIDE * flat.shape[1] * rows.itemsize).view(rows.dtype)
+    return torch.mm(kernels, flat, out=out.view(SIDE * SIDE, -1)).view(-1, *rows.shape[1:])
+
+
 def convolve(x: Tensor, weight: Tensor, bias: Tensor, relu: bool) -> Tensor:
     """Convolve with transformed weights, with padding 1.
 
@@ -122,14 +163,13 @@ def convolve(x: Tensor, weight: Tensor, bias: Tensor, relu: bool) -> Tensor:
     d = weight.shape[2]
     rows, columns = -(-h // TILE), -(-w // TILE)
     x = x.permute(0, 2, 3, 1)
-    y = x.new_empty(n, h, w, d)
-    strips, first, second = _room(rows, n * columns * max(c, d), weight)
+    made, y = _made(x, n, d, h, w)
+    strips, first, second, third = _room(rows, n * columns * max(c, d), weight)
     for strip in strips:
         top, bottom = TILE * strip.start, TILE * strip.stop
         around = x[:, max(0, top - 1) : bottom + 1]
-        above = int(top == 0)
-        below = bottom + 2 - top - above - around.shape[1]
-        padded = functional.pad(around, (0, 0, 1, 1 + TILE * columns - w, above, below))
+        shape = n, bottom - top + 2, TILE * columns + 2, c
+        padded = _padded(around, int(top == 0), 1, _as(third, shape))
         taken = _copied(_windows(padded), first)
         values = torch.mm(into, taken, out=_as(second, taken.shape))
         values = values.view(SIDE * SIDE, -1, c)
@@ -141,11 +181,14 @@ def convolve(x: Tensor, weight: Tensor, bias: Tensor, relu: bool) -> Tensor:
         found = found.view(TILE, TILE, n, -1, columns, d)
         out = y[:, top:bottom]
         whole = out.shape[1] == bottom - top and w == TILE * columns
-        room = out if whole else out.new_empty(n, bottom - top, TILE * columns, d)
-        torch.clamp_min(found, 0, out=_tiles(room)) if relu else _tiles(room).copy_(found)
+        room = out if whole else _as(third, (n, bottom - top, TILE * columns, d))
+        if relu:
+            torch.clamp_min(found, 0, out=_tiles(room))
+        else:
+            _tiles(room).copy_(found)
         if not whole:
             out.copy_(room[:, : out.shape[1], :w])
-    return y.permute(0, 3, 1, 2)
+    return made
 
 
 def gradient(grad: Tensor, weight: Tensor, rectified: Tensor | None = None) -> Tensor:
@@ -170,23 +213,22 @@ def gradient(grad: Tensor, weight: Tensor, rectified: Tensor | None = None) -> T
     c = weight.shape[1]
     rows, columns = -(-h // TILE), -(-w // TILE)
     grad = grad.permute(0, 2, 3, 1)
-    x = grad.new_empty(n, h, w, c)
+    made, x = _made(grad, n, c, h, w)
     rectified = None if rectified is None else rectified.permute(0, 2, 3, 1)
-    strips, first, second = _room(rows, n * columns * max(c, d), weight)
+    strips, first, second, third = _room(rows, n * columns * max(c, d), weight)
     before = None
     for strip in strips:
         top, bottom = TILE * strip.start, TILE * strip.stop
         whole = grad[:, top:bottom]
         if whole.shape[1] < bottom - top or w < TILE * columns:
-            below = bottom - top - whole.shape[1]
-            whole = functional.pad(whole, (0, 0, 0, TILE * columns - w, 0, below))
+            whole = _padded(whole, 0, 0, _as(third, (n, bottom - top, TILE * columns, d)))
         taken = _copied(_tiles(whole), first)
         values = torch.mm(back.mT, taken, out=_as(second, (SIDE * SIDE, taken.shape[1])))
         values = values.view(SIDE * SIDE, -1, d)
         products = torch.bmm(values, weight.mT, out=_as(first, (*values.shape[:2], c))).flatten(1)
         found = torch.mm(into.mT, products, out=_as(second, products.shape))
         # Windows overlap by two rows and columns, and strips by two rows.
-        padded = x.new_empty(n, bottom - top + 2, TILE * columns + 2, c)
+        padded = _as(third, (n, bottom - top + 2, TILE * columns + 2, c))
         out = _windows(padded)
         found = found.view(out.shape)
         padded[:, -2:], padded[:, :, -2:] = 0, 0
@@ -196,15 +238,26 @@ def gradient(grad: Tensor, weight: Tensor, rectified: Tensor | None = None) -> T
         out[TILE:, TILE:] += found[TILE:, TILE:]
         if before is not None:
             padded[:, :2] += before
-        before = padded[:, -2:]
+        before = padded[:, -2:].clone()
         done = slice(max(0, top - 1), h if strip is strips[-1] else bottom - 1)
         inside = padded[:, done.start - top + 1 : done.stop - top + 1, 1 : w + 1]
         if rectified is None:
             x[:, done] = inside
         else:
-            mask_ = torch.ops.aten.threshold_backward.grad_input
-            mask_(inside, rectified[:, done], 0, grad_input=x[:, done])
-    return x.permute(0, 3, 1, 2)
+            torch.ops.aten.threshold_backward.grad_input(
+                inside, rectified[:, done], 0, grad_input=x[:, done]
+            )
+    return made
+
+
+def _made(like: Tensor, *shape: int) -> tuple[Tensor, Tensor]:
+    """Return room for a result, channels last, and a view of it with the channels in the end.
+
+    Not the other way round: autograd adds a second gradient in place only to a tensor that is
+    nobody's view.
+    """
+    made = torch.empty(shape, dtype=like.dtype, memory_format=torch.channels_last)
+    return made, made.permute(0, 2, 3, 1)
 
 
 def _windows(padded: Tensor) -> Tensor:
@@ -217,8 +270,20 @@ def _tiles(whole: Tensor) -> Tensor:
     return whole.unfold(1, TILE, TILE).unfold(2, TILE, TILE).permute(4, 5, 0, 1, 2, 3)
 
 
-def _room(rows: int, numbers: int, weight: Tensor) -> tuple[list[slice], Tensor, Tensor]:
-    """Cut rows of tiles into strips of about equal size, and make room for one, twice.
+def _padded(x: Tensor, above: int, left: int, room: Tensor) -> Tensor:
+    """Copy (n, h, w, c) into larger room, so far from its edges, and zeros around it."""
+    below, right = above + x.shape[1], left + x.shape[2]
+    room[:, :above] = room[:, below:] = 0
+    room[:, :, :left] = room[:, :, right:] = 0
+    room[:, above:below, left:right] = x
+    return room
+
+
+def _room(rows: int, numbers: int, weight: Tensor) -> tuple[list[slice], Tensor, Tensor, Tensor]:
+    """Cut rows of tiles into strips of about equal size, and make room for one.
+
+    Twice for its values at all points, once for the strip itself with an edge around it: were it
+    taken from the system each time, it would be zeroed each time.
 
     Parameters
     ----------
@@ -233,19 +298,20 @@ def _room(rows: int, numbers: int, weight: Tensor) -> tuple[list[slice], Tensor,
     size = min(max(weight.numel(), LEAST_STRIP // weight.itemsize), room)
     strips = -(-rows * row // size)
     height = max(1, -(-rows // strips))
-    needed = 2 * max(room, height * row) * weight.itemsize
-    first, second = _scratch(needed).view(weight.dtype).view(2, -1)
-    return [slice(top, min(top + height, rows)) for top in range(0, rows, height)], first, second
+    size = max(room, height * row)
+    found = _scratch("strips", 3 * size * weight.itemsize).view(weight.dtype).view(3, -1)
+    slices = [slice(top, min(top + height, rows)) for top in range(0, rows, height)]
+    return slices, *found
 
 
 _own = threading.local()
 
 
-def _scratch(size: int) -> Tensor:
+def _scratch(name: str, size: int) -> Tensor:
     """Return this thread's bytes to work in."""
-    if getattr(_own, "bytes", None) is None or _own.bytes.numel() < size:
-        _own.bytes = torch.empty(size, dtype=torch.uint8)
-    return _own.bytes[:size]
+    if size > getattr(_own, name, torch.empty(0)).numel():
+        setattr(_own, name, torch.empty(size, dtype=torch.uint8))
+    return getattr(_own, name)[:size]
 
 
 def _as(room: Tensor, shape: tuple[int, ...]) -> Tensor:

@@ -3,7 +3,7 @@ import math
 import pytest
 from matplotlib.figure import Figure
 
-from nst_utils import bench
+from nst_utils import bench, records
 from nst_utils.bench import line, operations
 from nst_utils.config import recipe
 from nst_utils.registry import UnknownNameError
@@ -60,6 +60,20 @@ def test_pastiches_objective_is_brought_down_coarse_to_fine(monkeypatch):
         assert picture.shape[-2:] == tuple(theirs.artist.content_size) and step == expected
         losses.append(theirs.loss_of(picture))
     assert len(losses) == 6 and losses[-1] < losses[0]
+
+
+@pytest.mark.parametrize(("goal", "there"), [(1e12, True), (0.0, False)])
+def test_the_reports_loss_counts_only_once_it_is_reached(goal, there, monkeypatch):
+    loop = recipe("report", size=48, scales=(48,), steps=(100_000,))
+    monkeypatch.setattr(records, "REPORTS", {name: loop for name in ("report", "report_256")})
+    monkeypatch.setattr(
+        records, "end_points", lambda: {name: {"loss": goal} for name in records.REPORTS}
+    )
+    ladder = (1 / 2, 2), (1, 3)
+    monkeypatch.setattr(bench, "LADDERS", dict.fromkeys(records.REPORTS, ladder))
+    for row in bench.report_time():
+        assert "100,000 steps" in row.figure and "48 px" in row.figure
+        assert row.met is there and row.ours < row.theirs
 
 
 def test_an_unknown_figure_is_refused_before_anything_is_measured():

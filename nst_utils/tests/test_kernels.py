@@ -50,10 +50,66 @@ def test_convolution_and_its_gradient_are_torchs(dtype, relu, way, monkeypatch):
 
 def test_gradients_given_from_outside_are_not_written_into():
     x = torch.randn(1, 8, 6, 6, requires_grad=True)
-    y = layer()(x, True)
-    given = torch.ones_like(y)
-    y.backward(given)
-    assert (given == 1).all()
+    for fresh in (False, True):
+        y = layer()(x, True, fresh=fresh)
+        given = torch.ones_like(y)
+        y.backward(given)
+        # Unless the caller says that nobody reads them again.
+        assert torch.equal(given, (y > 0).float() if fresh else torch.ones_like(y))
+
+
+def test_a_sums_gradient_is_never_written_into():
+    # It is one number, seen at every place.
+    x = torch.randn(1, 8, 6, 6)
+    for a, b in zip(
+        *(run(lambda x, fresh=fresh: layer()(x, True, fresh=fresh), x) for fresh in (False, True)),
+        strict=True,
+    ):
+        assert torch.equal(a, b)
+    found = []
+    for fresh in (False, True):
+        x = torch.randn(1, 8, 6, 6, generator=torch.Generator().manual_seed(0)).requires_grad_()
+        layer()(x, True, fresh=fresh).sum().backward()
+        found.append(x.grad)
+    assert torch.equal(*found)
+
+
+@pytest.mark.skipif(not packs(torch.float32), reason="this build of torch packs no weights")
+def test_weights_are_laid_out_anew_for_every_size(monkeypatch):
+    # In another size's layout each call would first bring them to its own.
+    monkeypatch.setattr(kernels.winograd, "pays", lambda *_: False)
+    seen, pack = [], kernels._pack
+    monkeypatch.setattr(kernels, "_pack", lambda w, shape: seen.append(shape) or pack(w, shape))
+    own = layer()
+    with torch.no_grad():
+        for side in (6, 6, 12, 12, 6):
+            own(torch.randn(1, 8, side, side))
+    assert [shape[-1] for shape in seen] == [6, 12, 6]
+
+
+def test_large_weights_are_transformed_at_use_and_not_kept(monkeypatch):
+    monkeypatch.setattr(kernels.winograd, "pays", lambda *_: True)
+    x, found = torch.randn(1, 8, 10, 14), []
+    for at_use in (False, True):
+        monkeypatch.setattr(kernels.winograd, "at_use", lambda *_, at_use=at_use: at_use)
+        own = layer()
+        found.append(run(lambda x, own=own: own(x, True), x))
+        assert set(own._ready) == {"bias", "rows" if at_use else "winograd"}
+    for a, b in zip(*found, strict=True):
+        assert torch.allclose(a, b, atol=1e-5)
+
+
+def test_pooling_keeps_two_bytes_for_each_output():
+    x = torch.randn(1, 8, 16, 12).relu().requires_grad_()
+    y = MaxPool()(x)
+    kept = y.grad_fn.saved_tensors
+    assert sum(tensor.numel() * tensor.itemsize for tensor in kept) == 2 * y.numel()
+
+
+def test_where_no_position_passed_the_relu_pooling_hands_nothing_back():
+    x = torch.zeros(1, 2, 4, 5, requires_grad=True)
+    MaxPool()(x, taken=True).sum().backward()
+    assert (x.grad == 0).all()
 
 
 def test_as_a_layer_of_torchs_own_it_is_the_same():

@@ -37,7 +37,7 @@ def test_every_lever_is_told_at_equal_steps_and_equal_seconds(small, monkeypatch
     monkeypatch.setattr(levers, "_kept", lambda: iter(()))
     *rows, exhibit = levers.levers()
     figures = [row.figure for row in rows]
-    for name in ("coarse to fine", "quick", "L-BFGS", "packed weights"):
+    for name in ("coarse to fine", "quick", "L-BFGS", "own layers"):
         told = " ".join(figure for figure in figures if name in figure)
         assert "steps" in told and " s" in told, figures
     assert all(isinstance(row, Row) and row.ours > 0 and row.theirs > 0 for row in rows)

