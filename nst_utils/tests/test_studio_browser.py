@@ -116,27 +116,35 @@ def test_paint_steer_pause_and_save(lab):
     shutil.rmtree(folder)
 
 
+def idle(page, address: str) -> None:
+    """Wait until the kernel has nothing to do, and not only between two cells."""
+    sessions = address.partition("/lab/")[0] + "/api/sessions"
+    calm = 0
+    for _ in range(480):
+        calm = calm + 1 if '"idle"' in page.request.get(sessions).text() else 0
+        if calm == 3:
+            return
+        page.wait_for_timeout(500)
+
+
 def drive(page, address: str) -> Path:
     """Do what the issue's user does; return the folder with what was saved."""
     page.goto(address)
     page.wait_for_selector(".jp-Notebook .jp-Cell", timeout=90_000)
-    sessions = address.partition("/lab/")[0] + "/api/sessions"
-    for _ in range(120):  # asked to run before it has a kernel, the page asks for one
-        if '"idle"' in page.request.get(sessions).text():
-            break
-        page.wait_for_timeout(500)
+    idle(page, address)  # asked to run before it has a kernel, the page asks for one
     page.wait_for_timeout(1000)
     page.get_by_role("menuitem", name="Run", exact=True).click()
     page.locator("[data-command='runmenu:run-all']").click()
     status = page.locator(".nst-status [role=status]:not(:has-text('loading'))")
     status.wait_for(timeout=90_000)
+    idle(page, address)  # a kernel that is still painting in a later cell hears no button
     page.locator(".nst-studio").first.evaluate("panel => panel.scrollIntoView()")
     picture, curve = page.locator(".nst-picture").first, page.locator(".nst-curve").first
     before = seen(picture)
     page.screenshot(path=SHOTS / "1_ready.png")
 
     page.locator(".nst-studio button:has-text('Start')").first.click()
-    first = changed(picture, before)
+    first = changed(picture, before, 120)
     # The fine scale has begun, and the picture moves there too.
     page.locator(".nst-status:has-text('256 px')").wait_for(timeout=120_000)
     page.wait_for_timeout(2000)
