@@ -34,7 +34,7 @@ POINTS = (Fraction(0), Fraction(1), Fraction(-1), Fraction(1, 2), Fraction(-2))
 """Where polynomials are evaluated, besides at infinity."""
 
 SCRATCH = 16 * 2**20
-"""Bytes that a convolution works in, unless a single row of tiles needs more.
+"""Bytes for a strip's values at all points, twice, unless a single row of tiles needs more.
 
 Each thread keeps its own: taken anew for every layer, blocks of many sizes left holes in the heap.
 """
