@@ -37,9 +37,7 @@ def bench(
             raise click.UsageError("--record makes end points and measures nothing; give it alone")
         click.echo(f"written {make(yardstick.machine(), click.echo)}")
         return
-    wanted = list(names)
-    if not wanted and not studio:
-        wanted = [name for name in engine.FIGURES if name != "studio"]
+    wanted = list(names) or [name for name in engine.FIGURES if name != "studio"]
     if studio and "studio" not in wanted:
         wanted.append("studio")
     if out is not None and not out.parent.is_dir():

@@ -41,8 +41,10 @@ def test_status_1_when_a_target_is_missed_and_the_json_is_written_all_the_same(f
 
 
 def test_studio_alone_or_beside_the_others(figures):
-    assert run("--studio").output.count("steps") == 1
+    assert run("--only", "studio").output.count("steps") == 1
     assert run("--studio", "--only", "good").output.count("steps") == 2
+    everything = run("--studio").output
+    assert everything.count("steps") == 2 and "bytes" in everything
 
 
 def test_recording_is_a_command_of_its_own(figures, monkeypatch, tmp_path):
