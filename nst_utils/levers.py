@@ -26,8 +26,8 @@ from .objective import pick_precision
 from .plots import contact_sheet
 from .rivals import Pastiche, PlainLoop
 from .transfer import StopRun, stylize
-from .trials import PeakMemory, judge
-from .yardstick import CPU, Exhibit, Row, apart, at_most, loss_of, mover_of, pair
+from .trials import PeakMemory, apart, judge
+from .yardstick import CPU, Exhibit, Row, at_most, loss_of, mover_of, pair
 
 SIZE = 256
 STEPS = (60, 30)

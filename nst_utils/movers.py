@@ -75,12 +75,10 @@ class LBFGS:
                 return
             self._remember(self._direction * self._length, grad - old)
         self._base = self.x.clone(), loss, grad
-        self._direction = self._ahead(grad)
-        self._slope = _dot(self._direction, grad)
+        self._aim(grad)
         if self._slope >= 0:  # not down: what it remembers is worth nothing
             self._pairs.clear()
-            self._direction = self._ahead(grad)
-            self._slope = _dot(self._direction, grad)
+            self._aim(grad)
         self._length = self.rate
         self.x.add_(self._direction, alpha=self._length)
 
@@ -92,7 +90,8 @@ class LBFGS:
         """Go to the minimum of the cubic through both ends' losses and slopes."""
         length = self._length
         middle = self._slope + slope - 3 * rise / length
-        root = math.sqrt(max(0.0, middle**2 - self._slope * slope))
+        # Never of a negative number: a step began downhill, and rose.
+        root = math.sqrt(middle**2 - self._slope * slope)
         lowest = length * (1 - (slope + root - middle) / (slope - self._slope + 2 * root))
         # Neither on the spot nor again where it rose.
         self._length = min(max(lowest, length / 10), length / 2)
@@ -103,6 +102,10 @@ class LBFGS:
             self._pairs.append((moved, changed, 1 / product))
             del self._pairs[: -self.memory]
             self._scale = product / square
+
+    def _aim(self, grad: Tensor) -> None:
+        self._direction = self._ahead(grad)
+        self._slope = _dot(self._direction, grad)
 
     def _ahead(self, grad: Tensor) -> Tensor:
         """Return the direction: the gradient by the inverse of the curvature that is known."""

@@ -3,7 +3,7 @@
 import json
 import multiprocessing
 import threading
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import Any, Self
@@ -73,6 +73,21 @@ class PeakMemory:
         self._thread.join()
         if self._cuda:
             self.mb = torch.cuda.max_memory_allocated() / 1e6
+
+
+def apart(work: Callable[..., Any], *arguments: Any) -> Any:
+    """Call a function in a fresh process of its own, whose memory nothing else has touched.
+
+    Parameters
+    ----------
+    work : callable
+        At the top of a module, as pickling asks.
+    *arguments
+        For it.
+    """
+    spawn = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(1, mp_context=spawn) as pool:
+        return pool.submit(work, *arguments).result()
 
 
 def trial(
@@ -231,9 +246,7 @@ def cost(content: Any, style: Any, recipe: Recipe, steps: int = 4) -> dict[str, 
         ``seconds_per_step``, and ``peak_mb`` of the whole process.
     """
     last = recipe.replace(scales=recipe.scales[-1:], steps=steps + 1, schedule=())
-    spawn = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(1, mp_context=spawn) as pool:
-        return pool.submit(_cost, content, style, last).result()
+    return apart(_cost, content, style, last)
 
 
 def _cost(content: Any, style: Any, recipe: Recipe) -> dict[str, float]:

@@ -1,12 +1,10 @@
 """What the benchmark's figures share: a row of its table, its pictures, its judges, the machine."""
 
 import contextlib
-import multiprocessing
 import platform
 import statistics
 import time
 from collections.abc import Callable
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -157,12 +155,6 @@ def median_seconds(steps: dict[str, Callable[[], object]], rounds: int) -> dict[
             if i:
                 times[name].append(time.perf_counter() - began)
     return {name: statistics.median(values) for name, values in times.items()}
-
-
-def apart(work: Callable[..., float], *arguments: Any) -> float:
-    """Call a function of a module in a process of its own."""
-    with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:
-        return pool.submit(work, *arguments).result()
 
 
 def judges() -> dict[str, Any]:
