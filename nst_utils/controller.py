@@ -79,7 +79,11 @@ class Snapshot:
 
 @dataclass(frozen=True)
 class Frame:
-    """What there is to see: the best picture so far, after `step` steps."""
+    """What there is to see after `step` steps: the best picture so far.
+
+    While it runs, the first one after a move is the picture that the step led to: the best one
+    under what was set before would show nothing of the move.
+    """
 
     image: "Image.Image"
     step: int
@@ -390,6 +394,9 @@ class Controller:
     def _end_passage(self) -> None:
         """File the passage under way; its thread leaves it after the step."""
         self._passages = self._so_far()
+        if self._result is not None:
+            # It may have shown where the last step led; what is kept is the best.
+            self._frames.append(Frame(self._result.image, self._step))
         self._base, self._steps = self._step, 0
         self._run = self._job = None
         self._changed.notify_all()
@@ -525,14 +532,15 @@ class Controller:
             raise StopRun
 
     def _keep(self, record: "StepRecord") -> None:
-        """Take a step's result, and decide whether to pause."""
+        """Take a step's result, decide whether to pause, and show the picture."""
+        from .images import to_pil
+
         now = self._recipe.at(record.step)
         self._steps = record.step + 1
         self._done += 1
         self._times.append(time.monotonic())
         self._result = record.result()
         self._label = self._result.weights_label
-        self._frames.append(Frame(self._result.image, self._step))
         self.points.append(
             Point(
                 self._step - 1,
@@ -549,6 +557,10 @@ class Controller:
             self._snap()
         if self._state == "running" and (self._single or self._done >= self.budget):
             self._state = "paused" if self._single else "finished"
+        shown = self._result.image
+        if self._state == "running" and self.marks and self.marks[-1][0] == self._step - 1:
+            shown = to_pil(record.moved())
+        self._frames.append(Frame(shown, self._step))
 
     def _steer(self, step: int) -> Recipe | None:
         """Return the recipe for the next step, where it is another one."""

@@ -21,10 +21,11 @@ too small to change anything, and starts more calmly.
 
 
 class LBFGS:
-    """L-BFGS for one tensor that looks back: a step that raised the loss is taken again, shorter.
+    """L-BFGS for one tensor that looks back: a step that threw the loss up is taken again, shorter.
 
     Every call of `step` asks for one more evaluation, whatever comes of it. Nothing is searched
-    for: a step that lowers the loss stands, as nearly all do.
+    for: a step that lowers the loss stands, as nearly all do, and so does one that raised it by
+    no more than `RISE`.
 
     Parameters
     ----------
@@ -47,7 +48,9 @@ class LBFGS:
 
     References
     ----------
-    Nocedal and Wright, "Numerical Optimization", 2006, algorithm 7.4 and equation 3.59.
+    Nocedal and Wright, "Numerical Optimization", 2006, algorithm 7.4 and equation 3.59. Steps that
+    may raise the loss: Grippo, Lampariello and Lucidi, "A Nonmonotone Line Search Technique for
+    Newton's Method", SIAM Journal on Numerical Analysis 23, 1986.
     """
 
     def __init__(self, x: Tensor, first: float, rate: float, memory: int) -> None:
@@ -69,7 +72,7 @@ class LBFGS:
         """
         if self._base is not None:
             before, least, old = self._base
-            if loss > least and self._length > SHORTEST * self.rate:
+            if loss > (1 + RISE) * least and self._length > SHORTEST * self.rate:
                 self._shorten(loss - least, _dot(self._direction, grad))
                 torch.add(before, self._direction, alpha=self._length, out=self.x)
                 return
@@ -121,6 +124,16 @@ class LBFGS:
             ahead.add_(moved, alpha=share - weight * _dot(changed, ahead))
         return ahead
 
+
+RISE = 0.1
+"""Part of the loss by which a step may raise it, and stand.
+
+In bfloat16 the gradient is wrong by a few percent, and near the end every second step raised the
+loss a little: 700 evaluations of the report's loss at 96 px, 360 of them steps taken again, ended
+at 452; where a rise of 0.003, 0.01, 0.03 and 0.1 stands, at 375, 379, 364 and 339. In float32 they
+ended at 271, and at 264 (0.01, 0.03) and 255 (0.1). ``quick`` at 256 px, 400 fine steps: 1.258 and
+1.238 in bfloat16, no difference in float32.
+"""
 
 SHORTEST = 1e-3
 """Part of a step below which it stands even if the loss rose: by rounding, then."""

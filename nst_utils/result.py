@@ -71,6 +71,18 @@ class StepRecord:
         seen = self._seen(0).detach().cpu()
         return seen.clamp(0, 1) if clip else seen
 
+    def moved(self) -> Tensor:
+        """Return where this step led, (1, 3, H, W) in [0, 1]; only while ``on_step`` runs.
+
+        The next step will evaluate it; whether it is any better is not known yet.
+
+        Raises
+        ------
+        RuntimeError
+            Afterwards.
+        """
+        return self._seen(2)().detach().cpu().clamp(0, 1)
+
     def result(self) -> "Result":
         """Return the run so far, with its best picture; only while ``on_step`` runs.
 

@@ -187,7 +187,7 @@ class _Run:
             elif self.best is None or terms[0] < self.best[0]:
                 self.best = (terms[0], picture)
                 self.good = picture
-            self._report(step, scale, objective, terms, picture, note)
+            self._report(step, scale, mover, terms, picture, note)
 
     def _start(self, content: Tensor) -> Tensor:
         """Return the picture to begin a scale with, on the CPU, in [0, 1] or near it."""
@@ -240,7 +240,7 @@ class _Run:
         self,
         step: int,
         scale: int,
-        objective: Objective,
+        mover: Mover,
         terms: list[float],
         picture: Tensor,
         note: str,
@@ -253,7 +253,7 @@ class _Run:
             content=terms[1],
             style=terms[2],
             tv=terms[3],
-            layers=dict(zip(objective.layers, terms[4:], strict=True)),
+            layers=dict(zip(mover.objective.layers, terms[4:], strict=True)),
             seconds=time.perf_counter() - self.began,
             note=note,
         )
@@ -263,7 +263,7 @@ class _Run:
         if self.on_step is None:
             return
         # Made only when asked for, and not to be had once the callback has returned.
-        window = [picture, self._result]
+        window = [picture, self._result, mover.picture]
         try:
             wanted = self.on_step(dataclasses.replace(record, _window=window))
         finally:

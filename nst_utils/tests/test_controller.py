@@ -1,5 +1,6 @@
 import threading
 import time
+from collections import deque
 
 import numpy as np
 import pytest
@@ -71,6 +72,21 @@ def test_steering_changes_the_weights_at_the_next_step(studio):
     assert controller.marks == [(8, "beta")]
     before, after = controller.points[7], controller.points[8]
     assert after.style / before.style == pytest.approx(77 / 20, rel=0.02)
+
+
+def test_a_move_is_seen_at_once_and_what_is_kept_is_the_best(studio):
+    controller = studio(TINY.replace(optimizer="adam", learning_rate=1e-3))
+    painted(controller, 8)
+    controller._frames = deque()  # keeps all of them
+    controller.set(beta=77.0)
+    painted(controller, 3)
+    first, second, last = list(controller._frames)
+    # The step at the move evaluates the picture from before; what it led to is read in the next.
+    assert first.step == 9 and same(first.image, second.image)
+    assert same(last.image, controller.result().image)
+    controller.set(beta=5.0)
+    painted(controller, 1)
+    assert same(controller._frames[-1].image, controller.result().image)
 
 
 def test_a_drag_is_one_entry_a_step_and_one_snapshot(studio):

@@ -94,6 +94,18 @@ def test_lbfgs_takes_a_step_that_raised_the_loss_again_from_where_it_began():
     assert 0.1 <= part[0].item() <= 0.5
 
 
+@pytest.mark.parametrize(("rise", "stands"), [(1.09, True), (1.11, False)])
+def test_lbfgs_lets_a_small_rise_stand(rise, stands):
+    x = torch.tensor([1.0, 1.0])
+    optimizer = LBFGS(x, 0.1, 1.0, 5)
+    optimizer.step(2.0, torch.tensor([1.0, 0.5]))
+    stood = x.clone()
+    optimizer.step(2.0 * rise, torch.tensor([1.5, 0.9]))
+    # Taken again, it ends between where it began and where it rose.
+    between = ((x - 1) / (stood - 1) < 1).all() and ((x - 1) / (stood - 1) > 0).all()
+    assert bool(between) is not stands
+
+
 def test_lbfgs_never_ends_higher_than_it_began_however_long_the_first_step():
     curvature = torch.logspace(0, 4, 30)
 

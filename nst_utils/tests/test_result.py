@@ -45,6 +45,15 @@ def test_a_records_picture_is_gone_afterwards(tiny, pictures):
     stylize(*pictures, RECIPE, on_step=kept.append)
     with pytest.raises(RuntimeError, match="only there while on_step runs"):
         kept[0].picture()
+    with pytest.raises(RuntimeError, match="only there while on_step runs"):
+        kept[0].moved()
+
+
+def test_where_a_step_led_is_what_the_next_one_evaluates(tiny, pictures):
+    seen = []
+    stylize(*pictures, RECIPE, on_step=lambda r: seen.append((r.scale, r.picture(), r.moved())))
+    (_, _, led), (_, evaluated, _) = seen[-2:]
+    assert torch.equal(led, evaluated)
 
 
 def test_a_result_shows_itself_in_a_notebook_and_in_one_line(result):
