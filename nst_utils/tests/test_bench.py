@@ -1,5 +1,3 @@
-import math
-
 import pytest
 from matplotlib.figure import Figure
 
@@ -102,11 +100,16 @@ def test_an_unknown_figure_is_refused_before_anything_is_measured():
     assert told == []
 
 
-def test_measures_are_read_at_equal_structure():
-    curve = [{"ssim": 0.2, "color": 0.1}, {"ssim": 0.4, "color": 0.3}]
-    assert bench._read(curve, 0.3, "color") == pytest.approx(0.2)
-    assert bench._read(curve, 0.1, "color") == 0.1  # ours keeps more: no favor to us
-    assert bench._read(curve, 0.5, "color") == math.inf
+@pytest.mark.parametrize(
+    ("ssim", "color", "met"),
+    [(0.5, 0.2, True), (0.6, 0.2, True), (0.49, 0.1, False), (0.6, 0.4, False)],
+)
+def test_style_is_better_only_where_no_less_structure_is_kept(ssim, color, met):
+    row = bench._style_row(
+        "color", {"ssim": ssim, "color": color}, {"ssim": 0.5, "color": 0.4}, "512 px, 9 s"
+    )
+    assert row.met is met and row.ratio == color / 0.4
+    assert f"({ssim:.3f} to 0.500), 512 px, 9 s" in row.figure
 
 
 def test_startup_is_measured_and_light():
