@@ -23,8 +23,8 @@ from collections.abc import Iterator
 # Names and numbers of malloc.h.
 TRIM_THRESHOLD, MMAP_THRESHOLD = -1, -3
 KEEPING = {MMAP_THRESHOLD: 2**20, TRIM_THRESHOLD: 2**31 - 1}
-# Setting a threshold ends glibc's own adjusting of it: leave what that comes to after large blocks.
-DEFAULTS = {TRIM_THRESHOLD: 2**26}
+# Setting one ends glibc's own adjusting of both: leave what they come to after large blocks.
+DEFAULTS = {MMAP_THRESHOLD: 2**25, TRIM_THRESHOLD: 2**26}
 
 _lock = threading.Lock()
 _inside = 0

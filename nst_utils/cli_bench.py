@@ -60,11 +60,17 @@ def bench(
             save_figure(exhibit.figure, path, record, caption=exhibit.caption, command=command)
 
     began = time.monotonic()
-    rows = engine.run(wanted, click.echo, show)
+    rows = []
+    try:
+        for row in engine.run(wanted, show):
+            rows.append(row)
+            click.echo(engine.line(row))
+    finally:  # what was measured before something broke, too
+        if out is not None:
+            table = json.dumps([asdict(row) for row in rows], indent=1)
+            out.write_text(table + "\n", encoding="utf-8")
     minutes = (time.monotonic() - began) / 60
     click.echo(f"{len(rows)} rows in {minutes:.0f} minutes")
-    if out is not None:
-        out.write_text(json.dumps([asdict(row) for row in rows], indent=1) + "\n", encoding="utf-8")
     if publish:
         text = registry.README.read_text(encoding="utf-8")
         text = engine.with_table(text, f"On {machine}, in {minutes:.0f} minutes:", rows)

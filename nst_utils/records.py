@@ -2,12 +2,15 @@
 
 import json
 import time
+import warnings
 from collections.abc import Callable
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 from .config import Recipe, recipe
-from .registry import NSTError
+from .fetch import sha256
+from .registry import NSTError, NSTWarning
 from .rivals import Pastiche
 from .samples import open_sample
 from .transfer import stylize
@@ -43,6 +46,28 @@ def end_points() -> dict[str, Any]:
         raise RecordError(
             "there are no recorded end points; make them: python -m nst_utils bench --record"
         ) from None
+
+
+def check(known: dict[str, Any]) -> dict[str, Any]:
+    """Return an end point; warn where it was reached with other pictures or another pastiche.
+
+    The painted style is the same only for the same versions of the libraries that paint it.
+    """
+    now = {"content": open_sample(CONTENT), "style": open_sample(STYLE)}
+    changed = [n for n, image in now.items() if known["sha256"][n] != image.info["sha256"]]
+    if known.get("version", version("pastiche")) != version("pastiche"):
+        changed.append("pastiche")
+    for budget, digest in known.get("pictures", {}).items():
+        if sha256(FOLDER / f"pastiche_{budget}.png") != digest:
+            changed.append(f"pastiche_{budget}.png")
+    if changed:
+        warnings.warn(
+            f"{', '.join(changed)}: not what the end points were recorded with; for exact rows "
+            "make them again: python -m nst_utils bench --record",
+            NSTWarning,
+            stacklevel=2,
+        )
+    return known
 
 
 def record(machine: str, tell: Callable[[str], object] = print) -> Path:
@@ -87,7 +112,15 @@ def _pastiche(content: Any, style: Any, tell: Callable[[str], object]) -> dict[s
         curve.append([round(seconds, 2), artist.step()])
         if step % 20 == 0:
             tell(f"pastiche: step {step}, {seconds:.0f} s, loss {curve[-1][1]:.0f}")
-    return {"steps": PASTICHE_STEPS, "size": PASTICHE_SIZE, "loss": curve[-1][1], "curve": curve}
+    pictures = {b: sha256(FOLDER / f"pastiche_{b}.png") for b in BUDGETS}
+    return {
+        "steps": PASTICHE_STEPS,
+        "size": PASTICHE_SIZE,
+        "version": version("pastiche"),
+        "pictures": pictures,
+        "loss": curve[-1][1],
+        "curve": curve,
+    }
 
 
 def _report(settings: Recipe, tell: Callable[[str], object]) -> dict[str, Any]:

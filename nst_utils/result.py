@@ -6,13 +6,13 @@ import os
 import platform
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import PIL
 import torch
-import torchvision
 from PIL import Image
 from torch import Tensor
 
@@ -226,7 +226,7 @@ def provenance(
             "nst_utils": registry.VERSION,
             "python": platform.python_version(),
             "torch": torch.__version__,
-            "torchvision": torchvision.__version__,
+            "torchvision": version("torchvision"),
             "numpy": np.__version__,
             "pillow": PIL.__version__,
         },

@@ -71,7 +71,7 @@ class Sample:
 
 @lru_cache(maxsize=1)
 def _manifest() -> dict[str, list[dict[str, Any]]]:
-    return json.loads((registry.DATA / "manifest.json").read_text(encoding="utf-8"))
+    return json.loads((Path(__file__).parent / "manifest.json").read_text(encoding="utf-8"))
 
 
 def _photos() -> dict[str, dict[str, Any]]:

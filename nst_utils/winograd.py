@@ -74,8 +74,11 @@ def _multiplies_tiles() -> bool:
 
     Products are then so fast that moving the data would decide. Not measured.
     """
-    able = getattr(torch.cpu, "get_capabilities", dict)()
-    return bool(able.get("amx_bf16") or able.get("amx_tile"))
+    if hasattr(torch.cpu, "get_capabilities"):
+        able = torch.cpu.get_capabilities()
+        return bool(able.get("amx_bf16") or able.get("amx_tile"))
+    # torch before 2.12 has a single question only.
+    return getattr(torch.cpu, "_is_amx_tile_supported", bool)()
 
 
 def transform(weight: Tensor, dtype: torch.dtype) -> Tensor:

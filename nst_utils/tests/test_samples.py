@@ -20,6 +20,13 @@ def test_photos_and_painted_styles_are_here_without_a_download():
             assert min(open_sample(sample.name).size) >= 300
 
 
+def test_the_package_alone_has_all_that_they_need(tmp_path, monkeypatch):
+    monkeypatch.setattr(registry, "DATA", tmp_path)
+    samples._manifest.cache_clear()
+    samples.samples.cache_clear()
+    assert samples.samples()["chelsea"].available and not list(tmp_path.iterdir())
+
+
 def test_a_sample_knows_its_name_and_sum():
     first, again = open_picture("mosaic"), open_picture("mosaic", 100)
     assert first.info["source"] == again.info["source"] == "sample mosaic"
