@@ -450,10 +450,14 @@ def _move(controller: Controller, beta: float) -> float:
     marks = len(controller.marks)
     began = time.perf_counter()
     controller.set(beta=beta)
-    # The step at the mark is the first under the new weights; its frame shows where it led.
-    _until(
-        lambda: len(controller.marks) > marks and controller.frame().step > controller.marks[-1][0]
-    )
+
+    def seen() -> bool:
+        # The step at the mark is the first under the new weights; its frame shows where it led.
+        frame = controller.frame()  # each is handed out once
+        moved = len(controller.marks) > marks
+        return moved and frame is not None and frame.step > controller.marks[-1][0]
+
+    _until(seen)
     return time.perf_counter() - began
 
 
