@@ -12,6 +12,7 @@ from . import losses
 from .config import Recipe, RecipeError
 from .features import Backbone, normalize
 from .registry import backbone_spec
+from .winograd import cpu_can
 
 _TARGET_FIELDS = ("content_layer", "gram", "smoothing", "pooling", "padding")
 
@@ -73,12 +74,10 @@ def explain_precision(name: str, dtype: torch.dtype, device: torch.device) -> st
 
 
 def _cpu_has_bfloat16() -> bool:
-    if hasattr(torch.cpu, "get_capabilities"):
-        able = torch.cpu.get_capabilities()
-        return any(able.get(key) for key in ("avx512_bf16", "amx_bf16", "bf16"))
-    # torch before 2.12 has single questions only.
-    questions = ("_is_avx512_bf16_supported", "_is_amx_tile_supported")
-    return any(getattr(torch.cpu, name, bool)() for name in questions)
+    return cpu_can(
+        ["avx512_bf16", "amx_bf16", "bf16"],
+        ["_is_avx512_bf16_supported", "_is_amx_tile_supported"],
+    )
 
 
 class Objective:

@@ -22,6 +22,7 @@ Networks", ACM Transactions on Mathematical Software, 2020.
 
 import math
 import threading
+from collections.abc import Sequence
 from fractions import Fraction
 from functools import lru_cache
 
@@ -74,11 +75,23 @@ def _multiplies_tiles() -> bool:
 
     Products are then so fast that moving the data would decide. Not measured.
     """
+    return cpu_can(["amx_bf16", "amx_tile"], ["_is_amx_tile_supported"])
+
+
+def cpu_can(features: Sequence[str], questions: Sequence[str]) -> bool:
+    """Tell whether the processor has any of some features, by torch's names.
+
+    Parameters
+    ----------
+    features : sequence of str
+        Keys of ``torch.cpu.get_capabilities()``.
+    questions : sequence of str
+        Functions of ``torch.cpu`` that tell the same in torch before 2.12.
+    """
     if hasattr(torch.cpu, "get_capabilities"):
         able = torch.cpu.get_capabilities()
-        return bool(able.get("amx_bf16") or able.get("amx_tile"))
-    # torch before 2.12 has a single question only.
-    return getattr(torch.cpu, "_is_amx_tile_supported", bool)()
+        return any(able.get(name) for name in features)
+    return any(getattr(torch.cpu, name, bool)() for name in questions)
 
 
 def transform(weight: Tensor, dtype: torch.dtype) -> Tensor:
