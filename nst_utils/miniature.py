@@ -14,7 +14,6 @@ from PIL import Image, ImageEnhance
 
 from . import registry
 from .naming import STYLES
-from .painters import PAINTERS
 from .samples import open_sample, samples
 
 ARTISTS = ("painter one", "painter two", "painter three", "arnold böcklin", "joaquín sorolla")
@@ -47,8 +46,11 @@ def make(folder: Path | None = None) -> Path:
     mark = folder / f".{_DONE}"
     if mark.is_file():
         return folder
-    sources = [open_sample(name) for name in PAINTERS]
-    photos = [open_sample(s.name) for s in samples().values() if s.kind == "content"]
+    # At the size of which their parts are the miniature's pictures.
+    sources, photos = (
+        [open_sample(s.name, 640) for s in samples().values() if s.kind == kind]
+        for kind in ("style", "content")
+    )
     rng = np.random.default_rng(1)
     rows = []
     for code, style in enumerate(STYLES):

@@ -19,6 +19,9 @@ DATA = ROOT / "data"
 WEIGHTS = DATA / "weights"
 RUNS = DATA / "runs"
 PAINTINGS = DATA / "paintings"
+_PACKED = Path(__file__).absolute().parent / "data" / "samples"
+SAMPLES = _PACKED if _PACKED.is_dir() else DATA / "samples"
+"""Sample pictures: in a clone beside the package, in an installed wheel inside it."""
 FIGURES = ROOT / "figures"
 
 GRAMS = ("sum", "mean", "chw", "centered", "moments")

