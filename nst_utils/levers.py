@@ -4,7 +4,6 @@ Losses are judged in float32 at the full size, by the objective of ``quick``. Th
 lever is L-BFGS in float32 at one scale.
 """
 
-import contextlib
 import statistics
 import time
 from collections.abc import Callable, Iterator
@@ -18,7 +17,6 @@ from PIL import Image
 from torch import Tensor
 
 from . import metrics
-from .allocator import kept_memory
 from .charts import quality_figure
 from .config import Recipe, recipe
 from .images import fit, to_pil, to_tensor
@@ -26,7 +24,7 @@ from .objective import pick_precision
 from .plots import contact_sheet
 from .rivals import Pastiche, PlainLoop
 from .transfer import StopRun, stylize
-from .trials import PeakMemory, apart, judge
+from .trials import judge
 from .yardstick import CPU, Exhibit, Row, at_most, loss_of, mover_of, pair
 
 SIZE = 256
@@ -122,7 +120,6 @@ def levers() -> Iterator[Row | Exhibit]:
     figure = f"L-BFGS against Adam (0.02): loss after {end:.0f} s"
     yield at_most(figure, reference.loss_at(end), adam.loss_at(end), 1)
     yield from _kernels()
-    yield from _kept()
     shown = {"float32, one scale": reference} | runs
     pictures = [(run.kept, f"{name}, {budget:.0f} s") for name, run in shown.items()]
     yield Exhibit(
@@ -165,20 +162,6 @@ def _kernels() -> Iterator[Row]:
 
 
 KERNEL_STEPS = 40
-
-
-def _kept() -> Iterator[Row]:
-    """Peak of memory with glibc's thresholds set by us and by itself, at 512 px."""
-    ours, theirs = (apart(_peak, set_by_us) for set_by_us in (True, False))
-    yield at_most("allocator: megabytes at the peak of 8 steps, 512 px", ours, theirs, 1)
-
-
-def _peak(set_by_us: bool) -> float:
-    mover = mover_of(*_pictures(512), recipe(size=512), pick_precision("auto", CPU))
-    with kept_memory() if set_by_us else contextlib.nullcontext(), PeakMemory() as peak:
-        for _ in range(8):
-            mover.step()
-    return peak.mb
 
 
 MOMENTS = (2.5, 5.0, 10.0, 20.0, 40.0)

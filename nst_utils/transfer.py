@@ -21,7 +21,6 @@ from torch import Tensor
 from torch.nn import functional
 
 from . import registry
-from .allocator import kept_memory
 from .config import Recipe, RecipeError
 from .features import Backbone, load_backbone
 from .images import ImageError, fit, to_pil, to_tensor
@@ -102,8 +101,7 @@ def stylize(
         raise RecipeError(
             f"expected a Recipe, for example nst_utils.recipe('quick'), not {recipe!r:.60}"
         )
-    with kept_memory():
-        return _Run(content, style, recipe or Recipe(), on_step).paint()
+    return _Run(content, style, recipe or Recipe(), on_step).paint()
 
 
 class _Run:

@@ -24,7 +24,6 @@ RANKS = {
     "losses": 2,
     "winograd": 1,
     "kernels": 2,
-    "allocator": 0,
     "weights": 2,
     "features": 3,
     "samples": 3,

@@ -34,7 +34,6 @@ def small(monkeypatch):
 
 
 def test_every_lever_is_told_at_equal_steps_and_equal_seconds(small, monkeypatch):
-    monkeypatch.setattr(levers, "_kept", lambda: iter(()))
     *rows, exhibit = levers.levers()
     figures = [row.figure for row in rows]
     for name in ("coarse to fine", "quick", "L-BFGS", "own layers"):
@@ -59,17 +58,3 @@ def test_the_style_must_be_as_near_at_no_less_structure(ssim, seconds):
     )
     row = levers._sooner(ours, pd.Series({"style gap": 0.5, "ssim": ssim}))
     assert row.ours == seconds and row.met is (seconds is not None)
-
-
-def test_the_allocators_row_compares_peaks_of_two_processes(monkeypatch):
-    calls = []
-
-    def apart(work, set_by_us):
-        calls.append((work, set_by_us))
-        return 900.0 if set_by_us else 1000.0
-
-    monkeypatch.setattr(levers, "apart", apart)
-    [row] = levers._kept()
-    assert calls == [(levers._peak, True), (levers._peak, False)]
-    assert row.ratio == pytest.approx(0.9)
-    assert row.met
