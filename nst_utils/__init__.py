@@ -1,48 +1,56 @@
 """A research workbook for neural style transfer: the helpers behind the notebooks.
 
+Read the folders in this order, and you follow a picture to a figure:
+
+- ``images``: a picture from anywhere, as RGB, as a tensor, as a PNG with its record; samples
+- ``networks``: weights, VGG19 and ResNet-50, activations by layer name; device and number format
+- ``wikiart``: the dataset: names, index, catalog, download, miniature
+- ``transfer``: the method: recipe, losses, objective, optimizers, run, result
+- ``experiments``: many runs in numbers: metrics, trials, statistics, sweeps, reproduction
+- ``plotting``: figures in English and Vietnamese, and the album that writes them
+- ``studio``: a panel of widgets beside a painting that follows them
+- ``benchmark``: speed and quality beside peers
+- ``cli``: ``python -m nst_utils``, or ``nst``
+
 Everything is loaded on first use: importing the package reads no picture, opens no connection and
 does not import torch.
 """
 
 import lazy_loader
 
-from .registry import VERSION
+__version__ = "0.1.0"
 
-__version__ = VERSION
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submodules=[
-        "archive",
-        "charts",
-        "compare",
-        "config",
-        "dataset",
-        "features",
+        "benchmark",
+        "cli",
+        "experiments",
         "images",
-        "losses",
-        "metrics",
-        "miniature",
-        "plots",
-        "registry",
-        "report",
-        "repeat",
-        "rerun",
-        "samples",
-        "sweep",
-        "tables",
+        "networks",
+        "plotting",
+        "studio",
         "transfer",
-        "trials",
-        "weights",
         "wikiart",
     ],
     submod_attrs={
-        "config": ["RECIPES", "Recipe", "recipe"],
-        "features": ["load_backbone"],
-        "images": ["read_image"],
-        "registry": ["BACKBONES", "NSTError", "NSTWarning"],
-        "result": ["Result", "StepRecord"],
-        "samples": ["open_picture", "open_sample"],
-        "transfer": ["StopRun", "stylize"],
-        "wikiart": ["WikiArt"],
+        "errors": ["NSTError", "NSTWarning"],
+        "images": ["normalize", "open_picture", "open_sample", "read_image", "samples"],
+        "networks": ["BACKBONES", "load_backbone", "weights"],
+        "wikiart": ["WikiArt", "miniature"],
+        "transfer": [
+            "RECIPES",
+            "Recipe",
+            "Result",
+            "StepRecord",
+            "StopRun",
+            "Watch",
+            "config",
+            "losses",
+            "recipe",
+            "stylize",
+        ],
+        "experiments": ["metrics", "paint", "statistics", "sweep", "tables", "trials"],
+        "plotting": ["Album", "charts"],
     },
 )

@@ -13,12 +13,16 @@ import torch
 from PIL import Image
 from torch import nn
 
-from nst_utils import registry, transfer
-from nst_utils.features import Backbone
-from nst_utils.weights import WeightsFile
+from nst_utils import paths
+from nst_utils.experiments import sweeps
+from nst_utils.networks import registry
+from nst_utils.networks.backbone import Backbone
+from nst_utils.networks.weights import WeightsFile
+from nst_utils.transfer import run as transfer_run
 
 # A busy machine must not fail a test that only took longer than usual.
 hypothesis.settings.register_profile("patient", deadline=None)
+
 hypothesis.settings.load_profile("patient")
 
 # Tiny networks gain nothing from more threads, and lose much where the cores are busy.
@@ -29,7 +33,7 @@ torch.set_num_threads(1)
 def own_world(monkeypatch, tmp_path):
     """Send runs and downloads to a scratch folder, and every download to a closed port."""
     for name in ("RUNS", "WEIGHTS", "PAINTINGS", "FIGURES"):
-        monkeypatch.setattr(registry, name, tmp_path / name.lower())
+        monkeypatch.setattr(paths, name, tmp_path / name.lower())
     monkeypatch.delenv("NST_WEIGHTS_DIR", raising=False)
     monkeypatch.setenv("TORCH_HOME", str(tmp_path / "torch"))
     for spec in registry.BACKBONES.values():
@@ -58,8 +62,23 @@ def tiny_backbone(width: int = 4) -> Backbone:
 def tiny(monkeypatch):
     """Let every run read with the tiny network."""
     backbone = tiny_backbone()
-    monkeypatch.setattr(transfer, "load_backbone", lambda *_, **__: backbone)
+    monkeypatch.setattr(transfer_run, "load_backbone", lambda *_, **__: backbone)
     return backbone
+
+
+@pytest.fixture
+def here(tiny, monkeypatch):
+    """Run every job in this process, with the tiny network, and count."""
+    done = []
+
+    def map_jobs(function, jobs, **_):
+        for i, job in enumerate(jobs):
+            done.append(job.key)
+            yield i, function(job, None)
+
+    monkeypatch.setattr(sweeps, "map_jobs", map_jobs)
+    monkeypatch.setattr(sweeps, "_judges", dict)
+    return done
 
 
 @pytest.fixture

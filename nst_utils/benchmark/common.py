@@ -1,0 +1,176 @@
+"""What the benchmark's figures share: a row of its table, its pictures, its judges, the machine."""
+
+import contextlib
+import platform
+import statistics
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from matplotlib.figure import Figure
+from PIL import Image
+from torch import Tensor
+
+from ..errors import NSTError
+from ..experiments.metrics import judge
+from ..images.samples import open_sample
+from ..images.tensors import to_tensor
+from ..networks.backbone import load_backbone
+from ..networks.device import explain_precision, pick_precision
+from ..networks.registry import BACKBONES
+from ..networks.weights import local_files, locate_source
+from ..transfer.config import Recipe
+from ..transfer.objective import Objective, prepare
+from ..transfer.optimizers import PictureOptimizer
+from . import reference
+
+CPU = torch.device("cpu")
+
+
+class BenchError(NSTError, RuntimeError):
+    """A figure that cannot be measured here."""
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line of the table; JSON has the same names.
+
+    Attributes
+    ----------
+    figure : str
+        What was measured, with its unit.
+    ours, theirs : float or None
+        Values; None where there is nothing to set beside it.
+    ratio : float or None
+        Ours over theirs.
+    target : str
+        What was asked for.
+    met : bool
+        Whether it was reached.
+    """
+
+    figure: str
+    ours: float | None
+    theirs: float | None
+    ratio: float | None
+    target: str
+    met: bool
+
+
+@dataclass(frozen=True)
+class Exhibit:
+    """A figure that goes with the table.
+
+    Attributes
+    ----------
+    name : str
+        Of its file, without ending.
+    figure : Figure
+        Drawn.
+    caption : str
+        What it shows.
+    record : dict
+        The numbers in it, as JSON values.
+    """
+
+    name: str
+    figure: Figure
+    caption: str
+    record: dict[str, Any]
+
+
+def ratio_row(figure: str, ours: float, theirs: float, most: float) -> Row:
+    """Return a row whose ratio must not be above a target."""
+    # Numbers of Python's own: JSON knows no numpy.
+    ours, theirs = float(ours), float(theirs)
+    ratio = ours / theirs
+    return Row(figure, ours, theirs, ratio, f"ratio {most:g} or less", ratio <= most)
+
+
+def value_row(figure: str, ours: float, most: float, theirs: float | None = None) -> Row:
+    """Return a row whose own value must not be above a target."""
+    ratio = ours / theirs if theirs else None
+    return Row(figure, ours, theirs, ratio, f"{most:g} or less", ours <= most)
+
+
+def describe_machine() -> str:
+    """Name the machine: processor, cores, number format, versions."""
+    name = platform.processor() or platform.machine()
+    with contextlib.suppress(OSError):
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+        name = next((x.split(":")[1].strip() for x in lines if x.startswith("model name")), name)
+    form = explain_precision("auto", pick_precision("auto", CPU), CPU)
+    return f"{name}, {torch.get_num_threads()} threads, torch {torch.__version__}, {form}"
+
+
+def benchmark_pair(width: int = 0, height: int = 0) -> tuple[Image.Image, Image.Image]:
+    """Return the benchmark's content and style, resized if a size is given."""
+    content, style = open_sample(reference.CONTENT), open_sample(reference.STYLE)
+    if width:
+        content, style = (
+            p.resize((width, height), Image.Resampling.LANCZOS) for p in (content, style)
+        )
+    return content, style
+
+
+def picture_optimizer(
+    content: Image.Image,
+    style: Image.Image,
+    settings: Recipe,
+    dtype: torch.dtype,
+    *,
+    plain: bool = False,
+) -> PictureOptimizer:
+    """Return what `stylize` moves at one scale, for timing single steps.
+
+    Parameters
+    ----------
+    content, style : PIL.Image.Image
+        At the size to work in.
+    settings, dtype
+        Recipe and number format.
+    plain : bool
+        As for `backbone.Backbone.to`.
+    """
+    network = load_backbone(settings.backbone, "oxford", padding=settings.padding)
+    network = network.to(CPU, dtype, plain=plain)
+    tensors = [prepare(to_tensor(p), CPU) for p in (content, style)]
+    return PictureOptimizer(
+        Objective(network, settings, *tensors), to_tensor(content), settings, 1.0
+    )
+
+
+def loss_of(objective: Objective, picture: Tensor) -> float:
+    """Return an objective's loss of a picture in [0, 1] or near it, shape (1, 3, H, W)."""
+    with torch.no_grad():
+        return objective(prepare(picture, CPU))[0].item()
+
+
+def median_seconds(steps: dict[str, Callable[[], object]], rounds: int) -> dict[str, float]:
+    """Time functions in turns, A B C A B C, after one untimed call each; return the medians."""
+    times: dict[str, list[float]] = {name: [] for name in steps}
+    for i in range(rounds + 1):
+        for name, step in steps.items():
+            began = time.perf_counter()
+            step()
+            if i:
+                times[name].append(time.perf_counter() - began)
+    return {name: statistics.median(values) for name, values in times.items()}
+
+
+def judges() -> dict[str, Any]:
+    """Return the networks that judge here: none that painted."""
+    held_out = {"by untrained VGG19": judge("vgg19", "random")}
+    if find_trained("resnet50"):
+        held_out["by ResNet-50"] = judge("resnet50")
+    return held_out
+
+
+def find_trained(backbone: str) -> bool:
+    """Tell whether a network has trained weights in reach without a download."""
+    return bool(local_files(backbone)) or any(
+        locate_source(backbone, name) for name in BACKBONES[backbone].sources
+    )

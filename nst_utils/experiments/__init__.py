@@ -1,0 +1,39 @@
+"""Many runs in numbers: measures, trials, statistics, sweeps, and runs made again.
+
+- ``peak_memory``: the peak of memory during a block of code
+- ``metrics``: measures that no optimizer sees, and the judges
+- ``run_cache``: finished runs, kept by all that decides them
+- ``trials``: a row of numbers for each run; what a recipe costs here
+- ``statistics``: arms of an experiment at equal structure, pair by pair
+- ``sweeps``: grids of recipes over pairs and seeds, never twice the same run
+- ``reproduce``: a picture's run again, from the record inside it
+- ``notebooks``: notebooks run again under new parameters
+- ``tables``: layers read, shares of the loss, measures
+"""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach(
+    __name__,
+    submodules=[
+        "metrics",
+        "notebooks",
+        "peak_memory",
+        "reproduce",
+        "run_cache",
+        "statistics",
+        "sweeps",
+        "tables",
+        "trials",
+    ],
+    submod_attrs={
+        "metrics": ["judge", "measure"],
+        "notebooks": ["run_notebooks"],
+        "peak_memory": ["PeakMemory"],
+        "reproduce": ["repeat_run"],
+        "run_cache": ["CachedRun", "paint"],
+        "statistics": ["at_equal_structure", "paired_differences", "spread"],
+        "sweeps": ["SweepError", "sweep"],
+        "trials": ["run_trial", "run_trials"],
+    },
+)

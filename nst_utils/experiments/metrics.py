@@ -1,0 +1,217 @@
+"""Measures that no optimizer sees: structure kept, edges kept, color, texture, another network.
+
+A distance alone says little, so style is reported as a **gap**: the distance of result and style
+over that of content and style. 0 is the style itself, 1 the untouched photo. Style and content
+trade off, so compare gaps at equal structural similarity, or whole curves.
+"""
+
+from collections.abc import Iterable, Mapping
+from functools import partial
+
+import numpy as np
+import torch
+from PIL import Image
+from skimage import color, feature, metrics, transform
+from torch import Tensor
+
+from ..images.io import fit
+from ..images.tensors import normalize, to_tensor
+from ..networks.backbone import Backbone, load_backbone
+from ..transfer import losses
+
+_DIRECTIONS = 64
+
+_QUANTILES = 512
+
+_SCALES = 4
+
+_ANGLES = 8
+
+
+def _array(image: Image.Image) -> np.ndarray:
+    return np.asarray(image.convert("RGB"), np.float64) / 255
+
+
+def _same_size(image: Image.Image, like: Image.Image) -> Image.Image:
+    same = image.size == like.size
+    return image if same else image.resize(like.size, Image.Resampling.LANCZOS)
+
+
+def ssim(image: Image.Image, content: Image.Image) -> float:
+    """Return the structural similarity of lightness, 1 for the same picture (Wang et al., 2004).
+
+    Parameters
+    ----------
+    image, content : PIL.Image.Image
+        The content is brought to the image's size where they differ.
+    """
+    a, b = (color.rgb2gray(_array(p)) for p in (image, _same_size(content, image)))
+    return float(metrics.structural_similarity(a, b, data_range=1.0))
+
+
+def edge_agreement(image: Image.Image, content: Image.Image) -> float:
+    """Return how well the edges of two pictures coincide: F1 of Canny edges within 2 pixels.
+
+    1 where every edge of each picture lies on one of the other, 0 where none does.
+    """
+    from scipy.ndimage import binary_dilation
+
+    a, b = (
+        feature.canny(color.rgb2gray(_array(p)), sigma=2)
+        for p in (image, _same_size(content, image))
+    )
+    near_a, near_b = (binary_dilation(edges, iterations=2) for edges in (a, b))
+    precision = (a & near_b).sum() / max(1, a.sum())
+    recall = (b & near_a).sum() / max(1, b.sum())
+    return float(2 * precision * recall / max(1e-9, precision + recall))
+
+
+def color_distance(image: Image.Image, style: Image.Image) -> float:
+    """Return the sliced Wasserstein distance of two pictures' colors in CIELAB.
+
+    Mean absolute difference of the sorted colors over 64 fixed directions, in units of Delta E;
+    positions do not matter (Rabin et al., 2011). Both pictures are compared at the image's long
+    side: scaling down averages strokes, which narrows the spread of colors.
+    """
+    style = fit(style, max(image.size), enlarge=True)
+    rng = np.random.default_rng(0)
+    directions = rng.normal(size=(3, _DIRECTIONS))
+    directions /= np.linalg.norm(directions, axis=0)
+    levels = np.linspace(0, 1, _QUANTILES)
+    a, b = (
+        np.quantile(color.rgb2lab(_array(p)).reshape(-1, 3) @ directions, levels, axis=0)
+        for p in (image, style)
+    )
+    return float(np.abs(a - b).mean())
+
+
+def texture_distance(image: Image.Image, style: Image.Image) -> float:
+    """Return how far two pictures' strokes differ: gradient energy by orientation and scale.
+
+    At four scales, the energy of the lightness gradient in eight orientations, as a logarithm so
+    that fine and coarse strokes weigh alike; the Euclidean distance of the two lists. Both pictures
+    are compared at the image's long side.
+    """
+    style = fit(style, max(image.size), enlarge=True)
+    return float(np.linalg.norm(_energies(image) - _energies(style)))
+
+
+def _energies(image: Image.Image) -> np.ndarray:
+    gray, energies = color.rgb2gray(_array(image)), []
+    for _ in range(_SCALES):
+        gy, gx = np.gradient(gray)
+        angle = np.mod(np.arctan2(gy, gx), np.pi)
+        energy, _ = np.histogram(angle, _ANGLES, (0, np.pi), weights=gx**2 + gy**2)
+        # 1e-4 is a gradient of 0.01 gray levels in 1: below it there is nothing to see.
+        energies.append(np.log(np.sqrt(energy / gray.size) + 1e-4))
+        gray = transform.rescale(gray, 0.5, anti_aliasing=True)
+    return np.concatenate(energies)
+
+
+@torch.no_grad()
+def gram_distance(
+    image: Image.Image, style: Image.Image, judge: Backbone, layers: Iterable[str]
+) -> float:
+    """Return the relative distance of Gram matrices as another network sees them.
+
+    Parameters
+    ----------
+    image, style : PIL.Image.Image
+        Compared at the image's long side.
+    judge : Backbone
+        Held out only if the picture was not optimized with its weights.
+    layers : iterable of str
+        Layers of the judge.
+
+    Returns
+    -------
+    float
+        Mean over layers of the Frobenius distance over the style's own norm.
+    """
+    layers = list(layers)
+    style = fit(style, max(image.size), enlarge=True)
+    a, b = (judge.extract(normalize(to_tensor(p)), layers) for p in (image, style))
+    distances = []
+    for name in layers:
+        one, two = losses.gram(a[name]), losses.gram(b[name])
+        distances.append(losses.style_loss(one, two, 1).sqrt().item())
+    return float(np.mean(distances))
+
+
+def entropy(features: Tensor) -> float:
+    """Return how evenly a layer's activations are spread: 1 all equal, 0 a single one.
+
+    Shannon entropy of the activations over their sum, divided by its largest possible value, the
+    logarithm of their number; negative values count as 0 (Wang et al., CVPR 2021, compare networks
+    by it).
+
+    Parameters
+    ----------
+    features : Tensor
+        Activations, any shape.
+    """
+    p = features.detach().double().clamp(min=0).flatten()
+    p = p / p.sum().clamp(min=1e-300)
+    return float(torch.special.entr(p).sum() / np.log(max(2, p.numel())))
+
+
+def peak(features: Tensor) -> float:
+    """Return how far a layer's largest activation stands above its mean; negatives count as 0."""
+    positive = features.detach().double().clamp(min=0)
+    return float(positive.max() / positive.mean().clamp(min=1e-300))
+
+
+def measure(
+    image: Image.Image,
+    content: Image.Image,
+    style: Image.Image,
+    judges: Mapping[str, tuple[Backbone, Iterable[str]]] | None = None,
+    untouched: dict[str, float] | None = None,
+) -> dict[str, float]:
+    """Measure a painting against its content and its style.
+
+    Parameters
+    ----------
+    image, content, style : PIL.Image.Image
+        The painting and what it was made from.
+    judges : mapping, optional
+        Column name to ``(backbone, layers)``: networks that did not take part in the painting.
+    untouched : dict, optional
+        Keeps the distances of content and style between calls: give the same one for all
+        paintings of one pair, size and set of judges, an empty one at first.
+
+    Returns
+    -------
+    dict of str to float
+        ``ssim`` and ``edges`` of the content (1 is all kept), then the gaps ``color``, ``texture``
+        and one for each judge (0 is the style, 1 the photo).
+    """
+    content = fit(content, max(image.size), enlarge=True)
+    untouched = {} if untouched is None else untouched
+    distances = {"color": color_distance, "texture": texture_distance}
+    for name, (judge, layers) in (judges or {}).items():
+        distances[name] = partial(gram_distance, judge=judge, layers=list(layers))
+    found = {"ssim": ssim(image, content), "edges": edge_agreement(image, content)}
+    for name, distance in distances.items():
+        if name not in untouched:
+            untouched[name] = max(distance(content, style), 1e-9)
+        found[name] = distance(image, style) / untouched[name]
+    return found
+
+
+Judges = Mapping[str, tuple[Backbone, Iterable[str]]]
+
+JUDGE_LAYERS = {
+    "vgg19": ("relu1_1", "relu2_1", "relu3_1", "relu4_1", "relu5_1"),
+    "resnet50": ("relu", "layer1", "layer2", "layer3"),
+}
+"""Layers that judge a painting: those that the literature and this workbook read for style."""
+
+
+def judge(backbone: str, weights: str = "auto") -> tuple[Backbone, tuple[str, ...]]:
+    """Return a network and its layers, as `metrics.measure` takes judges.
+
+    It is held out only for pictures that were not optimized with its weights.
+    """
+    network = load_backbone(backbone, weights, padding="replicate")
+    return network, JUDGE_LAYERS[backbone]

@@ -1,0 +1,152 @@
+"""Comparing arms of an experiment over pairs of pictures and seeds; free of torch.
+
+Content kept and style gained trade off along ``beta``, so two arms are compared at equal
+structural similarity, pair by pair. The pair is the unit: seeds of one pair are not independent
+evidence, and are averaged first.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+from scipy import stats
+
+LEVEL = 0.05
+"""Largest p-value that is called significant."""
+
+
+def at_equal_structure(
+    runs: pd.DataFrame, measures: Sequence[str], *, anchor: str = "ssim", arm: str = "arm"
+) -> pd.DataFrame:
+    """Return measures where every arm keeps the same amount of the content.
+
+    For every pair the anchor is the middle of what all of its arms and seeds reach; each curve is
+    read there by linear interpolation.
+
+    Parameters
+    ----------
+    runs : DataFrame
+        A row a run, with columns `arm`, ``content``, ``style``, ``seed``, `anchor` and `measures`;
+        several rows, for instance of several ``beta``, make a curve.
+    measures : sequence of str
+        Columns to read.
+    anchor : str
+        Column held equal.
+    arm : str
+        Column that tells the arms apart.
+
+    Returns
+    -------
+    DataFrame
+        A row for each arm, pair and seed. A pair whose curves do not overlap is left out.
+    """
+    rows = []
+    for (content, style), pair in runs.groupby(["content", "style"], sort=False):
+        curves = [
+            (name, seed, curve.sort_values(anchor))
+            for (name, seed), curve in pair.groupby([arm, "seed"], sort=False)
+        ]
+        low = max(curve[anchor].iloc[0] for _, _, curve in curves)
+        high = min(curve[anchor].iloc[-1] for _, _, curve in curves)
+        if low > high:
+            continue
+        level = (low + high) / 2
+        for name, seed, curve in curves:
+            read = {m: float(np.interp(level, curve[anchor], curve[m])) for m in measures}
+            rows.append(
+                {arm: name, "content": content, "style": style, "seed": seed, anchor: level} | read
+            )
+    return pd.DataFrame(rows, columns=[arm, "content", "style", "seed", anchor, *measures])
+
+
+def paired_differences(
+    runs: pd.DataFrame, measures: Sequence[str], arms: tuple[str, str], *, arm: str = "arm"
+) -> pd.DataFrame:
+    """Compare two arms pair by pair.
+
+    Parameters
+    ----------
+    runs : DataFrame
+        As `at_equal` returns it.
+    measures : sequence of str
+        Columns in which less is better.
+    arms : tuple of two str
+        The arms; differences are the first minus the second.
+    arm : str
+        Column that tells the arms apart.
+
+    Returns
+    -------
+    DataFrame
+        Indexed by measure: each arm's mean over pairs; ``difference`` with the ends of its 95 %
+        confidence interval (Student's t over pairs); ``p`` (Wilcoxon's signed-rank test, two
+        sided); ``pairs``; and ``better``, the arm that is better, or "not significant".
+
+    Notes
+    -----
+    With fewer than six pairs Wilcoxon's p cannot fall to 0.05, whatever the numbers are.
+    """
+    means = runs.groupby(["content", "style", arm], sort=False)[list(measures)].mean()
+    rows = []
+    for measure in measures:
+        table = means[measure].unstack(arm).dropna()
+        first, second = (table[name] for name in arms)
+        gap = first - second
+        n = len(gap)
+        low = high = p = np.nan
+        if n > 1 and gap.std() > 0:
+            half = stats.t.ppf(1 - LEVEL / 2, n - 1) * gap.std() / np.sqrt(n)
+            low, high = gap.mean() - half, gap.mean() + half
+            p = stats.wilcoxon(gap).pvalue
+        better = "not significant"
+        if p <= LEVEL:
+            better = arms[0] if gap.median() < 0 else arms[1]
+        rows.append(
+            {
+                "measure": measure,
+                arms[0]: first.mean(),
+                arms[1]: second.mean(),
+                "difference": gap.mean(),
+                "low": low,
+                "high": high,
+                "p": p,
+                "pairs": n,
+                "better": better,
+            }
+        )
+    return pd.DataFrame(rows).set_index("measure")
+
+
+def spread(runs: pd.DataFrame, measures: Sequence[str], *, arm: str = "arm") -> pd.DataFrame:
+    """Return how much measures vary: over seeds of one pair, and over pairs.
+
+    Parameters
+    ----------
+    runs : DataFrame
+        A row for each arm, pair and seed.
+    measures : sequence of str
+        Columns to describe.
+    arm : str
+        Column that tells the arms apart.
+
+    Returns
+    -------
+    DataFrame
+        Indexed by arm and measure: ``mean``; ``over pairs``, the standard deviation of the pairs'
+        means; ``over seeds``, the root mean square over pairs of the standard deviation of seeds.
+    """
+    rows = []
+    for name, part in runs.groupby(arm, sort=False):
+        pairs = part.groupby(["content", "style"])[list(measures)]
+        means, deviations = pairs.mean(), pairs.std()
+        for measure in measures:
+            rows.append(
+                {
+                    arm: name,
+                    "measure": measure,
+                    "mean": means[measure].mean(),
+                    "over pairs": means[measure].std(),
+                    "over seeds": np.sqrt((deviations[measure] ** 2).mean()),
+                }
+            )
+    return pd.DataFrame(rows).set_index([arm, "measure"])

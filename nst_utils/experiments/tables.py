@@ -1,0 +1,133 @@
+"""Tables for the notebooks: the layers read, each layer's share of the style loss, measures."""
+
+from collections.abc import Iterable, Mapping
+
+import pandas as pd
+from PIL import Image
+from torch import Tensor
+
+from ..networks.backbone import Backbone
+from ..transfer import losses
+from ..transfer.config import Recipe
+from ..transfer.result import Result
+from . import metrics
+
+
+def layers(backbone: Backbone, recipe: Recipe, x: Tensor) -> pd.DataFrame:
+    """Return what a recipe reads: a row for each layer, in the network's order.
+
+    Parameters
+    ----------
+    backbone : Backbone
+        The network.
+    recipe : Recipe
+        Whose content and style layers are listed.
+    x : Tensor, shape (1, 3, H, W)
+        A normalized picture, for the shapes.
+
+    Returns
+    -------
+    DataFrame
+        Indexed by layer: its place in the network, role, style weight, channels, height, width
+        and stride in pixels.
+    """
+    wanted = [n for n in backbone.layers if n in recipe.style_layers or n == recipe.content_layer]
+    rows = []
+    for name, tensor in backbone.extract(x, wanted).items():
+        rows.append(
+            {
+                "layer": name,
+                "place": backbone.layers.index(name),
+                "role": " and ".join(
+                    role
+                    for role, read in (
+                        ("content", name == recipe.content_layer),
+                        ("style", name in recipe.style_layers),
+                    )
+                    if read
+                ),
+                "weight": recipe.style_layers.get(name, 0.0),
+                "channels": tensor.shape[1],
+                "height": tensor.shape[2],
+                "width": tensor.shape[3],
+                "stride": backbone.stride(name),
+            }
+        )
+    return pd.DataFrame(rows).set_index("layer")
+
+
+def activations(backbones: Mapping[str, tuple[Backbone, Iterable[str]]], x: Tensor) -> pd.DataFrame:
+    """Return how peaked activations and their Gram matrices are, a row for each layer.
+
+    Parameters
+    ----------
+    backbones : mapping of str to (Backbone, iterable of str)
+        By title, networks and the layers to read.
+    x : Tensor, shape (1, 3, H, W)
+        A normalized picture.
+
+    Returns
+    -------
+    DataFrame
+        Indexed by network and layer: `metrics.entropy` and `metrics.peak` of the activations and
+        of their Gram matrix, each as they are (``plain``) and after ``softmax`` smoothing.
+    """
+    rows = {}
+    for title, (backbone, names) in backbones.items():
+        for name, tensor in backbone.extract(x, names).items():
+            row = {}
+            for kind in ("plain", "softmax"):
+                smoothed = losses.smooth(tensor, kind.replace("plain", "none"))
+                matrix = losses.gram(smoothed)
+                row |= {
+                    ("entropy", kind): metrics.entropy(smoothed),
+                    ("peak", kind): metrics.peak(smoothed),
+                    ("Gram entropy", kind): metrics.entropy(matrix),
+                    ("Gram peak", kind): metrics.peak(matrix),
+                }
+            rows[title, name] = row
+    table = pd.DataFrame.from_dict(rows, orient="index")
+    table.columns = pd.MultiIndex.from_tuples(table.columns)
+    return table.rename_axis(["network", "layer"])
+
+
+def seconds_to(result: Result, loss: float) -> float:
+    """Return the seconds from a run's first step until its last scale first reached a loss.
+
+    Losses of other scales are not comparable and do not count; their time does. NaN if the loss
+    was never reached.
+    """
+    last = result.history[-1].scale
+    for record in result.history:
+        if record.scale == last and record.total <= loss:
+            return record.seconds - result.history[0].seconds
+    return float("nan")
+
+
+def style_shares(results: Mapping[str, Result]) -> pd.DataFrame:
+    """Return each layer's share of the weighted style loss at the start of a run, a column a run.
+
+    Layers that mean the same place before and after the ReLU share a row, named after the block.
+    """
+    columns = {}
+    for title, result in results.items():
+        weights, first = result.recipe.at(0).style_layers, result.history[0].layers
+        parts = pd.Series({name: weights[name] * value for name, value in first.items()})
+        parts.index = parts.index.str.replace(r"^(conv|relu)(?=\d_)", "", regex=True)
+        columns[title] = parts / parts.sum()
+    return pd.DataFrame(columns)
+
+
+def measures(
+    results: Mapping[str, Result],
+    content: Image.Image,
+    style: Image.Image,
+    judges: Mapping[str, tuple[Backbone, Iterable[str]]] | None = None,
+) -> pd.DataFrame:
+    """Return each run's measures, a row a run; see `metrics.measure`."""
+    rows = {
+        title: metrics.measure(result.image, content, style, judges)
+        | {"seconds": result.seconds, "steps": len(result.history)}
+        for title, result in results.items()
+    }
+    return pd.DataFrame(rows).T

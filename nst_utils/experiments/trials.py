@@ -1,0 +1,192 @@
+"""Many runs, measured: a row of numbers for each, and what a recipe costs on this machine."""
+
+import json
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from PIL import Image
+from tqdm import tqdm
+
+from ..errors import NSTError
+from ..images.samples import open_picture
+from ..parallel import run_in_fresh_process
+from ..transfer.config import Recipe
+from ..transfer.fields import RecipeError
+from ..transfer.progress import notebook_stream
+from ..transfer.result import Result
+from ..transfer.run import stylize
+from . import metrics
+from .metrics import Judges
+from .peak_memory import PeakMemory
+from .run_cache import CachedRun
+
+
+def run_trial(
+    content: Any,
+    style: Any,
+    recipe: Recipe,
+    judges: Judges | None = None,
+    *,
+    keep: Path | None = None,
+    untouched: dict[str, float] | None = None,
+) -> tuple[dict[str, Any], Result | None]:
+    """Paint once and measure the picture.
+
+    Parameters
+    ----------
+    content, style
+        As for `run.stylize`.
+    recipe : Recipe
+        What to do.
+    judges : mapping, optional
+        As for `metrics.measure`.
+    keep : Path, optional
+        Folder of finished runs, as for `run_cache.paint`.
+    untouched : dict, optional
+        As for `metrics.measure`.
+
+    Returns
+    -------
+    row : dict
+        The recipe's fields (see `flat`), ``content``, ``style``, ``label`` of the weights, every
+        loss term of the picture kept (``loss_…``, and ``loss_first``), the measures, ``seconds``,
+        ``peak_mb`` and ``error``: empty, or the one sentence that says why there is no picture.
+        ``peak_mb`` is missing where the picture came from a finished run.
+    result : Result or None
+        None where there is an error.
+    """
+    row = {"content": str(content), "style": str(style), **recipe_columns(recipe), "error": ""}
+    place = CachedRun(keep, content, style, recipe)
+    try:
+        if found := place.load():
+            result, peak = found[0], float("nan")
+        else:
+            with PeakMemory() as memory:
+                result = stylize(content, style, recipe)
+            peak = memory.mb
+            place.save(result)
+        pictures = [open_picture(picture) for picture in (content, style)]
+        row |= metrics.measure(result.image, *pictures, judges, untouched)
+    except Exception as error:  # one run's failure, of whatever kind, is that run's row
+        reason = " ".join(str(error).split()) or type(error).__name__
+        known = isinstance(error, NSTError)
+        return row | {"error": reason if known else f"{type(error).__name__}: {reason}"}, None
+    best = result.best
+    row |= {"loss_first": result.history[0].total, "loss_total": best.total}
+    row |= {f"loss_{name}": getattr(best, name) for name in ("content", "style", "tv")}
+    row |= {f"loss_{layer}": value for layer, value in best.layers.items()}
+    row |= {"label": result.weights_label, "done": len(result.history), "stopped": result.stopped}
+    return row | {"seconds": result.seconds, "peak_mb": peak}, result
+
+
+def recipe_columns(recipe: Recipe) -> dict[str, int | float | str]:
+    """Return a recipe's fields as numbers and text, lists and layers as on the command line."""
+    found: dict[str, Any] = {}
+    for name, value in recipe.to_dict().items():
+        if isinstance(value, dict):
+            value = "+".join(f"{layer}:{weight:g}" for layer, weight in value.items())
+        elif isinstance(value, list):
+            plain = all(isinstance(entry, int | float) for entry in value)
+            value = ",".join(map(str, value)) if plain else json.dumps(value)
+        found[name] = value
+    return found
+
+
+def run_trials(
+    pairs: Iterable[tuple[Any, Any]],
+    arms: Mapping[str, Iterable[Recipe]],
+    judges: Judges | None = None,
+    *,
+    keep: Path | None = None,
+) -> tuple[pd.DataFrame, dict[int, Image.Image]]:
+    """Paint every pair by every recipe, under a progress bar.
+
+    Parameters
+    ----------
+    pairs : iterable of (content, style)
+        Pictures.
+    arms : mapping of str to iterable of Recipe
+        By name, the recipes that make up an arm, for instance several ``beta`` and seeds.
+    judges, keep
+        As for `trial`.
+
+    Returns
+    -------
+    runs : DataFrame
+        A row a run: ``arm``, then the columns of `trial`.
+    pictures : dict of int to PIL.Image.Image
+        The paintings, by row.
+    """
+    todo = [(pair, arm, recipe) for pair in pairs for arm in arms for recipe in arms[arm]]
+    rows, pictures, untouched = [], {}, {}
+    bar = tqdm(todo, unit="run", file=notebook_stream())
+    for pair, arm, recipe in bar:
+        bar.set_description(f"{arm}: {pair[0]} x {pair[1]}", refresh=False)
+        known = untouched.setdefault((*map(str, pair), recipe.size), {})
+        row, result = run_trial(*pair, recipe, judges, keep=keep, untouched=known)
+        if result is not None:
+            pictures[len(rows)] = result.image
+        rows.append({"arm": arm} | row)
+    return pd.DataFrame(rows), pictures
+
+
+def level_beta(content: Any, style: Any, recipe: Recipe, like: Recipe) -> Recipe:
+    """Return a recipe whose style weighs at the start as much as another recipe's does there.
+
+    A ``beta`` means something else for every loss, Gram variant and set of layers; after this,
+    ``beta`` times the style loss of the first picture is the same for both.
+
+    Parameters
+    ----------
+    content, style
+        As for `run.stylize`.
+    recipe : Recipe
+        To be leveled; its ``beta`` is replaced.
+    like : Recipe
+        To be matched.
+
+    Raises
+    ------
+    NSTError
+        As `run.stylize`; also where the start has no style loss at all.
+    """
+    wanted, own = (
+        stylize(content, style, r.replace(scales=r.scales[:1], steps=1, schedule=())).history[0]
+        for r in (like, recipe)
+    )
+    if not own.style > 0:
+        raise RecipeError("the start has no style loss, so no beta can level it")
+    return recipe.replace(beta=like.beta * wanted.style / own.style)
+
+
+def cost(content: Any, style: Any, recipe: Recipe, steps: int = 4) -> dict[str, float]:
+    """Measure what a recipe costs on this machine, in a process of its own.
+
+    Parameters
+    ----------
+    content, style
+        As for `run.stylize`; paths or names of samples.
+    recipe : Recipe
+        Measured at its last scale, where it spends most of its time.
+    steps : int
+        Steps to time; one more before them warms up.
+
+    Returns
+    -------
+    dict of str to float
+        ``seconds_per_step``, and ``peak_mb`` of the whole process.
+    """
+    last = recipe.replace(scales=recipe.scales[-1:], steps=steps + 1, schedule=())
+    return run_in_fresh_process(_cost, content, style, last)
+
+
+def _cost(content: Any, style: Any, recipe: Recipe) -> dict[str, float]:
+    with PeakMemory() as memory:
+        result = stylize(content, style, recipe)
+    first, last = result.history[0].seconds, result.history[-1].seconds
+    return {
+        "seconds_per_step": (last - first) / (len(result.history) - 1),
+        "peak_mb": memory.mb,
+    }

@@ -1,0 +1,34 @@
+"""Pictures in and out: any source becomes RGB, RGB becomes a tensor, a PNG carries its record.
+
+- ``io``: a picture from a file, an address, bytes or an array, as RGB
+- ``tensors``: RGB as float32 tensors (1, 3, H, W) in [0, 1], and back
+- ``png``: PNG files with the record of how they were made inside
+- ``samples``: pictures to begin with, by name
+- ``report_loaders``: the report's own two readers, defects included
+"""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach(
+    __name__,
+    submodules=[
+        "io",
+        "png",
+        "report_loaders",
+        "samples",
+        "tensors",
+    ],
+    submod_attrs={
+        "io": ["ImageError", "fit", "read_image"],
+        "png": ["check_output", "read_provenance", "save_png"],
+        "report_loaders": ["report_im_convert", "report_load_image"],
+        "samples": [
+            "Sample",
+            "download_paintings",
+            "list_samples",
+            "open_picture",
+            "open_sample",
+        ],
+        "tensors": ["denormalize", "load", "normalize", "to_pil", "to_tensor"],
+    },
+)

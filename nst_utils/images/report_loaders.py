@@ -1,0 +1,64 @@
+"""The report's two readers of pictures, defects included, to show what they did."""
+
+from typing import Any
+
+import numpy as np
+from PIL import Image
+from torch import Tensor
+
+from .io import ImageError, _open
+from .tensors import IMAGENET_MEAN, IMAGENET_STD, to_tensor
+
+
+def report_load_image(
+    source: Any,
+    version: str = "a",
+    max_size: int | None = None,
+    shape: tuple[int, int] | None = None,
+) -> Tensor:
+    """Load a picture as the report's two ``load_image`` functions do, defects included.
+
+    Parameters
+    ----------
+    source : path, address, PIL image or array
+        As for `read_image`; transparency is dropped here, not laid over white.
+    version : {"a", "b"}
+        ``a``: the **shorter** side becomes `max_size` (or the long side's length, where that is
+        smaller), bilinear, then ImageNet's mean and standard deviation. ``b``: Lanczos
+        thumbnail, values stay in [0, 1]; **not normalized**, although `report_im_convert`
+        un-normalizes its result all the same (erratum 2).
+    max_size : int, optional
+        128 for ``a``, 400 for ``b``.
+    shape : (int, int), optional
+        ``(H, W)`` to resize to instead, as the report does with the style image. ``b`` hands it
+        to Pillow, which takes ``(W, H)``: the picture comes out transposed (erratum 3).
+
+    Returns
+    -------
+    Tensor, shape (1, 3, H, W), float32
+    """
+    image, name, _ = _open(source, None)
+    try:
+        image = image.convert("RGB")
+    except Exception as error:  # as in read_image
+        raise ImageError(f"{name}: the picture is damaged or cut short ({error})") from None
+    if version == "a":
+        from torchvision.transforms import functional
+
+        side = min(max_size or 128, max(image.size))
+        image = functional.resize(image, list(shape) if shape is not None else side)
+        return functional.normalize(to_tensor(image), IMAGENET_MEAN, IMAGENET_STD)
+    if version == "b":
+        image.thumbnail(((max_size or 400),) * 2, Image.Resampling.LANCZOS)
+        return to_tensor(image if shape is None else image.resize(shape, Image.Resampling.LANCZOS))
+    raise ImageError(f"the report has versions 'a' and 'b' of load_image, not {version!r}")
+
+
+def report_im_convert(tensor: Tensor) -> np.ndarray:
+    """Turn a tensor into an array (H, W, 3) as the report does: un-normalize, clip to [0, 1].
+
+    It un-normalizes whatever comes, also the tensors of ``load_image`` (b), which were never
+    normalized: their colors shift (erratum 2).
+    """
+    array = tensor.detach().cpu().float().numpy().squeeze(0).transpose(1, 2, 0)
+    return (array * np.array(IMAGENET_STD) + np.array(IMAGENET_MEAN)).clip(0, 1)

@@ -1,0 +1,293 @@
+"""Backbones: a network, its weights, its preprocessing, and its layers by name.
+
+One forward pass returns ``{name: tensor}``. Every backbone takes the same ImageNet-normalized RGB;
+what a set of weights expects instead is folded into its first convolution.
+"""
+
+import copy
+import warnings
+from collections.abc import Container, Iterable, Iterator
+from functools import lru_cache
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from ..errors import NSTWarning, unknown
+from .layers import Convolution, MaxPool
+from .registry import BACKBONES, backbone_spec
+from .resnet50 import build_resnet50
+from .vgg19 import build_vgg19
+from .weights import WeightsFile, find_weights
+
+AVERAGE_GAIN = 1.7
+"""What average pooling is multiplied by, so that it passes on about as much as max pooling did.
+
+Over the sample pictures the ratio is 1.4, 1.8, 1.5 and 2.3 at VGG19's first four poolings, and 1.7
+at ResNet-50's one.
+"""
+
+
+class ScaledAvgPool2d(nn.AvgPool2d):
+    """Average pooling times a constant, because an average is smaller than a maximum."""
+
+    def __init__(self, kernel_size: int, stride: int, padding: int, gain: float) -> None:
+        super().__init__(kernel_size, stride, padding, count_include_pad=False)
+        self.gain = gain
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return the scaled averages."""
+        return super().forward(x) * self.gain
+
+
+class Backbone:
+    """A frozen network whose layers can be read by name.
+
+    Made by `load_backbone`, not directly.
+
+    Attributes
+    ----------
+    name : str
+        ``vgg19`` or ``resnet50``.
+    layers : tuple of str
+        Every layer that can be read, in order.
+    trained : bool
+        False for random weights.
+    weights_label : str
+        Display name of network and weights; says "untrained" where that is so.
+    weights : WeightsFile
+        Where the weights came from, with checksum.
+    device, dtype
+        Where and in which number format it computes; see `to`.
+    """
+
+    def __init__(self, name: str, modules: nn.ModuleDict, weights: WeightsFile) -> None:
+        self.name = name
+        self.layers = backbone_spec(name).layers
+        self.weights = weights
+        self.trained = weights.trained
+        self.weights_label = weights.label
+        self.device, self.dtype = torch.device("cpu"), torch.float32
+        self._source = self._modules = modules.eval().requires_grad_(False)
+
+    def __repr__(self) -> str:
+        """Name the network, its weights and how many layers can be read."""
+        return f"<Backbone {self.weights_label}, {len(self.layers)} layers>"
+
+    def to(
+        self,
+        device: torch.device | str,
+        dtype: torch.dtype = torch.float32,
+        *,
+        plain: bool = False,
+    ) -> "Backbone":
+        """Return it on a device, in a number format, laid out channels last, ready to paint.
+
+        Parameters
+        ----------
+        device, dtype
+            Where and in which number format to compute.
+        plain : bool
+            Keep torch's own layers where `layers` has faster ones.
+        """
+        placed = copy.copy(self)
+        placed.device, placed.dtype = torch.device(device), dtype
+        placed._modules = nn.ModuleDict(
+            {
+                key: _place(module, placed.device, dtype, plain)
+                for key, module in self._source.items()
+            }
+        )
+        return placed
+
+    def check_layers(self, layers: Iterable[str]) -> list[str]:
+        """Return the layers as a list, or raise `UnknownNameError` that lists the valid ones."""
+        layers = list(layers)
+        for layer in layers:
+            if layer not in self.layers:
+                raise unknown(f"layer of {self.name}", layer, self.layers)
+        return layers
+
+    def stride(self, layer: str) -> int:
+        """Return how many pixels of the picture one position of a layer steps over."""
+        self.check_layers([layer])
+        before = self.layers[: self.layers.index(layer) + 1]
+        if self.name == "vgg19":
+            return 2 ** sum(name.startswith("pool") for name in before)
+        # The stem halves twice, then every stage but the first halves once.
+        halvings = {"conv1": 1, "maxpool": 1, "layer2.0": 1, "layer3.0": 1, "layer4.0": 1}
+        return 2 ** sum(halvings.get(name, 0) for name in before)
+
+    def extract(self, x: Tensor, layers: Iterable[str]) -> dict[str, Tensor]:
+        """Read some layers in one forward pass, which ends at the last one needed.
+
+        Parameters
+        ----------
+        x : Tensor, shape (n, 3, h, w)
+            ImageNet-normalized RGB (see `normalize`), in any floating type and layout: it is
+            brought to the network's own. Gradients flow back to it.
+        layers : iterable of str
+            Names out of `layers`. VGG19's ``conv…`` are outputs before the ReLU, its ``relu…``
+            after it. ResNet-50's ``layer3`` is the output of its last block, ``layer3.5``.
+
+        Returns
+        -------
+        dict of str to Tensor
+            In the order asked for, each of shape (n, d, h / stride, w / stride). No later layer
+            writes into a returned tensor.
+
+        Raises
+        ------
+        UnknownNameError
+            If a layer does not exist; lists the valid ones.
+        """
+        wanted = self.check_layers(layers)
+        found = dict(self.read(x, wanted))
+        return {layer: found[layer] for layer in wanted}
+
+    def read(
+        self, x: Tensor, layers: Iterable[str], *, fresh: bool = False
+    ) -> Iterator[tuple[str, Tensor]]:
+        """Go through the network and yield each wanted layer as soon as it is computed.
+
+        What is made of a layer before the next one is asked for is made while it is still in the
+        cache; and the gradient comes back in the same order, so that no layer's has to wait in
+        memory for the others'.
+
+        Parameters
+        ----------
+        x, layers
+            As for `extract`.
+        fresh : bool
+            The gradients that will come back to these layers are read by nobody else, and may be
+            written into.
+
+        Yields
+        ------
+        (str, Tensor)
+            Name and activations, in the network's order.
+        """
+        missing: dict[str, list[str]] = {}
+        for layer in self.check_layers(layers):
+            # "layer3" is another name of "layer3.5": read each module once.
+            missing.setdefault(self._alias(layer), []).append(layer)
+        x = x.to(device=self.device, dtype=self.dtype, memory_format=torch.channels_last)
+        tapped = rectified = left = False
+        modules = list(self._modules.items())
+        for i, (key, module) in enumerate(modules):
+            if not missing:
+                break
+            name = key.replace("/", ".")
+            if isinstance(module, Convolution):
+                # VGG19 has a ReLU behind every convolution: in the same pass unless the tensor
+                # before it is wanted. Its gradient comes with that of the module behind it, unless
+                # others read it as well.
+                taken, rectified = left, name not in missing
+                left = rectified and _leaves(modules[i + 1 : i + 3], missing)
+                x = module(x, rectified, left=left, taken=taken, fresh=fresh)
+            elif isinstance(module, nn.ReLU) and rectified:
+                rectified = False
+            elif isinstance(module, nn.ReLU):
+                # In place saves memory, but would overwrite a tapped tensor (the trap of many
+                # peers): only where nobody keeps the layer before.
+                x = functional.relu(x) if tapped else functional.relu_(x)
+            elif isinstance(module, MaxPool):
+                x, left = module(x, taken=left), False
+            else:
+                x = module(x)
+            names = missing.pop(name, [])
+            tapped = bool(names)
+            for layer in names:
+                yield layer, x
+
+    def _alias(self, layer: str) -> str:
+        if self.name == "resnet50" and layer.startswith("layer") and "." not in layer:
+            return self.layers[self.layers.index(layer) - 1]
+        return layer
+
+
+def _leaves(behind: list[tuple[str, nn.Module]], wanted: Container[str]) -> bool:
+    """Tell whether the ReLU behind a convolution has one reader, which takes its gradient over."""
+    return (
+        len(behind) == 2
+        and behind[0][0] not in wanted
+        and isinstance(behind[1][1], (Convolution, MaxPool))
+    )
+
+
+def _place(module: nn.Module, device: torch.device, dtype: torch.dtype, plain: bool) -> nn.Module:
+    """Return a copy of a module on a device and in a number format, or its faster twin."""
+    if isinstance(module, Convolution):
+        placed = module.placed(device, dtype)
+        return placed.plain() if plain else placed
+    if not plain and isinstance(module, nn.MaxPool2d) and module.kernel_size == 2:
+        return MaxPool()
+    copied = copy.deepcopy(module)
+    return copied.to(device=device, dtype=dtype, memory_format=torch.channels_last)
+
+
+def load_backbone(
+    name: str, weights: str = "auto", *, pooling: str = "max", padding: str = "zero"
+) -> Backbone:
+    """Load a network with its weights, ready to be read.
+
+    Parameters
+    ----------
+    name : {"vgg19", "resnet50"}
+        The network.
+    weights : str
+        ``auto`` (the first that is available, else untrained, with a warning), a source's name
+        (``oxford``, ``torchvision``; fails when it is not to be had), ``random``, or a ``.pt`` or
+        ``.pth`` file, tried as a path, then in ``NST_WEIGHTS_DIR``, then in ``data/weights``.
+    pooling : {"max", "average"}
+        ``average`` replaces max pooling and is rescaled by `AVERAGE_GAIN`.
+    padding : {"zero", "replicate"}
+        Padding of the first convolution. ``replicate`` avoids the frame of odd strokes that
+        zeros leave at the border.
+
+    Returns
+    -------
+    Backbone
+        On the CPU, float32; `Backbone.to` moves it.
+
+    Raises
+    ------
+    UnknownNameError
+        For an unknown backbone, source or option.
+    WeightsError
+        When named weights are not to be had, damaged, or of another network.
+    """
+    for what, value, valid in (
+        ("backbone", name, BACKBONES),
+        ("pooling", pooling, ("max", "average")),
+        ("padding", padding, ("zero", "replicate")),
+    ):
+        if value not in valid:
+            raise unknown(what, value, valid)
+    found = find_weights(name, weights)
+    if weights == "auto" and not found.trained:
+        warnings.warn(
+            f"no trained weights for {name} were found and none could be downloaded: going on "
+            "untrained, with random weights",
+            NSTWarning,
+            stacklevel=2,
+        )
+    # Placed anew: what a backbone makes ready for itself goes with it.
+    return _build(name, found, pooling, padding).to("cpu")
+
+
+@lru_cache(maxsize=4)
+def _build(name: str, weights: WeightsFile, pooling: str, padding: str) -> Backbone:
+    """Build a network once for each set of options; `Backbone.to` copies, so sharing is safe."""
+    modules = {"vgg19": build_vgg19, "resnet50": build_resnet50}[name](weights)
+    for key, module in modules.items():
+        if isinstance(module, nn.MaxPool2d) and pooling == "average":
+            modules[key] = ScaledAvgPool2d(
+                module.kernel_size, module.stride, module.padding, AVERAGE_GAIN
+            )
+    if padding == "replicate":
+        key, first = next(iter(modules.items()))
+        first = first.plain() if isinstance(first, Convolution) else first
+        modules[key] = nn.Sequential(nn.ReplicationPad2d(first.padding[0]), first)
+        first.padding = (0, 0)
+    return Backbone(name, modules, weights)

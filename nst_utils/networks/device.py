@@ -1,0 +1,86 @@
+"""Where and in which number format a recipe runs: what this machine can do."""
+
+from collections.abc import Sequence
+
+import torch
+
+from ..errors import UnknownNameError
+
+
+def pick_device(name: str = "auto") -> torch.device:
+    """Return the device to run on: ``auto`` prefers CUDA, then MPS, then the CPU.
+
+    Raises
+    ------
+    UnknownNameError
+        If the device does not exist on this machine.
+    """
+    if name == "auto":
+        if torch.cuda.is_available():
+            return torch.device("cuda")
+        return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
+    try:
+        device = torch.device(name)
+        torch.empty(1, device=device)
+    except (RuntimeError, AssertionError, ImportError):
+        raise UnknownNameError(
+            f"device {name!r} is not on this machine; use auto, cpu, cuda or mps"
+        ) from None
+    return device
+
+
+def pick_precision(name: str, device: torch.device) -> torch.dtype:
+    """Return the number format: ``auto`` is bfloat16 only where the hardware multiplies it.
+
+    Elsewhere bfloat16 would be emulated, and slower than float32.
+    """
+    if name != "auto":
+        return getattr(torch, name)
+    if device.type == "cuda":
+        fast = torch.cuda.is_bf16_supported(including_emulation=False)
+    elif device.type == "cpu":
+        fast = _cpu_has_bfloat16()
+    else:
+        fast = False
+    return torch.bfloat16 if fast else torch.float32
+
+
+def explain_precision(name: str, dtype: torch.dtype, device: torch.device) -> str:
+    """Say in which number format a recipe runs, and why where it left that to the machine.
+
+    Examples
+    --------
+    >>> explain_precision("auto", torch.float32, torch.device("cpu"))
+    'float32 (this cpu multiplies no bfloat16, which would be slower)'
+    >>> explain_precision("float32", torch.float32, torch.device("cpu"))
+    'float32'
+    """
+    form = str(dtype).removeprefix("torch.")
+    if name != "auto":
+        return form
+    if dtype is torch.bfloat16:
+        return f"{form} (this {device.type} multiplies it)"
+    return f"{form} (this {device.type} multiplies no bfloat16, which would be slower)"
+
+
+def _cpu_has_bfloat16() -> bool:
+    return cpu_has_features(
+        ["avx512_bf16", "amx_bf16", "bf16"],
+        ["_is_avx512_bf16_supported", "_is_amx_tile_supported"],
+    )
+
+
+def cpu_has_features(features: Sequence[str], questions: Sequence[str]) -> bool:
+    """Tell whether the processor has any of some features, by torch's names.
+
+    Parameters
+    ----------
+    features : sequence of str
+        Keys of ``torch.cpu.get_capabilities()``.
+    questions : sequence of str
+        Functions of ``torch.cpu`` that tell the same in torch before 2.12.
+    """
+    if hasattr(torch.cpu, "get_capabilities"):
+        able = torch.cpu.get_capabilities()
+        return any(able.get(name) for name in features)
+    return any(getattr(torch.cpu, name, bool)() for name in questions)

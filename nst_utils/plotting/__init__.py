@@ -1,0 +1,38 @@
+"""Figures in English and Vietnamese, and the album that writes them.
+
+- ``translations``: every label and caption in English and Vietnamese
+- ``style``: sizes, colors, line styles, grid
+- ``pictures``: pictures side by side, feature maps, Gram matrices
+- ``loss_curves``: losses over steps, for a figure or live
+- ``charts``: trade-offs, differences, ablations, shares
+- ``album``: figures written with caption and record
+"""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach(
+    __name__,
+    submodules=[
+        "album",
+        "charts",
+        "loss_curves",
+        "pictures",
+        "style",
+        "translations",
+    ],
+    submod_attrs={
+        "album": ["Album", "FigureError", "banner", "finished_table", "save_figure"],
+        "loss_curves": ["LiveCurve", "loss_figure", "plot_losses", "plot_terms"],
+        "pictures": [
+            "contact_sheet",
+            "describe",
+            "feature_plate",
+            "gram_plate",
+            "progress_strip",
+            "quickstart_figure",
+            "show_picture",
+            "source_name",
+        ],
+        "translations": ["TRANSLATIONS", "translator"],
+    },
+)

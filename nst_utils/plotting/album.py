@@ -1,0 +1,299 @@
+"""Figures for a report, written: PNG, PDF, caption and record; the only writer to ``figures/``.
+
+`pictures` draws; here is decided where a figure goes, what is recorded with it, and the page that
+lists them all.
+"""
+
+import datetime
+import io
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from IPython import display
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from PIL import Image
+
+from .. import __version__, paths
+from ..errors import NSTError, unknown
+from ..images.io import ImageError
+from ..images.png import save_png
+from ..networks.backbone import Backbone
+from ..transfer.result import Result
+from .style import DPI
+from .translations import TRANSLATIONS, translator
+
+PREVIEW_DPI = 110
+
+MAX_BYTES = 1_000_000
+
+
+class FigureError(NSTError, OSError):
+    """A figure that cannot be written."""
+
+
+def save_figure(
+    figure: Figure,
+    path: str | os.PathLike,
+    record: Mapping[str, Any],
+    *,
+    caption: str = "",
+    command: str = "",
+) -> Path:
+    """Save a figure as PNG at 200 dpi and as PDF, its record beside it, and list it in the folder.
+
+    Above `MAX_BYTES` the PNG is brought to 256 colors, chosen for it and dithered, and the PDF's
+    pictures to fewer dots: a figure full of brush strokes would else be too large for a report.
+
+    Parameters
+    ----------
+    figure : Figure
+        As `pictures` draws it.
+    path : path
+        PNG file to write; PDF and JSON get the same name.
+    record : mapping
+        JSON values that tell how the figure was made.
+    caption : str
+        What it shows, for the folder's page.
+    command : str
+        What makes it again.
+
+    Returns
+    -------
+    Path
+        The PNG file.
+
+    Raises
+    ------
+    ReportError
+        If the folder cannot be made or written to.
+    """
+    path = Path(path)
+    made = {"caption": caption, "command": command, **record}
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        image = rendered(figure)
+        save_png(image, path, made, dpi=(DPI, DPI), optimize=True)
+        if path.stat().st_size > MAX_BYTES:
+            _save_reduced(image, path, made)
+        for dpi in (DPI, 150, 110, 80, 60):
+            figure.savefig(path.with_suffix(".pdf"), dpi=dpi, metadata={"CreationDate": None})
+            if path.with_suffix(".pdf").stat().st_size <= MAX_BYTES:
+                break
+        _write_record(path, made)
+    except (OSError, ImageError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise FigureError(f"{path}: the figure cannot be written ({reason})") from None
+    return path
+
+
+def _save_reduced(image: Image.Image, path: Path, record: Mapping[str, Any]) -> None:
+    """Save with fewer colors: dithered while that is small enough, else ever fewer and plain."""
+    for colors, dither in ((256, "FLOYDSTEINBERG"), (256, "NONE"), (96, "NONE"), (40, "NONE")):
+        palette = image.quantize(colors)
+        reduced = image.quantize(palette=palette, dither=Image.Dither[dither])
+        save_png(reduced, path, record, dpi=(DPI, DPI), optimize=True)
+        if path.stat().st_size <= MAX_BYTES:
+            return
+
+
+def _write_record(path: Path, record: Mapping[str, Any]) -> None:
+    """Write the record beside a figure or a table, and list it in the folder's page."""
+    text = json.dumps(record, indent=1, ensure_ascii=False) + "\n"
+    path.with_suffix(".json").write_text(text, encoding="utf-8")
+    write_index(path.parent)
+
+
+def rendered(figure: Figure, dpi: int = DPI) -> Image.Image:
+    """Return a figure as an RGB picture."""
+    figure.set_dpi(dpi)
+    canvas = FigureCanvasAgg(figure)
+    canvas.draw()
+    return Image.fromarray(np.asarray(canvas.buffer_rgba())).convert("RGB")
+
+
+def write_index(folder: Path) -> Path:
+    """Write the folder's page: every figure, its caption, and the command that makes it again."""
+    lines = [
+        "# Figures",
+        "",
+        "Generated with the figures, from the record beside each; do not edit.",
+        "",
+        "| figure | shows | made again by |",
+        "|---|---|---|",
+    ]
+    for path in sorted(folder.glob("*.json")):
+        record = json.loads(path.read_text(encoding="utf-8"))
+        if not isinstance(record, dict) or not record.get("caption"):
+            continue
+        kinds = [
+            kind for kind in ("png", "pdf", "csv", "tex") if path.with_suffix(f".{kind}").is_file()
+        ]
+        if not kinds:
+            continue
+        files = f"[{path.stem}]({path.stem}.{kinds[0]})"
+        files += "".join(f", [{kind.upper()}]({path.stem}.{kind})" for kind in kinds[1:])
+        lines.append(f"| {files} | {record['caption']} | `{record['command']}` |")
+    page = folder / "README.md"
+    page.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return page
+
+
+def banner(*backbones: Backbone) -> display.Markdown:
+    """Say in a notebook which weights it runs with; a warning in bold where any is untrained."""
+    text = "Weights: " + ", ".join(backbone.weights_label for backbone in backbones) + "."
+    if not all(backbone.trained for backbone in backbones):
+        text = (
+            f"> **Untrained network. {text} What follows was not computed with a trained "
+            "network, and the text below describes runs with one.** Put a weights file into "
+            "`data/weights/`, or name its folder in `NST_WEIGHTS_DIR`."
+        )
+    return display.Markdown(text)
+
+
+class Album:
+    """Where a notebook's figures go, what is recorded with them, and how they are shown.
+
+    Parameters
+    ----------
+    notebook : str
+        The notebook's name, for example ``"02_vgg19"``; every figure's name begins with it.
+    profile : {"default", "report"}
+        Only ``report`` writes to ``figures/``; else figures go below ``data/runs/``.
+    language : {"en", "vi"}
+        Of the labels.
+    parameters : mapping
+        The notebook's parameters, recorded with every figure.
+
+    Attributes
+    ----------
+    folder : Path
+        Where figures are written.
+    keep : Path or None
+        Where finished runs are kept and looked for (see `run_cache`); only ``report`` keeps any, so
+        that a notebook with its defaults always runs what it shows.
+
+    Raises
+    ------
+    UnknownNameError
+        For another profile or language.
+    """
+
+    def __init__(
+        self,
+        notebook: str,
+        *,
+        profile: str = "default",
+        language: str = "en",
+        parameters: Mapping[str, Any] | None = None,
+    ) -> None:
+        if profile not in ("default", "report"):
+            raise unknown("profile", profile, ("default", "report"))
+        translator(language)
+        self.notebook, self.profile, self.language = notebook, profile, language
+        self.parameters = dict(parameters or {})
+        self.folder = paths.RUNS / "figures" / notebook
+        self.keep = None
+        if profile == "report":
+            self.folder = paths.FIGURES
+            self.keep = paths.RUNS / "finished"
+
+    def add(self, figure: Figure, name: str, caption: str, *results: Result) -> display.Image:
+        """Save a figure and return a preview for the notebook.
+
+        Parameters
+        ----------
+        figure : Figure
+            As `pictures` draws it.
+        name : str
+            Short name; the file is ``<notebook>_<name>.png``, with ``_vi`` added for Vietnamese.
+        caption : str
+            What the figure shows; translated where the catalog of `translations` has it.
+        *results : Result
+            The runs it shows; their provenance is recorded with it.
+
+        Returns
+        -------
+        IPython.display.Image
+            A JPEG, small enough to be stored in the notebook.
+        """
+        save_figure(
+            figure,
+            self._path(name, ".png"),
+            self._record([result.provenance for result in results]),
+            caption=self._say(caption),
+            command=self._command(),
+        )
+        preview = io.BytesIO()
+        rendered(figure, PREVIEW_DPI).save(preview, "JPEG", quality=82)
+        return display.Image(preview.getvalue(), format="jpeg")
+
+    def add_table(self, table: pd.DataFrame, name: str, caption: str) -> pd.DataFrame:
+        """Save a table as CSV and as LaTeX, with its record, and return it.
+
+        Parameters
+        ----------
+        table : DataFrame
+            Written in full precision to the CSV, with two decimals to the LaTeX.
+        name : str
+            Short name; the files are ``<notebook>_<name>.csv`` and ``.tex``.
+        caption : str
+            What the table shows.
+        """
+        path = self._path(name, ".csv")
+        caption = self._say(caption)
+        record = {"caption": caption, "command": self._command(), **self._record([])}
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            table.to_csv(path)
+            latex = table.to_latex(float_format="%.2f", caption=caption, escape=True)
+            path.with_suffix(".tex").write_text(latex, encoding="utf-8")
+            _write_record(path, record)
+        except OSError as error:
+            raise FigureError(f"{path}: the table cannot be written ({error.strerror})") from None
+        return table
+
+    def _path(self, name: str, kind: str) -> Path:
+        suffix = "" if self.language == "en" else f"_{self.language}"
+        return self.folder / f"{self.notebook}_{name}{suffix}{kind}"
+
+    def _say(self, caption: str) -> str:
+        return translator(self.language)(caption) if caption in TRANSLATIONS else caption
+
+    def _command(self) -> str:
+        extra = "" if self.language == "en" else f" -p language {self.language}"
+        notebook = f"notebooks/{self.notebook}.ipynb"
+        return f"python -m nst_utils rerun {notebook} --profile {self.profile}{extra}"
+
+    def _record(self, runs: list[Mapping[str, Any]]) -> dict[str, Any]:
+        return {
+            "notebook": self.notebook,
+            "parameters": self.parameters,
+            "runs": runs,
+            "date": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+            "versions": {"nst_utils": __version__},
+        }
+
+
+def finished_table(name: str, **options: Any) -> pd.DataFrame | None:
+    """Return a table of ``figures/`` as it was last made under ``profile="report"``.
+
+    Parameters
+    ----------
+    name : str
+        File name without ``.csv``.
+    **options
+        As for `pandas.read_csv`.
+
+    Returns
+    -------
+    DataFrame or None
+        None where there is none.
+    """
+    path = paths.FIGURES / f"{name}.csv"
+    return pd.read_csv(path, **options) if path.is_file() else None

@@ -1,0 +1,318 @@
+"""Charts of experiments: activations by layer, trade-offs with spread, differences, loss over time.
+
+Like `pictures`, every function returns a figure made without global state.
+"""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+from matplotlib.ticker import NullFormatter, ScalarFormatter
+
+from ..transfer.result import Result
+from .style import CYCLE, MARKERS, STYLES, WIDTH, draw_grid
+from .translations import TRANSLATIONS, translator
+
+
+def activation_figure(table: pd.DataFrame, *, language: str = "en") -> Figure:
+    """Plot entropy and peak by layer, a line for each network, plain and smoothed.
+
+    Parameters
+    ----------
+    table : DataFrame
+        As `tables.activations` returns it.
+    language : {"en", "vi"}
+        Of the labels.
+    """
+    say = translator(language)
+    figure = Figure(figsize=(WIDTH, 4.8), layout="constrained")
+    panels = figure.subplots(2, 2, sharex=True).flat
+    networks = table.index.unique("network")
+    for axes, measure in zip(panels, ("entropy", "peak", "Gram entropy", "Gram peak"), strict=True):
+        for k, network in enumerate(networks):
+            part = table.loc[network]
+            for kind, line in (("plain", "-"), ("softmax", ":")):
+                values = part[measure, kind].to_numpy()
+                axes.plot(
+                    range(len(values)),
+                    values,
+                    line,
+                    color=CYCLE[k],
+                    marker=MARKERS[k],
+                    markersize=4,
+                    label=f"{network}, {say(kind)}",
+                )
+        axes.set_title(say(measure), fontsize=9)
+        if "peak" in measure:
+            axes.set_yscale("log")
+        draw_grid(axes)
+        depth = max(len(table.loc[network]) for network in networks)
+        names = [list(table.loc[network].index) for network in networks]
+        stacked = ["\n".join(n[i] for n in names if i < len(n)) for i in range(depth)]
+        axes.set_xticks(range(depth), stacked, fontsize=7)
+    handles, labels = axes.get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside lower center", ncols=2, fontsize=8, frameon=False)
+    return figure
+
+
+def tradeoff_figure(
+    runs: pd.DataFrame, measures: Sequence[str], *, anchor: str = "ssim", language: str = "en"
+) -> Figure:
+    """Plot measures against the content kept, a curve over ``beta`` for each arm.
+
+    Thin lines are pairs (seeds averaged); the thick line is the mean over pairs, its bars the
+    standard deviation over pairs.
+
+    Parameters
+    ----------
+    runs : DataFrame
+        As `trials.run_trials` returns them: ``arm``, ``content``, ``style``, ``beta``, ``seed``.
+    measures : sequence of str
+        A panel each; less is better.
+    anchor : str
+        The horizontal axis.
+    language : {"en", "vi"}
+        Of the labels.
+    """
+    say = translator(language)
+    columns = min(3, len(measures))
+    rows = -(-len(measures) // columns)
+    figure = Figure(figsize=(WIDTH, 2.5 * rows + 0.4), layout="constrained")
+    panels = figure.subplots(rows, columns, squeeze=False).flat
+    for axes, measure in zip(panels, measures, strict=False):
+        for k, (arm, part) in enumerate(runs.groupby("arm", sort=False)):
+            by_pair = part.groupby(["content", "style", "beta"])[[anchor, measure]].mean()
+            for _, pair in by_pair.groupby(["content", "style"]):
+                axes.plot(pair[anchor], pair[measure], color=CYCLE[k], linewidth=0.5, alpha=0.45)
+            mean, spread = (getattr(by_pair.groupby("beta"), name)() for name in ("mean", "std"))
+            axes.errorbar(
+                mean[anchor],
+                mean[measure],
+                yerr=spread[measure].fillna(0),
+                color=CYCLE[k],
+                linestyle=STYLES[k],
+                marker=MARKERS[k],
+                markersize=4,
+                capsize=2,
+                label=arm,
+            )
+        axes.set_xlabel(say(anchor), fontsize=8)
+        axes.set_title(say(measure) if measure in TRANSLATIONS else measure, fontsize=8)
+        draw_grid(axes)
+    handles, labels = axes.get_legend_handles_labels()
+    for axes in panels:
+        axes.set_axis_off()
+    figure.legend(handles, labels, loc="outside lower center", ncols=2, fontsize=8, frameon=False)
+    return figure
+
+
+def difference_figure(
+    table: pd.DataFrame, arms: tuple[str, str], *, language: str = "en"
+) -> Figure:
+    """Plot paired differences with their 95 % confidence intervals; hollow: not significant.
+
+    Parameters
+    ----------
+    table : DataFrame
+        As `statistics.paired_differences` returns it.
+    arms : tuple of two str
+        As given to `statistics.paired_differences`.
+    language : {"en", "vi"}
+        Of the labels.
+    """
+    say = translator(language)
+    figure = Figure(figsize=(WIDTH, 0.42 * len(table) + 1.1), layout="constrained")
+    axes = figure.add_subplot()
+    for i, (measure, row) in enumerate(table.iloc[::-1].iterrows()):
+        sure = row["better"] in arms
+        color = CYCLE[arms.index(row["better"])] if sure else "0.4"
+        if np.isfinite(row["low"]):
+            axes.plot([row["low"], row["high"]], [i, i], color=color, linewidth=1.6)
+        axes.plot(
+            row["difference"], i, "o", color=color, markerfacecolor=color if sure else "white"
+        )
+        label = say(measure) if measure in TRANSLATIONS else measure
+        note = f"p = {row['p']:.2g}" if np.isfinite(row["p"]) else ""
+        axes.annotate(
+            note,
+            (1.01, i),
+            xycoords=("axes fraction", "data"),
+            va="center",
+            fontsize=8,
+            annotation_clip=False,
+        )
+        axes.annotate(
+            label,
+            (-0.01, i),
+            xycoords=("axes fraction", "data"),
+            va="center",
+            ha="right",
+            fontsize=8,
+            annotation_clip=False,
+        )
+    axes.axvline(0, color="0.3", linewidth=0.8)
+    axes.set_yticks([])
+    axes.set_ylim(-0.6, len(table) - 0.4)
+    axes.set_xlabel(
+        f"{say('difference')}: {arms[0]} \N{MINUS SIGN} {arms[1]} ({say('better')})", fontsize=8
+    )
+    draw_grid(axes)
+    return figure
+
+
+def race_figure(results: Mapping[str, Result], *, language: str = "en") -> Figure:
+    """Plot the total loss against the seconds since the first step, a line for each run.
+
+    Only steps at each run's last scale are drawn: losses of two scales cannot be compared.
+    """
+    say = translator(language)
+    figure = Figure(figsize=(WIDTH, 3.0), layout="constrained")
+    axes = figure.add_subplot()
+    for k, (title, result) in enumerate(results.items()):
+        first, last = result.history[0].seconds, result.history[-1].scale
+        records = [r for r in result.history if r.scale == last and np.isfinite(r.total)]
+        best = np.minimum.accumulate([record.total for record in records])
+        axes.plot(
+            [record.seconds - first for record in records],
+            best,
+            color=CYCLE[k],
+            linestyle=STYLES[k],
+            label=title,
+        )
+    axes.set_yscale("log")
+    axes.yaxis.set_minor_formatter(NullFormatter())
+    axes.set_xlabel(say("seconds"), fontsize=8)
+    axes.set_ylabel(say("loss"), fontsize=8)
+    axes.legend(fontsize=8, frameon=False)
+    draw_grid(axes)
+    return figure
+
+
+def quality_figure(runs: pd.DataFrame) -> Figure:
+    """Plot how near a picture is to the style, and how much of the content it keeps, over time.
+
+    Parameters
+    ----------
+    runs : DataFrame
+        Columns ``run``, ``seconds``, ``style gap``, ``ssim``.
+    """
+    figure = Figure(figsize=(WIDTH, 2.9), layout="constrained")
+    labels = {
+        "style gap": "style gap (0 is the style, 1 the photo)",
+        "ssim": "structure of the content kept (SSIM)",
+    }
+    panels = figure.subplots(1, 2)
+    for axes, (measure, label) in zip(panels, labels.items(), strict=True):
+        for k, (name, part) in enumerate(runs.groupby("run", sort=False)):
+            axes.plot(
+                part["seconds"],
+                part[measure],
+                color=CYCLE[k],
+                linestyle=STYLES[k],
+                marker=MARKERS[k],
+                markersize=4,
+                label=name,
+            )
+        axes.set_xscale("log")
+        axes.set_ylim(0, None)
+        axes.xaxis.set_major_formatter(ScalarFormatter())
+        axes.xaxis.set_minor_formatter(NullFormatter())
+        axes.set_xticks([2, 5, 10, 20, 40])
+        axes.set_xlabel("seconds", fontsize=8)
+        axes.set_ylabel(label, fontsize=8)
+        draw_grid(axes)
+    handles, names = axes.get_legend_handles_labels()
+    figure.legend(handles, names, loc="outside lower center", ncols=3, fontsize=8, frameon=False)
+    return figure
+
+
+def share_figure(shares: Mapping[str, pd.Series], *, top: int = 12, language: str = "en") -> Figure:
+    """Plot shares as bars, the largest on top, a panel for each column counted.
+
+    Parameters
+    ----------
+    shares : mapping of str to Series
+        By key of the catalog of words, as `WikiArt.shares` returns them.
+    top : int
+        Bars in a panel.
+    language : {"en", "vi"}
+        Of the labels.
+    """
+    say = translator(language)
+    figure = Figure(figsize=(WIDTH, 0.22 * top + 0.7), layout="constrained")
+    panels = np.atleast_1d(figure.subplots(1, len(shares)))
+    for k, (axes, (key, series)) in enumerate(zip(panels, shares.items(), strict=True)):
+        shown = series.head(top)[::-1]
+        names = [str(name).replace("_", " ") or "?" for name in shown.index]
+        axes.barh(names, 100 * shown.to_numpy(), color=CYCLE[k])
+        axes.set_title(say(key), fontsize=9)
+        axes.set_xlabel(say("percent of files"), fontsize=8)
+        draw_grid(axes)
+        axes.tick_params(labelsize=7)
+    return figure
+
+
+def size_figure(catalog: pd.DataFrame, *, bins: int = 20, language: str = "en") -> Figure:
+    """Plot histograms of width and height, as the report does: 20 bins over the whole range.
+
+    Parameters
+    ----------
+    catalog : DataFrame
+        With ``width`` and ``height`` in pixels; 0 is unknown and left out.
+    bins : int
+        Bars in a panel.
+    language : {"en", "vi"}
+        Of the labels.
+    """
+    say = translator(language)
+    figure = Figure(figsize=(WIDTH, 2.4), layout="constrained")
+    for k, (axes, side) in enumerate(zip(figure.subplots(1, 2), ("width", "height"), strict=True)):
+        known = catalog[side][catalog[side] > 0]
+        axes.hist(known, bins=bins, color=CYCLE[k], edgecolor="white", linewidth=0.4)
+        axes.set_yscale("log")
+        axes.yaxis.set_major_formatter(ScalarFormatter())
+        axes.yaxis.set_minor_formatter(NullFormatter())
+        axes.set_ylim(0.8)
+        axes.set_xlabel(f"{say(side)}, px", fontsize=8)
+        axes.set_ylabel(say("files"), fontsize=8)
+        draw_grid(axes)
+    return figure
+
+
+def ablation_figure(
+    runs: pd.DataFrame, measures: Sequence[str], *, title: str = "", language: str = "en"
+) -> Figure:
+    """Plot measures for each arm: every run a dot, the mean and standard deviation beside it.
+
+    Parameters
+    ----------
+    runs : DataFrame
+        As `trials.run_trials` returns them; arms in their order.
+    measures : sequence of str
+        A panel each.
+    title : str
+        What was varied.
+    language : {"en", "vi"}
+        Of the labels.
+    """
+    say = translator(language)
+    arms = list(dict.fromkeys(runs["arm"]))
+    # Long names stand under each other better than beside each other.
+    figure = Figure(figsize=(WIDTH, 0.24 * len(arms) + 1.0), layout="constrained")
+    panels = figure.subplots(1, len(measures), sharey=True, squeeze=False)[0]
+    for k, (axes, measure) in enumerate(zip(panels, measures, strict=True)):
+        for i, arm in enumerate(arms):
+            values = runs.loc[runs["arm"] == arm, measure].astype(float)
+            axes.plot(values, [i] * len(values), ".", color="0.6", markersize=4)
+            spread = values.std() if len(values) > 1 else 0
+            axes.errorbar(
+                values.mean(), i, xerr=spread, fmt=MARKERS[k % 7], color=CYCLE[k % 7], capsize=2
+            )
+        axes.set_title(say(measure) if measure in TRANSLATIONS else measure, fontsize=8)
+        axes.set_yticks(range(len(arms)), arms, fontsize=7)
+        axes.set_ylim(len(arms) - 0.5, -0.5)
+        draw_grid(axes)
+        axes.tick_params(axis="y", labelsize=7)
+    figure.suptitle(title, fontsize=9)
+    return figure

@@ -1,0 +1,249 @@
+"""Loss curves, drawn from numbers: one look for notebooks, reports and the studio.
+
+Free of torch.
+"""
+
+import io
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.text import Annotation
+from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
+from PIL import Image
+
+from ..transfer.result import Result
+from .style import CYCLE, STYLES, WIDTH
+from .translations import translator
+
+
+def plot_losses(axes: Axes, result: Result, language: str = "en") -> None:
+    """Plot each loss term of a run, weighted as it enters the total; see `plot_terms`."""
+    records = [record for record in result.history if np.isfinite(record.total)]
+    steps = [record.step for record in records]
+    weights = [result.recipe.at(record.step) for record in records]
+    curves = {
+        "total": [record.total for record in records],
+        "content": [w.alpha * r.content for w, r in zip(weights, records, strict=True)],
+        "style": [w.beta * r.style for w, r in zip(weights, records, strict=True)],
+        "tv": [w.tv * r.tv for w, r in zip(weights, records, strict=True)],
+    }
+    plot_terms(axes, steps, curves, [record.scale for record in records], language)
+    axes.set_xlim(0, max(1, len(result.history) - 1))
+
+
+def loss_figure(runs: Mapping[str, Result], *, language: str = "en") -> Figure:
+    """Plot runs side by side: above each loss term as weighted, below the style by layer."""
+    say = translator(language)
+    figure = Figure(figsize=(WIDTH, 4.6), layout="constrained")
+    grid = figure.add_gridspec(2, len(runs))
+    for j, (title, result) in enumerate(runs.items()):
+        above, below = (figure.add_subplot(grid[i, j]) for i in (0, 1))
+        plot_losses(above, result, language)
+        above.set_title(title, fontsize=8)
+        above.legend(fontsize=7, loc="upper right", ncols=2, frameon=False)
+        steps = [record.step for record in result.history]
+        weights = result.recipe.style_layers
+        for k, (layer, weight) in enumerate(weights.items()):
+            values = [weight * record.layers.get(layer, np.nan) for record in result.history]
+            below.plot(steps, values, linestyle=STYLES[k % 7], color=CYCLE[k % 7], label=layer)
+        below.set_yscale("log")
+        below.set_title(say("style loss by layer"), fontsize=8)
+        below.set_xlabel(say("step"))
+        below.legend(fontsize=7, ncols=2, frameon=False)
+        below.grid(True, color="0.9", linewidth=0.6)
+        below.tick_params(labelsize=8)
+    return figure
+
+
+COLORS = {"total": "#000000", "content": "#0072B2", "style": "#D55E00", "tv": "#009E73"}
+"""Okabe and Ito's colors, told apart by color-blind readers."""
+
+LINES = {"total": "-", "content": "--", "style": "-.", "tv": ":"}
+
+_SYMBOLS = {"content": r"$\alpha\,$", "style": r"$\beta\,$"}
+
+LIVE_DPI = 96
+
+MARK, MARK_TEXT = "#CC79A7", "#99447A"
+
+MOST_NOTES = 5
+"""Moves that are named on a live curve, the latest ones; the others have a line only."""
+
+
+def plot_terms(
+    axes: Axes,
+    steps: Sequence[int],
+    terms: Mapping[str, Sequence[float]],
+    scales: Sequence[int],
+    language: str = "en",
+) -> None:
+    """Plot loss terms against the step, on a log scale.
+
+    A gray line with the size in pixels marks where another scale begins.
+
+    Parameters
+    ----------
+    axes : Axes
+        To draw on.
+    steps : sequence of int
+        Where each value belongs.
+    terms : mapping of str to sequence of float
+        By term (a key of `COLORS`), weighted as it enters the total. Terms that are 0 throughout
+        are left out, and so are single values that are not above 0.
+    scales : sequence of int
+        Long side at each step, pixels.
+    language : {"en", "vi"}
+        Of the labels.
+    """
+    say = translator(language)
+    for name, values in terms.items():
+        if any(values):
+            values = [value if value > 0 else np.nan for value in values]
+            label = _SYMBOLS.get(name, "") + say(name)
+            axes.plot(steps, values, LINES[name], color=COLORS[name], label=label, linewidth=1.4)
+    axes.set_yscale("log")
+    # The content loss starts at 0 when the start is the content: do not let it stretch the axis.
+    lowest = max(terms["content"], default=0) * 1e-2
+    shown = [v for name in terms for v in terms[name] if v > (lowest if name == "content" else 0)]
+    if shown:
+        axes.set_ylim(min(shown) / 6, max(shown) * 12)  # room for both rows of labels
+    axes.set_xlabel(say("step"))
+    axes.set_ylabel(say("loss"))
+    for step, scale in _begins(steps, scales):
+        axes.axvline(step, color="0.7", linewidth=0.8, zorder=0)
+        _note(axes, step, f"{scale} px")
+    axes.legend(fontsize=8, loc="upper right", ncols=4, frameon=False)
+    axes.grid(True, which="major", color="0.9", linewidth=0.6)
+    axes.tick_params(labelsize=8)
+
+
+def _begins(steps: Sequence[int], scales: Sequence[int]) -> list[tuple[int, int]]:
+    """Return where a scale begins, and which."""
+    before = [None, *scales[:-1]]
+    found = zip(steps, scales, before, strict=True) if steps else ()
+    return [(step, scale) for step, scale, last in found if scale != last]
+
+
+def _note(
+    axes: Axes, step: float, text: str, *, down: int | None = None, color: str = "0.35"
+) -> Annotation:
+    """Write beside a vertical line: at its foot, or so many points below its top."""
+    top = down is not None
+    left = step > 0.7 * axes.get_xlim()[1]  # else a long name would leave the figure
+    return axes.annotate(
+        text,
+        (step, 1 if top else 0),
+        xycoords=("data", "axes fraction"),
+        xytext=(-3 if left else 3, -down if top else 3),
+        textcoords="offset points",
+        va="top" if top else "bottom",
+        ha="right" if left else "left",
+        fontsize=8,
+        color=color,
+    )
+
+
+class LiveCurve:
+    """A loss curve that is drawn again and again, as a PNG of one size.
+
+    Its lines are kept and moved: a drawing takes a quarter of the time of a new one, in which a
+    painting beside it would have to wait.
+
+    Parameters
+    ----------
+    width, height : int
+        Pixels.
+    language : {"en", "vi"}
+        Of the labels.
+    """
+
+    def __init__(self, width: int, height: int, language: str = "en") -> None:
+        say = translator(language)
+        figure = Figure((width / LIVE_DPI, height / LIVE_DPI), dpi=LIVE_DPI)
+        figure.subplots_adjust(left=0.12, right=0.985, top=0.97, bottom=0.25)
+        self._canvas = FigureCanvasAgg(figure)
+        self._axes = axes = figure.add_subplot()
+        axes.set_yscale("log")
+        axes.yaxis.set_major_locator(LogLocator(numticks=6))
+        axes.yaxis.set_minor_locator(NullLocator())
+        axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+        axes.set_xlabel(say("step"), fontsize=8)
+        axes.set_ylabel(say("loss"), fontsize=8)
+        axes.tick_params(labelsize=8)
+        axes.grid(True, color="0.9", linewidth=0.6)
+        self._lines = {
+            name: axes.plot([], [], LINES[name], color=color, linewidth=1.4,
+                            label=_SYMBOLS.get(name, "") + say(name))[0]
+            for name, color in COLORS.items()
+        }  # fmt: skip
+        axes.legend(fontsize=8, loc="upper right", ncols=4, frameon=False, borderaxespad=0)
+        across = axes.get_xaxis_transform()
+        self._scales = axes.plot([], [], color="0.7", linewidth=0.8, transform=across)[0]
+        self._marks = axes.plot([], [], "--", color=MARK, linewidth=1, transform=across)[0]
+        self._feet = axes.plot([], [], "^", color=MARK, markersize=7, clip_on=False,
+                               transform=across)[0]  # fmt: skip
+        self._notes: list[Annotation] = []
+        self._noted: tuple[Any, ...] = ()
+
+    def draw(
+        self,
+        steps: Sequence[int],
+        terms: Mapping[str, Sequence[float]],
+        scales: Sequence[int],
+        marks: Sequence[tuple[int, str]] = (),
+    ) -> bytes:
+        """Draw the curve so far and return the PNG's bytes.
+
+        Parameters
+        ----------
+        steps, terms, scales
+            As for `plot_terms`.
+        marks : sequence of (int, str)
+            Steps at which something was moved, and what: a line with a triangle at its foot.
+        """
+        for name, line in self._lines.items():
+            values = np.array(terms[name], dtype=float)
+            line.set_data(steps, np.where(values > 0, values, np.nan))
+        highest = max((max(values) for values in terms.values() if values), default=1.0)
+        style = [value for value in terms["style"] if value > 0]
+        # Room below for the terms that start at 0, above for the labels.
+        self._axes.set_ylim(min(style, default=highest) / 100, highest * 20)
+        self._axes.set_xlim(0, max(20, len(steps)) * 1.03)
+        begins = _begins(steps, scales)
+        _stand(self._scales, [step for step, _ in begins])
+        _stand(self._marks, [step for step, _ in marks])
+        self._feet.set_data([step for step, _ in marks], [0] * len(marks))
+        self._annotate(begins, marks)
+        self._canvas.draw()
+        size = self._canvas.get_width_height()
+        image = Image.frombuffer("RGBA", size, self._canvas.buffer_rgba()).convert("RGB")
+        data = io.BytesIO()
+        image.quantize(64).save(data, "PNG", compress_level=1)
+        return data.getvalue()
+
+    def _annotate(
+        self, begins: Sequence[tuple[int, int]], marks: Sequence[tuple[int, str]]
+    ) -> None:
+        noted = (tuple(begins), tuple(marks), self._axes.get_xlim())
+        if self._noted == noted:
+            return
+        for note in self._notes:
+            note.remove()
+        self._notes = [_note(self._axes, step, f"{scale} px") for step, scale in begins]
+        # Of a drag, which is a mark a step, the first is named.
+        drags = [mark for i, mark in enumerate(marks) if not i or marks[i - 1][1] != mark[1]]
+        for i, (step, what) in list(enumerate(drags))[-MOST_NOTES:]:
+            # Neighbors at different heights, so that their names stay readable.
+            down = 16 + 10 * (i % 3)
+            self._notes.append(_note(self._axes, step, what, down=down, color=MARK_TEXT))
+        self._noted = noted
+
+
+def _stand(line: Line2D, steps: Sequence[int]) -> None:
+    """Make one line object stand at several steps, from the bottom to the top."""
+    line.set_data([x for step in steps for x in (step, step, np.nan)], [0, 1, np.nan] * len(steps))

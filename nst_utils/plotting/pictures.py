@@ -1,0 +1,213 @@
+"""Figures drawn: pictures side by side, losses, feature maps, Gram matrices.
+
+Every function returns a `matplotlib.figure.Figure` made without global state, so that notebooks,
+tests and threads do not disturb each other; `report` saves them. One look: Okabe and Ito's colors,
+each with a line style of its own, readable in gray print.
+"""
+
+import textwrap
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from PIL import Image
+from torch import Tensor
+
+from ..images.samples import SOURCE
+from ..transfer.result import Result, StepRecord
+from .loss_curves import plot_losses
+from .style import DPI, LETTER, WIDTH
+from .translations import translator
+
+
+def show_picture(axes: Axes, image: Image.Image, title: str) -> None:
+    """Show a picture without ticks, its title above."""
+    axes.imshow(image, interpolation="lanczos")
+    axes.set_anchor("N")
+    axes.set_title(title, fontsize=8, parse_math=False)  # a file name may hold a $
+    axes.set_xticks([])
+    axes.set_yticks([])
+
+
+def quickstart_figure(
+    content: Image.Image, style: Image.Image, result: Result, *, language: str = "en"
+) -> Figure:
+    """Show content, style and result side by side, and the loss curve below."""
+    say = translator(language)
+    image = result.image
+    pictures = [
+        (content, f"{say('content')}: {source_name(result, 'content')}"),
+        (style, f"{say('style')}: {source_name(result, 'style')}"),
+        (image, f"{say('result')}: {max(image.size)} px, {result.weights_label}"),
+    ]
+    shapes = [picture.width / picture.height for picture, _ in pictures]
+    row = (WIDTH - 0.6) / sum(shapes)
+    figure = Figure(figsize=(WIDTH, row + 2.4), layout="constrained")
+    grid = figure.add_gridspec(2, 3, width_ratios=shapes, height_ratios=[row + 0.2, 2.0])
+    for column, (picture, title) in enumerate(pictures):
+        show_picture(figure.add_subplot(grid[0, column]), picture, title)
+    axes = figure.add_subplot(grid[1, :])
+    plot_losses(axes, result, language)
+    axes.set_title(describe(result, language), fontsize=8)
+    return figure
+
+
+def describe(result: Result, language: str = "en") -> str:
+    """Say in one line what a run was: layers, weights, steps, seconds."""
+    recipe, record, say = result.recipe, result.provenance, translator(language)
+    label = result.weights_label.replace("$", r"\$")
+    return (
+        f"{label}, {say('content')} {recipe.content_layer}, "
+        rf"$\alpha$ = {recipe.alpha:g}, $\beta$ = {recipe.beta:g}, "
+        f"{say('losses')}: {say(recipe.loss)}, {record['steps']} {say('steps')}, "
+        f"{result.seconds:.0f} s, {record['precision']}"
+    )
+
+
+def source_name(result: Result, role: str) -> str:
+    """Return what a run's content or style was called: a sample, a file or an address."""
+    return result.provenance[role]["source"].removeprefix(SOURCE)
+
+
+def contact_sheet(
+    pictures: Sequence[tuple[Image.Image, str]],
+    *,
+    columns: int = 5,
+    width: float = WIDTH,
+    title: str = "",
+) -> Figure:
+    """Show pictures in rows, each under its title.
+
+    Parameters
+    ----------
+    pictures : sequence of (PIL.Image.Image, str)
+        Pictures and their titles, in reading order.
+    columns : int
+        Pictures in a row.
+    width : float
+        Width of the figure, inches.
+    title : str
+        Of the whole figure, for instance the weights' label.
+    """
+    side = width / columns
+    letters = max(6, int(side / LETTER))
+    pictures = [
+        (picture, textwrap.fill(text, letters, break_on_hyphens=False))
+        for picture, text in pictures
+    ]
+    rows = [pictures[i : i + columns] for i in range(0, len(pictures), columns)]
+    heights = [
+        max(p.height / p.width for p, _ in row) * side
+        + 0.11
+        + 0.14 * max(text.count("\n") + 1 for _, text in row)
+        for row in rows
+    ]
+    room = 0.25 if title else 0
+    figure = Figure(figsize=(width, sum(heights) + room), layout="constrained")
+    if title:
+        figure.suptitle(title, fontsize=9)
+    grid = figure.add_gridspec(len(rows), columns, height_ratios=heights)
+    for i, row in enumerate(rows):
+        for j, (picture, title) in enumerate(row):
+            picture = picture.copy()
+            picture.thumbnail((round(side * DPI),) * 2, Image.Resampling.LANCZOS)
+            show_picture(figure.add_subplot(grid[i, j]), picture, title)
+    return figure
+
+
+def feature_plate(
+    features: Mapping[str, Tensor], *, columns: int = 6, language: str = "en"
+) -> Figure:
+    """Show each layer's most active channels: what the network sees there.
+
+    Parameters
+    ----------
+    features : mapping of str to Tensor, shape (1, d, h, w)
+        Activations by layer, as `Backbone.extract` returns them.
+    columns : int
+        Channels a layer, by mean absolute activation, the strongest first.
+    language : {"en", "vi"}
+        Of the labels.
+    """
+    say = translator(language)
+    shape = next(iter(features.values())).shape
+    side = WIDTH / columns
+    height = side * shape[2] / shape[3] + 0.22
+    figure = Figure(figsize=(WIDTH, len(features) * height), layout="constrained")
+    grid = figure.add_gridspec(len(features), columns)
+    for i, (name, tensor) in enumerate(features.items()):
+        maps = tensor[0].detach().float().cpu()
+        for j, channel in enumerate(maps.abs().mean(dim=(1, 2)).argsort(descending=True)[:columns]):
+            axes = figure.add_subplot(grid[i, j])
+            # One scale around 0 for a channel: dark is negative, light is positive.
+            limit = maps[channel].abs().max().item() or 1.0
+            axes.imshow(maps[channel].numpy(), cmap="gray", vmin=-limit, vmax=limit)
+            axes.set_title(f"{name}, {say('channel')} {int(channel)}", fontsize=6)
+            axes.set_xticks([])
+            axes.set_yticks([])
+    return figure
+
+
+def gram_plate(
+    grams: Mapping[str, Mapping[str, Tensor]], *, size: int = 48, language: str = "en"
+) -> Figure:
+    """Show Gram matrices as pictures: a row for each image, a column for each layer.
+
+    Parameters
+    ----------
+    grams : mapping of str to mapping of str to Tensor, shape (1, d, d)
+        By image title, then by layer.
+    size : int
+        Channels shown, of the layer's first.
+    language : {"en", "vi"}
+        Of the labels.
+
+    Notes
+    -----
+    A column has one color scale, so that the images can be compared down it.
+    """
+    say = translator(language)
+    layers = list(next(iter(grams.values())))
+    side = WIDTH / len(layers)
+    figure = Figure(figsize=(WIDTH, len(grams) * (side + 0.2) + 0.3), layout="constrained")
+    grid = figure.add_gridspec(len(grams), len(layers))
+    for j, layer in enumerate(layers):
+        shown = {title: g[layer][0, :size, :size].float().numpy() for title, g in grams.items()}
+        limit = max(np.quantile(np.abs(m), 0.99) for m in shown.values())
+        for i, (title, matrix) in enumerate(shown.items()):
+            axes = figure.add_subplot(grid[i, j])
+            axes.imshow(matrix, cmap="RdBu_r", vmin=-limit, vmax=limit)
+            axes.set_title(f"{title}, {layer}", fontsize=7)
+            axes.set_xticks([])
+            axes.set_yticks([])
+    figure.suptitle(say("Gram matrix"), fontsize=9)
+    return figure
+
+
+def progress_strip(
+    rows: Mapping[str, Sequence[tuple[StepRecord, Image.Image]]], *, language: str = "en"
+) -> Figure:
+    """Show pictures of runs at intervals, each with its step and loss; a row for each run.
+
+    Parameters
+    ----------
+    rows : mapping of str to sequence of (StepRecord, PIL.Image.Image)
+        By title, as `progress.Watch` keeps them.
+    language : {"en", "vi"}
+        Of the labels.
+    """
+    say = translator(language)
+    columns = max(len(frames) for frames in rows.values())
+    ratio = max(image.height / image.width for frames in rows.values() for _, image in frames)
+    height = WIDTH / columns * ratio + 0.42
+    figure = Figure(figsize=(WIDTH, len(rows) * height), layout="constrained")
+    parts = np.atleast_1d(figure.subfigures(len(rows), 1))
+    for part, (title, frames) in zip(parts, rows.items(), strict=True):
+        part.suptitle(title, fontsize=8)
+        grid = part.add_gridspec(1, columns)
+        for j, (record, image) in enumerate(frames):
+            axes = part.add_subplot(grid[0, j])
+            show_picture(axes, image, f"{say('step')} {record.step}\n{record.total:.4g}")
+            axes.title.set_fontsize(7)
+    return figure

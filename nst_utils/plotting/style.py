@@ -1,0 +1,25 @@
+"""The look that all figures share: sizes, colors, line styles, grid."""
+
+from matplotlib.axes import Axes
+
+DPI = 200
+
+LETTER = 0.066
+"""Inches that a letter of a title takes, at the widest."""
+
+WIDTH = 7.0
+"""Inches: the text width of a report, so that figures go in unscaled."""
+
+CYCLE = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000"]
+
+STYLES = ["-", "--", "-.", ":", (0, (5, 1)), (0, (3, 1, 1, 1)), (0, (1, 1))]
+
+MARKERS = "os^Dv<>"
+
+
+def draw_grid(axes: Axes) -> None:
+    """Draw a pale grid behind the data, with small tick labels and two open sides."""
+    axes.grid(True, color="0.9", linewidth=0.6)
+    axes.set_axisbelow(True)
+    axes.tick_params(labelsize=8)
+    axes.spines[["top", "right"]].set_visible(False)

@@ -1,0 +1,284 @@
+"""The words on figures and their captions, in English and in Vietnamese: one catalog."""
+
+from collections.abc import Callable, Mapping
+
+from ..errors import unknown
+
+LANGUAGES = ("en", "vi")
+
+TRANSLATIONS: dict[str, tuple[str, str]] = {
+    "content": ("content", "nội dung"),
+    "style": ("style", "phong cách"),
+    "result": ("result", "kết quả"),
+    "start": ("start", "khởi đầu"),
+    "step": ("step", "bước"),
+    "steps": ("steps", "bước"),
+    "loss": ("loss", "hàm mất mát"),
+    "total": ("total", "tổng"),
+    "tv": ("total variation", "biến phân toàn phần"),
+    "losses": ("losses", "hàm mất mát"),
+    "style loss by layer": ("style loss by layer", "mất mát phong cách theo tầng"),
+    "channel": ("channel", "kênh"),
+    "Gram matrix": ("Gram matrix", "ma trận Gram"),
+    "before ReLU": ("before ReLU", "trước ReLU"),
+    "after ReLU": ("after ReLU", "sau ReLU"),
+    "relative": ("relative", "tương đối"),
+    "report": ("report", "báo cáo"),
+    "paper": ("paper", "bài báo gốc"),
+    "entropy": ("entropy", "entropy"),
+    "peak": ("peak over mean", "đỉnh trên trung bình"),
+    "Gram entropy": ("entropy of the Gram matrix", "entropy của ma trận Gram"),
+    "Gram peak": ("peak of the Gram matrix", "đỉnh của ma trận Gram"),
+    "plain": ("plain", "nguyên bản"),
+    "softmax": ("softmax", "softmax"),
+    "scaled": ("scaled by 0.001", "nhân 0,001"),
+    "layer": ("layer", "tầng"),
+    "keys as published": ("keys as published", "khóa như đã công bố"),
+    "layers named correctly": ("layers named correctly", "tầng gọi đúng tên"),
+    "report losses": ("report's losses", "mất mát của báo cáo"),
+    "balanced losses": ("balanced losses", "mất mát cân bằng"),
+    "default layers": ("default layers", "tầng mặc định"),
+    "ssim": ("structure kept (SSIM)", "cấu trúc giữ được (SSIM)"),
+    "edges": ("edges kept", "biên giữ được"),
+    "color": ("color gap", "khoảng cách màu"),
+    "texture": ("texture gap", "khoảng cách kết cấu"),
+    "by VGG19": ("gap seen by VGG19", "khoảng cách theo VGG19"),
+    "by ResNet-50": ("gap seen by ResNet-50", "khoảng cách theo ResNet-50"),
+    "by untrained VGG19": ("gap seen by untrained VGG19", "theo VGG19 chưa huấn luyện"),
+    "difference": ("difference at equal structure", "chênh lệch khi cấu trúc bằng nhau"),
+    "better": ("lower is better", "thấp hơn là tốt hơn"),
+    "seconds": ("seconds", "giây"),
+    "photo": ("photo", "ảnh chụp"),
+    "styles": ("styles", "phong cách"),
+    "artists": ("artists", "họa sĩ"),
+    "percent of files": ("percent of files", "phần trăm số tệp"),
+    "files": ("files", "số tệp"),
+    "width": ("width", "chiều rộng"),
+    "height": ("height", "chiều cao"),
+    # Captions.
+    "quickstart": (
+        "{} in the style of {}, and the losses of the run",
+        "{} theo phong cách của {}, và các hàm mất mát của lần chạy",
+    ),
+    "shares of styles and artists": (
+        "shares of styles and artists",
+        "tỷ lệ các phong cách và họa sĩ",
+    ),
+    "widths and heights of the files": (
+        "widths and heights of the files",
+        "chiều rộng và chiều cao của các tệp",
+    ),
+    "one picture of each style": (
+        "one picture of each style",
+        "mỗi phong cách một bức ảnh",
+    ),
+    "the report's statistics beside what is counted": (
+        "the report's statistics beside what is counted",
+        "thống kê của báo cáo bên cạnh số đếm được",
+    ),
+    "what the two load_image functions do to colors and proportions": (
+        "what the two load_image functions do to colors and proportions",
+        "hai hàm load_image làm gì với màu sắc và tỷ lệ",
+    ),
+    "pairs drawn for style transfer": (
+        "pairs drawn for style transfer",
+        "các cặp ảnh được rút để chuyển phong cách",
+    ),
+    "one picture, augmented": ("one picture, augmented", "một bức ảnh được tăng cường"),
+    "the pair": ("the pair", "cặp ảnh"),
+    "what six layers see": ("what six layers see", "những gì sáu tầng nhìn thấy"),
+    "Gram matrices of the pair": ("Gram matrices of the pair", "ma trận Gram của cặp ảnh"),
+    "both runs at intervals, with their losses": (
+        "both runs at intervals, with their losses",
+        "hai lần chạy theo từng khoảng bước, kèm giá trị mất mát",
+    ),
+    "losses by term, and the style by layer": (
+        "losses by term, and the style by layer",
+        "mất mát theo thành phần, và phong cách theo tầng",
+    ),
+    "content and both results": ("content and both results", "ảnh nội dung và hai kết quả"),
+    "entropy and peak of activations and of their Gram matrices": (
+        "entropy and peak of activations and of their Gram matrices",
+        "entropy và đỉnh của các kích hoạt và của ma trận Gram",
+    ),
+    "ResNet-50 under the report's losses": (
+        "ResNet-50 under the report's losses",
+        "ResNet-50 với hàm mất mát của báo cáo",
+    ),
+    "ResNet-50 under balanced losses": (
+        "ResNet-50 under balanced losses",
+        "ResNet-50 với hàm mất mát cân bằng",
+    ),
+    "the arms of ResNet-50, measured": (
+        "the arms of ResNet-50, measured",
+        "các nhánh thí nghiệm của ResNet-50, đo đạc",
+    ),
+    "both networks' pictures at the middle beta": (
+        "content, style, and both networks' pictures at the middle beta",
+        "nội dung, phong cách và ảnh của hai mạng với beta ở giữa",
+    ),
+    "style gained against structure kept, over beta": (
+        "style gained against structure kept, over beta",
+        "phong cách đạt được so với cấu trúc giữ được, theo beta",
+    ),
+    "every run and its measures": (
+        "every run and its measures",
+        "mọi lần chạy và các số đo",
+    ),
+    "seconds a step and peak memory at 256 pixels": (
+        "seconds a step and peak memory at 256 pixels",
+        "số giây mỗi bước và bộ nhớ cao nhất ở 256 điểm ảnh",
+    ),
+    "the large run: style against structure, over beta": (
+        "the large run: style against structure, over beta",
+        "lần chạy lớn: phong cách so với cấu trúc, theo beta",
+    ),
+    "paired differences at equal structure, 95 % intervals": (
+        "paired differences at equal structure, 95 % intervals",
+        "chênh lệch theo cặp khi cấu trúc bằng nhau, khoảng tin cậy 95 %",
+    ),
+    "the photo and the painting": ("the photo and the painting", "ảnh chụp và bức tranh"),
+    "what the report's recipes cost here": (
+        "what the report's recipes cost here",
+        "chi phí của các công thức trong báo cáo trên máy này",
+    ),
+    "the report's loss over time, four ways": (
+        "the report's loss over time, four ways",
+        "hàm mất mát của báo cáo theo thời gian, bốn cách",
+    ),
+    "seconds to the same loss": (
+        "seconds to the same loss",
+        "số giây để đạt cùng một giá trị mất mát",
+    ),
+    "the photo painted five ways": (
+        "the photo painted five ways",
+        "ảnh chụp được vẽ theo năm cách",
+    ),
+    "the report's whole recipe at intervals": (
+        "the report's whole recipe at intervals",
+        "toàn bộ công thức của báo cáo theo từng khoảng bước",
+    ),
+    "the photo reconstructed from one layer each": (
+        "the photo reconstructed from one layer each",
+        "ảnh chụp được dựng lại từ từng tầng",
+    ),
+    "the painting's texture from the first layers, ever more of them": (
+        "the painting's texture from the first layers, ever more of them",
+        "kết cấu của bức tranh từ các tầng đầu, mỗi lúc thêm một tầng",
+    ),
+    "style layers alone and one left out": (
+        "style layers alone and one left out",
+        "từng tầng phong cách riêng lẻ, và bỏ đi một tầng",
+    ),
+    "style layers alone and one left out, measured": (
+        "style layers alone and one left out, measured",
+        "từng tầng phong cách riêng lẻ và bỏ đi một tầng, đo đạc",
+    ),
+    "pooling and Gram variants, with betas leveled at the start": (
+        "pooling and Gram variants, with betas leveled at the start",
+        "các kiểu gộp và biến thể Gram, beta cân bằng lúc khởi đầu",
+    ),
+    "pooling and Gram variants, measured": (
+        "pooling and Gram variants, measured",
+        "các kiểu gộp và biến thể Gram, đo đạc",
+    ),
+    "trained and random weights": (
+        "trained and random weights",
+        "trọng số đã huấn luyện và ngẫu nhiên",
+    ),
+    "beta over six decades": (
+        "beta over six decades",
+        "beta qua sáu bậc độ lớn",
+    ),
+    "beta over six decades, measured": (
+        "beta over six decades, measured",
+        "beta qua sáu bậc độ lớn, đo đạc",
+    ),
+    "weights of the style layers": (
+        "weights of the style layers",
+        "trọng số của các tầng phong cách",
+    ),
+    "weights of the style layers, measured": (
+        "weights of the style layers, measured",
+        "trọng số của các tầng phong cách, đo đạc",
+    ),
+    "weights of the total variation": (
+        "weights of the total variation",
+        "trọng số của biến phân toàn phần",
+    ),
+    "optimizers and learning rates on one loss": (
+        "optimizers and learning rates on one loss",
+        "các bộ tối ưu và tốc độ học trên cùng một hàm mất mát",
+    ),
+    "three starts": (
+        "three starts",
+        "ba điểm khởi đầu",
+    ),
+    "one scale and coarse to fine": (
+        "one scale and coarse to fine",
+        "một cỡ ảnh và từ thô đến mịn",
+    ),
+    "the photo reconstructed from one layer each, measured": (
+        "the photo reconstructed from one layer each, measured",
+        "ảnh chụp được dựng lại từ từng tầng, đo đạc",
+    ),
+    "texture from the first layers, measured": (
+        "texture from the first layers, measured",
+        "kết cấu từ các tầng đầu, đo đạc",
+    ),
+    "weights of the total variation, measured": (
+        "weights of the total variation, measured",
+        "trọng số của biến phân toàn phần, đo đạc",
+    ),
+    "three starts, measured": (
+        "three starts, measured",
+        "ba điểm khởi đầu, đo đạc",
+    ),
+    "one scale and coarse to fine, measured": (
+        "one scale and coarse to fine, measured",
+        "một cỡ ảnh và từ thô đến mịn, đo đạc",
+    ),
+    "before a slider's move and some steps after it": (
+        "before a slider's move and some steps after it",
+        "trước khi kéo thanh trượt và vài bước sau đó",
+    ),
+    "the losses of a steered run": (
+        "the losses of a steered run",
+        "các hàm mất mát của một lần chạy được điều khiển",
+    ),
+    "a steered painting, made again from its recipe": (
+        "a steered painting, made again from its recipe",
+        "bức tranh được điều khiển, vẽ lại từ công thức của nó",
+    ),
+    "loss_style": ("style loss", "mất mát phong cách"),
+    "loss_total": ("total loss", "tổng mất mát"),
+}
+"""Every label and caption: English, Vietnamese."""
+
+
+def translator(
+    language: str = "en", entries: Mapping[str, tuple[str, str]] = TRANSLATIONS
+) -> Callable[[str], str]:
+    """Return a function that says a label in one language.
+
+    Parameters
+    ----------
+    language : {"en", "vi"}
+        What is spoken.
+    entries : mapping of str to (str, str)
+        English and Vietnamese by key.
+
+    Raises
+    ------
+    UnknownNameError
+        If the language is not in `LANGUAGES`.
+
+    Examples
+    --------
+    >>> words("vi")("step")
+    'bước'
+    """
+    if language not in LANGUAGES:
+        raise unknown("language", language, LANGUAGES)
+    place = LANGUAGES.index(language)
+    return lambda key: entries[key][place]

@@ -1,0 +1,68 @@
+"""What a studio saves: the painting with its record, a figure for a report, the recipe."""
+
+import json
+from pathlib import Path
+
+from ..errors import NSTError
+from ..images.samples import open_picture
+from ..plotting.album import save_figure
+from ..plotting.pictures import quickstart_figure, source_name
+from ..plotting.translations import translator
+from .controller import Controller
+from .replay import to_json
+
+
+class SaveError(NSTError, OSError):
+    """A painting that cannot be saved; nothing is lost, it is still in the studio."""
+
+
+def save_painting(controller: Controller, language: str = "en") -> list[Path]:
+    """Save what is on a studio's screen into its folder, under a name that is free.
+
+    Parameters
+    ----------
+    controller : Controller
+        Whose painting; it may be running.
+    language : {"en", "vi"}
+        Of the figure.
+
+    Returns
+    -------
+    list of Path
+        The painting (PNG, provenance inside), the figure (PNG, with PDF and record beside it),
+        and the recipe: JSON with both pictures and the passages, as `replay.to_json` writes
+        them.
+
+    Raises
+    ------
+    StudioError
+        If nothing was painted yet.
+    SaveError
+        If the folder cannot be written to.
+    """
+    result, passages = controller.result(), controller.passages()
+    content, style = controller.content, controller.style
+    name = f"painting_{sum(sum(passage.steps) for passage in passages):04}"
+    try:
+        controller.folder.mkdir(parents=True, exist_ok=True)
+        taken = len(list(controller.folder.glob(f"{name}*_recipe.json")))
+        name += f"_{taken + 1}" if taken else ""
+        painting = result.save(controller.folder / f"{name}.png")
+        recipe = controller.folder / f"{name}_recipe.json"
+        record = {"content": content, "style": style, "passages": json.loads(to_json(passages))}
+        recipe.write_text(json.dumps(record, indent=1, ensure_ascii=False) + "\n", "utf-8")
+    except OSError as error:
+        raise SaveError(
+            f"{controller.folder} cannot be written to ({error.strerror}): free some space or "
+            "give Studio another folder"
+        ) from None
+    pictures = [open_picture(source, 2 * max(result.image.size)) for source in (content, style)]
+    shown = source_name(result, "content"), source_name(result, "style")
+    figure = save_figure(
+        quickstart_figure(*pictures, result, language=language),
+        controller.folder / f"{name}_figure.png",
+        result.provenance,
+        caption=translator(language)("quickstart").format(*shown),
+        command=f"painted in the studio; {recipe.name} holds the recipe",
+    )
+    return [painting, figure, recipe]

@@ -1,0 +1,112 @@
+"""The studio's words, in English and in Vietnamese; `translations` speaks them."""
+
+from collections.abc import Callable
+
+from ..plotting.translations import TRANSLATIONS, translator
+
+LABELS: dict[str, tuple[str, str]] = {
+    # Buttons.
+    "Start": ("Start", "Bắt đầu"),
+    "Pause": ("Pause", "Tạm dừng"),
+    "Step": ("Step", "Một bước"),
+    "Reset": ("Reset", "Làm lại"),
+    "Undo": ("Undo", "Hoàn tác"),
+    "Save": ("Save", "Lưu"),
+    "Code": ("Copy code", "Chép mã"),
+    "Command": ("Copy command", "Chép lệnh"),
+    "Compare": ("Compare", "So sánh"),
+    "Close": ("Close", "Đóng"),
+    "Swap": ("Swap", "Đổi chỗ"),
+    "Upload": ("Upload", "Tải lên"),
+    "Draw": ("Draw one", "Rút một bức"),
+    "Copy": ("Copy", "Chép"),
+    "Copied": ("Copied", "Đã chép"),
+    "Hide": ("Hide", "Ẩn"),
+    # What the buttons do.
+    "start help": (
+        "Paint, or go on painting",
+        "Vẽ, hoặc vẽ tiếp",
+    ),
+    "pause help": ("Stop after this step; Start goes on", "Dừng sau bước này; Bắt đầu sẽ vẽ tiếp"),
+    "step help": ("Take a single step", "Chạy đúng một bước"),
+    "reset help": (
+        "Back to the start picture; the sliders stay, the painting joins the snapshots",
+        "Trở về ảnh khởi đầu; các thanh trượt giữ nguyên, bức tranh vào dải ảnh đã giữ",
+    ),
+    "undo help": (
+        "Back to the picture and the recipe before the last move",
+        "Trở về bức tranh và công thức trước lần thay đổi cuối",
+    ),
+    "save help": (
+        "Save the painting, a figure and the recipe below data/runs/studio",
+        "Lưu bức tranh, một hình và công thức vào data/runs/studio",
+    ),
+    "code help": (
+        "Python that paints this picture again, slider moves included",
+        "Mã Python vẽ lại bức tranh này, kể cả các lần kéo thanh trượt",
+    ),
+    "command help": (
+        "A papermill command that paints this picture again, slider moves included",
+        "Lệnh papermill vẽ lại bức tranh này, kể cả các lần kéo thanh trượt",
+    ),
+    "compare help": (
+        "A second recipe beside the first, on the same pair",
+        "Công thức thứ hai bên cạnh công thức đầu, trên cùng cặp ảnh",
+    ),
+    "close help": ("End the painting and close this panel", "Kết thúc và đóng bảng này"),
+    "swap help": ("Exchange content and style", "Đổi ảnh nội dung và ảnh phong cách"),
+    "upload help": (
+        "A picture file from this computer, up to a few megabytes; for larger ones give the path",
+        "Tệp ảnh từ máy này, tối đa vài megabyte; ảnh lớn hơn thì nhập đường dẫn",
+    ),
+    "path": ("path or address, then Enter", "đường dẫn hoặc địa chỉ, rồi Enter"),
+    "snapshot help": ("Go back to step {}", "Trở về bước {}"),
+    # Controls.
+    "weights tab": ("Weights", "Trọng số"),
+    "method tab": ("Method", "Phương pháp"),
+    "alpha": ("alpha (content)", "alpha (nội dung)"),
+    "beta": ("beta (style)", "beta (phong cách)"),
+    "tv slider": ("total variation", "biến phân tổng"),
+    "learning_rate": ("learning rate", "tốc độ học"),
+    "backbone": ("backbone", "mạng"),
+    "weights": ("trained weights", "trọng số mạng"),
+    "content_layer": ("content layer", "tầng nội dung"),
+    "gram": ("Gram variant", "biến thể Gram"),
+    "pooling": ("pooling", "gộp (pooling)"),
+    "optimizer": ("optimizer", "bộ tối ưu"),
+    "start field": ("start (at Reset)", "khởi đầu (khi Làm lại)"),
+    "size": ("size, pixels", "cỡ, điểm ảnh"),
+    "budget": ("steps a start", "số bước mỗi lượt"),
+    "untrained": ("untrained", "chưa huấn luyện"),
+    "wipe": ("photo | painting", "ảnh gốc | tranh"),
+    "zoom": ("zoom", "phóng to"),
+    "fit": ("fit", "vừa khung"),
+    "controls of": ("sliders steer", "thanh trượt của"),
+    # Status.
+    "loading": ("loading the network", "đang tải mạng"),
+    "ready": ("ready: press Start", "sẵn sàng: bấm Bắt đầu"),
+    "starting": ("starting", "đang bắt đầu"),
+    "running": ("running", "đang chạy"),
+    "paused": ("paused", "tạm dừng"),
+    "finished": (
+        "paused after its steps: Start goes on",
+        "tạm dừng sau đủ số bước: bấm Bắt đầu để vẽ tiếp",
+    ),
+    "failed": ("stopped", "đã dừng"),
+    "closed": ("closed: run the cell again", "đã đóng: chạy lại ô này"),
+    "steps a second": ("steps a second", "bước mỗi giây"),
+    "saving": ("saving …", "đang lưu …"),
+    "saved": ("saved: {}", "đã lưu: {}"),
+}
+"""Every label: English, Vietnamese."""
+
+
+def studio_translator(language: str = "en") -> Callable[[str], str]:
+    """Return a function that says the studio's labels, and those of figures, in one language.
+
+    Raises
+    ------
+    UnknownNameError
+        If the language does not exist.
+    """
+    return translator(language, TRANSLATIONS | LABELS)

@@ -1,0 +1,174 @@
+"""Widgets that choose a picture: a sample, WikiArt where it is, an upload, a path."""
+
+import io
+import random
+from collections.abc import Callable
+from pathlib import Path
+
+import ipywidgets as widgets
+from PIL import Image
+
+from .. import paths
+from ..errors import NSTError
+from ..images.io import fit
+from ..images.samples import list_samples, open_picture
+from ..wikiart.catalog import WikiArt
+
+THUMB = 64
+"""Pixels on the long side of the picture in a picker."""
+
+
+def jpeg(image: Image.Image, quality: int = 90) -> bytes:
+    """Return a picture as the bytes of a JPEG."""
+    data = io.BytesIO()
+    image.save(data, "JPEG", quality=quality)
+    return data.getvalue()
+
+
+class PicturePicker(widgets.HBox):
+    """A thumbnail beside the ways to choose another picture.
+
+    Parameters
+    ----------
+    role : {"content", "style"}
+        Which picture is chosen.
+    source : str
+        The one to begin with, as `samples.open_picture` takes it.
+    say : callable
+        Speaks labels; see `translations`.
+    pick : callable
+        Called with a source that the user chose. It may raise `NSTError`, which is told through
+        `complain`; the choice then goes back.
+    complain : callable
+        Called with a sentence when a choice cannot be had.
+    folder : Path
+        Where uploads are kept.
+    """
+
+    def __init__(
+        self,
+        role: str,
+        source: str,
+        say: Callable[[str], str],
+        pick: Callable[[str], None],
+        complain: Callable[[str], None],
+        folder: Path,
+    ) -> None:
+        self.role, self.source = role, source
+        self._pick, self._complain, self._folder = pick, complain, folder
+        self._quiet = False
+        self.thumb = widgets.Image(format="jpeg")
+        self.thumb.layout = widgets.Layout(
+            width=f"{THUMB}px", height=f"{THUMB}px", object_fit="contain", flex="0 0 auto"
+        )
+        kinds = ("content", "style", "painting") if role == "content" else ("style", "painting")
+        known = list_samples().values()
+        listed = [s.name for kind in kinds for s in known if s.kind == kind and s.available]
+        listed += [s.name for s in known if s.available and s.name not in listed]
+        self.menu = widgets.Dropdown(
+            options=[(name, name) for name in listed], value=None, description=say(role)
+        )
+        self.menu.layout.width = "auto"
+        self.menu.style.description_width = "72px"
+        self.upload = widgets.FileUpload(
+            accept="image/*", description=say("Upload"), tooltip=say("upload help")
+        )
+        self.upload.layout = widgets.Layout(width="auto", flex="0 0 auto")
+        self.path = widgets.Text(
+            placeholder=say("path"), continuous_update=False, layout=widgets.Layout(width="100%")
+        )
+        rows = [self.menu, widgets.HBox([self.upload, self.path])]
+        rows += self._wikiart_row(say)
+        column = widgets.VBox(rows, layout=widgets.Layout(width="100%", min_width="0"))
+        super().__init__([self.thumb, column], layout=widgets.Layout(width="50%", min_width="0"))
+        self.show(source)
+        self.menu.observe(lambda change: self._chosen(change["new"]), "value")
+        self.upload.observe(lambda _: self._uploaded(), "value")
+        self.path.observe(lambda change: self._typed(change["new"]), "value")
+
+    def show(self, source: str) -> None:
+        """Show a source as the chosen one, without calling `pick`."""
+        self.source = source
+        self._quiet = True  # new options also choose the first of them
+        try:
+            if source not in [value for _, value in self.menu.options]:
+                self.menu.options = [*self.menu.options, (_short(source), source)]
+            self.menu.value = source
+        finally:
+            self._quiet = False
+        try:
+            self.thumb.value = jpeg(fit(open_picture(source, 2 * THUMB), 2 * THUMB))
+        except NSTError as error:
+            self._complain(str(error))
+
+    def _chosen(self, source: str | None) -> None:
+        if self._quiet or source is None or source == self.source:
+            return
+        try:
+            self._pick(source)
+        except NSTError as error:
+            self._complain(str(error))
+            source = self.source
+        self.show(source)
+
+    def _typed(self, text: str) -> None:
+        if text.strip():
+            self._chosen(text.strip().strip("\"'"))
+            self.path.value = ""
+
+    def _uploaded(self) -> None:
+        """Keep an uploaded file, so that what is painted from it can be painted again."""
+        if not self.upload.value:
+            return
+        [upload] = self.upload.value[:1]
+        self.upload.value = ()
+        data, name = bytes(upload["content"]), Path(upload["name"].replace("\\", "/")).name
+        try:
+            open_picture(data, THUMB)
+            self._folder.mkdir(parents=True, exist_ok=True)
+            path = self._folder / name
+            if path.is_file() and path.read_bytes() != data:
+                path = path.with_stem(f"{path.stem}_{len(list(self._folder.iterdir()))}")
+            path.write_bytes(data)
+        except NSTError as error:
+            self._complain(f"{name}: {str(error).removeprefix('upload: ')}")
+        except OSError as error:
+            self._complain(f"{name} cannot be kept in {self._folder} ({error.strerror})")
+        else:
+            self._chosen(str(path))
+
+    def _wikiart_row(self, say: Callable[[str], str]) -> list[widgets.Widget]:
+        """Offer WikiArt where it was downloaded: a style, and a painting drawn from it."""
+        folder = paths.DATA / "wikiart"
+        if not folder.is_dir():
+            return []
+        try:
+            wikiart = WikiArt(folder, progress=False)
+            styles = sorted(wikiart.catalog["style"].unique())
+        except NSTError:
+            return []
+        menu = widgets.Dropdown(
+            options=[(style.replace("_", " "), style) for style in styles],
+            description="WikiArt",
+            layout=widgets.Layout(width="auto"),
+        )
+        menu.style.description_width = "72px"
+        draw = widgets.Button(description=say("Draw"), icon="random")
+
+        def drawn(_: widgets.Button) -> None:
+            try:
+                found = wikiart.filter(style=menu.value)
+                row = found.sample(1, seed=random.randrange(2**31)).iloc[0]
+            except NSTError as error:
+                self._complain(str(error))
+            else:
+                self._chosen(str(wikiart.path(row)))
+
+        draw.on_click(drawn)
+        return [widgets.HBox([menu, draw])]
+
+
+def _short(source: str) -> str:
+    """Return a file's own name, or an address without its middle."""
+    name = source.rstrip("/").replace("\\", "/").rsplit("/", 1)[-1]
+    return name if len(name) <= 32 else f"{name[:20]}…{name[-10:]}"

@@ -1,0 +1,182 @@
+"""Passages: the recipes that led to a picture one after the other, each from the last one's.
+
+A steered run is one passage as long as only its schedule grows. A change that needs another run
+(size, network), or going back to an earlier picture, begins the next passage from the picture
+at hand. Here passages are cut to what was run, written as code or as a command, and run again.
+"""
+
+import dataclasses
+import json
+import pprint
+import shlex
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ..transfer.config import Recipe
+from ..transfer.fields import RecipeError
+from ..transfer.presets import recipe
+
+if TYPE_CHECKING:
+    from ..transfer.result import Result
+
+NOTEBOOK = "notebooks/08_studio.ipynb"
+
+
+def cut_recipe(settings: Recipe, steps: int) -> Recipe:
+    """Return the recipe that stops after so many steps, and is otherwise the same.
+
+    Cut before its last scale it ends at a smaller size. Then the pictures are read at a smaller
+    size too, so that running it differs from the run that was stopped there by rounding.
+
+    Raises
+    ------
+    RecipeError
+        If no step is left.
+
+    Examples
+    --------
+    >>> short = cut(Recipe(steps=[60, 30], schedule=[[10, "beta", 50], [70, "beta", 1]]), 64)
+    >>> short.scales, short.steps, short.schedule
+    ((256, 512), (60, 4), ((10, 'beta', 50.0),))
+    """
+    if steps < 1:
+        raise RecipeError(f"a recipe must have a step or more, not {steps}")
+    counts: list[int] = []
+    for count in settings.steps:
+        if sum(counts) < steps:
+            counts.append(min(count, steps - sum(counts)))
+    scales = settings.scales[: len(counts)]
+    schedule = [entry for entry in settings.schedule if entry[0] < steps]
+    return dataclasses.replace(
+        settings, size=scales[-1], scales=scales, steps=tuple(counts), schedule=schedule
+    )
+
+
+def recipe_changes(settings: Recipe) -> dict[str, Any]:
+    """Return the fields in which a recipe differs from ``quick`` for its network, as JSON values.
+
+    ``recipe(**changes(settings))`` is the recipe again.
+    """
+    plain = recipe("quick", backbone=settings.backbone).to_dict()
+    found = {name: value for name, value in settings.to_dict().items() if value != plain[name]}
+    if settings.backbone != recipe().backbone:
+        found = {"backbone": settings.backbone, **found}
+    if "size" in found or "scales" in found:
+        # A new size would else make a ladder, and the ladder's steps.
+        found |= {"scales": list(settings.scales), "steps": list(settings.steps)}
+    return found
+
+
+def to_json(passages: Sequence[Recipe]) -> str:
+    """Return passages as one line of JSON: a list of what each changes; see `changes`."""
+    return json.dumps([_unchained(settings, i) for i, settings in enumerate(passages)])
+
+
+def _unchained(settings: Recipe, place: int) -> dict[str, Any]:
+    """Return a passage's changes; where it begins follows from its place."""
+    found = recipe_changes(settings)
+    if place:
+        found.pop("start", None)
+    return found
+
+
+def from_json(text: str) -> list[Recipe]:
+    """Read what `to_json` wrote.
+
+    Raises
+    ------
+    RecipeError, UnknownNameError
+        If the text is not such a list, or a value is out of range.
+    """
+    try:
+        listed = json.loads(text)
+    except (TypeError, ValueError) as error:
+        raise RecipeError(f"expected passages as JSON text: {error}") from None
+    if not isinstance(listed, list) or not listed or not all(isinstance(x, dict) for x in listed):
+        raise RecipeError(f"expected a list of JSON objects, one a passage, not {listed!r:.60}")
+    return [recipe(**entry) for entry in listed]
+
+
+def replay_passages(
+    content: Any, style: Any, passages: Sequence[Recipe], **options: Any
+) -> "Result":
+    """Run passages one after the other, each from the picture of the last.
+
+    Parameters
+    ----------
+    content, style
+        As for `run.stylize`.
+    passages : sequence of Recipe
+        The first with a start of its own.
+    **options
+        For `run.stylize`.
+
+    Returns
+    -------
+    Result
+        Of the last passage.
+
+    Raises
+    ------
+    RecipeError
+        If there is no passage.
+    """
+    from ..transfer.run import stylize
+
+    if not passages:
+        raise RecipeError("expected a passage or more, not none")
+    first, *others = passages
+    result = stylize(content, style, first, **options)
+    with tempfile.TemporaryDirectory() as folder:
+        for settings in others:
+            start = result.save(Path(folder) / "start.png")
+            result = stylize(content, style, settings.replace(start=str(start)), **options)
+    return result
+
+
+def as_code(content: str, style: str, passages: Sequence[Recipe]) -> str:
+    """Write the Python that runs passages again.
+
+    Examples
+    --------
+    >>> print(as_code("chelsea", "nocturne", [Recipe(beta=5)]))
+    from nst_utils import recipe, stylize
+    <BLANKLINE>
+    content, style = 'chelsea', 'nocturne'
+    painting = stylize(content, style, recipe(
+        beta=5.0,
+    ))
+    painting.save("painting.png")
+    painting
+    """
+    lines = ["from nst_utils import recipe, stylize", ""]
+    lines += [f"content, style = {content!r}, {style!r}"]
+    for i, settings in enumerate(passages):
+        arguments = _unchained(settings, i)
+        if i:
+            lines += [f'painting.save("passage_{i}.png")']
+            arguments["start"] = f"passage_{i}.png"
+        lines += ["painting = stylize(content, style, recipe("]
+        lines += [_argument(name, value) for name, value in arguments.items()]
+        lines += ["))"]
+    return "\n".join([*lines, 'painting.save("painting.png")', "painting"])
+
+
+def _argument(name: str, value: Any) -> str:
+    text = pprint.pformat(value, width=92 - len(name), compact=True, sort_dicts=False)
+    return f"    {name}={text},".replace("\n", "\n" + " " * (5 + len(name)))
+
+
+def as_command(content: str, style: str, passages: Sequence[Recipe]) -> str:
+    """Write the papermill command that runs passages again, for a POSIX shell in the clone.
+
+    Examples
+    --------
+    >>> print(as_command("chelsea", "nocturne", [Recipe(beta=5)]))
+    papermill notebooks/08_studio.ipynb studio.ipynb -p content chelsea -p style nocturne \
+-p passages '[{"beta": 5.0}]'
+    """
+    words = ["papermill", NOTEBOOK, "studio.ipynb", "-p", "content", content, "-p", "style", style]
+    return shlex.join([*words, "-p", "passages", to_json(passages)])

@@ -1,0 +1,80 @@
+import numpy as np
+import pytest
+
+from nst_utils.experiments import run_cache
+from nst_utils.transfer.config import Recipe
+from nst_utils.transfer.run import StopRun, stylize
+
+QUICK = Recipe(size=48, scales=(32, 48), steps=(4, 3), weights="random")
+
+
+@pytest.fixture
+def painted(monkeypatch):
+    """Count the runs that are really made."""
+    made = []
+
+    def count(*args, **options):
+        made.append(args)
+        return stylize(*args, **options)
+
+    monkeypatch.setattr(run_cache, "stylize", count)
+    return made
+
+
+def test_nothing_is_kept_unless_a_folder_is_named(tiny, pictures, painted, tmp_path):
+    before = sorted(tmp_path.rglob("*"))
+    run_cache.paint(*pictures, QUICK)
+    run_cache.paint(*pictures, QUICK)
+    assert len(painted) == 2
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_a_finished_run_comes_back_whole(tiny, pictures, painted, tmp_path):
+    keep = tmp_path / "keep"
+    first, frames = run_cache.paint(*pictures, QUICK, show_every=3, keep=keep)
+    again, stored = run_cache.paint(*pictures, QUICK, show_every=3, keep=keep)
+    assert len(painted) == 1
+    assert np.array_equal(again.image, first.image)
+    assert again.history == first.history
+    assert again.recipe == first.recipe
+    assert again.provenance == first.provenance
+    assert (again.seconds, again.best.total) == (first.provenance["seconds"], first.best.total)
+    assert [record.step for record, _ in stored] == [0, 3, 6]
+    for (_, one), (_, two) in zip(frames, stored, strict=True):
+        assert np.array_equal(one, two)
+
+
+def test_another_recipe_picture_or_code_or_a_damaged_run_is_painted(
+    tiny, pictures, painted, tmp_path, monkeypatch
+):
+    keep = tmp_path / "keep"
+    content, style = pictures
+    run_cache.paint(content, style, QUICK, keep=keep)
+    run_cache.paint(content, style, QUICK.replace(beta=1), keep=keep)
+    run_cache.paint(style, content, QUICK, keep=keep)
+    assert len(painted) == 3
+    with monkeypatch.context() as patch:
+        patch.setattr(run_cache, "code_hash", lambda: "other")
+        run_cache.paint(content, style, QUICK, keep=keep)
+    assert len(painted) == 4
+    for history in keep.rglob("history.json"):
+        history.write_text("[{")
+    run_cache.paint(content, style, QUICK, keep=keep)
+    assert len(painted) == 5
+    run_cache.paint(content, style, QUICK, keep=keep)
+    assert len(painted) == 5
+
+
+def test_a_run_that_was_stopped_or_starts_from_a_file_is_not_kept(
+    tiny, pictures, painted, tmp_path, monkeypatch
+):
+    keep = tmp_path / "keep"
+    run_cache.paint(*pictures, QUICK.replace(start=str(pictures[1])), keep=keep)
+    assert not keep.exists()
+
+    def stop(record):
+        raise StopRun
+
+    place = run_cache.CachedRun(keep, *pictures, QUICK)
+    place.save(stylize(*pictures, QUICK, on_step=stop))
+    assert not keep.exists()

@@ -1,0 +1,84 @@
+import numpy as np
+import pytest
+
+from nst_utils.experiments import metrics, peak_memory, trials
+from nst_utils.transfer.config import Recipe
+from nst_utils.transfer.fields import RecipeError
+from nst_utils.transfer.run import stylize
+
+QUICK = Recipe(size=48, scales=(32, 48), steps=(4, 3), weights="random")
+
+
+def test_a_trial_is_a_row_of_plain_values(tiny, pictures):
+    row, result = trials.run_trial(*pictures, QUICK, {"judge": (tiny, ["relu1_1"])})
+    assert row["beta"] == QUICK.beta
+    assert row["style_layers"].startswith("relu1_1:1+relu2_1:1")
+    assert (row["scales"], row["steps"]) == ("32,48", "4,3")
+    assert row["loss_total"] == result.best.total
+    assert row["loss_relu1_1"] == result.best.layers["relu1_1"]
+    assert {"ssim", "edges", "color", "texture", "judge", "seconds"} <= set(row)
+    assert row["label"] == "tiny" and row["error"] == ""
+    assert row["done"] == len(result.history) == 7
+    assert row["peak_mb"] > 100  # Python and torch alone are more
+    assert all(isinstance(value, int | float | str) for value in row.values())
+
+
+def test_an_error_is_told_in_its_row_and_stops_nothing(tiny, pictures, tmp_path):
+    pairs = [(tmp_path / "missing.png", pictures[1]), pictures]
+    runs, images = trials.run_trials(pairs, {"a": [QUICK], "b": [QUICK.replace(beta=1)]})
+    assert list(runs.arm) == ["a", "b", "a", "b"]
+    assert runs.error.str.contains("no such file").tolist() == [True, True, False, False]
+    assert sorted(images) == [2, 3]
+    assert images[2].size == (48, 36)
+
+
+def test_a_seed_matters_only_with_noise_in_the_start(tiny, pictures):
+    noisy = [QUICK.replace(seed=seed, start_noise=0.1) for seed in (0, 1, 0)]
+    plain = [QUICK.replace(seed=seed) for seed in (0, 1)]
+    _, images = trials.run_trials([pictures], {"noisy": noisy, "plain": plain})
+    one, two, again, *still = (np.asarray(images[i]) for i in range(5))
+    assert not np.array_equal(one, two)
+    assert np.array_equal(one, again)
+    assert np.array_equal(*still)
+
+
+def test_finished_trials_are_not_painted_again(tiny, pictures, tmp_path, monkeypatch):
+    first, _ = trials.run_trial(*pictures, QUICK, keep=tmp_path / "keep")
+    monkeypatch.setattr(trials, "stylize", None)
+    again, _ = trials.run_trial(*pictures, QUICK, keep=tmp_path / "keep")
+    assert again["ssim"] == pytest.approx(first["ssim"])
+    assert np.isnan(again["peak_mb"])  # nothing was run, so nothing was measured
+
+
+def test_peak_memory_sees_a_block_that_is_freed_again():
+    with peak_memory.PeakMemory() as before:
+        pass
+    with peak_memory.PeakMemory() as during:
+        block = np.ones(40_000_000)  # 320 MB
+        block += 1
+        del block
+    assert during.mb - before.mb > 150
+
+
+@pytest.mark.slow
+def test_cost_is_measured_in_a_process_of_its_own(pictures):
+    recipe = Recipe(size=48, weights="random", device="cpu", scales=(32, 48))
+    found = trials.cost(*map(str, pictures), recipe, steps=2)
+    assert 0 < found["seconds_per_step"] < 20
+    assert found["peak_mb"] > 150
+
+
+def test_judges_are_networks_with_their_layers():
+    network, layers = metrics.judge("vgg19", "random")
+    assert not network.trained
+    assert set(layers) <= set(network.layers)
+
+
+def test_a_leveled_beta_weighs_the_start_alike(tiny, pictures):
+    other = QUICK.replace(gram="sum", loss="report")
+    leveled = trials.level_beta(*pictures, other, QUICK)
+    first, second = (stylize(*pictures, r).history[0] for r in (QUICK, leveled))
+    assert leveled.beta * second.style == pytest.approx(QUICK.beta * first.style, rel=1e-4)
+    still = QUICK
+    with pytest.raises(RecipeError, match="no beta can level it"):
+        trials.level_beta(pictures[1], pictures[1], still, QUICK)

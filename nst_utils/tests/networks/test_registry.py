@@ -1,0 +1,42 @@
+import pytest
+
+from nst_utils import paths
+from nst_utils.errors import UnknownNameError, unknown
+from nst_utils.networks.registry import BACKBONES, backbone_spec
+from nst_utils.networks.spec import Source
+
+
+def test_vgg19_has_16_convolutions_in_five_blocks():
+    layers = BACKBONES["vgg19"].layers
+    assert sum(layer.startswith("conv") for layer in layers) == 16
+    assert layers[:5] == ("conv1_1", "relu1_1", "conv1_2", "relu1_2", "pool1")
+    assert layers[-1] == "pool5"
+
+
+def test_vgg19_layers_stand_where_torchvision_has_them():
+    # The report counts modules of `features`: 0, 5, 10, 19, 21 and 28.
+    layers = BACKBONES["vgg19"].layers
+    expected = {0: "conv1_1", 5: "conv2_1", 10: "conv3_1", 19: "conv4_1", 21: "conv4_2"}
+    assert {i: layers[i] for i in (*expected, 28)} == expected | {28: "conv5_1"}
+
+
+def test_resnet50_has_its_stages_of_3_4_6_3_blocks():
+    layers = BACKBONES["resnet50"].layers
+    counts = [sum(layer.startswith(f"layer{i}.") for layer in layers) for i in range(1, 5)]
+    assert counts == [3, 4, 6, 3]
+
+
+def test_unknown_name_suggests_and_lists():
+    with pytest.raises(UnknownNameError, match="did you mean 'vgg19'.*vgg19, resnet50"):
+        backbone_spec("vgg16")
+    assert "did you mean" not in str(unknown("loss", "zzz", ["relative"]))
+
+
+def test_root_is_above_the_package():
+    assert (paths.ROOT / "nst_utils" / "paths.py").is_file()
+
+
+def test_every_source_is_a_download_or_travels_in_a_package():
+    for spec in BACKBONES.values():
+        for source in spec.sources.values():
+            assert isinstance(source, Source) and bool(source.url) != bool(source.package)

@@ -1,0 +1,104 @@
+import json
+
+import pandas as pd
+import pytest
+from matplotlib.figure import Figure
+from PIL import Image
+
+from nst_utils import paths
+from nst_utils.errors import UnknownNameError
+from nst_utils.images.png import read_provenance
+from nst_utils.networks.backbone import load_backbone
+from nst_utils.plotting import album as album_module
+from nst_utils.plotting import pictures as figures
+
+from ..conftest import tiny_backbone
+
+
+def test_figures_are_saved_with_their_record_inside_and_beside(tmp_path):
+    figure = Figure((3, 2))
+    path = album_module.save_figure(figure, tmp_path / "new" / "x.png", {"seed": 3}, caption="Ảnh")
+    record = {"caption": "Ảnh", "command": "", "seed": 3}
+    assert read_provenance(path) == record
+    assert json.loads(path.with_suffix(".json").read_text(encoding="utf-8")) == record
+    assert path.with_suffix(".pdf").read_bytes().startswith(b"%PDF")
+    with Image.open(path) as image:
+        assert image.size == (600, 400)
+        assert image.info["dpi"] == pytest.approx((200, 200), abs=0.1)
+
+
+def test_large_figures_are_brought_to_256_colors(tmp_path, monkeypatch):
+    monkeypatch.setattr(album_module, "MAX_BYTES", 10_000)
+    noise = Image.effect_noise((200, 150), 90).convert("RGB")
+    path = album_module.save_figure(figures.contact_sheet([(noise, "a")]), tmp_path / "x.png", {})
+    with Image.open(path) as image:
+        assert image.mode == "P"
+
+
+def test_a_figure_that_cannot_be_written_is_one_error(tmp_path):
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(album_module.FigureError, match="the figure cannot be written"):
+        album_module.save_figure(Figure(), tmp_path / "file" / "x.png", {})
+
+
+def test_pdf_is_kept_small_too(tmp_path, monkeypatch):
+    noise = Image.effect_noise((900, 700), 90).convert("RGB")
+    figure = figures.contact_sheet([(noise, "a")], columns=1)
+    sizes = []
+    for limit in (10**9, 300_000):
+        monkeypatch.setattr(album_module, "MAX_BYTES", limit)
+        path = album_module.save_figure(figure, tmp_path / "x.png", {})
+        sizes.append(path.with_suffix(".pdf").stat().st_size)
+    assert sizes[1] < 0.6 * sizes[0]
+
+
+def test_the_folders_page_lists_every_figure_with_its_command(tmp_path):
+    for name in ("b", "a"):
+        album_module.save_figure(
+            Figure((1, 1)), tmp_path / f"{name}.png", {}, caption=f"shows {name}", command="make it"
+        )
+    lines = (tmp_path / "README.md").read_text(encoding="utf-8").splitlines()
+    assert lines[-2:] == [
+        "| [a](a.png), [PDF](a.pdf) | shows a | `make it` |",
+        "| [b](b.png), [PDF](b.pdf) | shows b | `make it` |",
+    ]
+
+
+def test_only_the_report_profile_writes_to_figures():
+    for profile, place in (
+        ("default", paths.RUNS / "figures" / "x"),
+        ("report", paths.FIGURES),
+    ):
+        album = album_module.Album("x", profile=profile, language="vi", parameters={"beta": 3})
+        preview = album.add(Figure((2, 1)), "name", "a caption")
+        record = read_provenance(place / "x_name_vi.png")
+        assert (record["notebook"], record["parameters"]) == ("x", {"beta": 3})
+        assert record["command"].endswith(f"--profile {profile} -p language vi")
+        assert preview.data.startswith(b"\xff\xd8")  # a JPEG, small enough for a notebook
+    for wrong in ({"profile": "final"}, {"language": "fr"}):
+        with pytest.raises(UnknownNameError):
+            album_module.Album("x", **wrong)
+
+
+def test_tables_are_saved_for_a_report_and_read_back():
+    table = pd.DataFrame({"gap_%": [0.123456, 2]}, index=["a", "b"])
+    album = album_module.Album("x", profile="report")
+    album.add_table(table, "runs", "every run")
+    assert album_module.finished_table("x_runs", index_col=0).equals(table)
+    latex = (paths.FIGURES / "x_runs.tex").read_text(encoding="utf-8")
+    assert r"gap\_\%" in latex and "0.12" in latex
+    lines = (paths.FIGURES / "README.md").read_text(encoding="utf-8").splitlines()
+    command = "`python -m nst_utils rerun notebooks/x.ipynb --profile report`"
+    assert lines[-1] == f"| [x_runs](x_runs.csv), [TEX](x_runs.tex) | every run | {command} |"
+    assert album_module.finished_table("y") is None
+
+
+def test_only_a_report_keeps_finished_runs():
+    assert album_module.Album("x").keep is None
+    assert album_module.Album("x", profile="report").keep == paths.RUNS / "finished"
+
+
+def test_a_banner_warns_of_untrained_weights():
+    loud = album_module.banner(tiny_backbone()).data
+    assert "**Untrained network. Weights: tiny." in loud
+    assert album_module.banner(load_backbone("vgg19")).data == "Weights: VGG19 (Oxford)."

@@ -1,0 +1,187 @@
+"""The studio as a user meets it: JupyterLab in a real browser, driven by Playwright."""
+
+import io
+import os
+import re
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from playwright.sync_api import sync_playwright
+
+from nst_utils.paths import ROOT
+
+CHROMIUM = next(
+    filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), ""
+)
+
+FLAGS = (
+    "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
+    "--disable-component-update --disable-sync"
+).split()
+
+SHOTS = ROOT / "data" / "runs" / "screenshots"
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(
+        not CHROMIUM, reason="no Chromium here: see 'Tests' in the README for how to get it"
+    ),
+]
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+@pytest.fixture
+def lab(tmp_path):
+    """A JupyterLab of its own on a copy of the notebook, which it may save as it likes."""
+    shutil.copy(ROOT / "notebooks" / "08_studio.ipynb", tmp_path)
+    quiet = tmp_path / "settings" / "@jupyterlab" / "apputils-extension"
+    quiet.mkdir(parents=True)
+    (quiet / "notification.jupyterlab-settings").write_text('{"fetchNews": "false"}')
+    port = free_port()
+    folders = {
+        "JUPYTER_CONFIG_DIR": "config", "JUPYTER_RUNTIME_DIR": "runtime",
+        "JUPYTERLAB_SETTINGS_DIR": "settings", "JUPYTERLAB_WORKSPACES_DIR": "workspaces",
+    }  # fmt: skip
+    environment = os.environ | {key: str(tmp_path / name) for key, name in folders.items()}
+    options = {"port": port, "root_dir": tmp_path, "token": "", "password": "", "port_retries": 0}
+    command = [sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root"]
+    command += [f"--ServerApp.{name}={value}" for name, value in options.items()]
+    with (tmp_path / "lab.log").open("w") as log:
+        server = subprocess.Popen(
+            command, cwd=tmp_path, env=environment, stdout=log, stderr=subprocess.STDOUT
+        )
+    address = f"http://127.0.0.1:{port}"
+    try:
+        for _ in range(240):
+            try:
+                urllib.request.urlopen(f"{address}/api", timeout=5).close()
+                break
+            except OSError:
+                assert server.poll() is None, (tmp_path / "lab.log").read_text()
+                time.sleep(0.25)
+        yield f"{address}/lab/tree/08_studio.ipynb?reset"
+    finally:
+        server.terminate()
+        server.wait(60)
+
+
+def seen(locator) -> np.ndarray:
+    return np.asarray(Image.open(io.BytesIO(locator.screenshot())).convert("RGB")).astype(int)
+
+
+def pink(pixels: np.ndarray) -> int:
+    """Count the pixels of a mark on the loss curve."""
+    return int((np.abs(pixels - (0xCC, 0x79, 0xA7)).max(-1) < 40).sum())
+
+
+def changed(locator, before: np.ndarray, seconds: float = 30) -> np.ndarray:
+    """Wait until what is seen differs from before."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        now = seen(locator)
+        if now.shape == before.shape and np.abs(now - before).mean() > 0.3:
+            return now
+        time.sleep(0.1)
+    raise AssertionError("nothing changed")
+
+
+def test_paint_steer_pause_and_save(lab):
+    SHOTS.mkdir(parents=True, exist_ok=True)
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        try:
+            page = browser.new_page(viewport={"width": 1280, "height": 800})
+            try:
+                folder = drive(page, lab)
+            except Exception:
+                page.screenshot(path=SHOTS / "failed.png")
+                raise
+        finally:
+            browser.close()
+    # Beside it lies the figure, painting_…_figure.png; folders list their files in any order.
+    [painting] = folder.glob("painting_????.png")
+    with Image.open(painting) as image:
+        assert max(image.size) == 256
+    shutil.rmtree(folder)
+
+
+def idle(page, address: str) -> None:
+    """Wait until the kernel has nothing to do, and not only between two cells."""
+    sessions = address.partition("/lab/")[0] + "/api/sessions"
+    calm = 0
+    for _ in range(480):
+        calm = calm + 1 if '"idle"' in page.request.get(sessions).text() else 0
+        if calm == 3:
+            return
+        page.wait_for_timeout(500)
+
+
+def drive(page, address: str) -> Path:
+    """Do what the issue's user does; return the folder with what was saved."""
+    page.goto(address)
+    page.wait_for_selector(".jp-Notebook .jp-Cell", timeout=90_000)
+    idle(page, address)  # asked to run before it has a kernel, the page asks for one
+    page.wait_for_timeout(1000)
+    page.get_by_role("menuitem", name="Run", exact=True).click()
+    page.locator("[data-command='runmenu:run-all']").click()
+    status = page.locator(".nst-status [role=status]:not(:has-text('loading'))")
+    status.wait_for(timeout=90_000)
+    idle(page, address)  # a kernel that is still painting in a later cell hears no button
+    page.locator(".nst-studio").first.evaluate("panel => panel.scrollIntoView()")
+    picture, curve = page.locator(".nst-picture").first, page.locator(".nst-curve").first
+    before = seen(picture)
+    page.screenshot(path=SHOTS / "1_ready.png")
+
+    page.locator(".nst-studio button:has-text('Start')").first.click()
+    first = changed(picture, before, 120)
+    # The fine scale has begun, and the picture moves there too.
+    page.locator(".nst-status:has-text('256 px')").wait_for(timeout=120_000)
+    page.wait_for_timeout(2000)
+    page.screenshot(path=SHOTS / "2_running.png")
+    assert np.abs(seen(picture) - first).mean() > 0.3
+
+    marks = pink(seen(curve))
+    handle = page.locator(
+        ".nst-studio .widget-hslider:has-text('beta') .noUi-handle"
+    ).bounding_box()
+    x, y = (handle[a] + handle[b] / 2 for a, b in (("x", "width"), ("y", "height")))
+    page.mouse.move(x, y)
+    page.mouse.down()
+    page.mouse.move(x - 50, y, steps=5)
+    page.mouse.up()
+    steered = seen(picture)
+    changed(picture, steered)
+    page.wait_for_timeout(1500)
+    assert pink(seen(curve)) > marks + 60
+    page.screenshot(path=SHOTS / "3_steered.png")
+
+    page.locator(".nst-studio button:has-text('Pause')").first.click()
+    page.locator(".nst-status:has-text('paused')").wait_for(timeout=30_000)
+    page.wait_for_timeout(1000)
+    still = seen(picture)
+    page.wait_for_timeout(1000)
+    assert np.abs(seen(picture) - still).mean() < 0.05
+
+    page.locator(".nst-studio button:has-text('Copy code')").first.click()
+    code = page.locator(".nst-studio textarea[readonly]")
+    code.wait_for(timeout=30_000)
+    assert re.search(r"schedule=\[\[\d+, 'beta', [\d.]+\]", code.input_value())
+    page.screenshot(path=SHOTS / "4_code.png")
+    page.locator(".nst-studio button:has-text('Hide')").first.click()
+    page.locator(".nst-studio button:has-text('Save')").first.click()
+    page.locator(".nst-status:has-text('saved:')").wait_for(timeout=60_000)
+    page.screenshot(path=SHOTS / "5_saved.png")
+    return ROOT / re.search(r"saved: (\S+):", page.locator(".nst-status").inner_text())[1]

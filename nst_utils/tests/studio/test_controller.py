@@ -1,0 +1,305 @@
+import threading
+import time
+from collections import deque
+
+import numpy as np
+import pytest
+
+from nst_utils.images.io import ImageError
+from nst_utils.studio import controller as module
+from nst_utils.studio.controller import Controller, StudioError, close_all, studio_recipe
+from nst_utils.studio.replay import replay_passages
+from nst_utils.transfer import run as transfer_run
+from nst_utils.transfer.config import Recipe
+from nst_utils.transfer.fields import RecipeError
+
+TINY = Recipe(size=48, scales=(32, 48), steps=(6, 10), weights="random")
+
+
+@pytest.fixture
+def studio(tiny, pictures, tmp_path):
+    made = []
+
+    def open_one(settings=TINY, **options):
+        controller = Controller(*map(str, pictures), settings, folder=tmp_path / "kept", **options)
+        made.append(controller)
+        return controller
+
+    yield open_one
+    for controller in made:
+        controller.close()
+        assert controller.join(20), "a thread is left"
+
+
+def until(condition, seconds=20):
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "it did not happen"
+        time.sleep(0.002)
+
+
+def painted(controller, steps):
+    """Take so many steps and wait."""
+    controller.budget = steps
+    controller.start()
+    return controller.wait(20)
+
+
+def same(one, other):
+    return np.array_equal(np.asarray(one), np.asarray(other))
+
+
+def test_it_is_ready_by_itself_and_paints_until_its_budget_is_spent(studio):
+    controller = studio()
+    assert controller.wait(20).state == "ready"
+    assert controller.frame() is None
+    status = painted(controller, 9)
+    assert (status.state, status.step, status.done, status.budget) == ("finished", 9, 9, 9)
+    assert status.label == "tiny" and status.scale == 48
+    assert controller.frame().step == 9 and controller.frame() is None
+    assert [point.step for point in controller.points] == list(range(9))
+    assert painted(controller, 3).step == 12
+
+
+def test_steering_changes_the_weights_at_the_next_step(studio):
+    # So short a step leaves the picture as it is: only the weight changes what is read.
+    controller = studio(TINY.replace(optimizer="adam", learning_rate=1e-5))
+    painted(controller, 8)
+    controller.set(beta=77.0)
+    assert controller.passages()[-1].schedule == ()  # not yet in effect
+    painted(controller, 4)
+    [passage] = controller.passages()
+    assert passage.schedule == ((8, "beta", 77.0),) and passage.steps == (6, 6)
+    assert controller.marks == [(8, "beta")]
+    before, after = controller.points[7], controller.points[8]
+    assert after.style / before.style == pytest.approx(77 / 20, rel=0.02)
+
+
+def test_a_move_is_seen_at_once_and_what_is_kept_is_the_best(studio):
+    controller = studio(TINY.replace(optimizer="adam", learning_rate=1e-3))
+    painted(controller, 8)
+    controller._frames = deque()  # keeps all of them
+    controller.set(beta=77.0)
+    painted(controller, 3)
+    first, second, last = list(controller._frames)
+    # The step at the move evaluates the picture from before; what it led to is read in the next.
+    assert first.step == 9 and same(first.image, second.image)
+    assert same(last.image, controller.result().image)
+    controller.set(beta=5.0)
+    painted(controller, 1)
+    assert same(controller._frames[-1].image, controller.result().image)
+
+
+def test_a_drag_is_one_entry_a_step_and_one_snapshot(studio):
+    controller = studio()
+    painted(controller, 7)
+    for beta in range(21, 60):
+        controller.set(beta=float(beta))
+    painted(controller, 2)
+    assert controller.passages()[0].schedule == ((7, "beta", 59.0),)
+    assert [snapshot.step for snapshot in controller.snapshots if snapshot.moved] == [7]
+
+
+def test_what_is_on_the_screen_is_painted_again(studio, pictures):
+    controller = studio()
+    painted(controller, 8)
+    controller.set(beta=77.0, pooling="average")
+    painted(controller, 4)
+    controller.set(size=64)  # another run, from this picture
+    painted(controller, 3)
+    controller.set(alpha=3.0)
+    painted(controller, 3)
+    passages = controller.passages()
+    assert [passage.size for passage in passages] == [48, 64]
+    shown = controller.frame().image
+    assert max(shown.size) == 64
+    assert same(replay_passages(*pictures, passages).image, shown)
+    result = controller.result()
+    assert same(result.image, shown) and result.recipe == passages[-1]
+    assert result.provenance["recipe"] == passages[-1].to_dict()
+
+
+def test_pause_and_go_on(studio):
+    controller = studio(budget=100_000)
+    controller.start()
+    until(lambda: controller.status().step > 3)
+    controller.pause()
+    until(lambda: controller.status().rate == 0)
+    time.sleep(0.05)  # the step that was being taken
+    step = controller.status().step
+    time.sleep(0.1)
+    assert controller.status().step == step and controller.status().state == "paused"
+    controller.step()
+    assert controller.wait(20).state == "paused" and controller.status().step == step + 1
+    controller.start()
+    until(lambda: controller.status().step > step + 3)
+
+
+def test_start_right_after_step_is_not_lost(studio):
+    controller = studio(budget=9)
+    controller.step()
+    controller.start()
+    assert controller.wait(20).state == "finished" and controller.status().step == 9
+
+
+def test_undo_goes_back_to_the_picture_and_the_recipe_before_a_move(studio):
+    controller = studio()
+    painted(controller, 8)
+    shown = controller.result().image
+    controller.set(beta=500.0)
+    painted(controller, 4)
+    assert not same(controller.result().image, shown)
+    controller.undo()
+    assert controller.status().step == 8 and controller.status().state == "paused"
+    assert controller.wanted.beta == TINY.beta
+    assert same(controller.frame().image, shown) and same(controller.result().image, shown)
+    assert [point.step for point in controller.points] == list(range(8))
+    assert controller.marks == []
+    with pytest.raises(StudioError, match="nothing to undo"):
+        controller.undo()
+    painted(controller, 2)  # and it goes on from there
+    assert [sum(passage.steps) for passage in controller.passages()] == [8, 2]
+
+
+def test_snapshots_come_by_themselves_and_can_be_gone_back_to(studio, pictures):
+    controller = studio()
+    painted(controller, 60)
+    assert [snapshot.step for snapshot in controller.snapshots] == [25, 50]
+    first = controller.snapshots[0]
+    controller.back_to(first)
+    assert same(controller.frame().image, first.image)
+    assert controller.snapshots[-1].step == 60  # where it came from is not lost
+    assert same(replay_passages(*pictures, controller.passages()).image, first.image)
+
+
+def test_reset_begins_anew_and_keeps_the_painting_as_a_snapshot(studio):
+    controller = studio()
+    painted(controller, 8)
+    first = controller.result().image
+    controller.set(beta=77.0)
+    controller.reset()
+    assert controller.status().state == "ready" and controller.status().step == 0
+    assert controller.points == [] and controller.wanted.beta == 77.0
+    assert same(controller.snapshots[-1].image, first)
+    with pytest.raises(StudioError, match="press start first"):
+        controller.passages()
+    painted(controller, 8)
+    assert controller.passages()[0].beta == 77.0
+    controller.undo()
+    assert same(controller.result().image, first)
+
+
+def test_the_start_waits_for_reset(studio):
+    controller = studio()
+    painted(controller, 8)
+    controller.set(start="noise", seed=5)
+    painted(controller, 2)
+    assert len(controller.passages()) == 1 and controller.passages()[0].start == "content"
+    controller.reset()
+    painted(controller, 1)
+    assert controller.passages()[0].start == "noise"
+
+
+def test_other_pictures_begin_anew_and_a_bad_one_changes_nothing(studio, pictures, tmp_path):
+    controller = studio()
+    painted(controller, 8)
+    (tmp_path / "note.png").write_text("hello")
+    for bad in (str(tmp_path / "note.png"), "no-such-sample", str(tmp_path / "missing.jpg")):
+        with pytest.raises(ImageError):
+            controller.choose(style=bad)
+    assert controller.status().step == 8 and controller.style == str(pictures[1])
+    controller.choose(content=str(pictures[1]), style=str(pictures[0]))
+    assert controller.status().step == 0
+    assert painted(controller, 2).state == "finished"
+
+
+def test_a_bad_value_is_refused_and_nothing_changes(studio):
+    controller = studio()
+    painted(controller, 3)
+    with pytest.raises(RecipeError, match="all 0"):
+        controller.set(style_layers=dict.fromkeys(TINY.style_layers, 0.0))
+    with pytest.raises(RecipeError, match="beta must be"):
+        controller.set(beta=-1)
+    assert controller.wanted == TINY and painted(controller, 2).step == 5
+
+
+def test_a_network_without_weights_says_so_and_can_be_left_again(studio, tmp_path):
+    controller = studio()
+    painted(controller, 8)
+    shown = controller.result().image
+    controller.set(backbone="resnet50")  # every download goes to a closed port here
+    status = painted(controller, 2)
+    assert status.state == "failed"
+    assert status.message.startswith("needs weights: ResNet-50 has no trained weights")
+    assert "resnet50-0676ba61.pth" in status.message
+    controller.set(backbone="vgg19", weights="random")
+    assert controller.status().state == "paused"
+    assert painted(controller, 2).step == 10
+    assert same(controller.snapshots[0].image, shown)  # nothing was lost
+
+
+def test_an_unexpected_error_becomes_a_sentence(studio, monkeypatch):
+    controller = studio()
+    controller.wait(20)
+
+    def broken(*_, **__):
+        raise ZeroDivisionError("by zero")
+
+    monkeypatch.setattr(transfer_run, "stylize", broken)
+    status = painted(controller, 2)
+    assert (status.state, status.message) == ("failed", "unexpected ZeroDivisionError: by zero")
+    monkeypatch.undo()
+
+
+def test_changes_while_it_runs_do_not_disturb_each_other(studio):
+    controller = studio(budget=100_000)
+    controller.start()
+    for i in range(30):
+        controller.set(beta=10.0 + i, tv=0.01 * (i % 3))
+        if i % 5 == 0:
+            controller.set(size=48 if i % 2 else 40)
+        if i % 7 == 0:
+            controller.reset()
+            controller.start()
+        if i % 11 == 0 and controller.snapshots:
+            controller.back_to(controller.snapshots[0])
+        time.sleep(0.005)
+    until(lambda: controller.status().step > 5 and controller.status().state == "running")
+    controller.pause()
+    time.sleep(0.05)
+    assert sum(sum(passage.steps) for passage in controller.passages()) == len(controller.points)
+
+
+def test_two_take_turns_and_both_get_on(studio):
+    one, two = studio(budget=100_000), studio(budget=100_000)
+    one.start()
+    two.start()
+    until(lambda: min(one.status().step, two.status().step) > 20)
+    one.pause()  # and a paused one holds nobody up
+    step = two.status().step
+    until(lambda: two.status().step > step + 10)
+    assert {point.total for point in one.points}  # each with losses of its own
+
+
+def test_closing_ends_the_thread_at_any_time(studio):
+    for moment in ("loading", "running", "paused"):
+        controller = studio()
+        if moment != "loading":
+            controller.start()
+            until(lambda controller=controller: controller.status().step > 2)
+        if moment == "paused":
+            controller.pause()
+        controller.close()
+        assert controller.join(20) and controller.status().state == "closed"
+        with pytest.raises(StudioError, match="closed"):
+            controller.start()
+    left = studio()
+    close_all()
+    assert left.join(20)
+    assert not [t for t in threading.enumerate() if t.name == "nst-studio" and t.is_alive()]
+
+
+def test_two_folders_and_the_studio_recipe():
+    assert studio_recipe(1024).scales == (256, 512, 1024)
+    assert studio_recipe(96).scales == (96,)
+    assert module.ENDLESS > 1000 * module.BUDGET

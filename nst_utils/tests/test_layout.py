@@ -1,0 +1,218 @@
+"""The layout: folders that import downwards only, light imports, one list of dependencies."""
+
+import ast
+import re
+import subprocess
+import sys
+import tomllib
+from graphlib import TopologicalSorter
+from pathlib import Path
+
+import pytest
+import yaml
+
+import nst_utils
+
+PACKAGE = Path(nst_utils.__file__).parent
+ROOT = PACKAGE.parent
+FOLDERS = (
+    "images", "networks", "wikiart", "transfer", "experiments", "plotting", "studio", "benchmark",
+    "cli",
+)  # fmt: skip
+"""Each imports only from those before it, and from the ground."""
+
+TORCH_FREE = """
+    errors paths download parallel networks.registry networks.spec wikiart.names wikiart.files
+    wikiart.index wikiart.download wikiart.catalog transfer.config transfer.fields
+    transfer.presets transfer.scales experiments.statistics experiments.notebooks
+    plotting.translations studio.controller studio.fair_lock studio.labels studio.replay
+    studio.history benchmark.wikiart_index cli.main cli.bench cli.sweep cli.wikiart cli.errors
+    cli.recipe_options
+""".split()
+
+TOP_LEVEL = {
+    "notebooks",
+    "nst_utils",
+    "data",
+    "figures",
+    "environment.yml",
+    "requirements.txt",
+    "README.md",
+    "pyproject.toml",
+}
+
+
+def tracked() -> list[Path]:
+    listed = subprocess.run(
+        ["git", "ls-files", "--cached", "--others", "--exclude-standard"],
+        cwd=ROOT, capture_output=True, text=True,
+    )  # fmt: skip
+    if listed.returncode:
+        pytest.skip("not a git checkout: nothing to list")
+    return [path for line in listed.stdout.splitlines() if (path := ROOT / line).is_file()]
+
+
+def modules() -> dict[str, Path]:
+    """The package's modules by dotted name, tests left out."""
+    paths = (p.relative_to(PACKAGE) for p in PACKAGE.rglob("*.py"))
+    return {
+        ".".join(path.with_suffix("").parts): PACKAGE / path
+        for path in paths
+        if path.parts[0] != "tests" and path.stem not in ("__init__", "__main__")
+    }
+
+
+def imports(path: Path, name: str = "") -> tuple[set[str], set[str]]:
+    """Return the package's own modules that a file imports, by dotted name, and the others."""
+    own, others = set(), set()
+    known = modules()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ImportFrom) and node.level:
+            base = name.split(".")[: -node.level] + (node.module or "").split(".")
+            base = ".".join(filter(None, base))
+            for alias in node.names:
+                full = f"{base}.{alias.name}".lstrip(".")
+                own.add(full if full in known else base)
+        elif isinstance(node, ast.ImportFrom):
+            others.add(node.module.split(".")[0])
+        elif isinstance(node, ast.Import):
+            others |= {alias.name.split(".")[0] for alias in node.names}
+    return own - {""}, others
+
+
+def test_imports_point_downwards_without_a_circle():
+    graph = {name: imports(path, name)[0] for name, path in modules().items()}
+    for name, own in graph.items():
+        place = FOLDERS.index(name.split(".")[0]) if name.split(".")[0] in FOLDERS else -1
+        for other in own:
+            above = other.split(".")[0]
+            if "." in name and above in FOLDERS:
+                assert FOLDERS.index(above) <= place, f"{name} imports {other}"
+    list(TopologicalSorter(graph).static_order())  # a circle raises
+
+
+def test_every_module_is_imported_by_a_test():
+    tests = [path.read_text(encoding="utf-8") for path in (PACKAGE / "tests").rglob("*.py")]
+    for name in modules():
+        folder, _, stem = name.rpartition(".")
+        home = f"nst_utils.{folder}" if folder else "nst_utils"
+        whole = re.compile(rf"{home}\.{stem}\b|from {home} import [^\n]*\b{stem}\b")
+        # Or through a face, by one of its names.
+        assert any(whole.search(text) for text in tests), f"no test imports {name}"
+
+
+def test_these_modules_do_not_import_torch():
+    code = "import sys\nfrom importlib import import_module\n"
+    code += f"for name in {TORCH_FREE!r}:\n    import_module('nst_utils.' + name)\n"
+    code += "print(sorted({'torch', 'torchvision'} & set(sys.modules)))"
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert found.stdout.strip() == "[]", found.stdout + found.stderr
+
+
+def test_importing_the_package_is_light():
+    code = (
+        "import sys, nst_utils, nst_utils.cli; nst_utils.Recipe();"
+        "heavy = {'torch', 'matplotlib', 'PIL', 'skimage', 'pandas'};"
+        "print(sorted(heavy & set(sys.modules)))"
+    )
+    found = subprocess.run(
+        [sys.executable, "-W", "error", "-c", code], capture_output=True, text=True, check=True
+    )
+    assert found.stdout.strip() == "[]"
+
+
+def test_public_names_are_reachable():
+    for name in nst_utils.__all__:
+        assert getattr(nst_utils, name) is not None
+
+
+def test_top_level_is_exactly_the_layout():
+    names = {path.relative_to(ROOT).parts[0] for path in tracked()}
+    assert {name for name in names if not name.startswith(".")} == TOP_LEVEL
+
+
+def test_one_list_of_dependencies():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    lines = (ROOT / "requirements.txt").read_text(encoding="utf-8").splitlines()
+    required = [line for line in lines if line and not line.startswith("#")]
+    assert required[0] == "-e ."
+    assert required[1:] == project["dependencies"]
+    environment = yaml.safe_load((ROOT / "environment.yml").read_text(encoding="utf-8"))
+    conda, pip = environment["dependencies"][:-1], environment["dependencies"][-1]["pip"]
+    assert pip == ["-r requirements.txt"]
+    assert f"python{project['requires-python']}" in conda
+    assert project["version"] == nst_utils.__version__
+
+
+def test_every_import_is_a_dependency():
+    names = {"PIL": "pillow", "skimage": "scikit-image", "yaml": "papermill", "nbformat": "nbval"}
+    names |= {"IPython": "jupyterlab", "distributed": "dask[distributed]"}
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    optional = project["optional-dependencies"].values()
+    lines = [*project["dependencies"], *(line for extra in optional for line in extra)]
+    known = {re.split(r"[=<>]", line)[0] for line in lines}
+    for path in PACKAGE.rglob("*.py"):
+        for name in imports(path)[1] - set(sys.stdlib_module_names) - {"nst_utils"}:
+            assert names.get(name, name) in known, f"{path.name} imports {name}"
+
+
+@pytest.mark.parametrize("command", [["check"], ["format", "--check"]])
+def test_ruff(command):
+    found = subprocess.run(
+        [sys.executable, "-m", "ruff", *command, "."], cwd=ROOT, capture_output=True, text=True
+    )
+    assert found.returncode == 0, found.stdout + found.stderr
+
+
+# Written with brackets, so that this file does not find itself.
+BRITISH = re.compile(
+    r"colo[u]r|normali[s]|optimi[s][ei]|styli[s]|neighbo[u]r|labell[e]d|licenc[e]|gre[y]|cent[r]e",
+    re.IGNORECASE,
+)
+MACHINE = re.compile(r"/(?:home/[a-z]|Users/|work/|tmp/)")
+
+
+def readable(path: Path) -> str:
+    """A file's text without stored pictures: base64 may hold any word."""
+    return re.sub(r'"image/(?:jpeg|png)": "[^"]*"', "", path.read_text(encoding="utf-8"))
+
+
+def test_spelling_is_american():
+    for path in tracked():
+        if path.suffix in (".py", ".md", ".toml", ".yml", ".json", ".ipynb"):
+            found = BRITISH.search(readable(path))
+            assert found is None, f"{path.relative_to(ROOT)}: {found[0]}"
+
+
+def test_no_large_files_and_no_paths_of_a_machine():
+    for path in tracked():
+        assert path.stat().st_size < 1_500_000, path
+        if path.suffix in (".py", ".md", ".toml", ".yml", ".json", ".ipynb", ".txt"):
+            assert not MACHINE.search(readable(path)), path
+
+
+def test_readme_shows_the_real_layout():
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    block = re.search(r"## Layout\n.*?```text\n(.*?)```", readme, re.DOTALL)[1]
+    lines = [line for line in block.splitlines() if line.strip()]
+    names = [line.split()[0].rstrip("/") for line in lines]
+    inside = [name for name, line in zip(names, lines, strict=True) if line.startswith("  ")]
+    assert inside == [*FOLDERS, "tests"]
+    assert set(names) - set(inside) == TOP_LEVEL
+
+
+def test_the_package_has_nine_folders_and_little_ground():
+    assert {path.parent.name for path in PACKAGE.glob("*/__init__.py")} == {*FOLDERS, "tests"}
+    assert {path.stem for path in PACKAGE.glob("*.py")} == {
+        "__init__", "__main__", "errors", "paths", "download", "parallel",
+    }  # fmt: skip
+
+
+def test_modules_and_classes_stay_small():
+    for name, path in modules().items():
+        text = path.read_text(encoding="utf-8")
+        assert len(text.splitlines()) <= 350, f"{name}: {len(text.splitlines())} lines"
+        for node in ast.walk(ast.parse(text)):
+            if isinstance(node, ast.ClassDef):
+                length = node.end_lineno - node.lineno + 1
+                assert length <= 250, f"{name}.{node.name}: {length} lines"

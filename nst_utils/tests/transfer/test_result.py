@@ -1,0 +1,73 @@
+import json
+
+import pytest
+import torch
+
+from nst_utils.images.io import read_image
+from nst_utils.images.png import read_provenance
+from nst_utils.transfer.config import Recipe
+from nst_utils.transfer.run import stylize
+
+RECIPE = Recipe(size=48, scales=(32, 48), steps=(3, 2), weights="random")
+
+
+@pytest.fixture
+def result(tiny, pictures):
+    return stylize(*pictures, RECIPE)
+
+
+def test_saved_pictures_tell_how_they_were_made(result, pictures, tmp_path):
+    record = read_provenance(result.save(tmp_path / "out.png"))
+    assert Recipe.from_json(json.dumps(record["recipe"])) == RECIPE
+    for role, path in zip(("content", "style"), pictures, strict=True):
+        assert record[role] == {
+            "source": path.name,
+            "sha256": read_image(path).info["sha256"],
+        }
+    assert record["weights"]["trained"] is False
+    assert record["losses"]["first"] == result.history[0].total
+    assert record["losses"]["best"] <= record["losses"]["first"]
+    assert record["steps"] == 5
+    assert record["stopped"] == "finished"
+    assert record["versions"]["torch"] == torch.__version__
+    assert record["seed"] == 0
+    # Nothing of this machine's folders.
+    assert str(tmp_path) not in json.dumps(record)
+
+
+def test_image_and_tensor_agree(result):
+    assert result.image.size == (48, 36)
+    assert result.tensor.shape == (1, 3, 36, 48)
+    assert 0 <= result.tensor.min() <= result.tensor.max() <= 1
+
+
+def test_a_records_picture_is_gone_afterwards(tiny, pictures):
+    kept = []
+    stylize(*pictures, RECIPE, on_step=kept.append)
+    with pytest.raises(RuntimeError, match="only there while on_step runs"):
+        kept[0].picture()
+    with pytest.raises(RuntimeError, match="only there while on_step runs"):
+        kept[0].moved()
+
+
+def test_where_a_step_led_is_what_the_next_one_evaluates(tiny, pictures):
+    seen = []
+    stylize(*pictures, RECIPE, on_step=lambda r: seen.append((r.scale, r.picture(), r.moved())))
+    (_, _, led), (_, evaluated, _) = seen[-2:]
+    assert torch.equal(led, evaluated)
+
+
+def test_a_result_shows_itself_in_a_notebook_and_in_one_line(result):
+    assert result._repr_png_().startswith(b"\x89PNG")
+    assert repr(result).startswith("<Result 48 x 36, tiny, 5 steps")
+    assert len(repr(result)) < 120
+
+
+def test_the_best_record_is_the_pictures_own(result):
+    assert result.best.total == min(record.total for record in result.history[3:])
+    assert result.provenance["losses"]["terms"]["style"] == result.best.style
+
+
+def test_the_history_keeps_numbers_only(result):
+    with pytest.raises(RuntimeError, match="only there while on_step runs"):
+        result.history[0].picture()

@@ -1,0 +1,30 @@
+import hashlib
+
+from nst_utils import paths
+from nst_utils.wikiart.miniature import find_wikiart, make_miniature
+from nst_utils.wikiart.names import STYLES
+
+
+def digest(folder):
+    files = sorted(path for path in folder.rglob("*") if path.is_file())
+    return hashlib.sha256(b"".join(p.name.encode() + p.read_bytes() for p in files)).hexdigest()
+
+
+def test_the_miniature_is_the_same_every_time(tmp_path):
+    one, two = make_miniature(tmp_path / "one"), make_miniature(tmp_path / "two")
+    assert digest(one) == digest(two)
+    before = {path: path.stat().st_mtime_ns for path in one.rglob("*")}
+    assert make_miniature(one) == one  # there already: nothing is touched
+    assert {path: path.stat().st_mtime_ns for path in one.rglob("*")} == before
+    assert len(STYLES) == len(set(STYLES)) == 27
+    assert sum(path.stat().st_size for path in one.rglob("*") if path.is_file()) < 5_000_000
+
+
+def test_downloaded_data_comes_before_the_miniature(tmp_path, monkeypatch):
+    monkeypatch.setattr(paths, "DATA", tmp_path)
+    assert find_wikiart("some/where").name == "where"
+    (tmp_path / "wikiart_mini").mkdir()
+    (tmp_path / "wikiart_mini" / ".complete").touch()
+    assert find_wikiart() == tmp_path / "wikiart_mini"
+    (tmp_path / "wikiart").mkdir()
+    assert find_wikiart() == tmp_path / "wikiart"

@@ -1,0 +1,260 @@
+"""The recipe: everything that decides a picture, frozen, checked, and JSON both ways.
+
+Free of torch, so that a notebook, the command line and a scheduler can build, check and ship
+recipes without loading a network.
+"""
+
+import dataclasses
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass, fields
+from typing import Any
+
+from ..errors import unknown
+from ..networks.registry import BACKBONES, backbone_spec
+from .fields import GRAMS, RecipeError, check_field, choice, layers, number, plain
+from .scales import SCALE_STEP, fit_steps, ladder, split_steps
+
+QUICK_LAYERS = {
+    "vgg19": ("relu3_4", {f"relu{block}_1": 1.0 for block in range(1, 6)}),
+    "resnet50": ("layer2", {"relu": 1.0, "layer1": 1.0, "layer2": 1.0, "layer3": 1.0}),
+}
+"""Content layer and style layers of the default recipe, for each backbone."""
+
+QUICK_STEPS = (60, 30)
+"""Steps of the default recipe at its two scales."""
+
+STEERABLE = (
+    "alpha beta tv learning_rate style_layers content_layer loss gram smoothing pooling padding "
+    "optimizer"
+).split()
+"""Fields that may change during a run, through ``schedule`` or through ``on_step``."""
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Everything that decides a picture besides the content and the style image.
+
+    The defaults are the recipe ``quick``. Each field's help text is in its metadata and is what
+    ``python -m nst_utils recipes --fields`` prints. Values are checked and brought to their own
+    type on construction. Make a changed copy with `replace`; do not write into ``style_layers``.
+
+    Raises
+    ------
+    RecipeError
+        For a value out of its range or of the wrong type.
+    UnknownNameError
+        For a field, layer, backbone or option that does not exist; suggests the nearest.
+
+    Examples
+    --------
+    >>> Recipe(size=256, steps=50).scales, Recipe(size=256, steps=50).steps
+    ((128, 256), (35, 15))
+    >>> Recipe.from_json(Recipe().to_json()) == Recipe()
+    True
+    """
+
+    backbone: str = choice("vgg19", tuple(BACKBONES), "network that reads the pictures")
+    weights: str = plain("auto", "auto, a source's name, random, or a .pt or .pth file")
+    content_layer: str = plain(QUICK_LAYERS["vgg19"][0], "layer whose activations keep the content")
+    style_layers: dict[str, float] = layers(
+        QUICK_LAYERS["vgg19"][1],
+        "layers whose Gram matrices carry the style, each with its weight",
+    )
+    alpha: float = number(1.0, "weight of the content loss")
+    beta: float = number(20.0, "weight of the style loss")
+    tv: float = number(0.05, "weight of the total variation, squared, per pixel")
+    loss: str = choice("relative", ("relative", "report", "paper"), "how losses are normalized")
+    gram: str = choice("mean", GRAMS, "variant of the Gram matrix")
+    smoothing: str = choice(
+        "none", ("none", "scaled", "softmax"), "what is done to the activations of deep layers"
+    )
+    pooling: str = choice("max", ("max", "average"), "pooling of the network")
+    padding: str = choice("replicate", ("zero", "replicate"), "padding of the first convolution")
+    optimizer: str = choice("lbfgs", ("lbfgs", "adam"), "method that moves the picture")
+    learning_rate: float = number(1.0, "step length of the optimizer", strict=True)
+    size: int = plain(512, "long side of the result, pixels")
+    scales: tuple[int, ...] = plain((), "long sides, ascending, ending at size; empty: a ladder")
+    steps: tuple[int, ...] = plain((), "steps per scale; one number is the total")
+    start: str = plain("content", "content, style, noise, or a picture file")
+    start_noise: float = number(0.0, "standard deviation of noise added to the start")
+    space: str = choice("normalized", ("unit", "normalized"), "tensor that the optimizer moves")
+    precision: str = choice(
+        "auto", ("auto", "float32", "bfloat16"), "number format of weights and activations"
+    )
+    device: str = plain("auto", "auto, cpu, cuda, cuda:1, mps")
+    seed: int = plain(0, "seed of the noise in the start")
+    schedule: tuple[tuple[int, str, Any], ...] = plain(
+        (), "changes during the run: [step, field, value]"
+    )
+
+    def __post_init__(self) -> None:
+        """Check every field and bring it to its own type."""
+        for spec in fields(self):
+            object.__setattr__(self, spec.name, check_field(spec, getattr(self, spec.name)))
+        if not self.scales:
+            object.__setattr__(self, "scales", ladder(self.size))
+        steps = self.steps or fit_steps(QUICK_STEPS, len(self.scales))
+        object.__setattr__(self, "steps", steps)
+        if len(steps) == 1 and len(self.scales) > 1:
+            scales, steps = split_steps(steps[0], self.scales, (SCALE_STEP,))
+            object.__setattr__(self, "scales", scales)
+            object.__setattr__(self, "steps", steps)
+        if list(self.scales) != sorted(set(self.scales)) or self.scales[-1] != self.size:
+            raise RecipeError(
+                f"scales must ascend and end at size {self.size}, not {list(self.scales)}"
+            )
+        if len(steps) != len(self.scales):
+            raise RecipeError(
+                f"steps must be one number, or one for each of the {len(self.scales)} scales, "
+                f"not {list(steps)}"
+            )
+        spec = backbone_spec(self.backbone)
+        if self.weights not in spec.weights and not self.weights.endswith((".pt", ".pth")):
+            valid = [*spec.weights, "a .pt or .pth file"]
+            raise unknown(f"weights for {self.backbone}", self.weights, valid)
+        known = spec.layers
+        for layer in (self.content_layer, *self.style_layers):
+            if layer not in known:
+                raise unknown(f"layer of {self.backbone}", layer, known)
+        object.__setattr__(self, "schedule", tuple(self._checked_schedule()))
+
+    def _checked_schedule(self) -> Iterator[tuple[int, str, Any]]:
+        """Yield the schedule's entries, each value checked by its field's own rules."""
+        for step, name, value in sorted(self.schedule, key=lambda entry: entry[0]):
+            if name not in STEERABLE:
+                raise unknown("field in schedule", name, STEERABLE)
+            if not 0 <= step < sum(self.steps):
+                raise RecipeError(
+                    f"schedule names step {step}, but the run has steps 0 to {sum(self.steps) - 1}"
+                )
+            changed = dataclasses.replace(self, schedule=(), **{name: value})
+            yield step, name, getattr(changed, name)
+
+    def __hash__(self) -> int:
+        """Hash by content, so that recipes can key results; equal recipes hash alike."""
+        return hash(json.dumps(dataclasses.asdict(self), sort_keys=True))
+
+    def replace(self, **changes: Any) -> "Recipe":
+        """Return a copy with some fields changed and the ladder of scales kept in step.
+
+        A new ``size`` without ``scales`` makes a new ladder (see `ladder`), or stays at one scale
+        if the recipe had one. One number of ``steps`` is the total, split over the scales in this
+        recipe's proportions.
+
+        Raises
+        ------
+        RecipeError, UnknownNameError
+            As for `Recipe`.
+
+        Examples
+        --------
+        >>> Recipe().replace(size=256, steps=30).steps
+        (20, 10)
+        """
+        known = [spec.name for spec in fields(self)]
+        for name in changes:
+            if name not in known:
+                raise unknown("recipe field", name, known)
+        if "scales" in changes:
+            scales = check_field(_spec("scales"), changes["scales"])
+            size = changes.setdefault("size", scales[-1])
+        else:
+            size = check_field(_spec("size"), changes.get("size", self.size))
+            same = size == self.size or len(self.scales) == 1
+            scales = (*self.scales[:-1], size) if same else ladder(size)
+        if "backbone" in changes and changes["backbone"] != self.backbone:
+            moved = {"content_layer", "style_layers"} - changes.keys()
+            if moved:
+                raise RecipeError(
+                    f"a recipe for {self.backbone} names that network's layers: give "
+                    f"{' and '.join(sorted(moved))} for {changes['backbone']} too, "
+                    "or start from config.recipe(name, backbone=…)"
+                )
+        steps = check_field(_spec("steps"), changes.get("steps", self.steps))
+        if len(steps) == 1 and len(scales) > 1:
+            shares = [a / b for a, b in zip(self.steps, self.steps[1:], strict=False)]
+            scales, steps = split_steps(steps[0], scales, shares or (SCALE_STEP,))
+        elif "steps" not in changes and len(steps) != len(scales):
+            steps = fit_steps(steps, len(scales))
+        return dataclasses.replace(self, **changes | {"scales": scales, "steps": steps})
+
+    def at(self, step: int) -> "Recipe":
+        """Return the recipe in effect at a step: the schedule's changes up to it, applied.
+
+        Its own schedule is empty: what is still to come is not in effect.
+
+        Examples
+        --------
+        >>> Recipe(schedule=[[5, "beta", 99]]).at(7).beta
+        99.0
+        """
+        changes = {name: value for when, name, value in self.schedule if when <= step}
+        return dataclasses.replace(self, schedule=(), **changes)
+
+    def steered(self, wanted: "Recipe", step: int) -> "Recipe":
+        """Return this recipe with what another one changes put into its schedule, from a step on.
+
+        A step past the end changes nothing, since it is never taken.
+
+        Raises
+        ------
+        RecipeError
+            If `wanted` is no recipe, or changes what cannot change during a run.
+
+        Examples
+        --------
+        >>> Recipe().steered(Recipe(beta=50), 7).schedule
+        ((7, 'beta', 50.0),)
+        """
+        if not isinstance(wanted, Recipe):
+            raise RecipeError(f"on_step must return a Recipe or None, not {wanted!r:.60}")
+        now = self.at(step - 1)
+        changes = [
+            spec.name
+            for spec in fields(Recipe)
+            if spec.name != "schedule" and getattr(wanted, spec.name) != getattr(now, spec.name)
+        ]
+        fixed = [name for name in changes if name not in STEERABLE]
+        if fixed:
+            raise RecipeError(
+                f"{' and '.join(fixed)} cannot change during a run; only {', '.join(STEERABLE)} can"
+            )
+        if not changes or step >= sum(self.steps):
+            return self
+        moves = tuple((step, name, getattr(wanted, name)) for name in changes)
+        return self.replace(schedule=self.schedule + moves)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the fields as plain JSON values, in order."""
+        return json.loads(json.dumps(dataclasses.asdict(self)))
+
+    def to_json(self, indent: int | None = None) -> str:
+        """Return the recipe as JSON; `from_json` reads it back to an equal recipe."""
+        return json.dumps(dataclasses.asdict(self), indent=indent)
+
+    @classmethod
+    def from_json(cls, text: str) -> "Recipe":
+        """Read a recipe from JSON text; fields left out take their default.
+
+        Raises
+        ------
+        RecipeError
+            If the text is not a JSON object, or a value is out of range.
+        UnknownNameError
+            If it names a field that does not exist.
+        """
+        try:
+            values = json.loads(text)
+        except (TypeError, ValueError) as error:
+            raise RecipeError(f"expected a recipe as JSON text: {error}") from None
+        if not isinstance(values, dict):
+            raise RecipeError(f"expected a JSON object of recipe fields, not {values!r:.60}")
+        for name in values:
+            if name not in {spec.name for spec in fields(cls)}:
+                raise unknown("recipe field", name, [spec.name for spec in fields(cls)])
+        return cls(**values)
+
+
+def _spec(name: str) -> dataclasses.Field:
+    return next(spec for spec in fields(Recipe) if spec.name == name)

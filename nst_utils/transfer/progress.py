@@ -1,0 +1,69 @@
+"""Watch a run: a progress bar, and the picture kept at intervals."""
+
+import sys
+from typing import Any, Self
+
+from PIL import Image
+from tqdm import tqdm
+
+from ..images.tensors import to_pil
+from .result import StepRecord
+
+
+def notebook_stream() -> Any:
+    """Return where a bar is written: standard error, or in a notebook standard output.
+
+    A notebook shows standard error on red, and keeps it as if it were a warning.
+    """
+    shell = sys.modules.get("IPython")
+    return sys.stdout if shell and shell.get_ipython() else sys.stderr
+
+
+class Watch:
+    """A callback for `run.stylize` that shows a bar and keeps pictures.
+
+    Parameters
+    ----------
+    steps : int
+        Steps of the run.
+    show_every : int
+        Steps between two kept pictures; 0 keeps none.
+    file : file, optional
+        Where the bar is written; when left out, see `notebook_stream`.
+
+    Attributes
+    ----------
+    frames : list of (StepRecord, PIL.Image.Image)
+        The pictures kept: the first, one every `show_every` steps, and the last.
+    """
+
+    def __init__(self, steps: int, *, show_every: int = 0, file: Any = None) -> None:
+        self.steps, self.show_every = steps, show_every
+        self.frames: list[tuple[StepRecord, Image.Image]] = []
+        self.bar = tqdm(
+            total=steps,
+            unit="step",
+            desc="loading",
+            file=file or notebook_stream(),
+            mininterval=0.5,
+        )
+
+    def __enter__(self) -> Self:
+        """Begin; the bar is closed at the end of the block."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Close the bar."""
+        self.bar.close()
+
+    def __call__(self, record: StepRecord) -> None:
+        """Move the bar by one step and keep the picture where its turn has come."""
+        self.bar.set_description(f"painting at {record.scale} px", refresh=False)
+        self.bar.set_postfix(loss=f"{record.total:.4g}", refresh=False)
+        self.bar.update()
+        if record.note:
+            self.bar.write(f"step {record.step}: {record.note}", file=self.bar.fp)
+        if self.show_every:
+            turn = record.step % self.show_every == 0
+            if turn or record.step == self.steps - 1:
+                self.frames.append((record, to_pil(record.picture())))

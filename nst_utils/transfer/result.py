@@ -1,0 +1,235 @@
+"""What a run tells: a record per step, the result, and the provenance stored in a picture."""
+
+import datetime
+import math
+import os
+import platform
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import PIL
+import torch
+from PIL import Image
+from torch import Tensor
+
+from .. import __version__
+from ..images.png import save_png
+from ..images.tensors import to_pil
+from ..networks.weights import WeightsFile
+from .config import Recipe
+
+
+@dataclass(frozen=True)
+class StepRecord:
+    """One evaluated step of a run.
+
+    Attributes
+    ----------
+    step : int
+        Steps taken before this evaluation, over all scales.
+    scale : int
+        Long side of the recipe's scale at which it was evaluated, pixels.
+    total : float
+        ``alpha * content + beta * style + tv * total variation``.
+    content, style, tv : float
+        The terms before their weights, as the recipe normalizes them.
+    layers : dict of str to float
+        The style term of each layer, before its weight.
+    seconds : float
+        Since the run began.
+    note : str
+        What happened besides, for example a recovery; mostly empty.
+    """
+
+    step: int
+    scale: int
+    total: float
+    content: float
+    style: float
+    tv: float
+    layers: dict[str, float]
+    seconds: float
+    note: str = ""
+    _window: list[Any] = field(default_factory=list, repr=False, compare=False)
+
+    def picture(self, *, clip: bool = True) -> Tensor:
+        """Return the evaluated picture, (1, 3, H, W) in [0, 1]; only while ``on_step`` runs.
+
+        Parameters
+        ----------
+        clip : bool
+            False returns it as it was evaluated, with values that no screen can show.
+
+        Raises
+        ------
+        RuntimeError
+            Afterwards: the history keeps numbers, not pictures.
+        """
+        seen = self._seen(0).detach().cpu()
+        return seen.clamp(0, 1) if clip else seen
+
+    def moved(self) -> Tensor:
+        """Return where this step led, (1, 3, H, W) in [0, 1]; only while ``on_step`` runs.
+
+        The next step will evaluate it; whether it is any better is not known yet.
+
+        Raises
+        ------
+        RuntimeError
+            Afterwards.
+        """
+        return self._seen(2)().detach().cpu().clamp(0, 1)
+
+    def result(self) -> "Result":
+        """Return the run so far, with its best picture; only while ``on_step`` runs.
+
+        Raises
+        ------
+        RuntimeError
+            Afterwards.
+        TransferError
+            If no picture was evaluated yet that is worth keeping.
+        """
+        return self._seen(1)()
+
+    def _seen(self, place: int) -> Any:
+        if not self._window:
+            raise RuntimeError("a step's picture is only there while on_step runs; copy it then")
+        return self._window[place]
+
+
+@dataclass(frozen=True, repr=False)
+class Result:
+    """A painting and how it came about.
+
+    Attributes
+    ----------
+    tensor : Tensor, shape (1, 3, H, W)
+        The best picture that was evaluated at the last scale reached and since the last change of
+        the recipe, float32 in [0, 1], on the CPU. A run that was stopped early may have reached a
+        smaller scale only.
+    history : list of StepRecord
+        Every step.
+    recipe : Recipe
+        The recipe as run, with every change made on the way in its ``schedule``.
+    seconds : float
+        From the call to the result.
+    stopped : str
+        Why the run ended: ``"finished"``, or ``"interrupted …"``, ``"stopped …"``.
+    weights_label : str
+        Display name of network and weights; says "untrained" where that is so.
+    provenance : dict
+        The record that `save` writes into the picture.
+    checkpoint : Path or None
+        Where the run saved its best picture by itself, if it ran long enough.
+    """
+
+    tensor: Tensor
+    history: list[StepRecord]
+    recipe: Recipe
+    seconds: float
+    stopped: str
+    weights_label: str
+    provenance: dict[str, Any]
+    checkpoint: Path | None = None
+
+    def __repr__(self) -> str:
+        """Say in one line what came out; a notebook shows the painting itself."""
+        width, height = self.image.size
+        return (
+            f"<Result {width} x {height}, {self.weights_label}, {len(self.history)} steps, "
+            f"{self.seconds:.1f} s, {self.stopped}>"
+        )
+
+    def _repr_png_(self) -> bytes:
+        return self.image._repr_png_()
+
+    @property
+    def best(self) -> StepRecord:
+        """The record of the step whose picture this is."""
+        last = [record for record in self.history if record.scale == self.history[-1].scale]
+        total = self.provenance["losses"]["best"]
+        return next((record for record in last if record.total == total), last[-1])
+
+    @property
+    def image(self) -> Image.Image:
+        """The painting as a PIL image."""
+        return to_pil(self.tensor)
+
+    def save(self, path: str | os.PathLike) -> Path:
+        """Save the painting as PNG with its provenance inside; see `png.save_png`."""
+        return save_png(self.image, path, self.provenance)
+
+
+def provenance(
+    *,
+    recipe: Recipe,
+    weights: WeightsFile,
+    pictures: Mapping[str, Image.Image],
+    history: list[StepRecord],
+    best: float | None,
+    stopped: str,
+    seconds: float,
+    machine: Mapping[str, str],
+) -> dict[str, Any]:
+    """Collect everything that made a picture, as JSON values.
+
+    Parameters
+    ----------
+    recipe : Recipe
+        As run.
+    weights : WeightsFile
+        What the network read with.
+    pictures : mapping of str to PIL.Image.Image
+        By role; each with ``source`` and ``sha256`` in its ``info``.
+    history : list of StepRecord
+        Every step.
+    best : float
+        Total loss of the picture that is kept; None when none was evaluated under it.
+    stopped : str
+        Why the run ended.
+    seconds : float
+        How long it took.
+    machine : mapping
+        Device and number format that were used.
+    """
+    totals = [record.total for record in history if math.isfinite(record.total)]
+    kept = next((record for record in reversed(history) if record.total == best), None)
+    return {
+        "recipe": recipe.to_dict(),
+        "weights": {
+            "label": weights.label,
+            "source": weights.source,
+            "file": weights.path.name if weights.path else None,
+            "sha256": weights.sha256,
+            "trained": weights.trained,
+        },
+        **{
+            role: {key: picture.info[key] for key in ("source", "sha256")}
+            for role, picture in pictures.items()
+        },
+        "seed": recipe.seed,
+        "losses": {
+            "first": totals[0] if totals else None,
+            "last": totals[-1] if totals else None,
+            "best": best,
+            "terms": {name: getattr(kept, name) for name in ("content", "style", "tv") if kept},
+        },
+        "steps": len(history),
+        "stopped": stopped,
+        "seconds": round(seconds, 2),
+        **machine,
+        "versions": {
+            "nst_utils": __version__,
+            "python": platform.python_version(),
+            "torch": torch.__version__,
+            "torchvision": version("torchvision"),
+            "numpy": np.__version__,
+            "pillow": PIL.__version__,
+        },
+        "date": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+    }

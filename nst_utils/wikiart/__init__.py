@@ -1,0 +1,32 @@
+"""The WikiArt dataset: names, index, catalog, download, miniature, a dataset for torch.
+
+- ``names``: artists, titles and tags, repaired and split, never evaluated
+- ``files``: sizes and damage of many picture files, in parallel
+- ``index``: folders and csv files joined into one table, cached
+- ``download``: the dataset from Kaggle or Hugging Face
+- ``catalog``: filter, sample, pair, verify, count
+- ``miniature``: a small WikiArt with the real one's layout and defects
+- ``torch_dataset``: paintings and labels for PyTorch, the report's augmentations
+"""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach(
+    __name__,
+    submodules=[
+        "catalog",
+        "download",
+        "files",
+        "index",
+        "miniature",
+        "names",
+        "torch_dataset",
+    ],
+    submod_attrs={
+        "catalog": ["WikiArt"],
+        "index": ["WikiArtError"],
+        "miniature": ["find_wikiart", "make_miniature"],
+        "names": ["repair"],
+        "torch_dataset": ["Paintings", "augmentation", "preparation"],
+    },
+)

@@ -1,0 +1,345 @@
+"""WikiArt: found, indexed, joined with its csv files, filtered, sampled; free of torch.
+
+The folder is read only; a cache of the index is written beside the data.
+"""
+
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from .. import paths
+from ..errors import UnknownNameError, unknown
+from .files import check_file, read_files
+from .index import (
+    WikiArtError,
+    build_index,
+    find_root,
+    key_of,
+    load_index,
+    store_index,
+    store_problems,
+)
+from .names import comparable
+
+LICENSE = "WikiArt is for non-commercial research only; the terms of WikiArt.org apply."
+
+
+class WikiArt:
+    """A folder of paintings, a folder for each style, with what its csv files tell.
+
+    Parameters
+    ----------
+    root : path
+        The Kaggle or the ArtGAN layout, or any folder of style folders with pictures; up to two
+        levels of folders around it are seen through.
+    refresh : bool
+        Build the index anew even if its cache still fits.
+    progress : bool
+        Show a bar while headers are read.
+
+    Attributes
+    ----------
+    root : Path
+        The folder of the style folders.
+    catalog : DataFrame
+        One row a file: ``path`` (relative, as on disk), ``style`` (the folder's name), ``artist``
+        (repaired, lower case as in the data), ``title``, ``year`` (missing where no number in the
+        title can be one), ``width`` and ``height`` in pixels, ``subset``, ``tags`` (every style
+        tag of the csv, joined by ``|``), ``genre``, ``phash`` (perceptual hash, where the csv has
+        one), and ``problem``: empty, or why the picture
+        cannot be used. Before `verify`, only files whose headers had to be read have problems.
+
+    Raises
+    ------
+    WikiArtError
+        If the folder does not exist, holds no pictures in style folders, or its csv files lack
+        columns.
+    """
+
+    def __init__(
+        self, root: str | os.PathLike, *, refresh: bool = False, progress: bool = True
+    ) -> None:
+        self.root = find_root(Path(root))
+        key = key_of(self.root)
+        loaded = None if refresh else load_index(self.root, key)
+        if loaded is None:
+            loaded = build_index(self.root, progress)
+            store_index(self.root, key, *loaded)
+        self.catalog, self._report = loaded
+
+    @classmethod
+    def from_huggingface(
+        cls,
+        count: int = 500,
+        *,
+        seed: int = 0,
+        folder: str | os.PathLike | None = None,
+        dataset: Any = None,
+        progress: bool = True,
+    ) -> "WikiArt":
+        """Stream pictures of the Hugging Face dataset into a folder of style folders.
+
+        Parameters
+        ----------
+        count : int
+            Pictures to keep. The shards are not shuffled, so the stream is, within a buffer.
+        seed : int
+            Of the shuffling.
+        folder : path, optional
+            Where to; ``data/wikiart_hf`` when left out. Pictures already there stay.
+        dataset : optional
+            A stream of rows ``image, artist, genre, style`` with ``features``; by default
+            ``huggan/wikiart``, which needs the package ``datasets`` and a network.
+        progress : bool
+            Show a bar.
+
+        Raises
+        ------
+        WikiArtError
+            If ``datasets`` is not installed or the stream cannot be opened.
+        """
+        from .download import stream_huggingface
+
+        place = Path(folder) if folder else paths.DATA / "wikiart_hf"
+        stream_huggingface(place, count, seed=seed, dataset=dataset, progress=progress)
+        return cls(place, progress=progress)
+
+    def __len__(self) -> int:
+        """Return the number of files."""
+        return len(self.catalog)
+
+    def __repr__(self) -> str:
+        """Say in one line what is there."""
+        styles, artists = self.catalog["style"].nunique(), self.catalog["artist"].nunique()
+        bad = int((self.catalog["problem"] != "").sum())
+        return (
+            f"<WikiArt {self.root.name}: {len(self):,} files, {styles} styles, "
+            f"{artists:,} artists, {bad:,} with problems>"
+        )
+
+    def path(self, row: Mapping[str, Any] | str) -> Path:
+        """Return a file's full path, from a row of the catalog or its ``path``."""
+        return self.root / (row if isinstance(row, str) else row["path"])
+
+    def report(self) -> pd.DataFrame:
+        """Return what does not fit together: ``kind``, ``path``, ``detail``, a row a finding.
+
+        Kinds are: row without file; file without row; name outside the root; unreadable tags;
+        repaired name; several tags; and ``problem`` for each file with one.
+        """
+        bad = self.catalog.loc[self.catalog["problem"] != "", ["path", "problem"]]
+        problems = pd.DataFrame(
+            {"kind": "problem", "path": bad["path"], "detail": bad["problem"]}, dtype=str
+        )
+        return pd.concat([self._report, problems], ignore_index=True)
+
+    def filter(
+        self,
+        *,
+        style: str | Iterable[str] | None = None,
+        artist: str | Iterable[str] | None = None,
+        genre: str | Iterable[str] | None = None,
+        subset: str | Iterable[str] | None = None,
+        years: tuple[int, int] | None = None,
+        min_size: int | None = None,
+    ) -> "WikiArt":
+        """Return the same dataset with fewer files; the folder is not touched.
+
+        Parameters
+        ----------
+        style, artist, genre, subset : str or iterable of str
+            Names to keep, in any case, with spaces, hyphens or underscores.
+        years : tuple of two int
+            First and last year; files without a year are left out.
+        min_size : int
+            Least length of the shorter side, pixels.
+
+        Raises
+        ------
+        UnknownNameError
+            For a name that the catalog does not have, with the nearest.
+        WikiArtError
+            If nothing is left.
+        """
+        keep = pd.Series(True, index=self.catalog.index)
+        asked = {"style": style, "artist": artist, "genre": genre, "subset": subset}
+        for column, names in asked.items():
+            if names is not None:
+                keep &= self.catalog[column].isin(self._names(column, names))
+        if years is not None:
+            keep &= self.catalog["year"].between(*years).fillna(False).astype(bool)
+        if min_size is not None:
+            keep &= self.catalog[["width", "height"]].min(axis=1) >= min_size
+        if not keep.any():
+            given = {k: v for k, v in asked.items() if v is not None}
+            given |= {"years": years} if years else {}
+            given |= {"min_size": min_size} if min_size else {}
+            raise WikiArtError(f"no file fits {given}; loosen the filter")
+        return self._with(self.catalog[keep].copy())
+
+    def _with(self, catalog: pd.DataFrame) -> "WikiArt":
+        other = object.__new__(WikiArt)
+        other.root, other._report = self.root, self._report
+        other.catalog = catalog
+        return other
+
+    def _names(self, column: str, names: str | Iterable[str]) -> list[str]:
+        """Return the catalog's spelling of names, or raise with the nearest."""
+        known = {comparable(name): name for name in self.catalog[column].unique() if name}
+        found = []
+        for name in [names] if isinstance(names, str) else names:
+            if comparable(str(name)) not in known:
+                near = get_close_matches(comparable(str(name)), known, n=1, cutoff=0.5)
+                hint = f"did you mean {known[near[0]]!r}? " if near else ""
+                frequent = self.catalog[column].value_counts().index[:8]
+                raise UnknownNameError(
+                    f"unknown {column} {name!r}: {hint}Most frequent: {', '.join(frequent)}"
+                )
+            found.append(known[comparable(str(name))])
+        return found
+
+    def sample(
+        self, count: int, *, seed: int = 0, balance: str | None = None, check_files: bool = True
+    ) -> pd.DataFrame:
+        """Draw files at random, without replacement; the same seed draws the same.
+
+        Parameters
+        ----------
+        count : int
+            How many.
+        seed : int
+            Of the draw.
+        balance : {"style", "artist"}, optional
+            Draw as many of each, as far as there are any; else every file is as likely.
+        check_files : bool
+            Decode each drawn file and replace those that cannot be used; their ``problem`` is
+            noted in the catalog. Files with a problem are never drawn.
+
+        Returns
+        -------
+        DataFrame
+            Rows of the catalog, in the order drawn.
+
+        Raises
+        ------
+        WikiArtError
+            If there are fewer usable files.
+        """
+        if balance not in (None, "style", "artist"):
+            raise unknown("balance", balance, ("style", "artist"))
+        if count < 1:
+            raise WikiArtError(f"count must be at least 1, not {count}")
+        # Shuffled as a whole, so that what is known of problems does not change the order.
+        order = self.catalog.sample(frac=1, random_state=np.random.default_rng(seed))
+        groups = (
+            [order]
+            if balance is None
+            else [group for _, group in order.groupby(balance, observed=True, sort=False)]
+        )
+        waiting = [self._usable(group["path"], check_files) for group in groups]
+        kept: list[Any] = []
+        while waiting and len(kept) < count:
+            left = []
+            for usable in waiting:  # one of each group in turn
+                index = next(usable, None) if len(kept) < count else None
+                if index is not None:
+                    kept.append(index)
+                    left.append(usable)
+            waiting = left
+        if len(kept) < count:
+            raise WikiArtError(f"{count} files were asked for, but only {len(kept)} can be used")
+        return self.catalog.loc[kept]
+
+    def _usable(self, paths: pd.Series, check_files: bool) -> Iterator[Any]:
+        """Yield the index of each file without a problem; note the problems that are found."""
+        for index, path in paths.items():
+            if self.catalog.at[index, "problem"]:
+                continue
+            problem = check_file(str(self.root / path))[0] if check_files else ""
+            if problem:
+                self.catalog.at[index, "problem"] = problem
+            else:
+                yield index
+
+    def pair(
+        self, *, seed: int = 0, content: Mapping | None = None, style: Mapping | None = None
+    ) -> tuple[Path, Path]:
+        """Draw a content and a style picture, two files, as the report does.
+
+        Parameters
+        ----------
+        seed : int
+            Of the draw.
+        content, style : mapping, optional
+            Filters for each, as keywords of `filter`.
+
+        Returns
+        -------
+        (Path, Path)
+            Content and style.
+        """
+        sides = [self.filter(**(kind or {})) for kind in (content, style)]
+        first = sides[0].sample(1, seed=seed)["path"].iloc[0]
+        rest = sides[1].catalog
+        rest = sides[1]._with(rest[rest["path"] != first].copy())
+        second = rest.sample(1, seed=seed + 1)["path"].iloc[0]
+        return self.root / first, self.root / second
+
+    def verify(self, *, progress: bool = True) -> pd.DataFrame:
+        """Decode every file and note what cannot be used; nothing is deleted or changed.
+
+        Returns
+        -------
+        DataFrame
+            ``path`` and ``problem`` of the files with one: empty, damaged, not RGB, too large for
+            Pillow's guard, or a duplicate, by perceptual hash, of a file before it. The findings
+            are kept beside the data and known to the next `WikiArt` of this folder.
+        """
+        names = self.catalog["path"].tolist()
+        found = list(read_files(check_file, self.root, names, title="verifying", progress=progress))
+        problems, first = [], {}
+        # The csv's hash where there is one; ours, which is computed otherwise, where there is not.
+        told = self.catalog["phash"].tolist()
+        for name, (problem, own), known in zip(names, found, told, strict=True):
+            digest = known or own and f"own {own}"
+            if not problem and digest:
+                if digest in first:
+                    problem = f"duplicate of {first[digest]}"
+                first.setdefault(digest, name)
+            problems.append(problem)
+        self.catalog = self.catalog.assign(problem=problems)
+        store_problems(self.root, self.catalog)
+        return self.catalog.loc[self.catalog["problem"] != "", ["path", "problem"]]
+
+    def statistics(self) -> pd.DataFrame:
+        """Return the report's numbers beside what is counted here.
+
+        Returns
+        -------
+        DataFrame
+            Indexed by quantity: ``report`` as printed there, ``here`` as counted over this
+            catalog. Shares are of all files; sizes are counted over files whose size is known.
+        """
+        styles, artists = self.shares("style"), self.shares("artist")
+        rows = {
+            "images": ("80,020", f"{len(self):,}"),
+            "artists": ("1,119", f"{int((artists.index != '').sum()):,}"),
+            "styles": ("27", f"{len(styles):,}"),
+        }
+        for name, share in (("vincent van gogh", "2 %"), ("nicholas roerich", "2 %")):
+            rows[f"share of {name}"] = (share, f"{100 * artists.get(name, 0):.1f} %")
+        for name, share in (("Impressionism", "16 %"), ("Realism", "13 %")):
+            rows[f"share of {name}"] = (share, f"{100 * styles.get(name, 0):.1f} %")
+        for side, top, count in (("width", 2099.65, "71,868"), ("height", 2200.35, "75,205")):
+            within = self.catalog[side].between(1381, top).sum()
+            rows[f"{side} 1381 to {top} px"] = (count, f"{within:,}")
+        return pd.DataFrame(rows, index=["report", "here"]).T.rename_axis("quantity")
+
+    def shares(self, column: str = "style") -> pd.Series:
+        """Return the share of each style, artist, genre or subset, the largest first."""
+        return self.catalog[column].value_counts(normalize=True)

@@ -1,0 +1,159 @@
+"""Sizes and damage of many picture files, read in parallel; free of torch.
+
+Sizes come from headers alone. A check decodes the whole file, JPEGs at an eighth of their size, so
+that pictures of any size pass through little memory.
+"""
+
+import os
+import warnings
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from functools import partial
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image, JpegImagePlugin
+from tqdm import tqdm
+
+from ..images.io import MAX_PIXELS
+
+_BATCH = 400
+
+_FEW = 2000
+
+
+def _open(path: str) -> Image.Image:
+    """Open a picture without decoding it; JPEGs by their class, which has no size limit."""
+    with open(path, "rb") as file:
+        jpeg = file.read(3) == b"\xff\xd8\xff"
+    return JpegImagePlugin.JpegImageFile(path) if jpeg else Image.open(path)
+
+
+def read_size(path: str) -> tuple[int, int, str]:
+    """Return a picture's width, height and problem, from its header.
+
+    Returns
+    -------
+    (int, int, str)
+        Zeros and what is wrong, where the header cannot be read; the problem is else empty.
+    """
+    try:
+        if os.path.getsize(path) == 0:
+            return 0, 0, "empty file"
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            with _open(path) as image:
+                return *image.size, ""
+    except Image.DecompressionBombError:
+        return 0, 0, f"more than {2 * MAX_PIXELS:,} pixels"
+    except Exception as error:  # decoders raise many types, all meaning the same
+        return 0, 0, _damage(error)
+
+
+def check_file(path: str) -> tuple[str, str]:
+    """Decode a picture and return its problem and its perceptual hash.
+
+    Returns
+    -------
+    problem : str
+        Empty, or: empty file; damaged, with the decoder's words; not RGB, with the mode; more
+        pixels than are read safely.
+    phash : str
+        64 bits in hexadecimal, as `phash` computes them; empty where nothing could be decoded.
+    """
+    width, height, problem = read_size(path)
+    if problem:
+        return problem, ""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            with _open(path) as image:
+                mode = image.mode
+                if mode != "RGB":
+                    problem = f"not RGB ({mode})"
+                if width * height > MAX_PIXELS:
+                    problem = f"{width * height:,} pixels, over {MAX_PIXELS:,}"
+                    if image.format != "JPEG":
+                        return problem, ""
+                image.draft("RGB" if mode == "RGB" else mode, (width // 8, height // 8))
+                image.load()
+                return problem, phash(image)
+    except Exception as error:  # decoders raise many types, all meaning the same
+        return _damage(error), ""
+
+
+def _damage(error: Exception) -> str:
+    text = " ".join(str(error).split()) or type(error).__name__
+    if isinstance(error, FileNotFoundError):
+        return "missing file"
+    return "damaged: " + text.split(" '")[0][:80]
+
+
+def phash(image: Image.Image) -> str:
+    """Return a perceptual hash: which low frequencies of a small gray copy exceed their median.
+
+    Pictures that differ in size and compression alone have nearly or exactly the same hash
+    (Zauner, "Implementation and Benchmarking of Perceptual Image Hash Functions", 2010).
+
+    Returns
+    -------
+    str
+        64 bits as 16 hexadecimal digits.
+    """
+    from scipy.fft import dctn
+
+    small = image.convert("L").resize((32, 32), Image.Resampling.LANCZOS)
+    low = dctn(np.asarray(small, np.float64))[:8, :8].ravel()
+    bits = low > np.median(low)
+    return f"{int(''.join('01'[int(bit)] for bit in bits), 2):016x}"
+
+
+def _batch(read: Callable[[str], Any], root: str, names: Sequence[str]) -> list[Any]:
+    return [read(os.path.join(root, name)) for name in names]
+
+
+def read_files(
+    read: Callable[[str], Any],
+    root: Path,
+    names: Sequence[str],
+    *,
+    title: str,
+    progress: bool = True,
+) -> Iterable[Any]:
+    """Apply `size_of` or `check` to many files, over all cores, under a progress bar.
+
+    Parameters
+    ----------
+    read : callable
+        A function of this module.
+    root : Path
+        Folder of the files.
+    names : sequence of str
+        Paths relative to it.
+    title : str
+        Of the bar.
+    progress : bool
+        Show the bar.
+
+    Yields
+    ------
+    result of `read`
+        In the order of `names`.
+    """
+    batches = [names[i : i + _BATCH] for i in range(0, len(names), _BATCH)]
+    work = partial(_batch, read, str(root))
+    shown = progress and len(names) >= _BATCH
+    with tqdm(total=len(names), desc=title, unit="file", disable=not shown) as bar:
+        for results in _each(work, batches, len(names)):
+            bar.update(len(results))
+            yield from results
+
+
+def _each(work: Callable, batches: list, count: int) -> Iterator[list]:
+    if count < _FEW:  # starting processes would take longer
+        yield from map(work, batches)
+        return
+    with ProcessPoolExecutor(mp_context=get_context("spawn")) as pool:
+        yield from pool.map(work, batches)

@@ -1,0 +1,141 @@
+"""Names in WikiArt: repaired, split, read; nothing from a file is ever evaluated or followed."""
+
+import ast
+import re
+import unicodedata
+from functools import lru_cache
+from pathlib import PurePosixPath
+
+STYLES = (
+    "Abstract_Expressionism", "Action_painting", "Analytical_Cubism", "Art_Nouveau_Modern",
+    "Baroque", "Color_Field_Painting", "Contemporary_Realism", "Cubism", "Early_Renaissance",
+    "Expressionism", "Fauvism", "High_Renaissance", "Impressionism", "Mannerism_Late_Renaissance",
+    "Minimalism", "Naive_Art_Primitivism", "New_Realism", "Northern_Renaissance", "Pointillism",
+    "Pop_Art", "Post_Impressionism", "Realism", "Rococo", "Romanticism", "Symbolism",
+    "Synthetic_Cubism", "Ukiyo_e",
+)  # fmt: skip
+"""The 27 style folders, in the order of their codes (140 and on)."""
+
+_YEAR = re.compile(r"(?<![0-9])(1[0-9]{3}|20[0-2][0-9])(?![0-9])")
+
+_COPY = re.compile(r"\(\d+\)$")
+
+_LONGEST = 2000
+
+
+@lru_cache(maxsize=8192)
+def repair(text: str) -> str:
+    """Undo mojibake: UTF-8 that was read as Latin-1 and then put into lower case.
+
+    Text that is no mojibake comes back as it is.
+
+    Examples
+    --------
+    >>> repair("arnold-bã¶cklin"), repair("são-paulo")
+    ('arnold-böcklin', 'são-paulo')
+    """
+    if "ã" not in text and "â" not in text:
+        return text
+    try:
+        return text.replace("ã", "Ã").replace("â", "Â").encode("latin1").decode("utf8")
+    except UnicodeError:
+        return text
+
+
+def split_name(filename: str) -> tuple[str, str]:
+    """Return artist and title as written in a file name ``<artist>_<title>.jpg``.
+
+    Split on the first underscore: titles may have more. The mark of a second copy, ``(1)``, is no
+    part of the title.
+
+    Examples
+    --------
+    >>> split_name("aaron-siskind_acolman-1-1955.jpg")
+    ('aaron siskind', 'acolman-1-1955')
+    >>> split_name("hokusai_view__of-fuji(1).jpg")
+    ('hokusai', 'view__of-fuji')
+    """
+    stem = PurePosixPath(filename).stem
+    artist, underscore, title = stem.partition("_")
+    if not underscore:
+        artist, title = "", stem
+    return repair(artist).replace("-", " ").strip(), repair(_COPY.sub("", title))
+
+
+def year_of(text: str) -> int | None:
+    """Return the last number from 1000 to 2029 in a title, or None.
+
+    Examples
+    --------
+    >>> year_of("acolman-1-1955"), year_of("women-1948-49"), year_of("untitled")
+    (1955, 1948, None)
+    """
+    years = _YEAR.findall(text)
+    return int(years[-1]) if years else None
+
+
+def title_of(text: str) -> str:
+    """Return a title for showing: spaces for hyphens and underscores, a final year left out.
+
+    Examples
+    --------
+    >>> title_of("acolman-1-1955"), title_of("1889")
+    ('acolman 1', '1889')
+    """
+    words = " ".join(re.split(r"[-_\s]+", repair(text))).strip()
+    return re.sub(r"\s+(1[0-9]{3}|20[0-2][0-9])$", "", words)
+
+
+@lru_cache(maxsize=8192)
+def parse_tags(text: str) -> tuple[str, ...] | None:
+    """Read a cell such as ``['Impressionism', 'Realism']``; repeated tags count once.
+
+    Returns
+    -------
+    tuple of str or None
+        None if the cell is anything else than a list of short texts. It is parsed as a literal,
+        never evaluated.
+
+    Examples
+    --------
+    >>> parse_tags("['Ukiyo e', 'Ukiyo e']"), parse_tags("__import__('os').getcwd()")
+    (('Ukiyo e',), None)
+    """
+    if len(text) > _LONGEST:
+        return None
+    try:
+        value = ast.literal_eval(text)
+    except (ValueError, SyntaxError, MemoryError, RecursionError, TypeError):
+        return None
+    if not isinstance(value, list | tuple) or not all(isinstance(tag, str) for tag in value):
+        return None
+    return tuple(dict.fromkeys(value))
+
+
+def safe_path(text: str) -> str | None:
+    """Return a relative path as it is written on disk with ``/``, or None if it leaves its root.
+
+    Examples
+    --------
+    >>> safe_path("./Cubism/a_b.jpg"), safe_path("../../etc/passwd"), safe_path("C:/x.jpg")
+    ('Cubism/a_b.jpg', None, None)
+    """
+    text = text.strip().replace("\\", "/")
+    if not text or "\0" in text or text.startswith("/"):
+        return None
+    parts = [part for part in text.split("/") if part not in ("", ".")]
+    if not parts or ".." in parts or re.match(r"[A-Za-z]:", parts[0]):
+        return None
+    return "/".join(parts)
+
+
+def comparable(text: str) -> str:
+    """Return a form in which names are compared: repaired, one Unicode form, case and marks aside.
+
+    Examples
+    --------
+    >>> loose("Ukiyo-e") == loose("ukiyo_e") == loose("Ukiyo e")
+    True
+    """
+    text = unicodedata.normalize("NFC", repair(text)).casefold()
+    return re.sub(r"[-_\s]+", " ", text).strip()

@@ -1,0 +1,97 @@
+"""WikiArt for PyTorch: a dataset of tensors with labels, and the report's augmentations."""
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.utils.data import Dataset
+from torchvision.transforms import v2
+
+from ..errors import unknown
+from ..images.io import read_image
+from ..images.tensors import IMAGENET_MEAN, IMAGENET_STD
+from .catalog import WikiArt
+
+
+class Paintings(Dataset):
+    """Paintings as tensors, each with the number of its style, artist or genre.
+
+    Parameters
+    ----------
+    wikiart : WikiArt
+        Its files without a problem, in the catalog's order; run `WikiArt.verify` before.
+    label : {"style", "artist", "genre"}
+        Column that is to be predicted.
+    size : int
+        Bound on the long side at which pictures are read, pixels: JPEGs are decoded reduced.
+    transform : callable, optional
+        Applied to each picture, a uint8 tensor of shape (3, h, w); `preparation` when left out.
+
+    Attributes
+    ----------
+    classes : list of str
+        Names of the labels, in the order of their numbers.
+    """
+
+    def __init__(
+        self,
+        wikiart: WikiArt,
+        *,
+        label: str = "style",
+        size: int = 512,
+        transform: Callable[[Tensor], Any] | None = None,
+    ) -> None:
+        if label not in ("style", "artist", "genre"):
+            raise unknown("label", label, ("style", "artist", "genre"))
+        usable = wikiart.catalog[wikiart.catalog["problem"] == ""]
+        self.root = wikiart.root
+        self.paths = usable["path"].tolist()
+        self.classes = sorted(usable[label].astype(str).unique())
+        numbers = {name: i for i, name in enumerate(self.classes)}
+        self.labels = [numbers[name] for name in usable[label].astype(str)]
+        self.size = size
+        self.transform = transform or preparation()
+
+    def __len__(self) -> int:
+        """Return the number of paintings."""
+        return len(self.paths)
+
+    def __getitem__(self, index: int) -> tuple[Any, int]:
+        """Return a painting, transformed, and its label's number."""
+        image = read_image(self.root / self.paths[index], self.size)
+        return self.transform(v2.functional.pil_to_tensor(image)), self.labels[index]
+
+
+def preparation(size: int = 224) -> v2.Transform:
+    """Return what a network trained on ImageNet expects: a centered square, normalized."""
+    return v2.Compose([v2.Resize(size, antialias=True), v2.CenterCrop(size), *_finish()])
+
+
+def augmentation(size: int = 224) -> v2.Transform:
+    """Return the report's augmentations: rotate, flip, scale, crop, translate; then normalize.
+
+    Rotation up to 15 degrees, scale 0.8 to 1.2, translation up to a tenth of the side; empty
+    corners are avoided by reading beyond the border by reflection.
+    """
+    margin = 3 * size // 4  # enough for the largest rotation, shrinking and translation together
+    return v2.Compose(
+        [
+            v2.Resize(size, antialias=True),
+            v2.Pad(margin, padding_mode="reflect"),
+            v2.RandomAffine(
+                degrees=15,
+                translate=(0.1, 0.1),
+                scale=(0.8, 1.2),
+                interpolation=v2.InterpolationMode.BILINEAR,
+            ),
+            v2.CenterCrop(size + size // 8),
+            v2.RandomCrop(size),
+            v2.RandomHorizontalFlip(),
+            *_finish(),
+        ]
+    )
+
+
+def _finish() -> list[v2.Transform]:
+    return [v2.ToDtype(torch.float32, scale=True), v2.Normalize(IMAGENET_MEAN, IMAGENET_STD)]
