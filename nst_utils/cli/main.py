@@ -18,6 +18,7 @@ from .. import __version__, paths
 from ..networks import registry
 from ..networks.registry import BACKBONES
 from ..transfer.config import Recipe
+from ..transfer.fields import rule_of
 from ..transfer.presets import RECIPES, recipe
 from .bench import bench
 from .errors import OneLineGroup, one_line
@@ -213,8 +214,8 @@ def recipes(name: str | None, show_fields: bool, backbone: str | None) -> None:
         raise click.UsageError("--backbone goes with the NAME of a recipe")
     if show_fields:
         for spec in fields(Recipe):
-            choices = spec.metadata.get("choices")
-            text = spec.metadata["help"] + (f": {', '.join(choices)}" if choices else "")
+            rule = rule_of(spec)
+            text = rule.help + (f": {', '.join(rule.choices)}" if rule.choices else "")
             click.echo(f"{spec.name:14} {text}  [{json.dumps(getattr(Recipe(), spec.name))}]")
     elif name:
         options = {"backbone": backbone} if backbone else {}

@@ -17,6 +17,7 @@ from torch import Tensor
 from ..images.io import fit
 from ..images.tensors import normalize, to_tensor
 from ..networks.backbone import Backbone, load_backbone
+from ..networks.registry import backbone_spec
 from ..transfer import losses
 
 _DIRECTIONS = 64
@@ -201,12 +202,6 @@ def measure(
 
 Judges = Mapping[str, tuple[Backbone, Iterable[str]]]
 
-JUDGE_LAYERS = {
-    "vgg19": ("relu1_1", "relu2_1", "relu3_1", "relu4_1", "relu5_1"),
-    "resnet50": ("relu", "layer1", "layer2", "layer3"),
-}
-"""Layers that judge a painting: those that the literature and this workbook read for style."""
-
 
 def judge(backbone: str, weights: str = "auto") -> tuple[Backbone, tuple[str, ...]]:
     """Return a network and its layers, as `metrics.measure` takes judges.
@@ -214,4 +209,4 @@ def judge(backbone: str, weights: str = "auto") -> tuple[Backbone, tuple[str, ..
     It is held out only for pictures that were not optimized with its weights.
     """
     network = load_backbone(backbone, weights, padding="replicate")
-    return network, JUDGE_LAYERS[backbone]
+    return network, backbone_spec(backbone).judge_layers

@@ -16,8 +16,6 @@ from torch.nn import functional
 from ..errors import NSTWarning, unknown
 from .layers import Convolution, MaxPool
 from .registry import BACKBONES, backbone_spec
-from .resnet50 import build_resnet50
-from .vgg19 import build_vgg19
 from .weights import WeightsFile, find_weights
 
 AVERAGE_GAIN = 1.7
@@ -111,12 +109,7 @@ class Backbone:
     def stride(self, layer: str) -> int:
         """Return how many pixels of the picture one position of a layer steps over."""
         self.check_layers([layer])
-        before = self.layers[: self.layers.index(layer) + 1]
-        if self.name == "vgg19":
-            return 2 ** sum(name.startswith("pool") for name in before)
-        # The stem halves twice, then every stage but the first halves once.
-        halvings = {"conv1": 1, "maxpool": 1, "layer2.0": 1, "layer3.0": 1, "layer4.0": 1}
-        return 2 ** sum(halvings.get(name, 0) for name in before)
+        return backbone_spec(self.name).stride(layer)
 
     def extract(self, x: Tensor, layers: Iterable[str]) -> dict[str, Tensor]:
         """Read some layers in one forward pass, which ends at the last one needed.
@@ -168,9 +161,10 @@ class Backbone:
             Name and activations, in the network's order.
         """
         missing: dict[str, list[str]] = {}
+        aliases = backbone_spec(self.name).aliases
         for layer in self.check_layers(layers):
             # "layer3" is another name of "layer3.5": read each module once.
-            missing.setdefault(self._alias(layer), []).append(layer)
+            missing.setdefault(aliases.get(layer, layer), []).append(layer)
         x = x.to(device=self.device, dtype=self.dtype, memory_format=torch.channels_last)
         tapped = rectified = left = False
         modules = list(self._modules.items())
@@ -199,11 +193,6 @@ class Backbone:
             tapped = bool(names)
             for layer in names:
                 yield layer, x
-
-    def _alias(self, layer: str) -> str:
-        if self.name == "resnet50" and layer.startswith("layer") and "." not in layer:
-            return self.layers[self.layers.index(layer) - 1]
-        return layer
 
 
 def _leaves(behind: list[tuple[str, nn.Module]], wanted: Container[str]) -> bool:
@@ -279,7 +268,7 @@ def load_backbone(
 @lru_cache(maxsize=4)
 def _build(name: str, weights: WeightsFile, pooling: str, padding: str) -> Backbone:
     """Build a network once for each set of options; `Backbone.to` copies, so sharing is safe."""
-    modules = {"vgg19": build_vgg19, "resnet50": build_resnet50}[name](weights)
+    modules = backbone_spec(name).build(weights)
     for key, module in modules.items():
         if isinstance(module, nn.MaxPool2d) and pooling == "average":
             modules[key] = ScaledAvgPool2d(

@@ -8,8 +8,26 @@ import torch
 from torch import Tensor
 
 from ..images.tensors import IMAGENET_MEAN, IMAGENET_STD
-from . import registry
-from .weights import WeightsError, read_state
+from .weights_file import WeightsError, read_state
+
+BLOCKS = (2, 2, 4, 4, 4)
+"""Convolutions of each block."""
+
+OXFORD_MEAN = (123.68, 116.779, 103.939)
+"""What the Oxford network subtracts from RGB in 0 to 255 (it was trained on BGR)."""
+
+# fmt: off
+OXFORD_SCALES = (
+    26.48, 121.1, 150.1, 141.6, 168.4, 210.4, 428.1, 646.0,
+    626.4, 402.9, 205.7, 51.69, 53.24, 21.88, 8.649, 1.146,
+)
+# fmt: on
+"""Mean ReLU activation of each Oxford convolution over the sample pictures at 256 pixels.
+
+Divided out of each layer and multiplied into the next layer's weights, so that activations are of
+order 1, as torchvision's are, and one alpha and beta mean about the same. A test measures them
+again.
+"""
 
 
 @dataclass(frozen=True)
@@ -51,11 +69,7 @@ def read_oxford(path: Path) -> list[tuple[Table, Tensor]]:
     ICLR 2015.
     """
     state = read_state(path)
-    names = [
-        f"block{layer[4]}_conv{layer[6]}"
-        for layer in registry.BACKBONES["vgg19"].layers
-        if layer.startswith("conv")
-    ]
+    names = [f"block{b}_conv{i + 1}" for b, n in enumerate(BLOCKS, start=1) for i in range(n)]
     try:
         return [
             (Table(state[f"{name}_W_table"], state[f"{name}_W_q"]), state[f"{name}_b"])
@@ -65,21 +79,9 @@ def read_oxford(path: Path) -> list[tuple[Table, Tensor]]:
         raise WeightsError(f"{path}: not the packaged VGG19 ({error} is missing)") from None
 
 
-OXFORD_MEAN = (123.68, 116.779, 103.939)
-"""What the Oxford network subtracts from RGB in 0 to 255 (it was trained on BGR)."""
-
-# fmt: off
-OXFORD_SCALES = (
-    26.48, 121.1, 150.1, 141.6, 168.4, 210.4, 428.1, 646.0,
-    626.4, 402.9, 205.7, 51.69, 53.24, 21.88, 8.649, 1.146,
-)
-# fmt: on
-"""Mean ReLU activation of each Oxford convolution over the sample pictures at 256 pixels.
-
-Divided out of each layer and multiplied into the next layer's weights, so that activations are of
-order 1, as torchvision's are, and one alpha and beta mean about the same. A test measures them
-again.
-"""
+def read_folded_oxford(path: Path) -> list[tuple[Table | Tensor, Tensor]]:
+    """Read the packaged Oxford VGG19, ready for ImageNet-normalized RGB, activations of order 1."""
+    return rescale(fold_oxford(read_oxford(path)), OXFORD_SCALES)
 
 
 def fold_oxford(

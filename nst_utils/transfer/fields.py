@@ -1,39 +1,23 @@
-"""Values of recipe fields: checked, parsed from a command line, split over a ladder of scales.
+"""The kinds of fields that a recipe has: each with its check, its help and its parser.
 
-Works on field descriptions (name and metadata), so that the recipe itself stays a plain list of
-fields.
+A field is declared once, in `config.Recipe`. Its rule stands in the dataclass field's metadata and
+serves construction, the command line and ``recipes --fields``. Free of torch.
 """
 
+import dataclasses
+import json
 import math
 import re
-from collections.abc import Mapping, Sequence
-from dataclasses import Field, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from numbers import Real
 from pathlib import PurePath
 from typing import Any
 
 from ..errors import NSTError, unknown
 
-
-def choice(default: str, choices: Sequence[str], help: str) -> Any:
-    """Declare a field that takes one of some texts."""
-    return field(default=default, metadata={"choices": tuple(choices), "help": help})
-
-
-def number(default: float, help: str, *, low: float = 0.0, strict: bool = False) -> Any:
-    """Declare a field that takes a finite number from `low` on."""
-    return field(default=default, metadata={"low": low, "strict": strict, "help": help})
-
-
-def plain(default: Any, help: str) -> Any:
-    """Declare a field that is checked by its name."""
-    return field(default=default, metadata={"help": help})
-
-
-def layers(default: Mapping[str, float], help: str) -> Any:
-    """Declare a field that maps layers to weights."""
-    return field(default_factory=lambda: dict(default), metadata={"help": help})
-
+GRAMS = ("sum", "mean", "chw", "centered", "moments")
+"""Variants of the Gram matrix, and what may stand in its place; see `losses.gram`."""
 
 MAX_SIZE = 8192
 """Pixels on the long side; a picture of that size takes some hundred gigabytes to optimize."""
@@ -41,6 +25,192 @@ MAX_SIZE = 8192
 
 class RecipeError(NSTError, ValueError):
     """A recipe that cannot be painted; the message says what was expected and what came."""
+
+
+@dataclass(frozen=True)
+class Rule:
+    """What a field accepts.
+
+    Attributes
+    ----------
+    help : str
+        One line for a reader.
+    check : callable
+        ``check(name, value)`` returns the value in the field's own type, or raises `RecipeError`
+        or `UnknownNameError`.
+    parse : callable
+        ``parse(text)`` reads a text of the command line; raises ValueError for another form.
+    form : str
+        The form that `parse` expects, for its message.
+    choices : tuple of str
+        Every value, where there are few.
+    """
+
+    help: str
+    check: Callable[[str, Any], Any]
+    parse: Callable[[str], Any] = str
+    form: str = "a text"
+    choices: tuple[str, ...] = ()
+
+
+def rule_of(spec: dataclasses.Field) -> Rule:
+    """Return the rule of a recipe's field."""
+    return spec.metadata["rule"]
+
+
+def check_field(spec: dataclasses.Field, value: Any) -> Any:
+    """Return the value of a field in the field's own type, or raise a one-sentence error."""
+    return rule_of(spec).check(spec.name, value)
+
+
+def parse_field(spec: dataclasses.Field, text: str) -> Any:
+    """Read a field's value as written on a command line; see `recipe_options.parse_value`."""
+    rule, text = rule_of(spec), text.strip()
+    try:
+        value = rule.parse(text)
+    except ValueError:
+        raise RecipeError(f"{spec.name} cannot be {text!r}: expected {rule.form}") from None
+    return rule.check(spec.name, value)
+
+
+def _declare(default: Any, rule: Rule) -> Any:
+    if isinstance(default, dict):
+        return dataclasses.field(default_factory=lambda: dict(default), metadata={"rule": rule})
+    return dataclasses.field(default=default, metadata={"rule": rule})
+
+
+def choice(default: str, choices: Sequence[str], help: str) -> Any:
+    """Declare a field that takes one of some texts."""
+
+    def check(name: str, value: Any) -> str:
+        if value not in choices:
+            raise unknown(name, value, choices)
+        return value
+
+    return _declare(default, Rule(help, check, choices=tuple(choices)))
+
+
+def number(default: float, help: str, *, above: bool = False) -> Any:
+    """Declare a field that takes a finite number of at least 0, or above 0."""
+
+    def check(name: str, value: Any) -> float:
+        if not _is_number(value) or value < 0 or (above and value == 0):
+            bound = "above" if above else "of at least"
+            raise RecipeError(f"{name} must be a finite number {bound} 0, not {value!r}")
+        return float(value)
+
+    return _declare(default, Rule(help, check, _number, "a number, for example 10 or 1e3"))
+
+
+def whole(default: int, help: str, *, low: int, high: int | None = None) -> Any:
+    """Declare a field that takes a whole number within bounds."""
+
+    def check(name: str, value: Any) -> int:
+        found = _whole(value)
+        if found is None or not low <= found < 2**63:
+            raise RecipeError(f"{name} must be a whole number of at least {low}, not {value!r}")
+        if high is not None and found > high:
+            raise RecipeError(f"{name} must be at most {high} pixels, not {found}")
+        return found
+
+    form = f"a whole number, for example {default}"
+    return _declare(default, Rule(help, check, _number, form))
+
+
+def whole_numbers(help: str, form: str) -> Any:
+    """Declare a field that takes one whole number or several, of at least 1; by default none."""
+
+    def check(name: str, value: Any) -> tuple[int, ...]:
+        items = list(value) if isinstance(value, list | tuple) else [value]
+        found = [_whole(item) for item in items]
+        if any(item is None or item < 1 for item in found):
+            raise RecipeError(f"{name} must be whole numbers of at least 1, not {value!r}")
+        return tuple(found)
+
+    def parse(text: str) -> list[int | float]:
+        return [_number(part) for part in text.strip("[]()").split(",")]
+
+    return _declare((), Rule(help, check, parse, form))
+
+
+def text(default: str, help: str, valid: Callable[[str], Sequence[str]] | None = None) -> Any:
+    """Declare a field that takes a text.
+
+    Parameters
+    ----------
+    default, help
+        As for the others.
+    valid : callable, optional
+        Given a value, returns the valid ones where it is none of them, else nothing.
+    """
+
+    def check(name: str, value: Any) -> str:
+        value = str(value) if isinstance(value, PurePath) else value
+        if not isinstance(value, str) or not value:
+            raise RecipeError(f"{name} must be a text that is not empty, not {value!r}")
+        if valid and (others := valid(value)):
+            raise unknown(name, value, others)
+        return value
+
+    return _declare(default, Rule(help, check))
+
+
+def is_start(value: str) -> Sequence[str]:
+    """Return what a run can start from, unless the value is among it."""
+    known = ("content", "style", "noise")
+    if value in known or PurePath(value).suffix:
+        return ()
+    return (*known, "the name of a picture file")
+
+
+def is_device(value: str) -> Sequence[str]:
+    """Return the devices, unless the value is one."""
+    if re.fullmatch(r"auto|cpu|mps|cuda(:\d+)?", value):
+        return ()
+    return ("auto", "cpu", "cuda", "cuda:1", "mps")
+
+
+def layer_weights(default: Mapping[str, float], help: str) -> Any:
+    """Declare a field that maps layer names to weights."""
+    wanted = "style_layers must map layer names to weights of at least 0, not all 0"
+
+    def check(name: str, value: Any) -> dict[str, float]:
+        if not isinstance(value, Mapping) or not value:
+            raise RecipeError(f"{wanted}, not {value!r}")
+        weights = {}
+        for layer, weight in value.items():
+            if not _is_number(weight) or weight < 0:
+                raise RecipeError(f"{wanted}; {layer} came with {weight!r}")
+            weights[str(layer)] = float(weight)
+        if not any(weights.values()):
+            raise RecipeError(f"{wanted}; all came as 0")
+        return weights
+
+    def parse(text: str) -> dict[str, float]:
+        if text.startswith("{"):
+            return json.loads(text)
+        pairs = [part.partition(":") for part in text.split("+")]
+        return {layer.strip(): float(weight) if colon else 1.0 for layer, colon, weight in pairs}
+
+    form = "layers with their weights, for example relu1_1:1+relu2_1:0.5"
+    return _declare(dict(default), Rule(help, check, parse, form))
+
+
+def changes(help: str) -> Any:
+    """Declare a field that lists changes during a run."""
+    wanted = "schedule must be a list of [step, field, value]"
+
+    def check(name: str, value: Any) -> tuple[tuple[int, str, Any], ...]:
+        if not isinstance(value, list | tuple):
+            raise RecipeError(f"{wanted}, not {value!r}")
+        entries = []
+        for entry in value:
+            if not isinstance(entry, list | tuple) or len(entry) != 3 or _whole(entry[0]) is None:
+                raise RecipeError(f"{wanted}; one entry is {entry!r}")
+            entries.append((_whole(entry[0]), str(entry[1]), entry[2]))
+        return tuple(entries)
+
+    return _declare((), Rule(help, check, json.loads, 'JSON, for example [[10, "beta", 50]]'))
 
 
 def _whole(value: Any) -> int | None:
@@ -54,77 +224,9 @@ def _is_number(value: Any) -> bool:
     return isinstance(value, Real) and not isinstance(value, bool) and math.isfinite(value)
 
 
-def check_field(spec: Field, value: Any) -> Any:
-    """Return the value of one field in the field's own type, or raise a one-sentence error."""
-    name, meta = spec.name, spec.metadata
-    if "choices" in meta:
-        if value not in meta["choices"]:
-            raise unknown(name, value, meta["choices"])
-        return value
-    if "low" in meta:
-        low, strict = meta["low"], meta["strict"]
-        if not _is_number(value) or value < low or (strict and value == low):
-            bound = "above" if strict else "of at least"
-            raise RecipeError(f"{name} must be a finite number {bound} {low:g}, not {value!r}")
-        return float(value)
-    if name in ("size", "seed"):
-        low = 1 if name == "size" else 0
-        whole = _whole(value)
-        if whole is None or not low <= whole < 2**63:
-            raise RecipeError(f"{name} must be a whole number of at least {low}, not {value!r}")
-        if name == "size" and whole > MAX_SIZE:
-            raise RecipeError(f"size must be at most {MAX_SIZE} pixels, not {whole}")
-        return whole
-    if name in ("scales", "steps"):
-        items = list(value) if isinstance(value, list | tuple) else [value]
-        whole = [_whole(item) for item in items]
-        if any(item is None or item < 1 for item in whole):
-            raise RecipeError(f"{name} must be whole numbers of at least 1, not {value!r}")
-        return tuple(whole)
-    if name == "style_layers":
-        return _check_layers(value)
-    if name == "schedule":
-        return _check_schedule(value)
-    if isinstance(value, PurePath):
-        value = str(value)
-    if not isinstance(value, str) or not value:
-        raise RecipeError(f"{name} must be a text that is not empty, not {value!r}")
-    if (
-        name == "start"
-        and value not in ("content", "style", "noise")
-        and not PurePath(value).suffix
-    ):
-        raise unknown("start", value, ["content", "style", "noise", "the name of a picture file"])
-    if name == "device" and not re.fullmatch(r"auto|cpu|mps|cuda(:\d+)?", value):
-        raise unknown("device", value, ["auto", "cpu", "cuda", "cuda:1", "mps"])
-    return value
-
-
-def _check_layers(value: Any) -> dict[str, float]:
-    wanted = "style_layers must map layer names to weights of at least 0, not all 0"
-    if not isinstance(value, Mapping) or not value:
-        raise RecipeError(f"{wanted}, not {value!r}")
-    weights = {}
-    for layer, weight in value.items():
-        if not _is_number(weight) or weight < 0:
-            raise RecipeError(f"{wanted}; {layer} came with {weight!r}")
-        weights[str(layer)] = float(weight)
-    if not any(weights.values()):
-        raise RecipeError(f"{wanted}; all came as 0")
-    return weights
-
-
-def _check_schedule(value: Any) -> tuple[tuple[int, str, Any], ...]:
-    wanted = "schedule must be a list of [step, field, value]"
-    if not isinstance(value, list | tuple):
-        raise RecipeError(f"{wanted}, not {value!r}")
-    entries = []
-    for entry in value:
-        if not isinstance(entry, list | tuple) or len(entry) != 3 or _whole(entry[0]) is None:
-            raise RecipeError(f"{wanted}; one entry is {entry!r}")
-        entries.append((_whole(entry[0]), str(entry[1]), entry[2]))
-    return tuple(entries)
-
-
-GRAMS = ("sum", "mean", "chw", "centered", "moments")
-"""Variants of the Gram matrix, and what may stand in its place; see `losses.gram`."""
+def _number(text: str) -> int | float:
+    """Read a number; whole ones exactly, which a float would round above 2**53."""
+    try:
+        return int(text)
+    except ValueError:
+        return float(text)

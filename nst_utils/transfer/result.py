@@ -19,7 +19,7 @@ from torch import Tensor
 from .. import __version__
 from ..images.png import save_png
 from ..images.tensors import to_pil
-from ..networks.weights import WeightsFile
+from ..networks.weights_file import WeightsFile
 from .config import Recipe
 
 

@@ -17,7 +17,8 @@ from nst_utils.networks.oxford import (
     rescale,
 )
 from nst_utils.networks.registry import BACKBONES
-from nst_utils.networks.weights import WeightsError, find_weights
+from nst_utils.networks.weights import find_weights
+from nst_utils.networks.weights_file import WeightsError
 
 from ..conftest import tiny_backbone
 

@@ -2,6 +2,7 @@ import pytest
 
 from nst_utils import paths
 from nst_utils.errors import UnknownNameError, unknown
+from nst_utils.networks import resnet50, vgg19
 from nst_utils.networks.registry import BACKBONES, backbone_spec
 from nst_utils.networks.spec import Source
 
@@ -40,3 +41,11 @@ def test_every_source_is_a_download_or_travels_in_a_package():
     for spec in BACKBONES.values():
         for source in spec.sources.values():
             assert isinstance(source, Source) and bool(source.url) != bool(source.package)
+
+
+def test_a_network_is_one_file_with_all_that_belongs_to_it():
+    assert BACKBONES == {"vgg19": vgg19.SPEC, "resnet50": resnet50.SPEC}
+    for spec in BACKBONES.values():
+        read = {spec.content_layer, *spec.style_layers, *spec.judge_layers}
+        assert read | spec.halvings | set(spec.aliases) <= set(spec.layers)
+    assert vgg19.SPEC.stride("relu4_1") == 8 and resnet50.SPEC.stride("layer4") == 32

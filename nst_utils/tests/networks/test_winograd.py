@@ -12,6 +12,7 @@ from nst_utils.networks.winograd import (
     rows,
     transform,
 )
+from nst_utils.networks.winograd_maps import transform_matrices
 
 ERRORS = {torch.float32: 1e-5, torch.bfloat16: 0.08}
 """Largest error over the largest value: bfloat16's is 1 to 2 percent on average."""
@@ -99,7 +100,7 @@ def test_large_weights_are_not_kept_where_they_are_soon_made(channels, positions
 
 
 def test_maps_of_pictures_are_exact_in_bfloat16():
-    exact, rounded = (winograd._matrices(dtype) for dtype in (torch.float32, torch.bfloat16))
+    exact, rounded = (transform_matrices(dtype) for dtype in (torch.float32, torch.bfloat16))
     assert torch.equal(torch.kron(exact[0], exact[0]), rounded[0].float())
     assert torch.equal(exact[2], rounded[2].float())
     assert [tuple(matrix.shape) for matrix in exact] == [(6, 6), (36, 9), (16, 36)]

@@ -1,30 +1,28 @@
-from hypothesis import given
-from hypothesis import strategies as st
+from dataclasses import fields
 
-from nst_utils.transfer.scales import fit_steps, ladder, split_steps
+import pytest
 
-
-@given(st.integers(1, 5000))
-def test_ladder_ascends_to_the_size_and_starts_small(size):
-    scales = ladder(size)
-    assert list(scales) == sorted(set(scales))
-    assert scales[-1] == size
-    assert scales[0] <= 400
+from nst_utils.transfer.config import Recipe, field_of
+from nst_utils.transfer.fields import RecipeError, check_field, parse_field, rule_of
+from nst_utils.transfer.presets import PRESETS, RECIPES, recipe
 
 
-@given(st.integers(1, 500), st.integers(1, 5), st.floats(0.2, 5))
-def test_split_keeps_the_total_and_gives_every_scale_a_step(total, count, share):
-    scales, steps = split_steps(total, range(100, 100 + count), (share,))
-    assert sum(steps) == total
-    assert min(steps) >= 1
-    assert len(scales) == len(steps) == min(count, total)
-    assert scales[-1] == 100 + count - 1
+@pytest.mark.parametrize("spec", fields(Recipe), ids=lambda spec: spec.name)
+def test_every_field_has_a_rule_that_takes_its_default(spec):
+    rule, value = rule_of(spec), getattr(Recipe(), spec.name)
+    assert rule.help and check_field(spec, value) == value
 
 
-@given(st.lists(st.integers(1, 99), min_size=1, max_size=4).map(tuple), st.integers(1, 5))
-def test_fit_keeps_every_scale_above_zero(steps, count):
-    fitted = fit_steps(steps, count)
-    assert len(fitted) == count
-    assert min(fitted) >= 1
-    if count <= len(steps):
-        assert sum(fitted) == sum(steps)
+@pytest.mark.parametrize("name", ["alpha", "size", "steps", "style_layers", "schedule"])
+def test_what_cannot_be_read_is_told_with_the_form(name):
+    with pytest.raises(RecipeError, match=f"{name} cannot be 'a:b': expected .* for example|JSON"):
+        parse_field(field_of(name), "a:b")
+
+
+def test_a_preset_is_one_entry():
+    assert RECIPES == {name: preset.help for name, preset in PRESETS.items()}
+    for name, preset in PRESETS.items():
+        for backbone, (content_layer, style_layers) in preset.layers.items():
+            made = recipe(name, backbone=backbone)
+            assert (made.content_layer, made.style_layers) == (content_layer, style_layers)
+            assert all(getattr(made, field) == value for field, value in preset.changes.items())

@@ -1,0 +1,62 @@
+"""The maps of Winograd's convolution: inputs and weights to points, points back to a tile.
+
+Toom and Cook: a convolution is a product of polynomials, which are evaluated at some points,
+multiplied there, and read back.
+"""
+
+from fractions import Fraction
+from functools import lru_cache
+
+import torch
+from torch import Tensor
+
+TILE = 4
+
+SIDE = TILE + 2
+
+POINTS = (Fraction(0), Fraction(1), Fraction(-1), Fraction(1, 2), Fraction(-2))
+"""Where polynomials are evaluated, besides at infinity."""
+
+
+@lru_cache
+def transform_matrices(dtype: torch.dtype) -> tuple[Tensor, Tensor, Tensor]:
+    """Return the maps of 6 x 6 inputs and of 3 x 3 weights to points, and of points to a tile.
+
+    Their shapes are (36, 36), (36, 9) and (16, 36). In float32 the inputs' is (6, 6), for one
+    direction after the other, which takes 6 to 9 percent off a step; in bfloat16 what is in between
+    would be rounded once more. Going back there is nothing to gain.
+
+    Toom and Cook: the input's map holds the polynomials that vanish at all other points, the
+    weights' map divides by what these are at their own point. All but the weights' are exact in
+    bfloat16.
+    """
+    into, kernels = [], []
+    for point in POINTS:
+        others = [other for other in POINTS if other != point]
+        into.append([*polynomial(others), Fraction(0)])
+        own = Fraction(1)
+        for other in others:
+            own *= point - other
+        kernels.append([point**power / own for power in range(3)])
+    into.append(polynomial(POINTS))
+    kernels.append([Fraction(0), Fraction(0), Fraction(1)])
+    back = [[point**power for point in POINTS] + [Fraction(0)] for power in range(TILE)]
+    back[-1][-1] = Fraction(1)
+
+    def one_way(rows: list[list[Fraction]]) -> Tensor:
+        return torch.tensor([[float(entry) for entry in row] for row in rows])
+
+    def both_ways(rows: list[list[Fraction]]) -> Tensor:
+        return torch.kron(one_way(rows), one_way(rows)).to(dtype)
+
+    inputs = one_way(into) if dtype == torch.float32 else both_ways(into)
+    return inputs, both_ways(kernels), both_ways(back)
+
+
+def polynomial(roots: tuple[Fraction, ...] | list[Fraction]) -> list[Fraction]:
+    """Return the coefficients of a polynomial from its roots, constant first."""
+    found = [Fraction(1)]
+    for root in roots:
+        above, below = [Fraction(0), *found], [*found, Fraction(0)]
+        found = [a - root * b for a, b in zip(above, below, strict=True)]
+    return found
