@@ -25,6 +25,7 @@ from ..plotting.charts import quality_figure
 from ..plotting.pictures import contact_sheet
 from ..transfer.config import Recipe
 from ..transfer.presets import recipe
+from ..transfer.result import LiveStep
 from ..transfer.run import StopRun, stylize
 from .common import CPU, Exhibit, Row, benchmark_pair, loss_of, picture_optimizer, ratio_row
 from .peers import Pastiche, PlainLoop
@@ -81,15 +82,15 @@ def follow(settings: Recipe, keep_at: float = float("inf")) -> Run:
     """Paint the benchmark's pair and follow it; keep the picture of a given second."""
     run = Run()
 
-    def watch(record: Any) -> None:
+    def watch(live: LiveStep) -> None:
         # Losses of a coarse scale are of another picture, and not to be compared.
-        if record.scale == settings.size:
-            if not run.losses or record.total < run.losses[-1]:
-                run.best = record.picture(clip=False)
-            run.seconds.append(record.seconds)
-            run.losses.append(min([record.total, *run.losses[-1:]]))
-        if run.kept is None and record.seconds >= keep_at:
-            run.kept = fit(to_pil(record.picture()), settings.size, enlarge=True)
+        if live.record.scale == settings.size:
+            if not run.losses or live.record.total < run.losses[-1]:
+                run.best = live.picture(clip=False)
+            run.seconds.append(live.record.seconds)
+            run.losses.append(min([live.record.total, *run.losses[-1:]]))
+        if run.kept is None and live.record.seconds >= keep_at:
+            run.kept = fit(to_pil(live.picture()), settings.size, enlarge=True)
 
     result = stylize(*benchmark_pair(), settings, on_step=watch)
     run.kept = run.kept or result.image
@@ -223,10 +224,10 @@ def _sooner(ours: pd.DataFrame, theirs: pd.Series) -> Row:
 def _ours(settings: Recipe) -> Iterator[tuple[float, Image.Image]]:
     found, left = [], list(MOMENTS)
 
-    def watch(record: Any) -> None:
-        while left and record.seconds >= left[0]:
-            image = fit(to_pil(record.picture()), settings.size, enlarge=True)
-            found.append((record.seconds, image))
+    def watch(live: LiveStep) -> None:
+        while left and live.record.seconds >= left[0]:
+            image = fit(to_pil(live.picture()), settings.size, enlarge=True)
+            found.append((live.record.seconds, image))
             left.pop(0)
         if not left:
             raise StopRun

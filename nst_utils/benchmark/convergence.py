@@ -5,7 +5,6 @@ import statistics
 import time
 from collections.abc import Iterator
 from dataclasses import replace
-from typing import Any
 
 import torch
 from PIL import Image
@@ -20,6 +19,7 @@ from ..transfer.config import Recipe
 from ..transfer.objective import Objective
 from ..transfer.optimizers import PictureOptimizer
 from ..transfer.presets import recipe
+from ..transfer.result import LiveStep
 from ..transfer.run import StopRun, stylize
 from . import reference
 from .common import CPU, Row, benchmark_pair, loss_of, median_seconds, picture_optimizer, ratio_row
@@ -77,12 +77,12 @@ def _report_time(name: str, most: float) -> Row:
     judge = picture_optimizer(*sizes, recipe("report"), torch.float32).objective
     lowest = math.inf
 
-    def reached(record: Any) -> None:
+    def reached(live: LiveStep) -> None:
         nonlocal lowest
-        if record.scale == size and record.total <= goal:
+        if live.record.scale == size and live.record.total <= goal:
             # bfloat16 may flatter: the picture must be there in float32.
-            lowest = min(lowest, loss_of(judge, record.picture(clip=False)))
-        if lowest <= goal or record.seconds > longest:
+            lowest = min(lowest, loss_of(judge, live.picture(clip=False)))
+        if lowest <= goal or live.record.seconds > longest:
             raise StopRun
 
     result = stylize(content, style, settings, on_step=reached)

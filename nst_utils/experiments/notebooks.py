@@ -3,7 +3,6 @@
 Free of torch.
 """
 
-import datetime
 import logging
 import os
 import sys
@@ -108,8 +107,8 @@ def run_notebooks(
     parameters = dict(parameters or {})
     for notebook in notebooks:
         check_parameters(notebook, parameters)
-    stamp = datetime.datetime.now().strftime("%Y%m%d-%H%M%S")
-    folder = folder or paths.RUNS / stamp
+    if folder is None:
+        folder = paths.make_run_folder()
     folder.mkdir(parents=True, exist_ok=True)
 
     execute = partial(

@@ -4,20 +4,21 @@ A run is known by everything that decides it: the recipe, both pictures' and the
 checksums, and the code that paints. Nothing is kept unless a folder is named.
 """
 
+import dataclasses
 import hashlib
 import json
-import os
-import shutil
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 from PIL import Image
 
+from .. import paths
+from ..atomic import replacing
+from ..images.inputs import InputPicture
 from ..images.io import ImageError, read_image
 from ..images.png import read_provenance
-from ..images.samples import open_picture
 from ..images.tensors import to_tensor
 from ..networks.weights import find_weights
 from ..transfer.config import Recipe
@@ -25,9 +26,8 @@ from ..transfer.progress import Watch
 from ..transfer.result import Result, StepRecord
 from ..transfer.run import stylize
 
-PACKAGE = Path(__file__).parent.parent
 _DECIDING = ("images", "networks", "transfer")
-"""Folders whose code decides a picture: a change in one makes every key new."""
+"""Folders whose code decides a picture; a change there makes every key new."""
 
 Frames = Sequence[tuple[StepRecord, Image.Image]]
 
@@ -35,9 +35,29 @@ Frames = Sequence[tuple[StepRecord, Image.Image]]
 @lru_cache
 def code_hash(*more: str) -> str:
     """Return a hash of every source that decides a picture, and of more files of the package."""
-    names = [path for folder in _DECIDING for path in sorted((PACKAGE / folder).rglob("*.py"))]
-    texts = [path.read_bytes() for path in (*names, *(PACKAGE / name for name in more))]
+    names = [
+        path for folder in _DECIDING for path in sorted((paths.PACKAGE / folder).rglob("*.py"))
+    ]
+    texts = [path.read_bytes() for path in (*names, *(paths.PACKAGE / name for name in more))]
     return hashlib.sha256(b"\0".join(texts)).hexdigest()[:16]
+
+
+def run_key(recipe: Recipe, weights: str, pictures: Iterable[str], *more: str) -> str:
+    """Return the key of a run: a hash of all that decides it.
+
+    Parameters
+    ----------
+    recipe : Recipe
+        What is run.
+    weights : str
+        SHA-256 of the weights file.
+    pictures : iterable of str
+        SHA-256 of each input.
+    *more : str
+        What else tells one run from another; the code, by `code_hash`, among it.
+    """
+    parts = [recipe.to_json(), weights, *pictures, *more]
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:24]
 
 
 def paint(
@@ -65,16 +85,17 @@ def paint(
     Returns
     -------
     result : Result
-        From the archive its tensor has 8 bits a channel.
+        From the cache its tensor has 8 bits a channel.
     frames : list of (StepRecord, PIL.Image.Image)
         As `progress.Watch` keeps them.
     """
-    place = CachedRun(keep, content, style, recipe, show_every)
-    if found := place.load():
-        return found
+    pictures = [InputPicture.open(source, 2 * recipe.size) for source in (content, style)]
+    cached = CachedRun(keep, *pictures, recipe, show_every)
+    if kept := cached.load():
+        return kept
     with Watch(sum(recipe.steps), show_every=show_every) as watch:
-        result = stylize(content, style, recipe, on_step=watch)
-    place.save(result, watch.frames)
+        result = stylize(*pictures, recipe, on_step=watch)
+    cached.save(result, watch.frames)
     return result, watch.frames
 
 
@@ -90,18 +111,19 @@ class CachedRun:
     """
 
     def __init__(
-        self, keep: Path | None, content: Any, style: Any, recipe: Recipe, show_every: int = 0
+        self,
+        keep: Path | None,
+        content: InputPicture,
+        style: InputPicture,
+        recipe: Recipe,
+        show_every: int = 0,
     ) -> None:
         self.folder = None
         if keep is not None and recipe.start in ("content", "style", "noise"):
-            parts = [
-                recipe.to_json(),
-                code_hash(),
-                find_weights(recipe.backbone, recipe.weights).sha256,
-                *(open_picture(picture).info["sha256"] for picture in (content, style)),
-                str(show_every),
-            ]
-            self.folder = keep / hashlib.sha256("\n".join(parts).encode()).hexdigest()[:24]
+            weights = find_weights(recipe.backbone, recipe.weights).sha256
+            pictures = content.sha256, style.sha256
+            key = run_key(recipe, weights, pictures, code_hash(), str(show_every))
+            self.folder = keep / key
 
     def load(self) -> tuple[Result, Frames] | None:
         """Return the run, or None where it is not kept or cannot be read."""
@@ -116,18 +138,13 @@ class CachedRun:
         """Keep a finished run: written beside its place, then moved, so that it is whole."""
         if self.folder is None or result.stopped != "finished":
             return
-        half = self.folder.with_suffix(f".{os.getpid()}")
-        half.mkdir(parents=True)
-        result.save(half / "painting.png")
-        history = [
-            {name: value for name, value in vars(record).items() if not name.startswith("_")}
-            for record in result.history
-        ]
-        (half / "history.json").write_text(json.dumps(history), encoding="utf-8")
-        for record, image in frames:
-            image.save(half / f"step-{record.step:06}.png")
-        shutil.rmtree(self.folder, ignore_errors=True)
-        half.rename(self.folder)
+        self.folder.parent.mkdir(parents=True, exist_ok=True)
+        with replacing(self.folder, folder=True) as draft:
+            result.save(draft / "painting.png")
+            history = json.dumps([dataclasses.asdict(record) for record in result.history])
+            (draft / "history.json").write_text(history, encoding="utf-8")
+            for record, image in frames:
+                image.save(draft / f"step-{record.step:06}.png")
 
 
 def _load(folder: Path) -> tuple[Result, Frames]:

@@ -5,7 +5,6 @@ that was interrupted goes on where it stopped, and two sweeps may share a folder
 """
 
 import contextlib
-import hashlib
 import itertools
 import json
 import math
@@ -18,6 +17,7 @@ from typing import Any
 
 import pandas as pd
 
+from ..atomic import replacing, write_text
 from ..errors import NSTError
 from ..images.samples import list_samples, open_picture
 from ..networks.weights import find_weights
@@ -25,7 +25,7 @@ from ..parallel import map_jobs
 from ..transfer.config import Recipe
 from ..transfer.fields import RecipeError
 from .metrics import judge
-from .run_cache import code_hash
+from .run_cache import code_hash, run_key
 from .trials import recipe_columns, run_trial
 
 PICTURES = "pictures"
@@ -179,13 +179,8 @@ def _jobs(recipes: list[Recipe], pairs: list[tuple[str, str]], out: Path) -> lis
         weights = (recipe.backbone, recipe.weights)
         if weights not in sums:
             sums[weights] = find_weights(*weights).sha256
-        parts = [
-            recipe.to_json(),
-            code_hash(*_MEASURING),
-            sums[weights],
-            *(sums[p] for p in pictures),
-        ]
-        key = hashlib.sha256("\n".join(parts).encode()).hexdigest()[:24]
+        code = code_hash(*_MEASURING)
+        key = run_key(recipe, sums[weights], [sums[picture] for picture in pictures], code)
         jobs.setdefault(key, Job(content, style, recipe, out, key))
     return list(jobs.values())
 
@@ -248,10 +243,7 @@ def _read_row(job: Job) -> dict[str, Any]:
 
 
 def _write_row(job: Job, row: Mapping[str, Any]) -> None:
-    path = _place(job)
-    part = path.with_name(f"{path.name}.{os.getpid()}.part")
-    part.write_text(json.dumps(row), encoding="utf-8")
-    part.replace(path)
+    write_text(_place(job), json.dumps(row))
 
 
 def collect(out: Path) -> pd.DataFrame:
@@ -267,7 +259,6 @@ def collect(out: Path) -> pd.DataFrame:
             if table[name].map(lambda value: isinstance(value, str)).any():
                 table[name] = table[name].astype(str)
         for kind, write in (("parquet", table.to_parquet), ("csv", table.to_csv)):
-            part = out / f".runs.{os.getpid()}.{kind}.part"
-            write(part, index=False)
-            part.replace(out / f"runs.{kind}")
+            with replacing(out / f"runs.{kind}") as draft:
+                write(draft, index=False)
     return table

@@ -10,7 +10,7 @@ from PIL import Image
 from tqdm import tqdm
 
 from ..errors import NSTError
-from ..images.samples import open_picture
+from ..images.inputs import InputPicture
 from ..parallel import run_in_fresh_process
 from ..transfer.config import Recipe
 from ..transfer.fields import RecipeError
@@ -50,25 +50,26 @@ def run_trial(
     Returns
     -------
     row : dict
-        The recipe's fields (see `flat`), ``content``, ``style``, ``label`` of the weights, every
-        loss term of the picture kept (``loss_…``, and ``loss_first``), the measures, ``seconds``,
+        The recipe's fields (see `recipe_columns`), ``content``, ``style``, ``label`` of the
+        weights, every loss term of the picture kept (``loss_…``, and ``loss_first``), the measures, ``seconds``,
         ``peak_mb`` and ``error``: empty, or the one sentence that says why there is no picture.
         ``peak_mb`` is missing where the picture came from a finished run.
     result : Result or None
         None where there is an error.
     """
     row = {"content": str(content), "style": str(style), **recipe_columns(recipe), "error": ""}
-    place = CachedRun(keep, content, style, recipe)
     try:
-        if found := place.load():
-            result, peak = found[0], float("nan")
+        pictures = [InputPicture.open(source, 2 * recipe.size) for source in (content, style)]
+        cached = CachedRun(keep, *pictures, recipe)
+        if kept := cached.load():
+            result, peak = kept[0], float("nan")
         else:
             with PeakMemory() as memory:
-                result = stylize(content, style, recipe)
+                result = stylize(*pictures, recipe)
             peak = memory.mb
-            place.save(result)
-        pictures = [open_picture(picture) for picture in (content, style)]
-        row |= metrics.measure(result.image, *pictures, judges, untouched)
+            cached.save(result)
+        images = [picture.image for picture in pictures]
+        row |= metrics.measure(result.image, *images, judges, untouched)
     except Exception as error:  # one run's failure, of whatever kind, is that run's row
         reason = " ".join(str(error).split()) or type(error).__name__
         known = isinstance(error, NSTError)

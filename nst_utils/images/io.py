@@ -18,6 +18,10 @@ from PIL import Image, ImageOps, JpegImagePlugin, UnidentifiedImageError
 from ..download import FetchError, is_address, read_url
 from ..errors import NSTError
 
+MAX_PIXELS = 89_478_485
+"""Pixels above which a picture is refused, or a JPEG decoded at reduced size: there Pillow warns
+of a decompression bomb, and above twice as much it refuses by itself."""
+
 
 class ImageError(NSTError, ValueError):
     """A picture that cannot be read or saved: which one, what is wrong, what to do."""
@@ -229,8 +233,3 @@ def fit(image: Image.Image, size: int, *, enlarge: bool = False, least: int = 1)
 
 def _pixels_sha256(image: Image.Image) -> str:
     return hashlib.sha256(f"{image.size}".encode() + image.tobytes()).hexdigest()
-
-
-MAX_PIXELS = 89_478_485
-"""Pixels above which a picture is refused, or a JPEG decoded at reduced size: there Pillow warns
-of a decompression bomb, and above twice as much it refuses by itself."""

@@ -2,13 +2,13 @@
 
 import json
 import os
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from PIL import Image, PngImagePlugin
 
+from ..atomic import replacing
 from .io import ImageError, _identify, _read_file
 
 PROVENANCE_KEY = "nst_utils"
@@ -40,21 +40,12 @@ def save_png(
     ImageError
         If the name does not end in ``.png``, the folder is missing, or writing fails.
     """
-    # Through a link the file that it names is replaced, not the link.
     path = check_output(path).resolve()
     info = PngImagePlugin.PngInfo()
     info.add_text(PROVENANCE_KEY, json.dumps(provenance))
     try:
-        # Written beside its place and then moved, so that a stop leaves no half picture.
-        handle, draft = tempfile.mkstemp(dir=path.parent, prefix=path.stem, suffix=".tmp")
-        try:
-            with os.fdopen(handle, "wb") as file:
-                image.save(file, "PNG", pnginfo=info, **options)
-            os.chmod(draft, 0o666 & ~_umask())
-            os.replace(draft, path)
-        except BaseException:
-            os.unlink(draft)
-            raise
+        with replacing(path) as draft:
+            image.save(draft, "PNG", pnginfo=info, **options)
     except OSError as error:
         raise ImageError(f"{path}: cannot be written ({error.strerror or error})") from None
     return path
@@ -82,12 +73,6 @@ def check_output(path: str | os.PathLike, suffix: str = ".png") -> Path:
     if not os.access(path.parent, os.W_OK):
         raise ImageError(f"{path}: the folder {path.parent} cannot be written to; choose another")
     return path
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
 
 
 def read_provenance(path: str | os.PathLike) -> dict[str, Any] | None:

@@ -4,7 +4,6 @@
 lists them all.
 """
 
-import datetime
 import io
 import json
 import os
@@ -275,7 +274,7 @@ class Album:
             "notebook": self.notebook,
             "parameters": self.parameters,
             "runs": runs,
-            "date": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+            "date": paths.utc_now(),
             "versions": {"nst_utils": __version__},
         }
 

@@ -204,7 +204,7 @@ def test_readme_shows_the_real_layout():
 def test_the_package_has_nine_folders_and_little_ground():
     assert {path.parent.name for path in PACKAGE.glob("*/__init__.py")} == {*FOLDERS, "tests"}
     assert {path.stem for path in PACKAGE.glob("*.py")} == {
-        "__init__", "__main__", "errors", "paths", "download", "parallel",
+        "__init__", "__main__", "errors", "paths", "atomic", "download", "parallel",
     }  # fmt: skip
 
 

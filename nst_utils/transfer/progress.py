@@ -7,7 +7,7 @@ from PIL import Image
 from tqdm import tqdm
 
 from ..images.tensors import to_pil
-from .result import StepRecord
+from .result import LiveStep, StepRecord
 
 
 def notebook_stream() -> Any:
@@ -56,8 +56,9 @@ class Watch:
         """Close the bar."""
         self.bar.close()
 
-    def __call__(self, record: StepRecord) -> None:
+    def __call__(self, live: LiveStep) -> None:
         """Move the bar by one step and keep the picture where its turn has come."""
+        record = live.record
         self.bar.set_description(f"painting at {record.scale} px", refresh=False)
         self.bar.set_postfix(loss=f"{record.total:.4g}", refresh=False)
         self.bar.update()
@@ -66,4 +67,4 @@ class Watch:
         if self.show_every:
             turn = record.step % self.show_every == 0
             if turn or record.step == self.steps - 1:
-                self.frames.append((record, to_pil(record.picture())))
+                self.frames.append((record, to_pil(live.picture())))

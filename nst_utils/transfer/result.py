@@ -1,11 +1,10 @@
 """What a run tells: a record per step, the result, and the provenance stored in a picture."""
 
-import datetime
 import math
 import os
 import platform
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -17,9 +16,11 @@ from PIL import Image
 from torch import Tensor
 
 from .. import __version__
+from ..images.inputs import InputPicture
 from ..images.png import save_png
 from ..images.tensors import to_pil
 from ..networks.weights_file import WeightsFile
+from ..paths import utc_now
 from .config import Recipe
 
 
@@ -54,10 +55,39 @@ class StepRecord:
     layers: dict[str, float]
     seconds: float
     note: str = ""
-    _window: list[Any] = field(default_factory=list, repr=False, compare=False)
+
+
+class LiveStep:
+    """A step while ``on_step`` runs: its record, and pictures that are made only when asked for.
+
+    Attributes
+    ----------
+    record : StepRecord
+        The numbers; plain data that may be kept.
+    recipe : Recipe
+        As it will be repeated: its ``schedule`` holds every change made so far.
+    in_effect : Recipe
+        What this step was evaluated under; its schedule is empty.
+    """
+
+    def __init__(
+        self,
+        record: StepRecord,
+        recipe: Recipe,
+        in_effect: Recipe,
+        evaluated: Tensor,
+        moved: Callable[[], Tensor],
+        result: Callable[[], "Result"],
+    ) -> None:
+        self.record, self.recipe, self.in_effect = record, recipe, in_effect
+        self._sources: tuple[Any, ...] | None = (evaluated, moved, result)
+
+    def __repr__(self) -> str:
+        """Name the step."""
+        return f"<LiveStep {self.record.step} at {self.record.scale} px>"
 
     def picture(self, *, clip: bool = True) -> Tensor:
-        """Return the evaluated picture, (1, 3, H, W) in [0, 1]; only while ``on_step`` runs.
+        """Return the evaluated picture, (1, 3, H, W) in [0, 1].
 
         Parameters
         ----------
@@ -67,39 +97,43 @@ class StepRecord:
         Raises
         ------
         RuntimeError
-            Afterwards: the history keeps numbers, not pictures.
+            Once ``on_step`` has returned: nothing keeps the pictures of all steps.
         """
-        seen = self._seen(0).detach().cpu()
-        return seen.clamp(0, 1) if clip else seen
+        evaluated = self._source(0).detach().cpu()
+        return evaluated.clamp(0, 1) if clip else evaluated
 
     def moved(self) -> Tensor:
-        """Return where this step led, (1, 3, H, W) in [0, 1]; only while ``on_step`` runs.
+        """Return where this step led, (1, 3, H, W) in [0, 1].
 
         The next step will evaluate it; whether it is any better is not known yet.
 
         Raises
         ------
         RuntimeError
-            Afterwards.
+            Once ``on_step`` has returned.
         """
-        return self._seen(2)().detach().cpu().clamp(0, 1)
+        return self._source(1)().detach().cpu().clamp(0, 1)
 
     def result(self) -> "Result":
-        """Return the run so far, with its best picture; only while ``on_step`` runs.
+        """Return the run so far, with its best picture.
 
         Raises
         ------
         RuntimeError
-            Afterwards.
+            Once ``on_step`` has returned.
         TransferError
             If no picture was evaluated yet that is worth keeping.
         """
-        return self._seen(1)()
+        return self._source(2)()
 
-    def _seen(self, place: int) -> Any:
-        if not self._window:
+    def close(self) -> None:
+        """Let the pictures go; done by the run when ``on_step`` has returned."""
+        self._sources = None
+
+    def _source(self, place: int) -> Any:
+        if self._sources is None:
             raise RuntimeError("a step's picture is only there while on_step runs; copy it then")
-        return self._window[place]
+        return self._sources[place]
 
 
 @dataclass(frozen=True, repr=False)
@@ -169,7 +203,7 @@ def provenance(
     *,
     recipe: Recipe,
     weights: WeightsFile,
-    pictures: Mapping[str, Image.Image],
+    pictures: Mapping[str, InputPicture],
     history: list[StepRecord],
     best: float | None,
     stopped: str,
@@ -184,8 +218,8 @@ def provenance(
         As run.
     weights : WeightsFile
         What the network read with.
-    pictures : mapping of str to PIL.Image.Image
-        By role; each with ``source`` and ``sha256`` in its ``info``.
+    pictures : mapping of str to InputPicture
+        By role.
     history : list of StepRecord
         Every step.
     best : float
@@ -209,7 +243,7 @@ def provenance(
             "trained": weights.trained,
         },
         **{
-            role: {key: picture.info[key] for key in ("source", "sha256")}
+            role: {"source": picture.source, "sha256": picture.sha256}
             for role, picture in pictures.items()
         },
         "seed": recipe.seed,
@@ -231,5 +265,5 @@ def provenance(
             "numpy": np.__version__,
             "pillow": PIL.__version__,
         },
-        "date": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        "date": utc_now(),
     }

@@ -6,32 +6,27 @@ and non-finite losses, and never prints or plots.
 """
 
 import dataclasses
-import datetime
-import hashlib
 import math
-import os
 import time
 import warnings
 from collections.abc import Callable
 from typing import Any
 
 import torch
-from PIL import Image, ImageOps
 from torch import Tensor
 from torch.nn import functional
 
 from .. import paths
 from ..errors import NSTError, NSTWarning
-from ..images.io import ImageError, fit
-from ..images.samples import open_picture
-from ..images.tensors import to_pil, to_tensor
+from ..images.inputs import InputPicture
+from ..images.io import ImageError
 from ..networks.backbone import Backbone, load_backbone
 from ..networks.device import explain_precision, pick_device, pick_precision
 from .config import Recipe
 from .fields import RecipeError
 from .objective import Objective, prepare
 from .optimizers import PictureOptimizer
-from .result import Result, StepRecord, provenance
+from .result import LiveStep, Result, StepRecord, provenance
 
 SAVE_EVERY = 60.0
 """Seconds between two saves of the best picture so far below ``data/runs/``."""
@@ -54,7 +49,7 @@ class TransferError(NSTError, RuntimeError):
     """A run that cannot go on and has no picture to return."""
 
 
-OnStep = Callable[[StepRecord], Recipe | None]
+OnStep = Callable[[LiveStep], Recipe | None]
 
 
 def stylize(
@@ -68,12 +63,12 @@ def stylize(
 
     Parameters
     ----------
-    content, style : path, address, sample name, PIL.Image.Image, ndarray or Tensor
+    content, style : path, address, sample name, PIL.Image.Image, ndarray, Tensor or InputPicture
         The pictures, of any two sizes; tensors of shape (1, 3, H, W) or (3, H, W) in [0, 1].
     recipe : Recipe, optional
         What to do; ``config.recipe()`` when left out.
     on_step : callable, optional
-        Called with a `StepRecord` after every step. It may return a changed recipe, whose
+        Called with a `LiveStep` after every step. It may return a changed recipe, whose
         changes (see `config.STEERABLE`) hold from the next step on, clear the optimizer's
         memory, and join the ``schedule`` of the result's recipe. It may raise `StopRun`.
 
@@ -118,9 +113,10 @@ class _Run:
         self.on_step = on_step
         # Twice the size keeps Lanczos exact enough, and lets huge JPEGs be decoded reduced.
         bound = 2 * recipe.size
-        self.pictures = {"content": _picture(content, bound), "style": _picture(style, bound)}
+        sources = {"content": content, "style": style}
         if recipe.start not in ("content", "style", "noise"):
-            self.pictures["start"] = _picture(recipe.start, bound)
+            sources["start"] = recipe.start
+        self.pictures = {role: _open(source, bound) for role, source in sources.items()}
         self.device = pick_device(recipe.device)
         self.dtype = pick_precision(recipe.precision, self.device)
         self.random = torch.Generator().manual_seed(recipe.seed)
@@ -165,59 +161,57 @@ class _Run:
         return result
 
     def _paint_scale(self, scale: int, steps: int) -> None:
-        content = to_tensor(fit(self.pictures["content"], scale, enlarge=True, least=LEAST_SIDE))
-        style = to_tensor(fit(self.pictures["style"], scale, enlarge=True, least=LEAST_SIDE))
+        content, style = (self.pictures[n].at(scale, LEAST_SIDE) for n in ("content", "style"))
         x = self._start(content)
         content, style = prepare(content, self.device), prepare(style, self.device)
         self.best = None
         objective = Objective(self.backbone, self.now, content, style)
-        mover = PictureOptimizer(objective, x.to(self.device), self.now, self.rate)
+        optimizer = PictureOptimizer(objective, x.to(self.device), self.now, self.rate)
         for _ in range(steps):
             step = len(self.history)
-            if self._steer(self.recipe.at(step)):
+            if self._follow_schedule(step):
                 if not objective.fits(self.now):
                     objective = Objective(self.backbone, self.now, content, style)
                 objective.recipe = self.now
-                mover = PictureOptimizer(objective, mover.picture(), self.now, self.rate)
+                optimizer = PictureOptimizer(objective, optimizer.picture(), self.now, self.rate)
                 self.best = None
-            picture, terms = mover.step()
+            picture, terms = optimizer.step()
             note = ""
             if not math.isfinite(terms[0]):
                 note = self._recover(scale, picture.shape)
                 picture = self.good
-                mover = PictureOptimizer(objective, picture, self.now, self.rate)
+                optimizer = PictureOptimizer(objective, picture, self.now, self.rate)
             elif self.best is None or terms[0] < self.best[0]:
                 self.best = (terms[0], picture)
                 self.good = picture
-            self._report(step, scale, mover, terms, picture, note)
+            self._report(step, scale, optimizer, terms, picture, note)
 
     def _start(self, content: Tensor) -> Tensor:
-        """Return the picture to begin a scale with, on the CPU, in [0, 1] or near it."""
+        """Return the picture to begin a scale with, in [0, 1] or near it."""
         shape = content.shape[-2:]
         if self.good is not None:
-            return functional.interpolate(
-                self.good.cpu(), size=shape, mode="bicubic", antialias=True
-            )
+            # MPS has no bicubic enlargement of its own.
+            last = self.good.cpu() if self.device.type == "mps" else self.good
+            return functional.interpolate(last, size=shape, mode="bicubic", antialias=True)
         if self.recipe.start == "content":
             x = content.clone()
         elif self.recipe.start == "noise":
             x = torch.rand(content.shape, generator=self.random)
         else:
-            # Cropped to the content's proportions rather than stretched.
-            picture = self.pictures[self.recipe.start if self.recipe.start == "style" else "start"]
-            x = to_tensor(ImageOps.fit(picture, shape[::-1], Image.Resampling.LANCZOS))
+            role = "style" if self.recipe.start == "style" else "start"
+            x = self.pictures[role].filling(*shape)
         if self.recipe.start_noise:
             noise = torch.randn(x.shape, generator=self.random)
             x = x + self.recipe.start_noise * noise
         return x
 
-    def _steer(self, wanted: Recipe) -> bool:
-        """Adopt the recipe in effect at a step; tell whether it changed."""
-        if wanted == self.now:
+    def _follow_schedule(self, step: int) -> bool:
+        """Adopt what the schedule changes at a step; tell whether anything did."""
+        changes = {name: value for when, name, value in self.recipe.schedule if when == step}
+        if all(getattr(self.now, name) == value for name, value in changes.items()):
             return False
-        network_changed = (wanted.pooling, wanted.padding) != (self.now.pooling, self.now.padding)
-        self.now = wanted
-        if network_changed:
+        before, self.now = self.now, dataclasses.replace(self.now, **changes)
+        if (before.pooling, before.padding) != (self.now.pooling, self.now.padding):
             self.backbone = self._load_backbone()
         return True
 
@@ -242,7 +236,7 @@ class _Run:
         self,
         step: int,
         scale: int,
-        mover: PictureOptimizer,
+        optimizer: PictureOptimizer,
         terms: list[float],
         picture: Tensor,
         note: str,
@@ -255,7 +249,7 @@ class _Run:
             content=terms[1],
             style=terms[2],
             tv=terms[3],
-            layers=dict(zip(mover.objective.layers, terms[4:], strict=True)),
+            layers=dict(zip(optimizer.objective.layers, terms[4:], strict=True)),
             seconds=time.perf_counter() - self.began,
             note=note,
         )
@@ -264,12 +258,11 @@ class _Run:
             self._save_checkpoint()
         if self.on_step is None:
             return
-        # Made only when asked for, and not to be had once the callback has returned.
-        window = [picture, self._result, mover.picture]
+        live = LiveStep(record, self.recipe, self.now, picture, optimizer.picture, self._result)
         try:
-            wanted = self.on_step(dataclasses.replace(record, _window=window))
+            wanted = self.on_step(live)
         finally:
-            window.clear()
+            live.close()
         if wanted is not None:
             self.recipe = self.recipe.steered(wanted, step + 1)
 
@@ -277,9 +270,7 @@ class _Run:
         self.saved_at = time.perf_counter()
         try:
             if self.checkpoint is None:
-                stamp = datetime.datetime.now().strftime("%Y%m%d-%H%M%S")
-                folder = paths.RUNS / f"{stamp}-{os.getpid()}-{id(self):x}"
-                folder.mkdir(parents=True)
+                folder = paths.make_run_folder()
                 self.checkpoint = folder / "best.png"
             (result or self._result()).save(self.checkpoint)
         except (OSError, ImageError) as error:
@@ -318,29 +309,22 @@ class _Run:
         )
 
 
-def _picture(source: Any, bound: int) -> Image.Image:
-    """Open what the caller gave as an RGB picture that is large enough and not too long."""
-    if isinstance(source, Tensor):
-        source = source.detach().float()
-        if not source.numel() or not (source.min() >= 0 and source.max() <= 1):
-            raise ImageError("expected a tensor with values in [0, 1]; divide by the maximum")
-        image = to_pil(source)
-        digest = hashlib.sha256(source.cpu().numpy().tobytes()).hexdigest()
-        image.info = {"source": "tensor", "sha256": digest}
-    else:
-        image = open_picture(source, bound)
-    short, long = sorted(image.size)
+def _open(source: Any, bound: int) -> InputPicture:
+    """Open what the caller gave; it must be large enough and not too long."""
+    picture = InputPicture.open(source, bound)
+    width, height = picture.size
+    short, long = sorted(picture.size)
     if short < LEAST_SIDE and long < bound:
         raise ImageError(
-            f"{image.info['source']}: only {image.width} x {image.height} pixels; "
+            f"{picture.source}: only {width} x {height} pixels; "
             f"at least {LEAST_SIDE} x {LEAST_SIDE} are needed"
         )
     if long > LONGEST * short:
         raise ImageError(
-            f"{image.info['source']}: {long / short:.0f} times longer than wide; "
+            f"{picture.source}: {long / short:.0f} times longer than wide; "
             f"at most {LONGEST} times can be painted, cut a part out"
         )
-    return image
+    return picture
 
 
 def _is_out_of_memory(error: Exception) -> bool:

@@ -8,6 +8,7 @@ from typing import Any
 from tqdm import tqdm
 
 from .. import paths
+from ..atomic import replacing
 from .index import WikiArtError
 
 SOURCES = {
@@ -114,9 +115,8 @@ def stream_huggingface(
             if path.is_file():
                 continue
             path.parent.mkdir(parents=True, exist_ok=True)
-            part = path.with_suffix(".part")
-            row["image"].convert("RGB").save(part, "JPEG", quality=95)
-            part.replace(path)
+            with replacing(path) as draft:
+                row["image"].convert("RGB").save(draft, "JPEG", quality=95)
             written += 1
     except (OSError, RuntimeError, KeyError, TypeError, IndexError) as error:
         raise WikiArtError(

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from ..atomic import replacing, write_text
 from ..errors import NSTError, NSTWarning
 from .files import read_files, read_size
 from .names import comparable, parse_tags, repair, safe_path, split_name, title_of, year_of
@@ -317,10 +318,11 @@ def store_index(root: Path, key: str, catalog: pd.DataFrame, report: pd.DataFram
     try:
         folder.mkdir(exist_ok=True)
         (folder / "key").unlink(missing_ok=True)  # until all is written, nothing is valid
-        catalog.to_parquet(folder / "catalog.parquet", index=False)
-        report.to_parquet(folder / "report.parquet", index=False)
+        for name, table in (("catalog", catalog), ("report", report)):
+            with replacing(folder / f"{name}.parquet") as draft:
+                table.to_parquet(draft, index=False)
         (folder / "problems.parquet").unlink(missing_ok=True)
-        (folder / "key").write_text(key, encoding="utf-8")
+        write_text(folder / "key", key)
     except OSError as error:
         warnings.warn(
             f"{folder}: the index cannot be kept there ({error.strerror}); it will be built again",
@@ -333,7 +335,8 @@ def store_problems(root: Path, catalog: pd.DataFrame) -> None:
     """Keep what `WikiArt.verify` found beside the data."""
     bad = catalog.loc[catalog["problem"] != "", ["path", "problem"]]
     try:
-        bad.to_parquet(root / CACHE / "problems.parquet", index=False)
+        with replacing(root / CACHE / "problems.parquet") as draft:
+            bad.to_parquet(draft, index=False)
     except OSError as error:
         warnings.warn(
             f"{root / CACHE}: the findings cannot be kept there ({error.strerror})",

@@ -47,7 +47,7 @@ def test_a_sample_is_found_by_its_name(tiny, tmp_path):
 
 def test_a_steered_run_is_repeated_with_its_changes(tiny, pictures, tmp_path):
     result = stylize(
-        *pictures, QUICK, on_step=lambda r: QUICK.replace(beta=300) if r.step == 2 else None
+        *pictures, QUICK, on_step=lambda r: QUICK.replace(beta=300) if r.record.step == 2 else None
     )
     assert repeat_run(result.save(tmp_path / "s.png")).identical
 

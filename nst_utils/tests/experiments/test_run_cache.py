@@ -1,7 +1,12 @@
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 
+from nst_utils import paths
 from nst_utils.experiments import run_cache
+from nst_utils.images.inputs import InputPicture
 from nst_utils.transfer.config import Recipe
 from nst_utils.transfer.run import StopRun, stylize
 
@@ -72,9 +77,35 @@ def test_a_run_that_was_stopped_or_starts_from_a_file_is_not_kept(
     run_cache.paint(*pictures, QUICK.replace(start=str(pictures[1])), keep=keep)
     assert not keep.exists()
 
-    def stop(record):
+    def stop(live):
         raise StopRun
 
-    place = run_cache.CachedRun(keep, *pictures, QUICK)
+    opened = map(InputPicture.open, pictures)
+    place = run_cache.CachedRun(keep, *opened, QUICK)
     place.save(stylize(*pictures, QUICK, on_step=stop))
     assert not keep.exists()
+
+
+def test_every_module_that_a_run_imports_decides_its_key(monkeypatch):
+    code = (
+        "import sys, nst_utils.transfer.run; print(*(n for n in sys.modules if 'nst_utils' in n))"
+    )
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    ground = {"nst_utils", "nst_utils.errors", "nst_utils.paths", "nst_utils.atomic"}
+    ground |= {"nst_utils.download"}  # fetches, checks and writes files; moves no pixel
+    folders = {name.split(".")[1] for name in set(found.stdout.split()) - ground}
+    assert folders == set(run_cache._DECIDING)
+
+
+def test_a_change_of_any_deciding_file_is_another_key(tmp_path, monkeypatch):
+    for folder in run_cache._DECIDING:
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "one.py").write_text("x = 1")
+    monkeypatch.setattr(paths, "PACKAGE", tmp_path)
+    keys = set()
+    for path in [tmp_path / "images/one.py", tmp_path / "networks/one.py", tmp_path / "new.py"]:
+        path.write_text("x = 2")
+        run_cache.code_hash.cache_clear()
+        keys.add(run_cache.code_hash())
+    run_cache.code_hash.cache_clear()
+    assert len(keys) == 2  # what stands outside decides nothing

@@ -20,8 +20,8 @@ RECIPE = Recipe(size=48, scales=(32, 48), steps=(4, 3), weights="random")
 
 @pytest.fixture
 def result(tiny, pictures):
-    def steer(record):
-        return RECIPE.replace(beta=90) if record.step == 4 else None
+    def steer(live):
+        return RECIPE.replace(beta=90) if live.record.step == 4 else None
 
     return stylize(*pictures, RECIPE, on_step=steer)
 

@@ -53,10 +53,10 @@ def test_changes_give_the_recipe_again(name, backbone, size):
 
 
 def test_stopping_and_running_the_cut_recipe_give_the_same_picture(tiny, pictures):
-    def stop(record):
-        if record.step == 10:
+    def stop(live):
+        if live.record.step == 10:
             raise StopRun
-        return STEERED.at(0).replace(beta=90.0) if record.step == 7 else None
+        return STEERED.at(0).replace(beta=90.0) if live.record.step == 7 else None
 
     plain = STEERED.replace(schedule=())
     stopped = stylize(*pictures, plain, on_step=stop)

@@ -1,3 +1,4 @@
+import dataclasses
 import json
 
 import pytest
@@ -52,7 +53,9 @@ def test_a_records_picture_is_gone_afterwards(tiny, pictures):
 
 def test_where_a_step_led_is_what_the_next_one_evaluates(tiny, pictures):
     seen = []
-    stylize(*pictures, RECIPE, on_step=lambda r: seen.append((r.scale, r.picture(), r.moved())))
+    stylize(
+        *pictures, RECIPE, on_step=lambda r: seen.append((r.record.scale, r.picture(), r.moved()))
+    )
     (_, _, led), (_, evaluated, _) = seen[-2:]
     assert torch.equal(led, evaluated)
 
@@ -68,6 +71,22 @@ def test_the_best_record_is_the_pictures_own(result):
     assert result.provenance["losses"]["terms"]["style"] == result.best.style
 
 
-def test_the_history_keeps_numbers_only(result):
-    with pytest.raises(RuntimeError, match="only there while on_step runs"):
-        result.history[0].picture()
+def test_the_history_keeps_numbers_only(tiny, pictures):
+    kept = []
+    result = stylize(*pictures, RECIPE, on_step=kept.append)
+    assert [live.record for live in kept] == result.history
+    assert dataclasses.asdict(result.history[0])["step"] == 0
+    for look in (kept[0].picture, kept[0].moved, kept[0].result):
+        with pytest.raises(RuntimeError, match="only there while on_step runs"):
+            look()
+
+
+def test_a_live_step_tells_the_recipe_in_effect(tiny, pictures):
+    seen = []
+
+    def steer(live):
+        seen.append((live.recipe.schedule, live.in_effect.beta, live.in_effect.schedule))
+        return live.in_effect.replace(beta=9) if live.record.step == 1 else None
+
+    stylize(*pictures, RECIPE, on_step=steer)
+    assert seen[1] == ((), RECIPE.beta, ()) and seen[2] == (((2, "beta", 9.0),), 9.0, ())
