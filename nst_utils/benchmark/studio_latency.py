@@ -35,15 +35,15 @@ def studio() -> Iterator[Row]:
 
 def _move(controller: Controller, beta: float) -> float:
     """Move a slider and wait for the first picture that a step under it led to."""
-    marks = len(controller.marks)
+    marks = len(controller.history.marks)
     began = time.perf_counter()
     controller.set(beta=beta)
 
     def seen() -> bool:
         # The step at the mark is the first under the new weights; its frame shows where it led.
         frame = controller.frame()  # each is handed out once
-        moved = len(controller.marks) > marks
-        return moved and frame is not None and frame.step > controller.marks[-1][0]
+        moved = len(controller.history.marks) > marks
+        return moved and frame is not None and frame.step > controller.history.marks[-1][0]
 
     _until(seen)
     return time.perf_counter() - began

@@ -1,17 +1,33 @@
-"""What the studio remembers of a painting, as plain data."""
+"""What the studio remembers of a painting: plain data, without a thread or a lock.
 
-from dataclasses import dataclass
+A painting is made in passages: one recipe after the other, each from the last one's picture. Only
+the passage under way grows; its schedule is kept by the run and read from its steps.
+"""
+
+import dataclasses
+from collections import deque
+from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..transfer.config import Recipe
+from ..errors import NSTError
+from ..transfer.config import STEERABLE, Recipe
+from .replay import cut_recipe
 
 if TYPE_CHECKING:
     from PIL import Image
 
-    from ..transfer.result import Result
+    from ..transfer.result import LiveStep, Result
 
-BUDGET = 200
-"""Steps between pressing start and a pause of its own."""
+SNAPSHOTS = 12
+"""How many snapshots are kept."""
+
+ENDLESS = 1_000_000
+"""Steps that a passage may take; the budget pauses it long before."""
+
+
+class StudioError(NSTError, RuntimeError):
+    """Something that the studio cannot do right now."""
 
 
 @dataclass(frozen=True)
@@ -40,45 +56,141 @@ class Snapshot:
     moved: bool = False
 
 
-@dataclass(frozen=True)
-class Frame:
-    """What there is to see after `step` steps: the best picture so far.
-
-    While it runs, the first one after a move is the picture that the step led to: the best one
-    under what was set before would show nothing of the move.
-    """
-
-    image: "Image.Image"
-    step: int
-
-
-@dataclass(frozen=True)
-class Status:
-    """What is going on.
+@dataclass
+class History:
+    """A painting under way: the pictures, what is set, what was run, and the way back.
 
     Attributes
     ----------
-    state : str
-        ``loading``, ``ready``, ``running``, ``paused``, ``finished``, ``failed`` or ``closed``.
-    message : str
-        Why it failed; else mostly empty.
-    step : int
-        Steps since the beginning.
-    done, budget : int
-        Steps since start was pressed, and how many there will be.
-    rate : float
-        Steps a second, lately; 0 where nothing runs.
-    scale : int
-        Pixels on the long side of what is painted now.
-    label : str
-        Network and weights, once known.
+    content, style : str
+        Pictures as `samples.open_picture` takes them.
+    wanted : Recipe
+        As set; in effect from the next step on.
+    points : list of Point
+        The loss curve of what is on the screen.
+    marks : list of (int, str)
+        Steps at which something was moved, and what.
+    snapshots : deque of Snapshot
+        The latest `SNAPSHOTS`.
+    over : tuple of Recipe
+        The passages that are over.
+    recipe : Recipe or None
+        Of the passage under way, with its schedule so far.
+    result : Result or None
+        Of the last step, whatever passage it was in.
+    base, steps : int
+        Steps of the passages that are over, and of the one under way.
     """
 
-    state: str
-    message: str = ""
-    step: int = 0
-    done: int = 0
-    budget: int = BUDGET
-    rate: float = 0.0
-    scale: int = 0
-    label: str = ""
+    content: str
+    style: str
+    wanted: Recipe
+    points: list[Point] = field(default_factory=list)
+    marks: list[tuple[int, str]] = field(default_factory=list)
+    snapshots: deque[Snapshot] = field(default_factory=lambda: deque(maxlen=SNAPSHOTS))
+    over: tuple[Recipe, ...] = ()
+    recipe: Recipe | None = None
+    result: "Result | None" = None
+    base: int = 0
+    steps: int = 0
+
+    @property
+    def step(self) -> int:
+        """Steps since the beginning."""
+        return self.base + self.steps
+
+    @property
+    def passages(self) -> tuple[Recipe, ...]:
+        """The recipes that lead to the current picture, the last one cut to what was run."""
+        return (*self.over, cut_recipe(self.recipe, self.steps)) if self.steps else self.over
+
+    def add(self, live: "LiveStep") -> None:
+        """Take a step of the passage under way."""
+        record, now = live.record, live.in_effect
+        self.steps, self.recipe, self.result = record.step + 1, live.recipe, live.result()
+        losses = (now.alpha * record.content, now.beta * record.style, now.tv * record.tv)
+        self.points.append(Point(self.step - 1, record.scale, record.total, *losses))
+
+    def steer(self, live: "LiveStep") -> Recipe | None:
+        """Return the recipe for the next step and mark it, where another one is wanted."""
+        changed = {
+            name: getattr(self.wanted, name)
+            for name in STEERABLE
+            if getattr(self.wanted, name) != getattr(live.in_effect, name)
+        }
+        if not changed:
+            return None
+        self.marks.append((self.step, ", ".join(changed)))
+        return live.in_effect.replace(**changed)
+
+    def next_passage(self, folder: Path) -> Recipe:
+        """Return the recipe of a passage that begins now.
+
+        It begins anew, or from the current picture, which is saved into a folder for it.
+        """
+        wanted = self.wanted
+        if not self.step:
+            return wanted.replace(steps=(*wanted.steps[:-1], ENDLESS), schedule=())
+        folder.mkdir(parents=True, exist_ok=True)
+        start = self.current().save(folder / f"passage_{len(self.passages)}.png")
+        return wanted.replace(
+            scales=(wanted.size,), steps=(ENDLESS,), start=str(start), schedule=()
+        )
+
+    def end_passage(self) -> None:
+        """File the passage under way."""
+        self.over = self.passages
+        self.base, self.steps, self.recipe = self.step, 0, None
+
+    def clear(self) -> None:
+        """Forget the picture and the way to it; what is set, and the snapshots, stay."""
+        self.over, self.recipe, self.result = (), None, None
+        self.base = self.steps = 0
+        self.points, self.marks = [], []
+
+    def snap(self, *, moved: bool = False) -> None:
+        """Keep the current picture, unless the latest snapshot is the same."""
+        if not self.step:
+            return
+        if self.snapshots and self.snapshots[-1].result is self.result:
+            last = self.snapshots.pop()
+            self.snapshots.append(dataclasses.replace(last, moved=last.moved or moved))
+            return
+        now = (self.result.image, self.step, self.content, self.style, self.wanted)
+        self.snapshots.append(Snapshot(*now, self.passages, self.result, moved))
+
+    def last_move(self) -> Snapshot:
+        """Take the snapshot from before the last move out of the history.
+
+        Raises
+        ------
+        StudioError
+            If nothing was moved yet.
+        """
+        moves = [snapshot for snapshot in self.snapshots if snapshot.moved]
+        if not moves:
+            raise StudioError("there is nothing to undo: no slider was moved yet")
+        self.snapshots.remove(moves[-1])
+        return moves[-1]
+
+    def go_back(self, snapshot: Snapshot) -> None:
+        """Restore a snapshot: pictures, recipe, and the way that led there."""
+        self.content, self.style, self.wanted = snapshot.content, snapshot.style, snapshot.wanted
+        self.over, self.recipe, self.result = snapshot.passages, None, snapshot.result
+        self.base, self.steps = snapshot.step, 0
+        self.points = [point for point in self.points if point.step < snapshot.step]
+        self.marks = [mark for mark in self.marks if mark[0] < snapshot.step]
+
+    def current(self) -> "Result":
+        """Return the current painting; its recipe and its record say only what was run.
+
+        Raises
+        ------
+        StudioError
+            If nothing was painted yet.
+        """
+        if not self.step:
+            raise StudioError("there is no painting yet: press start first")
+        last = self.passages[-1]
+        record = self.result.provenance | {"recipe": last.to_dict(), "stopped": "finished"}
+        return dataclasses.replace(self.result, recipe=last, provenance=record, stopped="finished")

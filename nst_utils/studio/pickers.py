@@ -41,8 +41,8 @@ class PicturePicker(widgets.HBox):
         `complain`; the choice then goes back.
     complain : callable
         Called with a sentence when a choice cannot be had.
-    folder : Path
-        Where uploads are kept.
+    folder : callable
+        Returns where uploads are kept.
     """
 
     def __init__(
@@ -52,7 +52,7 @@ class PicturePicker(widgets.HBox):
         say: Callable[[str], str],
         pick: Callable[[str], None],
         complain: Callable[[str], None],
-        folder: Path,
+        folder: Callable[[], Path],
     ) -> None:
         self.role, self.source = role, source
         self._pick, self._complain, self._folder = pick, complain, folder
@@ -125,15 +125,16 @@ class PicturePicker(widgets.HBox):
         data, name = bytes(upload["content"]), Path(upload["name"].replace("\\", "/")).name
         try:
             open_picture(data, THUMB)
-            self._folder.mkdir(parents=True, exist_ok=True)
-            path = self._folder / name
+            folder = self._folder()
+            folder.mkdir(parents=True, exist_ok=True)
+            path = folder / name
             if path.is_file() and path.read_bytes() != data:
-                path = path.with_stem(f"{path.stem}_{len(list(self._folder.iterdir()))}")
+                path = path.with_stem(f"{path.stem}_{len(list(folder.iterdir()))}")
             path.write_bytes(data)
         except NSTError as error:
             self._complain(f"{name}: {str(error).removeprefix('upload: ')}")
         except OSError as error:
-            self._complain(f"{name} cannot be kept in {self._folder} ({error.strerror})")
+            self._complain(f"{name} cannot be kept in {self._folder()} ({error.strerror})")
         else:
             self._chosen(str(path))
 

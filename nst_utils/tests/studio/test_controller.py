@@ -6,9 +6,11 @@ import numpy as np
 import pytest
 
 from nst_utils.images.io import ImageError
-from nst_utils.studio import controller as module
-from nst_utils.studio.controller import Controller, StudioError, close_all, studio_recipe
+from nst_utils.studio import history
+from nst_utils.studio.controller import Controller, close_all, studio_recipe
+from nst_utils.studio.history import StudioError
 from nst_utils.studio.replay import replay_passages
+from nst_utils.studio.state import BUDGET
 from nst_utils.transfer import run as transfer_run
 from nst_utils.transfer.config import Recipe
 from nst_utils.transfer.fields import RecipeError
@@ -57,7 +59,7 @@ def test_it_is_ready_by_itself_and_paints_until_its_budget_is_spent(studio):
     assert (status.state, status.step, status.done, status.budget) == ("finished", 9, 9, 9)
     assert status.label == "tiny" and status.scale == 48
     assert controller.frame().step == 9 and controller.frame() is None
-    assert [point.step for point in controller.points] == list(range(9))
+    assert [point.step for point in controller.history.points] == list(range(9))
     assert painted(controller, 3).step == 12
 
 
@@ -70,24 +72,24 @@ def test_steering_changes_the_weights_at_the_next_step(studio):
     painted(controller, 4)
     [passage] = controller.passages()
     assert passage.schedule == ((8, "beta", 77.0),) and passage.steps == (6, 6)
-    assert controller.marks == [(8, "beta")]
-    before, after = controller.points[7], controller.points[8]
+    assert controller.history.marks == [(8, "beta")]
+    before, after = controller.history.points[7], controller.history.points[8]
     assert after.style / before.style == pytest.approx(77 / 20, rel=0.02)
 
 
 def test_a_move_is_seen_at_once_and_what_is_kept_is_the_best(studio):
     controller = studio(TINY.replace(optimizer="adam", learning_rate=1e-3))
     painted(controller, 8)
-    controller._frames = deque()  # keeps all of them
+    controller.thread.frames = deque()  # keeps all of them
     controller.set(beta=77.0)
     painted(controller, 3)
-    first, second, last = list(controller._frames)
+    first, second, last = list(controller.thread.frames)
     # The step at the move evaluates the picture from before; what it led to is read in the next.
     assert first.step == 9 and same(first.image, second.image)
     assert same(last.image, controller.result().image)
     controller.set(beta=5.0)
     painted(controller, 1)
-    assert same(controller._frames[-1].image, controller.result().image)
+    assert same(controller.thread.frames[-1].image, controller.result().image)
 
 
 def test_a_drag_is_one_entry_a_step_and_one_snapshot(studio):
@@ -97,7 +99,7 @@ def test_a_drag_is_one_entry_a_step_and_one_snapshot(studio):
         controller.set(beta=float(beta))
     painted(controller, 2)
     assert controller.passages()[0].schedule == ((7, "beta", 59.0),)
-    assert [snapshot.step for snapshot in controller.snapshots if snapshot.moved] == [7]
+    assert [snapshot.step for snapshot in controller.history.snapshots if snapshot.moved] == [7]
 
 
 def test_what_is_on_the_screen_is_painted_again(studio, pictures):
@@ -153,8 +155,8 @@ def test_undo_goes_back_to_the_picture_and_the_recipe_before_a_move(studio):
     assert controller.status().step == 8 and controller.status().state == "paused"
     assert controller.wanted.beta == TINY.beta
     assert same(controller.frame().image, shown) and same(controller.result().image, shown)
-    assert [point.step for point in controller.points] == list(range(8))
-    assert controller.marks == []
+    assert [point.step for point in controller.history.points] == list(range(8))
+    assert controller.history.marks == []
     with pytest.raises(StudioError, match="nothing to undo"):
         controller.undo()
     painted(controller, 2)  # and it goes on from there
@@ -164,11 +166,11 @@ def test_undo_goes_back_to_the_picture_and_the_recipe_before_a_move(studio):
 def test_snapshots_come_by_themselves_and_can_be_gone_back_to(studio, pictures):
     controller = studio()
     painted(controller, 60)
-    assert [snapshot.step for snapshot in controller.snapshots] == [25, 50]
-    first = controller.snapshots[0]
+    assert [snapshot.step for snapshot in controller.history.snapshots] == [25, 50]
+    first = controller.history.snapshots[0]
     controller.back_to(first)
     assert same(controller.frame().image, first.image)
-    assert controller.snapshots[-1].step == 60  # where it came from is not lost
+    assert controller.history.snapshots[-1].step == 60  # where it came from is not lost
     assert same(replay_passages(*pictures, controller.passages()).image, first.image)
 
 
@@ -179,8 +181,8 @@ def test_reset_begins_anew_and_keeps_the_painting_as_a_snapshot(studio):
     controller.set(beta=77.0)
     controller.reset()
     assert controller.status().state == "ready" and controller.status().step == 0
-    assert controller.points == [] and controller.wanted.beta == 77.0
-    assert same(controller.snapshots[-1].image, first)
+    assert controller.history.points == [] and controller.wanted.beta == 77.0
+    assert same(controller.history.snapshots[-1].image, first)
     with pytest.raises(StudioError, match="press start first"):
         controller.passages()
     painted(controller, 8)
@@ -235,7 +237,7 @@ def test_a_network_without_weights_says_so_and_can_be_left_again(studio, tmp_pat
     controller.set(backbone="vgg19", weights="random")
     assert controller.status().state == "paused"
     assert painted(controller, 2).step == 10
-    assert same(controller.snapshots[0].image, shown)  # nothing was lost
+    assert same(controller.history.snapshots[0].image, shown)  # nothing was lost
 
 
 def test_an_unexpected_error_becomes_a_sentence(studio, monkeypatch):
@@ -261,13 +263,15 @@ def test_changes_while_it_runs_do_not_disturb_each_other(studio):
         if i % 7 == 0:
             controller.reset()
             controller.start()
-        if i % 11 == 0 and controller.snapshots:
-            controller.back_to(controller.snapshots[0])
+        if i % 11 == 0 and controller.history.snapshots:
+            controller.back_to(controller.history.snapshots[0])
         time.sleep(0.005)
     until(lambda: controller.status().step > 5 and controller.status().state == "running")
     controller.pause()
     time.sleep(0.05)
-    assert sum(sum(passage.steps) for passage in controller.passages()) == len(controller.points)
+    assert sum(sum(passage.steps) for passage in controller.passages()) == len(
+        controller.history.points
+    )
 
 
 def test_two_take_turns_and_both_get_on(studio):
@@ -278,7 +282,7 @@ def test_two_take_turns_and_both_get_on(studio):
     one.pause()  # and a paused one holds nobody up
     step = two.status().step
     until(lambda: two.status().step > step + 10)
-    assert {point.total for point in one.points}  # each with losses of its own
+    assert {point.total for point in one.history.points}  # each with losses of its own
 
 
 def test_closing_ends_the_thread_at_any_time(studio):
@@ -302,4 +306,4 @@ def test_closing_ends_the_thread_at_any_time(studio):
 def test_two_folders_and_the_studio_recipe():
     assert studio_recipe(1024).scales == (256, 512, 1024)
     assert studio_recipe(96).scales == (96,)
-    assert module.ENDLESS > 1000 * module.BUDGET
+    assert history.ENDLESS > 1000 * BUDGET

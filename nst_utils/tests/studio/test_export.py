@@ -3,8 +3,9 @@ import json
 import pytest
 
 from nst_utils.images.png import read_provenance
-from nst_utils.studio.controller import Controller, StudioError
+from nst_utils.studio.controller import Controller
 from nst_utils.studio.export import SaveError, save_painting
+from nst_utils.studio.history import StudioError
 from nst_utils.studio.replay import from_json
 from nst_utils.transfer.config import Recipe
 
@@ -42,7 +43,7 @@ def test_saving_again_overwrites_nothing(painted):
 
 def test_what_cannot_be_saved_is_said(painted, tmp_path):
     (tmp_path / "file").write_text("in the way")
-    painted.folder = tmp_path / "file" / "folder"
+    painted._folder = tmp_path / "file" / "folder"
     with pytest.raises(SaveError, match="cannot be written to"):
         save_painting(painted)
     painted.reset()

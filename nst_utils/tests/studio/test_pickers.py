@@ -27,7 +27,7 @@ def make(tmp_path):
         picked.append(source)
 
     picker = PicturePicker(
-        "style", "mosaic", studio_translator(), pick, said.append, tmp_path / "uploads"
+        "style", "mosaic", studio_translator(), pick, said.append, lambda: tmp_path / "uploads"
     )
     picker.picked, picker.said = picked, said
     return picker

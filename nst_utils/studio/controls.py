@@ -1,0 +1,171 @@
+"""The studio's sliders and menus: they show a recipe, and tell which field the user changed."""
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import ipywidgets as widgets
+
+from ..networks.registry import BACKBONES
+from ..transfer.config import Recipe
+from ..transfer.fields import GRAMS
+from .state import BUDGET
+
+SIZES = (128, 192, 256, 384, 512, 768, 1024)
+
+RATES = {"lbfgs": 1.0, "adam": 0.02}
+"""Step length that suits an optimizer; the other one's would move nothing or burst."""
+
+SLIDERS = {"alpha": (-2, 2), "beta": (-1, 4), "tv": (-4, 1), "learning_rate": (-3, 1)}
+"""Powers of ten between which each weight's slider runs; the lowest total variation is none."""
+
+STOP = 0.01
+"""The way from one stop of a slider to the next, in powers of ten."""
+
+_WIDE = {"width": "98%"}
+_LABEL = {"description_width": "122px"}
+
+
+class Controls:
+    """Sliders for the weights and menus for the method, in two tabs.
+
+    Parameters
+    ----------
+    recipe : Recipe
+        What they show first.
+    say : callable
+        Speaks labels.
+    change : callable
+        Called with the fields that the user changed, as keywords; not while `show` runs.
+    change_budget : callable
+        Called with another number of steps.
+
+    Attributes
+    ----------
+    tabs : ipywidgets.Tab
+        The widget to be shown.
+    sliders, layers, menus : dict
+        By field, or by layer.
+    budget : ipywidgets.BoundedIntText
+        Steps between start and a pause.
+    """
+
+    def __init__(
+        self,
+        recipe: Recipe,
+        say: Callable[[str], str],
+        change: Callable[..., None],
+        change_budget: Callable[[int], None],
+    ) -> None:
+        self._recipe, self._say, self._change = recipe, say, change
+        self._quiet = False  # while the panel itself sets its controls
+        self.sliders = {name: self._make_slider(name) for name in SLIDERS}
+        self.layers: dict[str, widgets.FloatSlider] = {}
+        self._layer_box = widgets.VBox()
+        choices = {
+            "backbone": [(spec.title, name) for name, spec in BACKBONES.items()],
+            "weights": self._weights(recipe),
+            "content_layer": list(BACKBONES[recipe.backbone].layers),
+            "gram": list(GRAMS),
+            "pooling": ["max", "average"],
+            "optimizer": ["lbfgs", "adam"],
+            "start": _with(["content", "style", "noise"], recipe.start),
+            "size": sorted({*SIZES, recipe.size}),
+        }
+        self.menus = {name: self._make_menu(name, options) for name, options in choices.items()}
+        self.budget = widgets.BoundedIntText(
+            BUDGET, min=1, max=100_000, description=say("budget"), style=_LABEL, layout=_WIDE
+        )
+        self.budget.observe(lambda change: change_budget(change["new"]), "value")
+        self.tabs = widgets.Tab(
+            [
+                widgets.VBox([*self.sliders.values(), self._layer_box]),
+                widgets.VBox([*self.menus.values(), self.budget]),
+            ],
+            titles=[say("weights tab"), say("method tab")],
+        )
+        self.show(recipe)
+
+    def show(self, recipe: Recipe) -> None:
+        """Set every control to a recipe."""
+        self._recipe, self._quiet = recipe, True
+        try:
+            for name, slider in self.sliders.items():
+                low, high = (10**power for power in SLIDERS[name])
+                slider.value = min(high, max(low, getattr(recipe, name)))
+            if list(self.layers) != list(recipe.style_layers):
+                self._make_layers(recipe)
+            for layer, slider in self.layers.items():
+                slider.max = max(slider.max, recipe.style_layers[layer])
+                slider.value = recipe.style_layers[layer]
+            self.menus["content_layer"].options = list(BACKBONES[recipe.backbone].layers)
+            self.menus["weights"].options = self._weights(recipe)
+            for name, menu in self.menus.items():
+                menu.value = getattr(recipe, name)
+        finally:
+            self._quiet = False
+
+    def note(self, recipe: Recipe) -> None:
+        """Take note of the recipe that holds now, without moving a control."""
+        self._recipe = recipe
+
+    def _make_slider(self, name: str) -> widgets.FloatLogSlider:
+        low, high = SLIDERS[name]
+        label = self._say("tv slider" if name == "tv" else name)
+        slider = widgets.FloatLogSlider(
+            value=1, min=low, max=high, step=STOP, description=label, style=_LABEL,
+            readout_format=".3g", layout=_WIDE,
+        )  # fmt: skip
+        slider.observe(lambda change: self._slid(name, change["new"]), "value")
+        return slider
+
+    def _make_menu(self, name: str, options: list[Any]) -> widgets.Dropdown:
+        label = self._say("start field" if name == "start" else name)
+        menu = widgets.Dropdown(options=options, description=label, style=_LABEL, layout=_WIDE)
+        menu.observe(lambda change: self._picked(name, change["new"]), "value")
+        return menu
+
+    def _make_layers(self, recipe: Recipe) -> None:
+        for old in self.layers.values():
+            old.close()
+        self.layers = {}
+        for layer in recipe.style_layers:
+            slider = widgets.FloatSlider(
+                1, min=0, max=2, step=0.05, description=layer, style=_LABEL, layout=_WIDE
+            )
+            slider.observe(lambda change, layer=layer: self._weighed(layer, change["new"]), "value")
+            self.layers[layer] = slider
+        self._layer_box.children = list(self.layers.values())
+
+    def _slid(self, name: str, value: float) -> None:
+        value = float(f"{value:.3g}")
+        if name == "tv" and value <= 10 ** SLIDERS["tv"][0]:
+            value = 0.0
+        before = getattr(self._recipe, name)
+        # The browser moves a handle to the slider's nearest stop, which nobody asked for.
+        if not (before and value and abs(math.log10(value / before)) < STOP * 0.55):
+            self._tell(**{name: value})
+
+    def _weighed(self, layer: str, weight: float) -> None:
+        self._tell(style_layers=self._recipe.style_layers | {layer: weight})
+
+    def _picked(self, name: str, value: Any) -> None:
+        fields = {name: value}
+        if name == "optimizer":
+            fields["learning_rate"] = RATES[value]
+        self._tell(**fields)
+        if not self._quiet:
+            self.show(self._recipe)
+
+    def _tell(self, **fields: Any) -> None:
+        if not self._quiet:
+            self._change(**fields)
+
+    def _weights(self, recipe: Recipe) -> list[tuple[str, str]]:
+        """Return the choices of trained weights for a recipe's network."""
+        names = _with(list(BACKBONES[recipe.backbone].weights), recipe.weights)
+        return [(self._say("untrained") if name == "random" else name, name) for name in names]
+
+
+def _with(options: list[str], value: str) -> list[str]:
+    return options if value in options else [*options, value]

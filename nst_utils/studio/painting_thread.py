@@ -1,0 +1,226 @@
+"""The thread in which the studio paints: what it does, what it shows, when it stops.
+
+Free of torch until it starts.
+"""
+
+import contextlib
+import threading
+import time
+import warnings
+from collections import deque
+from typing import TYPE_CHECKING
+
+from ..errors import NSTError
+from ..networks.registry import backbone_spec
+from ..transfer.config import Recipe
+from .fair_lock import ENGINE_LOCK
+from .history import History
+from .state import Frame, Status
+
+if TYPE_CHECKING:
+    from ..transfer.result import LiveStep
+
+SNAPSHOT_EVERY = 25
+"""Steps between snapshots."""
+
+
+class PaintingThread:
+    """Paints the passages that it is given, one after the other, into a history.
+
+    Parameters
+    ----------
+    history : History
+        What it adds steps to; only while `changed` is held.
+    budget : int
+        Steps after which it pauses by itself.
+
+    Attributes
+    ----------
+    changed : threading.Condition
+        Held by whoever reads or writes the state or the history.
+    state, message : str
+        As in `Status`.
+    run : object or None
+        The passage under way; None where there is none.
+    job : Recipe or None
+        The passage to begin.
+    single, done : bool, int
+        Pause after one step; steps since start was pressed.
+    frames : deque of Frame
+        The newest picture: a slow viewer misses frames, not memory.
+    """
+
+    def __init__(self, history: History, budget: int) -> None:
+        self.history, self.budget = history, budget
+        self.changed = threading.Condition()
+        self.state, self.message, self._label = "loading", "", ""
+        self.run: object | None = None
+        self.job: Recipe | None = None
+        self.single, self.done = False, 0
+        self.times: deque[float] = deque(maxlen=12)
+        self.frames: deque[Frame] = deque(maxlen=1)
+        self._thread = threading.Thread(target=self._work, name="nst-studio", daemon=True)
+
+    def begin(self) -> None:
+        """Start the thread: it makes itself ready, then waits for a job."""
+        self._thread.start()
+
+    def show(self, frame: Frame) -> None:
+        """Make a picture the newest one."""
+        self.frames.append(frame)
+
+    def leave_passage(self) -> None:
+        """End the passage under way; the thread leaves it after the step."""
+        self.history.end_passage()
+        if self.history.result is not None:
+            # It may have shown where the last step led; what is kept is the best.
+            self.show(Frame(self.history.result.image, self.history.step))
+        self.run = self.job = None
+        self.changed.notify_all()
+
+    def status(self) -> Status:
+        """Return what is going on."""
+        with self.changed:
+            rate = 0.0
+            if self.state == "running" and len(self.times) > 1:
+                rate = (len(self.times) - 1) / max(1e-9, self.times[-1] - self.times[0])
+            return Status(
+                self.state,
+                self.message,
+                self.history.step,
+                min(self.done, self.budget),
+                self.budget,
+                rate,
+                self.history.points[-1].scale if self.history.points else 0,
+                self._label,
+            )
+
+    def frame(self) -> Frame | None:
+        """Return the newest picture, once; None until there is another."""
+        with self.changed:
+            return self.frames.popleft() if self.frames else None
+
+    def wait(self, seconds: float | None = None) -> Status:
+        """Wait until it does not run any more, for a script; return what is then going on."""
+        with self.changed:
+            self.changed.wait_for(lambda: self.state not in ("loading", "running"), seconds)
+        return self.status()
+
+    def close(self) -> None:
+        """End the painting and its thread, after the step that is being taken."""
+        with self.changed:
+            self.run, self.job, self.state = None, None, "closed"
+            self.changed.notify_all()
+
+    def join(self, seconds: float | None = None) -> bool:
+        """Wait until the thread has ended; tell whether it has."""
+        self._thread.join(seconds)
+        return not self._thread.is_alive()
+
+    def _work(self) -> None:
+        self._warm_up()
+        while True:
+            with self.changed:
+                self.changed.wait_for(lambda: self.job or self.state == "closed")
+                if self.state == "closed":
+                    return
+                run, job, pictures = object(), self.job, (self.history.content, self.history.style)
+                self.run, self.job = run, None
+            message = self._paint(run, job, pictures)
+            with self.changed:
+                if self.run is run:  # it ended by itself
+                    self.state, self.message = "failed", message
+                    self.leave_passage()
+
+    def _warm_up(self) -> None:
+        """Take a step that nobody sees: imports, weights, pictures and kernels are then ready."""
+        settings, pictures = self.history.wanted, (self.history.content, self.history.style)
+        with ENGINE_LOCK, warnings.catch_warnings(), contextlib.suppress(NSTError):
+            warnings.simplefilter("ignore")
+            from ..transfer.run import stylize
+
+            if not _missing_weights(settings):
+                stylize(*pictures, settings.replace(steps=1, schedule=()))
+        with self.changed:
+            if self.state == "loading":
+                self.state = "ready"
+            self.changed.notify_all()
+
+    def _paint(self, run: object, job: Recipe, pictures: tuple[str, str]) -> str:
+        """Paint a passage; return why it ended, where that was not the owner's wish."""
+        from ..transfer.run import stylize
+
+        try:
+            if missing := _missing_weights(job):
+                return missing
+            with ENGINE_LOCK, warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                return stylize(*pictures, job, on_step=lambda live: self._after(run, live)).stopped
+        except NSTError as error:
+            return str(error)
+        except Exception as error:  # whatever it is, the panel must say so and live on
+            return f"unexpected {type(error).__name__}: {error}"
+
+    def _after(self, run: object, live: "LiveStep") -> Recipe | None:
+        """Meet the owner's wishes after a step of a passage."""
+        with self.changed:
+            self._check(run)
+            self._keep(live)
+            self.changed.notify_all()
+            waits = self.state != "running"
+        if waits:
+            # The others need not wait for a painting that waits for its owner.
+            ENGINE_LOCK.give()
+            try:
+                with self.changed:
+                    self.changed.wait_for(lambda: self.state == "running" or self.run is not run)
+            finally:
+                ENGINE_LOCK.take()
+        else:
+            ENGINE_LOCK.pass_on()
+        with self.changed:
+            self._check(run)
+            return self.history.steer(live)
+
+    def _check(self, run: object) -> None:
+        from ..transfer.run import StopRun
+
+        if self.run is not run:
+            raise StopRun
+
+    def _keep(self, live: "LiveStep") -> None:
+        """Take a step's result, decide whether to pause, and show the picture."""
+        from ..images.tensors import to_pil
+
+        history = self.history
+        history.add(live)
+        self.done += 1
+        self.times.append(time.monotonic())
+        self._label = history.result.weights_label
+        self.message = live.record.note or self.message
+        if history.step % SNAPSHOT_EVERY == 0:
+            history.snap()
+        if self.state == "running" and (self.single or self.done >= self.budget):
+            self.state = "paused" if self.single else "finished"
+        shown = history.result.image
+        if self.state == "running" and history.marks and history.marks[-1][0] == history.step - 1:
+            shown = to_pil(live.moved())
+        self.show(Frame(shown, history.step))
+
+
+def _missing_weights(settings: Recipe) -> str:
+    """Say what to do where a network has no trained weights and the recipe does not want that."""
+    if settings.weights != "auto":
+        return ""
+    from ..networks.weights import find_weights
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        if find_weights(settings.backbone).trained:
+            return ""
+    spec = backbone_spec(settings.backbone)
+    files = " or ".join(source.filename for source in spec.sources.values())
+    return (
+        f"needs weights: {spec.title} has no trained weights on this machine and they could not "
+        f"be downloaded; put {files} into data/weights, or choose the untrained ones"
+    )
