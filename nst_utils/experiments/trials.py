@@ -51,9 +51,9 @@ def run_trial(
     -------
     row : dict
         The recipe's fields (see `recipe_columns`), ``content``, ``style``, ``label`` of the
-        weights, every loss term of the picture kept (``loss_…``, and ``loss_first``), the measures,
-        ``seconds``, ``peak_mb`` and ``error``: empty, or the one sentence that says why there is no picture.
-        ``peak_mb`` is missing where the picture came from a finished run.
+        weights, every loss term of the picture kept (``loss_…``, and ``loss_first``), the
+        measures, ``seconds``, ``peak_mb`` and ``error``: empty, or the one sentence that says why
+        there is no picture. ``peak_mb`` is missing where the picture came from a finished run.
     result : Result or None
         None where there is an error.
     """

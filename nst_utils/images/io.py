@@ -10,7 +10,7 @@ import io
 import os
 import warnings
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 from PIL import Image, ImageOps, JpegImagePlugin, UnidentifiedImageError
@@ -21,6 +21,10 @@ from ..errors import NSTError
 MAX_PIXELS = 89_478_485
 """Pixels above which a picture is refused, or a JPEG decoded at reduced size: there Pillow warns
 of a decompression bomb, and above twice as much it refuses by itself."""
+
+
+FORMATS = tuple("AVIF BMP GIF ICO JPEG JPEG2000 PCX PNG PPM TGA TIFF WEBP".split())
+"""Formats that are read, by Pillow's names."""
 
 
 class ImageError(NSTError, ValueError):
@@ -126,15 +130,11 @@ def _identify(data: bytes, name: str, size: int | None) -> Image.Image:
         "make a smaller copy, or a JPEG"
     )
     try:
-        if data.startswith(b"\xff\xd8\xff"):
-            # Opened by its class, a JPEG of any size passes Pillow's guard and can be decoded
-            # at 1/2, 1/4 or 1/8; Image.open would refuse it before `draft` could be called.
-            image = JpegImagePlugin.JpegImageFile(io.BytesIO(data))
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", Image.DecompressionBombWarning)
+            image = open_undecoded(io.BytesIO(data))
+        if isinstance(image, JpegImagePlugin.JpegImageFile):
             _reduce(image, size)
-        else:
-            with warnings.catch_warnings():
-                warnings.simplefilter("error", Image.DecompressionBombWarning)
-                image = Image.open(io.BytesIO(data))
     except (Image.DecompressionBombWarning, Image.DecompressionBombError):
         raise ImageError(too_large) from None
     except UnidentifiedImageError:
@@ -146,6 +146,20 @@ def _identify(data: bytes, name: str, size: int | None) -> Image.Image:
     if image.width * image.height > MAX_PIXELS:
         raise ImageError(too_large)
     return image
+
+
+def open_undecoded(file: BinaryIO) -> Image.Image:
+    """Open a picture file without decoding it: the one door to Pillow.
+
+    A JPEG is opened by its class. So it passes Pillow's guard at any size, and can be decoded at
+    1/2, 1/4 or 1/8; `Image.open` would refuse it before ``draft`` could be called. Of the other
+    formats only `FORMATS` are tried: Pillow would also run PostScript by an outside program.
+    """
+    start = file.read(3)
+    file.seek(0)
+    if start == b"\xff\xd8\xff":
+        return JpegImagePlugin.JpegImageFile(file)
+    return Image.open(file, formats=FORMATS)
 
 
 def _reduce(image: JpegImagePlugin.JpegImageFile, size: int | None) -> None:

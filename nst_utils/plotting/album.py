@@ -24,6 +24,7 @@ from ..images.io import ImageError
 from ..images.png import save_png
 from ..networks.backbone import Backbone
 from ..transfer.result import Result
+from .pictures import quickstart_figure, source_name
 from .style import DPI
 from .translations import TRANSLATIONS, translator
 
@@ -89,6 +90,38 @@ def save_figure(
         reason = getattr(error, "strerror", None) or error
         raise FigureError(f"{path}: the figure cannot be written ({reason})") from None
     return path
+
+
+def save_quickstart(
+    content: Image.Image,
+    style: Image.Image,
+    result: Result,
+    path: str | os.PathLike,
+    *,
+    language: str = "en",
+    command: str = "",
+) -> Path:
+    """Save a figure of one painting: content, style, result, and the loss curve below.
+
+    Parameters
+    ----------
+    content, style : PIL.Image.Image
+        The pair.
+    result : Result
+        The painting; its provenance becomes the figure's record.
+    path, command
+        As for `save_figure`.
+    language : {"en", "vi"}
+        Of labels and caption.
+    """
+    names = (source_name(result, role) for role in ("content", "style"))
+    return save_figure(
+        quickstart_figure(content, style, result, language=language),
+        path,
+        result.provenance,
+        caption=translator(language)("quickstart").format(*names),
+        command=command,
+    )
 
 
 def _save_reduced(image: Image.Image, path: Path, record: Mapping[str, Any]) -> None:

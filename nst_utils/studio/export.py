@@ -5,9 +5,7 @@ from pathlib import Path
 
 from ..errors import NSTError
 from ..images.samples import open_picture
-from ..plotting.album import save_figure
-from ..plotting.pictures import quickstart_figure, source_name
-from ..plotting.translations import translator
+from ..plotting.album import save_quickstart
 from .controller import Controller
 from .replay import to_json
 
@@ -57,12 +55,11 @@ def save_painting(controller: Controller, language: str = "en") -> list[Path]:
             "give Studio another folder"
         ) from None
     pictures = [open_picture(source, 2 * max(result.image.size)) for source in (content, style)]
-    shown = source_name(result, "content"), source_name(result, "style")
-    figure = save_figure(
-        quickstart_figure(*pictures, result, language=language),
+    figure = save_quickstart(
+        *pictures,
+        result,
         controller.folder / f"{name}_figure.png",
-        result.provenance,
-        caption=translator(language)("quickstart").format(*shown),
+        language=language,
         command=f"painted in the studio; {recipe.name} holds the recipe",
     )
     return [painting, figure, recipe]

@@ -4,16 +4,16 @@ The folder is read only; a cache of the index is written beside the data.
 """
 
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from .. import paths
 from ..errors import UnknownNameError, unknown
+from .counting import beside_the_report, draw, with_duplicates
 from .files import check_file, read_files
 from .index import (
     WikiArtError,
@@ -234,37 +234,17 @@ class WikiArt:
             raise unknown("balance", balance, ("style", "artist"))
         if count < 1:
             raise WikiArtError(f"count must be at least 1, not {count}")
-        # Shuffled as a whole, so that what is known of problems does not change the order.
-        order = self.catalog.sample(frac=1, random_state=np.random.default_rng(seed))
-        groups = (
-            [order]
-            if balance is None
-            else [group for _, group in order.groupby(balance, observed=True, sort=False)]
-        )
-        waiting = [self._usable(group["path"], check_files) for group in groups]
-        kept: list[Any] = []
-        while waiting and len(kept) < count:
-            left = []
-            for usable in waiting:  # one of each group in turn
-                index = next(usable, None) if len(kept) < count else None
-                if index is not None:
-                    kept.append(index)
-                    left.append(usable)
-            waiting = left
+        kept = draw(self.catalog, count, seed, balance, self._usable if check_files else None)
         if len(kept) < count:
             raise WikiArtError(f"{count} files were asked for, but only {len(kept)} can be used")
         return self.catalog.loc[kept]
 
-    def _usable(self, paths: pd.Series, check_files: bool) -> Iterator[Any]:
-        """Yield the index of each file without a problem; note the problems that are found."""
-        for index, path in paths.items():
-            if self.catalog.at[index, "problem"]:
-                continue
-            problem = check_file(str(self.root / path))[0] if check_files else ""
-            if problem:
-                self.catalog.at[index, "problem"] = problem
-            else:
-                yield index
+    def _usable(self, index: Any) -> bool:
+        """Decode a file, note its problem in the catalog, and tell whether there is none."""
+        problem = check_file(str(self.root / self.catalog.at[index, "path"]))[0]
+        if problem:
+            self.catalog.at[index, "problem"] = problem
+        return not problem
 
     def pair(
         self, *, seed: int = 0, content: Mapping | None = None, style: Mapping | None = None
@@ -302,16 +282,7 @@ class WikiArt:
         """
         names = self.catalog["path"].tolist()
         found = list(read_files(check_file, self.root, names, title="verifying", progress=progress))
-        problems, first = [], {}
-        # The csv's hash where there is one; ours, which is computed otherwise, where there is not.
-        told = self.catalog["phash"].tolist()
-        for name, (problem, own), known in zip(names, found, told, strict=True):
-            digest = known or own and f"own {own}"
-            if not problem and digest:
-                if digest in first:
-                    problem = f"duplicate of {first[digest]}"
-                first.setdefault(digest, name)
-            problems.append(problem)
+        problems = with_duplicates(names, found, self.catalog["phash"].tolist())
         self.catalog = self.catalog.assign(problem=problems)
         store_problems(self.root, self.catalog)
         return self.catalog.loc[self.catalog["problem"] != "", ["path", "problem"]]
@@ -325,20 +296,7 @@ class WikiArt:
             Indexed by quantity: ``report`` as printed there, ``here`` as counted over this
             catalog. Shares are of all files; sizes are counted over files whose size is known.
         """
-        styles, artists = self.shares("style"), self.shares("artist")
-        rows = {
-            "images": ("80,020", f"{len(self):,}"),
-            "artists": ("1,119", f"{int((artists.index != '').sum()):,}"),
-            "styles": ("27", f"{len(styles):,}"),
-        }
-        for name, share in (("vincent van gogh", "2 %"), ("nicholas roerich", "2 %")):
-            rows[f"share of {name}"] = (share, f"{100 * artists.get(name, 0):.1f} %")
-        for name, share in (("Impressionism", "16 %"), ("Realism", "13 %")):
-            rows[f"share of {name}"] = (share, f"{100 * styles.get(name, 0):.1f} %")
-        for side, top, count in (("width", 2099.65, "71,868"), ("height", 2200.35, "75,205")):
-            within = self.catalog[side].between(1381, top).sum()
-            rows[f"{side} 1381 to {top} px"] = (count, f"{within:,}")
-        return pd.DataFrame(rows, index=["report", "here"]).T.rename_axis("quantity")
+        return beside_the_report(self.catalog)
 
     def shares(self, column: str = "style") -> pd.Series:
         """Return the share of each style, artist, genre or subset, the largest first."""

@@ -14,21 +14,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from PIL import Image, JpegImagePlugin
+from PIL import Image
 from tqdm import tqdm
 
-from ..images.io import MAX_PIXELS
+from ..images.io import MAX_PIXELS, open_undecoded
 
 _BATCH = 400
 
 _FEW = 2000
-
-
-def _open(path: str) -> Image.Image:
-    """Open a picture without decoding it; JPEGs by their class, which has no size limit."""
-    with open(path, "rb") as file:
-        jpeg = file.read(3) == b"\xff\xd8\xff"
-    return JpegImagePlugin.JpegImageFile(path) if jpeg else Image.open(path)
 
 
 def read_size(path: str) -> tuple[int, int, str]:
@@ -44,7 +37,7 @@ def read_size(path: str) -> tuple[int, int, str]:
             return 0, 0, "empty file"
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            with _open(path) as image:
+            with open(path, "rb") as file, open_undecoded(file) as image:
                 return *image.size, ""
     except Image.DecompressionBombError:
         return 0, 0, f"more than {2 * MAX_PIXELS:,} pixels"
@@ -69,7 +62,7 @@ def check_file(path: str) -> tuple[str, str]:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            with _open(path) as image:
+            with open(path, "rb") as file, open_undecoded(file) as image:
                 mode = image.mode
                 if mode != "RGB":
                     problem = f"not RGB ({mode})"

@@ -9,7 +9,7 @@ from click.testing import CliRunner
 from PIL import Image
 
 from nst_utils import paths
-from nst_utils.cli import main as cli_main
+from nst_utils.cli import notebooks as cli_notebooks
 from nst_utils.cli.main import main
 from nst_utils.cli.recipe_options import build_recipe
 from nst_utils.images.png import read_provenance
@@ -372,7 +372,7 @@ def test_readme_commands_run(command, tmp_path, monkeypatch):
 def test_figures_runs_every_notebook_for_a_report(tiny, pictures, tmp_path, monkeypatch):
     monkeypatch.setattr(paths, "ROOT", tmp_path)
     settings = Recipe(size=48, scales=(32, 48), steps=(4, 3), weights="random")
-    monkeypatch.setattr(cli_main, "build_recipe", lambda name: settings)
+    monkeypatch.setattr(cli_notebooks, "build_recipe", lambda name: settings)
     (tmp_path / "notebooks").mkdir()
     parameters = "profile = 'default'  # sizes\nlanguage = 'en'  # labels\nbeta = 1  # weight"
     notebook(tmp_path / "notebooks" / "a.ipynb", "print(profile, language)", parameters=parameters)

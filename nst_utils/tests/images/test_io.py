@@ -18,6 +18,7 @@ from nst_utils.images.io import ImageError, fit, read_image
 from nst_utils.images.png import read_provenance, save_png
 from nst_utils.images.report_loaders import report_im_convert, report_load_image
 from nst_utils.images.tensors import IMAGENET_MEAN, IMAGENET_STD, load, to_pil, to_tensor
+from nst_utils.wikiart.files import check_file
 
 
 def colorful(width=60, height=40) -> Image.Image:
@@ -370,3 +371,13 @@ def test_an_upload_is_read_from_its_bytes():
     assert image.info["sha256"] == hashlib.sha256(buffer.getvalue()).hexdigest()
     with pytest.raises(ImageError, match="^upload: "):
         read_image(b"no picture at all")
+
+
+def test_only_known_formats_are_opened_and_no_outside_program_runs(tmp_path, monkeypatch):
+    run = []
+    monkeypatch.setattr("PIL.EpsImagePlugin.Ghostscript", lambda *a, **k: run.append(a))
+    path = tmp_path / "photo.jpg"
+    path.write_bytes(b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n%%EndComments\nshowpage\n")
+    with pytest.raises(ImageError, match="not a picture in a known format"):
+        read_image(path)
+    assert check_file(str(path))[0].startswith("damaged") and not run

@@ -177,7 +177,7 @@ def test_compare_has_two_recipes_on_one_pair(panel, pictures):
     paint(studio, 6)
     assert one.status().step == two.status().step == 6
     assert studio._canvas.images[0].value != studio._canvas.images[1].value
-    studio._swapped()
+    studio._swap_pictures()
     assert one.content == two.content == str(pictures[1])
     studio._compare_button.value = False
     assert two.join(20) and studio.controller is one

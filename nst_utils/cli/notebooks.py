@@ -1,0 +1,149 @@
+"""Running again from the command line: notebooks, a report's figures, a picture's run."""
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from .. import paths
+from ..paths import short_path
+from .paint import QUICK_CONTENT, QUICK_STYLE, checked_output, quickstart, save_or_rescue
+from .recipe_options import build_recipe
+
+if TYPE_CHECKING:
+    from ..experiments.notebooks import NotebookOutcome
+
+
+@click.command()
+@click.argument("notebooks", nargs=-1, type=click.Path(path_type=Path))
+@click.option(
+    "-p",
+    "--parameter",
+    "parameters",
+    nargs=2,
+    multiple=True,
+    metavar="NAME VALUE",
+    help="Set a notebook's parameter; may be repeated.",
+)
+@click.option(
+    "--profile",
+    type=click.Choice(["default", "report"]),
+    help="report: full sizes, and figures for a report.",
+)
+@click.option(
+    "--jobs", default=1, show_default=True, type=click.IntRange(min=1), help="Notebooks at a time."
+)
+@click.option("--scheduler", help="Dask scheduler, tcp://host:8786, to run them on.")
+@click.option(
+    "--from",
+    "image",
+    type=click.Path(path_type=Path),
+    help="Repeat the run that made this picture.",
+)
+@click.option("--content", help="With --from: where the content picture is now.")
+@click.option("--style", help="With --from: where the style picture is now.")
+@click.option("--output", "-o", metavar="FILE", help="With --from: save the new picture here.")
+def rerun(
+    notebooks: tuple[Path, ...],
+    parameters: tuple[tuple[str, str], ...],
+    profile: str | None,
+    jobs: int,
+    scheduler: str | None,
+    image: Path | None,
+    content: str | None,
+    style: str | None,
+    output: str | None,
+) -> None:
+    """Run NOTEBOOKS with papermill under new parameters, or repeat a picture's run."""
+    if bool(notebooks) == bool(image):
+        raise click.UsageError("name notebooks to run, or a picture with --from")
+    if image:
+        _repeat(image, content, style, output)
+        return
+    for path in notebooks:
+        if not path.is_file():
+            raise click.UsageError(f"{path}: no such notebook; check the path")
+    from ..experiments.notebooks import run_notebooks as run
+
+    values = {name: _value(text) for name, text in parameters}
+    # A notebook runs in its own folder: a file named from here must still be found there.
+    values = {
+        name: str(Path(value).absolute()) if isinstance(value, str) and _is_file(value) else value
+        for name, value in values.items()
+    }
+    values |= {"profile": profile} if profile else {}
+    _show_outcomes(run(notebooks, values, jobs=jobs, scheduler=scheduler))
+
+
+def _show_outcomes(outcomes: list["NotebookOutcome"]) -> None:
+    """Print a row for each notebook, then the failing cells' own errors; fail if any did."""
+    width = max(len(outcome.notebook) for outcome in outcomes)
+    click.echo(f"{'notebook':{width}}  seconds  status  figures")
+    for outcome in outcomes:
+        status = "failed" if outcome.error else "ok"
+        click.echo(
+            f"{outcome.notebook:{width}}  {outcome.seconds:7.1f}  {status:6}  {outcome.figures:7}"
+        )
+    click.echo(f"copies in {short_path(outcomes[0].copy.parent)}")
+    failed = [outcome for outcome in outcomes if outcome.error]
+    for outcome in failed:
+        click.echo(f"{outcome.notebook}, {outcome.error}", err=True)
+    if failed:
+        raise click.ClickException(f"{len(failed)} of {len(outcomes)} notebooks failed")
+
+
+@click.command()
+@click.option("--language", default="en", show_default=True, help="Of the labels: en or vi.")
+@click.option(
+    "--jobs", default=1, show_default=True, type=click.IntRange(min=1), help="Notebooks at a time."
+)
+def figures(language: str, jobs: int) -> None:
+    """Make all of a report's figures again, from finished runs where they exist.
+
+    Runs the quickstart and every notebook under its profile "report", and lists what is in
+    figures/. Runs that are finished are kept below data/runs/finished and are not painted again.
+    """
+    from ..experiments.notebooks import check_parameters
+    from ..experiments.notebooks import run_notebooks as run
+    from ..plotting.translations import translator
+
+    translator(language)
+    notebooks = sorted((paths.ROOT / "notebooks").glob("*.ipynb"))
+    parameters = {"profile": "report", "language": language}
+    for path in notebooks:
+        check_parameters(path, parameters)
+    keep = paths.RUNS / "finished"
+    settings = build_recipe("quick")
+    quickstart(settings, QUICK_CONTENT, QUICK_STYLE, paths.FIGURES, language, keep)
+    _show_outcomes(run(notebooks, parameters, jobs=jobs))
+    click.echo(f"all figures are listed in {short_path(paths.FIGURES / 'README.md')}")
+
+
+def _is_file(text: str) -> bool:
+    try:
+        return Path(text).is_file()
+    except (OSError, ValueError):  # too long, or with a null byte: no file
+        return False
+
+
+def _value(text: str) -> Any:
+    """Read a parameter as JSON (numbers, true, lists), or take it as text."""
+    try:
+        return json.loads(text)
+    except ValueError:
+        return {"True": True, "False": False, "None": None}.get(text, text)
+
+
+def _repeat(image: Path, content: str | None, style: str | None, output: str | None) -> None:
+    from ..experiments.reproduce import repeat_run
+    from ..images.png import read_provenance
+    from ..transfer.progress import Watch
+
+    path = checked_output(output, str(image)) if output else None
+    recorded = (read_provenance(image) or {}).get("steps", 0)
+    with Watch(recorded) as watch:
+        comparison = repeat_run(image, content=content, style=style, on_step=watch)
+    click.echo(str(comparison))
+    if path:
+        click.echo(f"written {short_path(save_or_rescue(comparison.result, path))}")
