@@ -43,3 +43,9 @@ def unknown(kind: str, name: object, valid: Iterable[str]) -> UnknownNameError:
     near = get_close_matches(str(name).lower(), lower, n=1, cutoff=0.5)
     hint = f"did you mean {lower[near[0]]!r}? Valid" if near else "valid"
     return UnknownNameError(f"unknown {kind} {name!r}: {hint}: {', '.join(valid)}")
+
+
+def one_line(error: BaseException | str, most: int = 300) -> str:
+    """Return an error's message as one line, shortened; its type where it says nothing."""
+    text = " ".join(str(error).split()) or type(error).__name__
+    return text if len(text) <= most else text[: most - 1] + "…"

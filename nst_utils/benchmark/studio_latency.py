@@ -9,8 +9,11 @@ from ..studio.controller import Controller, studio_recipe
 from . import reference
 from .common import BenchError, Row, value_row
 
+PATIENCE = 60
+"""Seconds after which a studio counts as failed."""
 
-def studio() -> Iterator[Row]:
+
+def measure_studio() -> Iterator[Row]:
     """From a slider's move to the first picture that it changed: the median over 20 moves."""
     controller = Controller(reference.CONTENT, reference.STYLE, studio_recipe(256), budget=10_000)
     try:
@@ -53,6 +56,6 @@ def _until(there: Callable[[], bool]) -> None:
     """Wait for the studio; not for ever, as it may have failed."""
     began = time.perf_counter()
     while not there():
-        if time.perf_counter() - began > 60:
-            raise BenchError("the studio did not paint what was asked for within a minute")
+        if time.perf_counter() - began > PATIENCE:
+            raise BenchError(f"the studio did not paint what was asked for within {PATIENCE} s")
         time.sleep(0.002)

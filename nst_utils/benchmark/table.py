@@ -1,28 +1,39 @@
-"""The benchmark's table: every figure by name, run, printed, written into the page."""
+"""The benchmark's table: every figure by name, run, printed, written into the page.
+
+Every figure is a function that returns rows. End points that take minutes are recorded by
+`reference`, and read from there.
+"""
 
 from collections.abc import Callable, Iterator
 
 from ..errors import unknown
-from .ablation import lever_rows, quality_over_time
+from .ablation import measure_levers, measure_quality_over_time
 from .common import BenchError, Exhibit, Row
-from .convergence import pastiche_time, report_time
-from .quality import quality
-from .speed import growth, large, memory, share, startup, step
-from .studio_latency import studio
+from .convergence import measure_pastiche_time, measure_report_time
+from .quality import measure_quality
+from .speed import (
+    measure_growth,
+    measure_large,
+    measure_memory,
+    measure_share,
+    measure_startup,
+    measure_step,
+)
+from .studio_latency import measure_studio
 
 FIGURES: dict[str, Callable[[], Iterator[Row | Exhibit]]] = {
-    "startup": startup,
-    "step": step,
-    "share": share,
-    "growth": growth,
-    "memory": memory,
-    "report": report_time,
-    "pastiche": pastiche_time,
-    "quality": quality,
-    "large": large,
-    "levers": lever_rows,
-    "curve": quality_over_time,
-    "studio": studio,
+    "startup": measure_startup,
+    "step": measure_step,
+    "share": measure_share,
+    "growth": measure_growth,
+    "memory": measure_memory,
+    "report": measure_report_time,
+    "pastiche": measure_pastiche_time,
+    "quality": measure_quality,
+    "large": measure_large,
+    "levers": measure_levers,
+    "curve": measure_quality_over_time,
+    "studio": measure_studio,
 }
 """Every figure by the name that ``--only`` takes."""
 

@@ -2,18 +2,16 @@
 
 import csv
 import io
-import multiprocessing
-import re
 import tempfile
 import time
 from collections.abc import Iterable, Iterator
-from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
-import psutil
 from PIL import Image
 from tqdm import tqdm
 
+from ..experiments.peak_memory import PeakMemory
+from ..parallel import run_in_fresh_process
 from ..wikiart.names import STYLES
 
 COUNTS = (1_000, 10_000, 81_444)
@@ -69,18 +67,9 @@ def index_once(folder: str) -> tuple[float, float]:
     from ..wikiart.catalog import WikiArt
 
     began = time.perf_counter()
-    WikiArt(folder, progress=False)
-    return time.perf_counter() - began, _peak() / 1e6
-
-
-def _peak() -> int:
-    """Return this process's peak memory where the system tells it, else what it holds now."""
-    # Not getrusage: its peak begins with that of the process that started this one.
-    status = Path("/proc/self/status")
-    if status.is_file() and (found := re.search(r"VmHWM:\s+(\d+)", status.read_text())):
-        return int(found[1]) * 1024
-    memory = psutil.Process().memory_info()
-    return getattr(memory, "peak_wset", memory.rss)
+    with PeakMemory() as peak:
+        WikiArt(folder, progress=False)
+    return time.perf_counter() - began, peak.mb
 
 
 def measure_growth(
@@ -94,12 +83,8 @@ def measure_growth(
         ``files``, ``first`` and ``later`` in seconds (the process and its imports not counted),
         ``mb`` at the peak of the first.
     """
-    spawn = multiprocessing.get_context("spawn")
     for count in counts:
         with tempfile.TemporaryDirectory() as place:
             make_tree(Path(place), count, csv_files=csv_files)
-            found = []
-            for _ in range(2):
-                with ProcessPoolExecutor(1, mp_context=spawn) as pool:
-                    found.append(pool.submit(index_once, place).result())
+            found = [run_in_fresh_process(index_once, place) for _ in range(2)]
         yield {"files": count, "first": found[0][0], "later": found[1][0], "mb": found[0][1]}

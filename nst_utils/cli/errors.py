@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from ..errors import NSTError, NSTWarning, UnknownNameError
+from ..errors import NSTError, NSTWarning, UnknownNameError, one_line
 from ..transfer.fields import RecipeError
 
 
@@ -54,11 +54,6 @@ class OneLineGroup(click.Group):
                 f"unexpected {type(error).__name__}: {one_line(error)} "
                 "(set NST_DEBUG=1 to see where)"
             ) from None
-
-
-def one_line(error: BaseException) -> str:
-    """Return an error's message as one line."""
-    return " ".join(str(error).split()) or type(error).__name__
 
 
 @contextmanager

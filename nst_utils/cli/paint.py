@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 import click
 
 from .. import paths
+from ..errors import one_line
 from ..networks.registry import BACKBONES
 from ..paths import short_path
 from ..transfer.config import Recipe
-from .errors import one_line
 from .recipe_options import build_recipe, recipe_options
 
 if TYPE_CHECKING:

@@ -1,34 +1,45 @@
-"""The peak of memory during a block of code."""
+"""The peak of memory during a block of code; free of torch unless it is loaded already."""
 
+import contextlib
+import sys
 import threading
 from typing import Self
 
 import psutil
-import torch
+
+_PAUSE = 0.01
+"""Seconds between two looks."""
 
 
 class PeakMemory:
-    """Watch this process's memory during a block; ``mb`` is the peak, in megabytes of 10^6 bytes.
+    """Watch a process's memory during a block; ``mb`` is the peak, in megabytes of 10^6 bytes.
 
-    On CUDA it is what torch allocated there; elsewhere the resident memory of the whole process,
-    asked for every 20 ms, libraries included.
+    It is the resident memory of the whole process, libraries included, asked for every 10 ms; of
+    this process on CUDA, what torch allocated there.
+
+    Parameters
+    ----------
+    process : psutil.Process, optional
+        Which one; this one when left out.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, process: psutil.Process | None = None) -> None:
         self.mb = 0.0
+        self._process = process or psutil.Process()
         self._done = threading.Event()
-        self._cuda = torch.cuda.is_available()
+        torch = sys.modules.get("torch")
+        self._cuda = torch.cuda if process is None and torch and torch.cuda.is_available() else None
 
     def _watch(self) -> None:
-        process = psutil.Process()
         while True:
-            self.mb = max(self.mb, process.memory_info().rss / 1e6)
-            if self._done.wait(0.02):
+            with contextlib.suppress(psutil.Error):  # it has ended
+                self.mb = max(self.mb, self._process.memory_info().rss / 1e6)
+            if self._done.wait(_PAUSE):
                 return
 
     def __enter__(self) -> Self:
         if self._cuda:
-            torch.cuda.reset_peak_memory_stats()
+            self._cuda.reset_peak_memory_stats()
         self._thread = threading.Thread(target=self._watch, daemon=True)
         self._thread.start()
         return self
@@ -37,4 +48,4 @@ class PeakMemory:
         self._done.set()
         self._thread.join()
         if self._cuda:
-            self.mb = torch.cuda.max_memory_allocated() / 1e6
+            self.mb = self._cuda.max_memory_allocated() / 1e6

@@ -18,7 +18,7 @@ from typing import Any
 import pandas as pd
 
 from ..atomic import replacing, write_text
-from ..errors import NSTError
+from ..errors import NSTError, one_line
 from ..images.samples import list_samples, open_picture
 from ..networks.weights import find_weights
 from ..parallel import map_jobs
@@ -221,7 +221,7 @@ def _judges() -> dict[str, Any]:
 
 
 def _blank(job: Job, error: Exception) -> dict[str, Any]:
-    reason = " ".join(str(error).split())[:300] or type(error).__name__
+    reason = one_line(error)
     row = {"content": job.content, "style": job.style, **recipe_columns(job.recipe)}
     return row | {"key": job.key, "picture": "", "error": f"worker lost: {reason}"}
 

@@ -9,7 +9,7 @@ import pandas as pd
 from PIL import Image
 from tqdm import tqdm
 
-from ..errors import NSTError
+from ..errors import NSTError, one_line
 from ..images.inputs import InputPicture
 from ..parallel import run_in_fresh_process
 from ..transfer.config import Recipe
@@ -71,7 +71,7 @@ def run_trial(
         images = [picture.image for picture in pictures]
         row |= metrics.measure(result.image, *images, judges, untouched)
     except Exception as error:  # one run's failure, of whatever kind, is that run's row
-        reason = " ".join(str(error).split()) or type(error).__name__
+        reason = one_line(error)
         known = isinstance(error, NSTError)
         return row | {"error": reason if known else f"{type(error).__name__}: {reason}"}, None
     best = result.best
@@ -111,12 +111,12 @@ def run_trials(
     arms : mapping of str to iterable of Recipe
         By name, the recipes that make up an arm, for instance several ``beta`` and seeds.
     judges, keep
-        As for `trial`.
+        As for `run_trial`.
 
     Returns
     -------
     runs : DataFrame
-        A row a run: ``arm``, then the columns of `trial`.
+        A row a run: ``arm``, then the columns of `run_trial`.
     pictures : dict of int to PIL.Image.Image
         The paintings, by row.
     """

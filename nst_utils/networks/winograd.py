@@ -105,7 +105,7 @@ def is_transformed_at_use(channels: int, outputs: int, positions: int, dtype: to
     Parameters
     ----------
     channels, outputs, positions, dtype
-        As for `pays`.
+        As for `is_faster`.
     """
     large = SIDE * SIDE * channels * outputs * dtype.itemsize >= LARGE
     return dtype == torch.float32 and large and positions >= 2048

@@ -77,7 +77,7 @@ def save_figure(
     made = {"caption": caption, "command": command, **record}
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        image = rendered(figure)
+        image = render_figure(figure)
         save_png(image, path, made, dpi=(DPI, DPI), optimize=True)
         if path.stat().st_size > MAX_BYTES:
             _save_reduced(image, path, made)
@@ -141,7 +141,7 @@ def _write_record(path: Path, record: Mapping[str, Any]) -> None:
     write_index(path.parent)
 
 
-def rendered(figure: Figure, dpi: int = DPI) -> Image.Image:
+def render_figure(figure: Figure, dpi: int = DPI) -> Image.Image:
     """Return a figure as an RGB picture."""
     figure.set_dpi(dpi)
     canvas = FigureCanvasAgg(figure)
@@ -262,7 +262,7 @@ class Album:
             command=self._command(),
         )
         preview = io.BytesIO()
-        rendered(figure, PREVIEW_DPI).save(preview, "JPEG", quality=82)
+        render_figure(figure, PREVIEW_DPI).save(preview, "JPEG", quality=82)
         return display.Image(preview.getvalue(), format="jpeg")
 
     def add_table(self, table: pd.DataFrame, name: str, caption: str) -> pd.DataFrame:

@@ -17,7 +17,7 @@ from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 from PIL import Image
 
 from ..transfer.result import Result
-from .style import CYCLE, STYLES, WIDTH
+from .style import CYCLE, STYLES, TERM_COLORS, TERM_LINES, WIDTH, draw_grid
 from .translations import translator
 
 
@@ -55,15 +55,9 @@ def loss_figure(runs: Mapping[str, Result], *, language: str = "en") -> Figure:
         below.set_title(say("style loss by layer"), fontsize=8)
         below.set_xlabel(say("step"))
         below.legend(fontsize=7, ncols=2, frameon=False)
-        below.grid(True, color="0.9", linewidth=0.6)
-        below.tick_params(labelsize=8)
+        draw_grid(below)
     return figure
 
-
-COLORS = {"total": "#000000", "content": "#0072B2", "style": "#D55E00", "tv": "#009E73"}
-"""Okabe and Ito's colors, told apart by color-blind readers."""
-
-LINES = {"total": "-", "content": "--", "style": "-.", "tv": ":"}
 
 _SYMBOLS = {"content": r"$\alpha\,$", "style": r"$\beta\,$"}
 
@@ -93,8 +87,8 @@ def plot_terms(
     steps : sequence of int
         Where each value belongs.
     terms : mapping of str to sequence of float
-        By term (a key of `COLORS`), weighted as it enters the total. Terms that are 0 throughout
-        are left out, and so are single values that are not above 0.
+        By term (a key of `TERM_COLORS`), weighted as it enters the total. Terms that are 0
+        throughout are left out, and so are single values that are not above 0.
     scales : sequence of int
         Long side at each step, pixels.
     language : {"en", "vi"}
@@ -105,7 +99,9 @@ def plot_terms(
         if any(values):
             values = [value if value > 0 else np.nan for value in values]
             label = _SYMBOLS.get(name, "") + say(name)
-            axes.plot(steps, values, LINES[name], color=COLORS[name], label=label, linewidth=1.4)
+            axes.plot(
+                steps, values, TERM_LINES[name], color=TERM_COLORS[name], label=label, linewidth=1.4
+            )
     axes.set_yscale("log")
     # The content loss starts at 0 when the start is the content: do not let it stretch the axis.
     lowest = max(terms["content"], default=0) * 1e-2
@@ -118,8 +114,7 @@ def plot_terms(
         axes.axvline(step, color="0.7", linewidth=0.8, zorder=0)
         _note(axes, step, f"{scale} px")
     axes.legend(fontsize=8, loc="upper right", ncols=4, frameon=False)
-    axes.grid(True, which="major", color="0.9", linewidth=0.6)
-    axes.tick_params(labelsize=8)
+    draw_grid(axes)
 
 
 def _begins(steps: Sequence[int], scales: Sequence[int]) -> list[tuple[int, int]]:
@@ -174,12 +169,11 @@ class LiveCurve:
         axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
         axes.set_xlabel(say("step"), fontsize=8)
         axes.set_ylabel(say("loss"), fontsize=8)
-        axes.tick_params(labelsize=8)
-        axes.grid(True, color="0.9", linewidth=0.6)
+        draw_grid(axes)
         self._lines = {
-            name: axes.plot([], [], LINES[name], color=color, linewidth=1.4,
+            name: axes.plot([], [], TERM_LINES[name], color=color, linewidth=1.4,
                             label=_SYMBOLS.get(name, "") + say(name))[0]
-            for name, color in COLORS.items()
+            for name, color in TERM_COLORS.items()
         }  # fmt: skip
         axes.legend(fontsize=8, loc="upper right", ncols=4, frameon=False, borderaxespad=0)
         across = axes.get_xaxis_transform()

@@ -16,6 +16,11 @@ STYLES = ["-", "--", "-.", ":", (0, (5, 1)), (0, (3, 1, 1, 1)), (0, (1, 1))]
 
 MARKERS = "os^Dv<>"
 
+TERM_COLORS = {"total": "#000000", "content": "#0072B2", "style": "#D55E00", "tv": "#009E73"}
+"""Okabe and Ito's colors, told apart by color-blind readers."""
+
+TERM_LINES = {"total": "-", "content": "--", "style": "-.", "tv": ":"}
+
 
 def draw_grid(axes: Axes) -> None:
     """Draw a pale grid behind the data, with small tick labels and two open sides."""

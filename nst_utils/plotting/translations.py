@@ -275,7 +275,7 @@ def translator(
 
     Examples
     --------
-    >>> words("vi")("step")
+    >>> translator("vi")("step")
     'bước'
     """
     if language not in LANGUAGES:

@@ -16,9 +16,9 @@ class FairLock:
 
     Examples
     --------
-    >>> turns = Turns()
-    >>> with turns:
-    ...     turns.pass_on()
+    >>> lock = FairLock()
+    >>> with lock:
+    ...     lock.pass_on()
     """
 
     def __init__(self) -> None:

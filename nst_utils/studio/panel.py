@@ -63,10 +63,6 @@ class Studio(widgets.VBox):
     ------
     UnknownNameError
         For another language.
-
-    Examples
-    --------
-    In a notebook, ``Studio("chelsea", "nocturne")`` shows the panel.
     """
 
     def __init__(
@@ -140,7 +136,7 @@ class Studio(widgets.VBox):
             "pause": _button(self, "Pause", "pause help", "pause", self._each("pause")),
             "step": _button(self, "Step", "step help", "step-forward", self._each("step")),
             "reset": _button(self, "Reset", "reset help", "fast-backward", self._each("reset")),
-            "undo": _button(self, "Undo", "undo help", "undo", self._undo),
+            "undo": _button(self, "Undo", "undo help", "undo", self._go_back),
             "save": _button(self, "Save", "save help", "save", self._save),
             "code": _button(self, "Code", "code help", "code", lambda: self._write(as_code)),
             "command": _button(
@@ -169,17 +165,12 @@ class Studio(widgets.VBox):
             [*list(self._buttons.values())[:-1], self._compare_button, self._buttons["close"]],
             layout=widgets.Layout(flex_flow="row wrap"),
         )
-        left = widgets.VBox(
-            [
-                self._canvas.pictures,
-                widgets.HBox([self._side, self._canvas.wipe, self._canvas.zoom]),
-                self._canvas.strip,
-            ]
-        )
+        below = widgets.HBox([self._side, self._canvas.wipe, self._canvas.zoom])
+        left = widgets.VBox([self._canvas.pictures, below, self._canvas.strip])
         left.layout = widgets.Layout(width="46%", min_width="0")
         right = widgets.VBox([self._controls.tabs, self._canvas.chart])
         right.layout = widgets.Layout(width="54%", min_width="0")
-        head = widgets.HTML(_STYLE, layout=widgets.Layout(height="0", margin="0"))
+        head = widgets.HTML(_STYLE, layout={"height": "0", "margin": "0"})
         return [
             widgets.HBox([head, self._canvas.strip_style], layout=widgets.Layout(height="0")),
             pickers,
@@ -206,7 +197,7 @@ class Studio(widgets.VBox):
         self._show_status()
 
     def _each(self, method: str) -> Callable[[], object]:
-        return lambda: [getattr(controller, method)() for controller in self.controllers]
+        return lambda: [getattr(x, method)() for x in self.controllers]
 
     def _set(self, **fields: Any) -> None:
         self._try(lambda: self.controller.set(**fields))
@@ -225,12 +216,9 @@ class Studio(widgets.VBox):
     def _swap_pictures(self) -> None:
         self._choose(content=self.controller.style, style=self.controller.content)
 
-    def _undo(self) -> None:
-        self.controller.undo()
-        self._controls.show(self.controller.wanted)
-
-    def _go_back(self, snapshot: Snapshot) -> None:
-        self.controller.back_to(snapshot)
+    def _go_back(self, snapshot: Snapshot | None = None) -> None:
+        """Go back to a snapshot, or to before the last move."""
+        self.controller.back_to(snapshot) if snapshot else self.controller.undo()
         self._controls.show(self.controller.wanted)
 
     def _save(self) -> None:
@@ -239,8 +227,8 @@ class Studio(widgets.VBox):
         self._status.news = self._say("saving")
         self._show_status()
         written = save_painting(self.controller, self._language)
-        names = ", ".join(path.name for path in written)
-        self._status.news = self._say("saved").format(f"{short_path(written[0].parent)}: {names}")
+        names = ", ".join(map(short_path, written))
+        self._status.news = self._say("saved").format(names)
 
     def _write(self, form: Callable[..., str]) -> None:
         shown = self.controller

@@ -37,7 +37,7 @@ def cut_recipe(settings: Recipe, steps: int) -> Recipe:
 
     Examples
     --------
-    >>> short = cut(Recipe(steps=[60, 30], schedule=[[10, "beta", 50], [70, "beta", 1]]), 64)
+    >>> short = cut_recipe(Recipe(steps=[60, 30], schedule=[[10, "beta", 50], [70, "beta", 1]]), 64)
     >>> short.scales, short.steps, short.schedule
     ((256, 512), (60, 4), ((10, 'beta', 50.0),))
     """
@@ -70,7 +70,7 @@ def recipe_changes(settings: Recipe) -> dict[str, Any]:
 
 
 def to_json(passages: Sequence[Recipe]) -> str:
-    """Return passages as one line of JSON: a list of what each changes; see `changes`."""
+    """Return passages as one line of JSON: a list of what each changes; see `recipe_changes`."""
     return json.dumps([_unchained(settings, i) for i, settings in enumerate(passages)])
 
 

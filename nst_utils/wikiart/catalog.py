@@ -51,8 +51,8 @@ class WikiArt:
         (repaired, lower case as in the data), ``title``, ``year`` (missing where no number in the
         title can be one), ``width`` and ``height`` in pixels, ``subset``, ``tags`` (every style
         tag of the csv, joined by ``|``), ``genre``, ``phash`` (perceptual hash, where the csv has
-        one), and ``problem``: empty, or why the picture
-        cannot be used. Before `verify`, only files whose headers had to be read have problems.
+        one), and ``problem``: empty, or why the picture cannot be used. Before `verify`, only
+        files whose headers had to be read have problems.
 
     Raises
     ------
@@ -74,40 +74,22 @@ class WikiArt:
 
     @classmethod
     def from_huggingface(
-        cls,
-        count: int = 500,
-        *,
-        seed: int = 0,
-        folder: str | os.PathLike | None = None,
-        dataset: Any = None,
-        progress: bool = True,
+        cls, count: int = 500, *, folder: str | os.PathLike | None = None, **options: Any
     ) -> "WikiArt":
         """Stream pictures of the Hugging Face dataset into a folder of style folders.
 
         Parameters
         ----------
-        count : int
-            Pictures to keep. The shards are not shuffled, so the stream is, within a buffer.
-        seed : int
-            Of the shuffling.
+        count, **options
+            As for `download.stream_huggingface`, whose errors it raises.
         folder : path, optional
             Where to; ``data/wikiart_hf`` when left out. Pictures already there stay.
-        dataset : optional
-            A stream of rows ``image, artist, genre, style`` with ``features``; by default
-            ``huggan/wikiart``, which needs the package ``datasets`` and a network.
-        progress : bool
-            Show a bar.
-
-        Raises
-        ------
-        WikiArtError
-            If ``datasets`` is not installed or the stream cannot be opened.
         """
         from .download import stream_huggingface
 
         place = Path(folder) if folder else paths.DATA / "wikiart_hf"
-        stream_huggingface(place, count, seed=seed, dataset=dataset, progress=progress)
-        return cls(place, progress=progress)
+        stream_huggingface(place, count, **options)
+        return cls(place, progress=options.get("progress", True))
 
     def __len__(self) -> int:
         """Return the number of files."""
@@ -129,8 +111,8 @@ class WikiArt:
     def report(self) -> pd.DataFrame:
         """Return what does not fit together: ``kind``, ``path``, ``detail``, a row a finding.
 
-        Kinds are: row without file; file without row; name outside the root; unreadable tags;
-        repaired name; several tags; and ``problem`` for each file with one.
+        Kinds: row without file, file without row, name outside the root, unreadable tags, repaired
+        name, several tags; and ``problem`` for each file with one.
         """
         bad = self.catalog.loc[self.catalog["problem"] != "", ["path", "problem"]]
         problems = pd.DataFrame(
@@ -288,14 +270,7 @@ class WikiArt:
         return self.catalog.loc[self.catalog["problem"] != "", ["path", "problem"]]
 
     def statistics(self) -> pd.DataFrame:
-        """Return the report's numbers beside what is counted here.
-
-        Returns
-        -------
-        DataFrame
-            Indexed by quantity: ``report`` as printed there, ``here`` as counted over this
-            catalog. Shares are of all files; sizes are counted over files whose size is known.
-        """
+        """Return the report's numbers beside what is here; see `counting.beside_the_report`."""
         return beside_the_report(self.catalog)
 
     def shares(self, column: str = "style") -> pd.Series:

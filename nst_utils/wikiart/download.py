@@ -9,6 +9,7 @@ from tqdm import tqdm
 
 from .. import paths
 from ..atomic import replacing
+from ..errors import one_line
 from .index import WikiArtError
 
 SOURCES = {
@@ -49,7 +50,7 @@ def download_kaggle() -> Path:
     try:
         place = Path(kagglehub.dataset_download(SOURCES["kaggle"][1]))
     except Exception as error:  # kagglehub raises many types
-        reason = " ".join(str(error).split())[:200]
+        reason = one_line(error, 200)
         raise WikiArtError(
             f"Kaggle: {reason or _SHORT}; check the network, and for access the key in "
             "~/.kaggle/kaggle.json"
@@ -101,7 +102,7 @@ def stream_huggingface(
             )
         except Exception as error:
             raise WikiArtError(
-                f"Hugging Face: {' '.join(str(error).split())[:200] or _SHORT}; check the network"
+                f"Hugging Face: {one_line(error, 200) or _SHORT}; check the network"
             ) from None
     styles = dataset.features["style"].names
     artists = dataset.features["artist"].names
@@ -121,6 +122,6 @@ def stream_huggingface(
     except (OSError, RuntimeError, KeyError, TypeError, IndexError) as error:
         raise WikiArtError(
             f"Hugging Face: the stream broke off after {written} pictures "
-            f"({' '.join(str(error).split())[:150]}); run it again to go on"
+            f"({one_line(error, 150)}); run it again to go on"
         ) from None
     return written

@@ -17,6 +17,7 @@ import numpy as np
 from PIL import Image
 from tqdm import tqdm
 
+from ..errors import one_line
 from ..images.io import MAX_PIXELS, open_undecoded
 
 _BATCH = 400
@@ -78,7 +79,7 @@ def check_file(path: str) -> tuple[str, str]:
 
 
 def _damage(error: Exception) -> str:
-    text = " ".join(str(error).split()) or type(error).__name__
+    text = one_line(error)
     if isinstance(error, FileNotFoundError):
         return "missing file"
     return "damaged: " + text.split(" '")[0][:80]
@@ -115,7 +116,7 @@ def read_files(
     title: str,
     progress: bool = True,
 ) -> Iterable[Any]:
-    """Apply `size_of` or `check` to many files, over all cores, under a progress bar.
+    """Apply `read_size` or `check_file` to many files, over all cores, under a progress bar.
 
     Parameters
     ----------

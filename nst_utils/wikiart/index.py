@@ -17,7 +17,7 @@ import numpy as np
 import pandas as pd
 
 from ..atomic import replacing, write_text
-from ..errors import NSTError, NSTWarning
+from ..errors import NSTError, NSTWarning, one_line
 from .files import read_files, read_size
 from .names import comparable, parse_tags, repair, safe_path, split_name, title_of, year_of
 
@@ -166,7 +166,7 @@ def _read_csv(path: Path, columns: Sequence[str] | None = None) -> pd.DataFrame:
         types = {name: few.get(name, str) for name in columns}
         return pd.read_csv(path, usecols=list(columns), **options | {"dtype": types})
     except (ValueError, OSError) as error:
-        reason = " ".join(str(error).split())[:120]
+        reason = one_line(error, 120)
         raise WikiArtError(f"{path}: not a readable csv file ({reason})") from None
 
 

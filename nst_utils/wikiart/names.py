@@ -134,7 +134,7 @@ def comparable(text: str) -> str:
 
     Examples
     --------
-    >>> loose("Ukiyo-e") == loose("ukiyo_e") == loose("Ukiyo e")
+    >>> comparable("Ukiyo-e") == comparable("ukiyo_e") == comparable("Ukiyo e")
     True
     """
     text = unicodedata.normalize("NFC", repair(text)).casefold()

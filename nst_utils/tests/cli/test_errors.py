@@ -1,0 +1,69 @@
+import pytest
+from click.testing import CliRunner
+
+from nst_utils.cli.main import main
+from nst_utils.transfer import run as transfer_run
+
+SETUP = "python3 -m venv .venv && .venv/bin/pip install -r requirements.txt && "
+
+
+def run(*words, **options):
+    return CliRunner().invoke(main, [str(word) for word in words], **options)
+
+
+def one_sentence(found, status):
+    """The error that a command ends with: one line, no traceback, the right status."""
+    assert found.exit_code == status, found.output
+    lines = found.stderr.strip().splitlines()
+    assert lines[-1].startswith("Error: ")
+    assert "Traceback" not in found.output
+    assert sum(line.startswith("Error") for line in lines) == 1
+    return lines[-1]
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--size", "-5"], "size must be a whole number of at least 1"),
+        (["--size", "0"], "at least 1"),
+        (["--size", "big"], "size cannot be 'big': expected a whole number, for example 512"),
+        (["--size", "100000"], "size must be at most 8192 pixels"),
+        (["--steps", "0"], "steps must be whole numbers of at least 1"),
+        (["--recipe", "quik"], "did you mean 'quick'"),
+        (["--backbone", "VGG19"], "did you mean 'vgg19'"),
+        (["--weights", "oxfrod"], "did you mean 'oxford'"),
+        (["--set", "content_layer=conv4_9"], "did you mean 'conv4_"),
+        (["--set", "bta=3"], "did you mean 'beta'"),
+        (["--set", "beta"], "FIELD=VALUE"),
+        (["--set", "style_layers=relu1_1:x"], "style_layers cannot be"),
+        (["--set", "device=toaster"], "unknown device 'toaster'"),
+        (["--set", "device=cuda:77"], "'cuda:77' is not on this machine"),
+        (["--set", "seed=99999999999999999999"], "seed must be a whole number"),
+        (["--set", "schedule=[["], "schedule cannot be"),
+        (["--sizes", "3"], "No such option"),
+    ],
+)
+def test_usage_that_is_refused(pictures, tmp_path, words, message):
+    found = run("stylize", *pictures, "--output", tmp_path / "out.png", *words)
+    assert message in one_sentence(found, 2)
+    assert not (tmp_path / "out.png").exists()
+
+
+def test_options_in_the_wrong_place_are_not_ignored(tmp_path):
+    for words in (["--content", "coffee", "backbones"], ["recipes", "--backbone", "resnet50"],
+                  ["samples", "--download", "--sheet"]):  # fmt: skip
+        one_sentence(run(*words), 2)
+    (tmp_path / "file").write_text("in the way")
+    found = run("--size", "32", "--steps", "1", "--out", tmp_path / "file" / "x")
+    assert "no folder can be made" in one_sentence(found, 2)
+
+
+def test_unexpected_errors_are_one_sentence_too(tiny, pictures, tmp_path, monkeypatch):
+    def broken(*_):
+        raise ZeroDivisionError("division by zero")
+
+    monkeypatch.setattr(transfer_run._Run, "_start", broken)
+    words = ["stylize", *pictures, "--output", tmp_path / "out.png"]
+    assert "unexpected ZeroDivisionError" in one_sentence(run(*words), 1)
+    monkeypatch.setenv("NST_DEBUG", "1")
+    assert isinstance(run(*words).exception, ZeroDivisionError)

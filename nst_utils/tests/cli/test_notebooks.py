@@ -1,0 +1,43 @@
+from click.testing import CliRunner
+
+from nst_utils import paths
+from nst_utils.cli import notebooks as cli_notebooks
+from nst_utils.cli.main import main
+from nst_utils.transfer.config import Recipe
+
+from ..experiments.test_notebooks import notebook
+
+SETUP = "python3 -m venv .venv && .venv/bin/pip install -r requirements.txt && "
+
+
+def run(*words, **options):
+    return CliRunner().invoke(main, [str(word) for word in words], **options)
+
+
+def one_sentence(found, status):
+    """The error that a command ends with: one line, no traceback, the right status."""
+    assert found.exit_code == status, found.output
+    lines = found.stderr.strip().splitlines()
+    assert lines[-1].startswith("Error: ")
+    assert "Traceback" not in found.output
+    assert sum(line.startswith("Error") for line in lines) == 1
+    return lines[-1]
+
+
+def test_figures_runs_every_notebook_for_a_report(tiny, pictures, tmp_path, monkeypatch):
+    monkeypatch.setattr(paths, "ROOT", tmp_path)
+    settings = Recipe(size=48, scales=(32, 48), steps=(4, 3), weights="random")
+    monkeypatch.setattr(cli_notebooks, "build_recipe", lambda name: settings)
+    (tmp_path / "notebooks").mkdir()
+    parameters = "profile = 'default'  # sizes\nlanguage = 'en'  # labels\nbeta = 1  # weight"
+    notebook(tmp_path / "notebooks" / "a.ipynb", "print(profile, language)", parameters=parameters)
+    found = run("figures", "--language", "vi")
+    assert found.exit_code == 0, found.output
+    assert (paths.FIGURES / "quickstart_vi.png").is_file()
+    page = (paths.FIGURES / "README.md").read_text(encoding="utf-8")
+    assert "theo phong cách của" in page
+    [copy] = paths.RUNS.rglob("a.ipynb")
+    assert "report vi" in copy.read_text(encoding="utf-8")
+    kept = list((paths.RUNS / "finished").rglob("painting.png"))
+    assert len(kept) == 1
+    assert run("figures", "--language", "fr").exit_code == 2

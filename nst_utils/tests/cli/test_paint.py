@@ -1,0 +1,151 @@
+import pytest
+from click.testing import CliRunner
+from PIL import Image
+
+from nst_utils import paths
+from nst_utils.cli.main import main
+from nst_utils.images.png import read_provenance
+from nst_utils.transfer import run as transfer_run
+
+from ..images.test_io import declared, jpeg
+
+SETUP = "python3 -m venv .venv && .venv/bin/pip install -r requirements.txt && "
+
+
+def run(*words, **options):
+    return CliRunner().invoke(main, [str(word) for word in words], **options)
+
+
+def one_sentence(found, status):
+    """The error that a command ends with: one line, no traceback, the right status."""
+    assert found.exit_code == status, found.output
+    lines = found.stderr.strip().splitlines()
+    assert lines[-1].startswith("Error: ")
+    assert "Traceback" not in found.output
+    assert sum(line.startswith("Error") for line in lines) == 1
+    return lines[-1]
+
+
+def test_stylize_writes_a_picture_that_tells_how(tiny, pictures, tmp_path):
+    out = tmp_path / "out.png"
+    found = run(
+        "stylize", *pictures, "--output", out, "--size", "48", "--steps", "4",
+        "--weights", "random", "--set", "beta=1e3", "--set", "style_layers=relu1_1:1+relu2_1:0.75",
+    )  # fmt: skip
+    assert found.exit_code == 0, found.output
+    record = read_provenance(out)
+    assert record["recipe"]["beta"] == 1000
+    assert record["recipe"]["style_layers"] == {"relu1_1": 1.0, "relu2_1": 0.75}
+    for word in ("backbone", "weights", "size", "steps", "seconds", "loss", "written", "random"):
+        assert word in found.stdout
+    assert "painting at 48 px" in found.stderr  # the progress bar
+
+
+def test_quickstart_leaves_two_files(tiny, tmp_path):
+    found = run("--size", "64", "--steps", "3", "--out", tmp_path)
+    assert found.exit_code == 0, found.output
+    assert (tmp_path / "quickstart.json").is_file()
+    record = read_provenance(tmp_path / "quickstart_painting.png")
+    assert record["content"]["source"] == "sample chelsea"
+    assert read_provenance(tmp_path / "quickstart.png").items() >= record.items()
+
+
+def test_an_interrupt_saves_the_best_picture(tiny, pictures, tmp_path, monkeypatch):
+    original = transfer_run._Run._report
+
+    def interrupt(self, *words):
+        original(self, *words)
+        if words[0] == 2:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(transfer_run._Run, "_report", interrupt)
+    out = tmp_path / "out.png"
+    found = run("stylize", *pictures, "--output", out, "--size", "64", "--steps", "9")
+    assert "interrupted after 3 of 9 steps" in one_sentence(found, 1)
+    assert read_provenance(out)["steps"] == 3
+
+
+def test_outputs_that_are_refused(pictures, tmp_path):
+    found = run("stylize", *pictures, "--output", tmp_path / "no" / "out.png")
+    assert "does not exist" in one_sentence(found, 2)
+    found = run("stylize", *pictures, "--output", tmp_path / "out.jpg")
+    assert "must end in .png" in one_sentence(found, 2)
+    before = pictures[0].read_bytes()
+    found = run("stylize", *pictures, "--output", pictures[0])
+    assert "was not painted here" in one_sentence(found, 2)
+    assert pictures[0].read_bytes() == before
+
+
+def test_a_painting_may_be_painted_over_but_not_by_a_run_that_reads_it(tiny, pictures, tmp_path):
+    out = tmp_path / "out.png"
+    words = ["--size", "32", "--steps", "1"]
+    for _ in range(2):
+        assert run("stylize", *pictures, "-o", out, *words).exit_code == 0
+    found = run("stylize", out, pictures[1], "-o", out, *words)
+    assert "would overwrite an input" in one_sentence(found, 2)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("missing.png", None, "no such file"),
+        ("text.jpg", b"just text", "not a picture"),
+        ("cut.jpg", jpeg(Image.effect_noise((300, 200), 50))[:4000], "damaged or cut short"),
+        ("empty.png", b"", "empty"),
+        ("bomb.png", declared(20_000, 20_000), "89,478,485"),
+    ],
+)
+@pytest.mark.parametrize("role", [0, 1])
+def test_pictures_that_cannot_be_read(pictures, tmp_path, name, content, message, role):
+    if content is not None:
+        (tmp_path / name).write_bytes(content)
+    pair = list(pictures)
+    pair[role] = tmp_path / name
+    found = run("stylize", *pair, "--output", tmp_path / "out.png")
+    line = one_sentence(found, 1)
+    assert name in line
+    assert message in line
+
+
+def test_a_painting_that_cannot_be_saved_is_rescued(tiny, pictures, tmp_path, monkeypatch):
+    from nst_utils.images.io import ImageError
+    from nst_utils.images.png import save_png
+    from nst_utils.transfer import result as transfer_result
+
+    def full(image, path, *words):
+        if paths.RUNS not in path.parents:
+            raise ImageError(f"{path}: no space left")
+        return save_png(image, path, *words)
+
+    monkeypatch.setattr(transfer_result, "save_png", full)
+    words = ["--output", tmp_path / "out.png", "--size", "32", "--steps", "1"]
+    line = one_sentence(run("stylize", *pictures, *words), 1)
+    assert "no space left; the painting is in" in line
+    assert len(list(paths.RUNS.rglob("*out.png"))) == 1
+
+
+def test_file_names_may_hold_anything(tiny, pictures, tmp_path):
+    odd = tmp_path / "a$^$b {}%.png"
+    pictures[0].rename(odd)
+    words = ["--content", odd, "--style", pictures[1], "--size", "32", "--steps", "2"]
+    found = run(*words, "--out", tmp_path)
+    assert found.exit_code == 0, found.output
+    assert one_sentence(run("stylize", "x" * 300, "mosaic", "--output", tmp_path / "o.png"), 1)
+
+
+def test_untrained_is_said_everywhere(tmp_path):
+    out = tmp_path / "out.png"
+    found = run("stylize", "coffee", "mosaic", "--output", out, "--backbone", "resnet50", "--size",
+                "32", "--steps", "1")  # fmt: skip
+    assert found.exit_code == 0, found.output
+    assert "\rWarning: no trained weights for resnet50" in found.stderr
+    assert "cannot be downloaded" in found.stderr  # and why
+    assert "ResNet-50 (untrained)" in found.stdout
+    assert read_provenance(out)["weights"]["trained"] is False
+
+
+def test_provenance(tmp_path):
+    Image.new("RGB", (20, 20)).save(tmp_path / "plain.png")
+    found = run("provenance", tmp_path / "plain.png")
+    assert "no record" in one_sentence(found, 1)
+    assert "no such file" in one_sentence(run("provenance", tmp_path / "no.png"), 1)
