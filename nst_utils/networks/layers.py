@@ -13,9 +13,7 @@ wanted. Three things follow, and autograd cannot know them:
 - A ReLU can be applied while its input is still in the cache, and needs no storage of its own. Its
   gradient is applied by the layer behind it, in place, where that is its only reader.
 
-Tried and dropped: Winograd by way of NNPACK (0.5 to 1.2 times the speed in float32), contiguous
-instead of channels-last activations (slower from 256 px on), `torch.compile`, a convolution, its
-ReLU and the pooling as one operation (3 percent slower).
+What else was tried stands in ``benchmark/NOTES.md``.
 """
 
 from collections.abc import Callable, Iterator

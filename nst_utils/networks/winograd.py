@@ -5,13 +5,7 @@ polynomials, evaluated at six points in each direction, multiplied there and rea
 What is multiplied at one point is a matrix product over channels, so that a convolution is 36
 matrix products between two small linear maps.
 
-Against the processor library's direct convolution (two cores with bfloat16, 256 and 512 px) VGG19's
-layers from the third block on took 0.4 to 0.7 of the time in bfloat16 and 0.45 to 0.75 in float32,
-the second block's 0.7 to 1; the first block's, with 64 channels, took longer and are left alone.
-Rounding to bfloat16 errs by 1 percent of a layer's activations and 2 percent of its gradient, where
-the direct convolution errs by 0.2; losses after 90 steps did not differ. That is due to the points:
-with 2 and 1/2 instead of 1/2 and -2 the gradient was off by 9 percent, and losses by 4. Tiles of
-2 x 2 err less (0.3 and 0.6 percent), but save half as much.
+Which layers it is for, and how much rounding to bfloat16 errs: ``benchmark/NOTES.md``.
 
 References
 ----------

@@ -40,10 +40,7 @@ class LBFGS:
     Notes
     -----
     torch's own either takes every step, or evaluates at least twice for each of them. Where the
-    style weighs much, unguarded steps throw the loss up a thousandfold every second or third time:
-    the report's loss at 96 px then took 766 to 814 evaluations, in float32, begun at half the size
-    with 97 to 107 of them, and 623 when a single thread added in another order; looking back, 404
-    to 482, begun with 145 to 250. ``quick`` rises twice in ninety steps, and gains nothing.
+    style weighs much, unguarded steps throw the loss up a thousandfold (``benchmark/NOTES.md``).
 
     References
     ----------
@@ -127,11 +124,8 @@ class LBFGS:
 RISE = 0.1
 """Part of the loss by which a step may raise it, and stand.
 
-In bfloat16 the gradient is wrong by a few percent, and near the end every second step raised the
-loss a little: 700 evaluations of the report's loss at 96 px, 360 of them steps taken again, ended
-at 452; where a rise of 0.003, 0.01, 0.03 and 0.1 stands, at 375, 379, 364 and 339. In float32 they
-ended at 271, and at 264 (0.01, 0.03) and 255 (0.1). ``quick`` at 256 px, 400 fine steps: 1.258 and
-1.238 in bfloat16, no difference in float32.
+In bfloat16 the gradient is wrong by a few percent, and near the end every second step raises the
+loss a little; taken back, they would cost more than they are worth.
 """
 
 SHORTEST = 1e-3

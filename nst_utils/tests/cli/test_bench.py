@@ -67,7 +67,7 @@ def test_bad_words_are_one_sentence(figures, tmp_path):
 def test_publishing_writes_the_readmes_table_and_the_figures(figures, monkeypatch, tmp_path):
     page = tmp_path / "README.md"
     page.write_text("top\n{}\n{}\nend\n".format(*table.MARKS), encoding="utf-8")
-    monkeypatch.setattr(paths, "README", page)
+    monkeypatch.setattr(paths, "BENCHMARK_PAGE", page)
     monkeypatch.setattr(paths, "ROOT", tmp_path)
     found = run("--publish")
     assert found.exit_code == 1 and "1 of 2 targets missed" in found.output
@@ -80,9 +80,9 @@ def test_publishing_writes_the_readmes_table_and_the_figures(figures, monkeypatc
 
 def test_publishing_is_for_the_whole_table_in_a_clone(figures, monkeypatch, tmp_path):
     assert run("--publish", "--only", "good").exit_code == 2
-    monkeypatch.setattr(paths, "README", tmp_path / "README.md")
+    monkeypatch.setattr(paths, "BENCHMARK_PAGE", tmp_path / "README.md")
     found = run("--publish")
-    assert found.exit_code == 1 and "no README.md here" in found.output
+    assert found.exit_code == 1 and "no page to write here" in found.output
     (tmp_path / "README.md").write_text("no marks", encoding="utf-8")
     found = run("--publish")  # said before anything is measured
     assert found.exit_code == 1 and "once each" in found.output and "steps" not in found.output
