@@ -18,7 +18,6 @@ LIMIT = 64 * 2**20
 """Bytes that a picture may have."""
 
 _PIECE = 2**16
-
 _AGENT = {"User-Agent": "nst_utils (research workbook for neural style transfer)"}
 
 

@@ -16,18 +16,10 @@ import lazy_loader
 
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
-    submodules=[
-        "ablation",
-        "common",
-        "convergence",
-        "peers",
-        "quality",
-        "reference",
-        "speed",
-        "studio_latency",
-        "table",
-        "wikiart_index",
-    ],
+    submodules=(
+        "ablation common convergence peers quality reference speed studio_latency table "
+        "wikiart_index"
+    ).split(),
     submod_attrs={
         "table": ["run_benchmark"],
     },

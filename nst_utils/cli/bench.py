@@ -16,7 +16,7 @@ from .. import paths
 @click.option("--studio", is_flag=True, help="Add the studio's latency.")
 @click.option("--record", is_flag=True, help="Make the recorded end points again: 50 minutes.")
 @click.option("--publish", is_flag=True,
-              help="Write the table into the benchmark's page, the figures to figures/.")  # fmt: skip
+              help="Write the benchmark's page, and its figures to figures/.")  # fmt: skip
 def bench(
     out: Path | None, names: tuple[str, ...], studio: bool, record: bool, publish: bool
 ) -> None:

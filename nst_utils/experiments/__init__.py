@@ -15,17 +15,9 @@ import lazy_loader
 
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
-    submodules=[
-        "metrics",
-        "notebooks",
-        "peak_memory",
-        "reproduce",
-        "run_cache",
-        "statistics",
-        "sweeps",
-        "tables",
-        "trials",
-    ],
+    submodules=(
+        "metrics notebooks peak_memory reproduce run_cache statistics sweeps tables trials"
+    ).split(),
     submod_attrs={
         "metrics": ["judge", "measure"],
         "notebooks": ["run_notebooks"],

@@ -21,11 +21,8 @@ from ..networks.registry import backbone_spec
 from ..transfer import losses
 
 _DIRECTIONS = 64
-
 _QUANTILES = 512
-
 _SCALES = 4
-
 _ANGLES = 8
 
 

@@ -29,9 +29,7 @@ from .run_cache import code_hash, run_key
 from .trials import recipe_columns, run_trial
 
 PICTURES = "pictures"
-
 _ROWS = ".rows"
-
 _MEASURING = ("experiments/metrics.py", "experiments/trials.py")
 
 

@@ -4,6 +4,7 @@
 - ``tensors``: RGB as float32 tensors (1, 3, H, W) in [0, 1], and back
 - ``png``: PNG files with the record of how they were made inside
 - ``samples``: pictures to begin with, by name
+- ``inputs``: a picture as a run takes it: opened once, read at any size
 - ``report_loaders``: the report's own two readers, defects included
 """
 
@@ -11,24 +12,12 @@ import lazy_loader
 
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
-    submodules=[
-        "io",
-        "png",
-        "report_loaders",
-        "samples",
-        "tensors",
-    ],
+    submodules="inputs io png report_loaders samples tensors".split(),
     submod_attrs={
         "io": ["ImageError", "fit", "read_image"],
         "png": ["check_output", "read_provenance", "save_png"],
         "report_loaders": ["report_im_convert", "report_load_image"],
-        "samples": [
-            "Sample",
-            "download_paintings",
-            "list_samples",
-            "open_picture",
-            "open_sample",
-        ],
+        "samples": "Sample download_paintings list_samples open_picture open_sample".split(),
         "tensors": ["denormalize", "load", "normalize", "to_pil", "to_tensor"],
     },
 )

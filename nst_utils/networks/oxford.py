@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -51,7 +52,8 @@ class Table:
 
     def decode(self) -> Tensor:
         """Return the weights in float32."""
-        return self.values[self.indices.int()]
+        # numpy looks bytes up several times faster than torch.
+        return torch.from_numpy(np.take(self.values.numpy(), self.indices.numpy()))
 
 
 def read_oxford(path: Path) -> list[tuple[Table, Tensor]]:

@@ -11,7 +11,6 @@ import torch
 from torch import Tensor
 
 TILE = 4
-
 SIDE = TILE + 2
 
 POINTS = (Fraction(0), Fraction(1), Fraction(-1), Fraction(1, 2), Fraction(-2))

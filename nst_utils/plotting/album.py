@@ -29,7 +29,6 @@ from .style import DPI
 from .translations import TRANSLATIONS, translator
 
 PREVIEW_DPI = 110
-
 MAX_BYTES = 1_000_000
 
 

@@ -60,9 +60,7 @@ def loss_figure(runs: Mapping[str, Result], *, language: str = "en") -> Figure:
 
 
 _SYMBOLS = {"content": r"$\alpha\,$", "style": r"$\beta\,$"}
-
 LIVE_DPI = 96
-
 MARK, MARK_TEXT = "#CC79A7", "#99447A"
 
 MOST_NOTES = 5

@@ -11,9 +11,7 @@ WIDTH = 7.0
 """Inches: the text width of a report, so that figures go in unscaled."""
 
 CYCLE = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000"]
-
 STYLES = ["-", "--", "-.", ":", (0, (5, 1)), (0, (3, 1, 1, 1)), (0, (1, 1))]
-
 MARKERS = "os^Dv<>"
 
 TERM_COLORS = {"total": "#000000", "content": "#0072B2", "style": "#D55E00", "tv": "#009E73"}

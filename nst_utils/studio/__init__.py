@@ -1,11 +1,16 @@
 """The studio: a panel of widgets beside a painting that follows them.
 
 - ``labels``: the studio's words in English and Vietnamese
+- ``state``: the status, and the picture to be shown
 - ``fair_lock``: paintings that share the cores step in turn
 - ``replay``: the recipes that led to a picture, as code, as a command, run again
 - ``history``: points, marks, snapshots, as plain data
-- ``controller``: a painting in a thread of its own, steered
+- ``painting_thread``: the thread that paints, and what it shows
+- ``controller``: a painting in the background, steered by its owner
 - ``pickers``: widgets that choose a picture
+- ``controls``: sliders and menus
+- ``canvas``: pictures, snapshots, the loss curve
+- ``status_bar``: what is going on, and text to copy
 - ``export``: the painting, its figure and its recipe, saved
 - ``panel``: the panel itself
 """
@@ -14,27 +19,15 @@ import lazy_loader
 
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
-    submodules=[
-        "controller",
-        "export",
-        "fair_lock",
-        "history",
-        "labels",
-        "panel",
-        "pickers",
-        "replay",
-    ],
+    submodules=(
+        "canvas controller controls export fair_lock history labels painting_thread panel "
+        "pickers replay state status_bar"
+    ).split(),
     submod_attrs={
-        "controller": ["Controller", "StudioError", "studio_recipe"],
+        "controller": ["Controller", "studio_recipe"],
         "export": ["save_painting"],
+        "history": ["StudioError"],
         "panel": ["Studio"],
-        "replay": [
-            "as_code",
-            "as_command",
-            "cut_recipe",
-            "from_json",
-            "replay_passages",
-            "to_json",
-        ],
+        "replay": "as_code as_command cut_recipe from_json replay_passages to_json".split(),
     },
 )

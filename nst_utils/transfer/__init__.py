@@ -16,25 +16,16 @@ import lazy_loader
 
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
-    submodules=[
-        "config",
-        "fields",
-        "losses",
-        "objective",
-        "optimizers",
-        "presets",
-        "progress",
-        "result",
-        "run",
-        "scales",
-    ],
+    submodules=(
+        "config fields losses objective optimizers presets progress result run scales"
+    ).split(),
     submod_attrs={
         "config": ["Recipe"],
         "fields": ["RecipeError"],
         "objective": ["Objective"],
         "presets": ["RECIPES", "recipe"],
         "progress": ["Watch"],
-        "result": ["Result", "StepRecord"],
+        "result": ["LiveStep", "Result", "StepRecord"],
         "run": ["StopRun", "TransferError", "stylize"],
     },
 )

@@ -4,6 +4,7 @@
 - ``files``: sizes and damage of many picture files, in parallel
 - ``index``: folders and csv files joined into one table, cached
 - ``download``: the dataset from Kaggle or Hugging Face
+- ``counting``: files drawn at random, counted beside the report, compared
 - ``catalog``: filter, sample, pair, verify, count
 - ``miniature``: a small WikiArt with the real one's layout and defects
 - ``torch_dataset``: paintings and labels for PyTorch, the report's augmentations
@@ -13,15 +14,7 @@ import lazy_loader
 
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
-    submodules=[
-        "catalog",
-        "download",
-        "files",
-        "index",
-        "miniature",
-        "names",
-        "torch_dataset",
-    ],
+    submodules="catalog counting download files index miniature names torch_dataset".split(),
     submod_attrs={
         "catalog": ["WikiArt"],
         "index": ["WikiArtError"],

@@ -19,7 +19,6 @@ SOURCES = {
 """Package, name there, and bytes of the whole set; plan for 40 GB and room to unzip."""
 
 _BUFFER = 2000
-
 _SHORT = "no answer, no access or no room"
 
 

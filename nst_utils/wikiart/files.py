@@ -21,7 +21,6 @@ from ..errors import one_line
 from ..images.io import MAX_PIXELS, open_undecoded
 
 _BATCH = 400
-
 _FEW = 2000
 
 

@@ -22,9 +22,7 @@ from .files import read_files, read_size
 from .names import comparable, parse_tags, repair, safe_path, split_name, title_of, year_of
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff")
-
 CACHE = ".nst_utils"
-
 _SCHEMA = 2
 
 GENRES = (

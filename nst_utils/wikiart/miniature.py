@@ -17,11 +17,8 @@ from ..images.samples import list_samples, open_sample
 from .names import STYLES
 
 ARTISTS = ("painter one", "painter two", "painter three", "arnold böcklin", "joaquín sorolla")
-
 SUBJECTS = ("harbor", "garden", "portrait", "field", "street", "still life", "river", "night")
-
 _SIDE = 160
-
 _DONE = "complete"
 
 

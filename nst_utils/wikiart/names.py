@@ -17,9 +17,7 @@ STYLES = (
 """The 27 style folders, in the order of their codes (140 and on)."""
 
 _YEAR = re.compile(r"(?<![0-9])(1[0-9]{3}|20[0-2][0-9])(?![0-9])")
-
 _COPY = re.compile(r"\(\d+\)$")
-
 _LONGEST = 2000
 
 

@@ -31,9 +31,7 @@ SHOTS = ROOT / "data" / "runs" / "screenshots"
 
 pytestmark = [
     pytest.mark.slow,
-    pytest.mark.skipif(
-        not CHROMIUM, reason="no Chromium here: see 'Tests' in the README for how to get it"
-    ),
+    pytest.mark.skipif(not CHROMIUM, reason="no Chromium here: the README says how to get it"),
 ]
 
 
@@ -184,4 +182,5 @@ def drive(page, address: str) -> Path:
     page.locator(".nst-studio button:has-text('Save')").first.click()
     page.locator(".nst-status:has-text('saved:')").wait_for(timeout=60_000)
     page.screenshot(path=SHOTS / "5_saved.png")
-    return ROOT / re.search(r"saved: (\S+):", page.locator(".nst-status").inner_text())[1]
+    saved = re.search(r"saved: (\S+),", page.locator(".nst-status").inner_text())[1]
+    return (ROOT / saved).parent
