@@ -12,11 +12,14 @@ import lazy_loader
 
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
-    submodules=("album charts loss_curves pictures style translations").split(),
+    submodules="album charts loss_curves pictures style translations".split(),
     submod_attrs={
         "album": "Album FigureError banner finished_table save_figure".split(),
         "loss_curves": ["LiveCurve", "loss_figure", "plot_losses", "plot_terms"],
-        "pictures": "contact_sheet describe feature_plate gram_plate progress_strip quickstart_figure show_picture source_name".split(),
+        "pictures": (
+            "contact_sheet describe feature_plate gram_plate progress_strip quickstart_figure "
+            "show_picture source_name"
+        ).split(),
         "translations": ["TRANSLATIONS", "translator"],
     },
 )
