@@ -53,7 +53,7 @@ def index(folder: Path, refresh: bool) -> None:
 
     found = WikiArt(folder, refresh=refresh)
     click.echo(repr(found).strip("<>"))
-    kinds = found.report()["kind"].value_counts()
+    kinds = found.findings()["kind"].value_counts()
     for kind, count in kinds.items():
         click.echo(f"{count:8,}  {kind}")
 

@@ -1,6 +1,7 @@
 """The layout: folders that import downwards only, light imports, one list of dependencies."""
 
 import ast
+import importlib
 import re
 import subprocess
 import sys
@@ -12,6 +13,7 @@ import pytest
 import yaml
 
 import nst_utils
+from nst_utils import paths
 
 PACKAGE = Path(nst_utils.__file__).parent
 ROOT = PACKAGE.parent
@@ -216,3 +218,12 @@ def test_modules_and_classes_stay_small():
             if isinstance(node, ast.ClassDef):
                 length = node.end_lineno - node.lineno + 1
                 assert length <= 250, f"{name}.{node.name}: {length} lines"
+
+
+def test_the_installed_command_and_the_packed_samples_are_declared():
+    pyproject = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    module, _, function = pyproject["project"]["scripts"]["nst"].partition(":")
+    assert callable(getattr(importlib.import_module(module), function))
+    packed = pyproject["tool"]["hatch"]["build"]["targets"]["wheel"]["force-include"]
+    assert packed == {"data/samples": "nst_utils/data/samples"}
+    assert paths._PACKED.relative_to(PACKAGE.parent).as_posix() == packed["data/samples"]

@@ -184,7 +184,7 @@ class _Run:
             elif self.best is None or terms[0] < self.best[0]:
                 self.best = (terms[0], picture)
                 self.good = picture
-            self._report(step, scale, optimizer, terms, picture, note)
+            self._record_step(step, scale, optimizer, terms, picture, note)
 
     def _start(self, content: Tensor) -> Tensor:
         """Return the picture to begin a scale with, in [0, 1] or near it."""
@@ -232,7 +232,7 @@ class _Run:
             f"the loss was not finite: back to the last good picture, step length x {self.rate:g}"
         )
 
-    def _report(
+    def _record_step(
         self,
         step: int,
         scale: int,

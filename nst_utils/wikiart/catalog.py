@@ -70,7 +70,7 @@ class WikiArt:
         if loaded is None:
             loaded = build_index(self.root, progress)
             store_index(self.root, key, *loaded)
-        self.catalog, self._report = loaded
+        self.catalog, self._findings = loaded
 
     @classmethod
     def from_huggingface(
@@ -108,7 +108,7 @@ class WikiArt:
         """Return a file's full path, from a row of the catalog or its ``path``."""
         return self.root / (row if isinstance(row, str) else row["path"])
 
-    def report(self) -> pd.DataFrame:
+    def findings(self) -> pd.DataFrame:
         """Return what does not fit together: ``kind``, ``path``, ``detail``, a row a finding.
 
         Kinds: row without file, file without row, name outside the root, unreadable tags, repaired
@@ -118,7 +118,7 @@ class WikiArt:
         problems = pd.DataFrame(
             {"kind": "problem", "path": bad["path"], "detail": bad["problem"]}, dtype=str
         )
-        return pd.concat([self._report, problems], ignore_index=True)
+        return pd.concat([self._findings, problems], ignore_index=True)
 
     def filter(
         self,
@@ -166,7 +166,7 @@ class WikiArt:
 
     def _with(self, catalog: pd.DataFrame) -> "WikiArt":
         other = object.__new__(WikiArt)
-        other.root, other._report = self.root, self._report
+        other.root, other._findings = self.root, self._findings
         other.catalog = catalog
         return other
 

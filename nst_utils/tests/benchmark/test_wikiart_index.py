@@ -7,7 +7,7 @@ def test_the_generated_tree_has_the_real_layout(tmp_path):
     found = WikiArt(tmp_path)
     assert len(found) == 300
     assert found.catalog["style"].nunique() == 27
-    assert found.report()["kind"].unique().tolist() == ["repaired name"]
+    assert found.findings()["kind"].unique().tolist() == ["repaired name"]
     assert found.catalog["width"].min() == 1381  # from the csv; the files are tiny
 
 

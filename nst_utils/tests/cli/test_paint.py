@@ -51,14 +51,14 @@ def test_quickstart_leaves_two_files(tiny, tmp_path):
 
 
 def test_an_interrupt_saves_the_best_picture(tiny, pictures, tmp_path, monkeypatch):
-    original = transfer_run._Run._report
+    original = transfer_run._Run._record_step
 
     def interrupt(self, *words):
         original(self, *words)
         if words[0] == 2:
             raise KeyboardInterrupt
 
-    monkeypatch.setattr(transfer_run._Run, "_report", interrupt)
+    monkeypatch.setattr(transfer_run._Run, "_record_step", interrupt)
     out = tmp_path / "out.png"
     found = run("stylize", *pictures, "--output", out, "--size", "64", "--steps", "9")
     assert "interrupted after 3 of 9 steps" in one_sentence(found, 1)

@@ -40,7 +40,7 @@ def small(tmp_path):
 
 
 def kinds(wikiart):
-    return wikiart.report().groupby("kind")["path"].apply(list).to_dict()
+    return wikiart.findings().groupby("kind")["path"].apply(list).to_dict()
 
 
 def test_the_miniature_as_the_real_one_is_described(root):
