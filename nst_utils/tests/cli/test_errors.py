@@ -1,24 +1,10 @@
 import pytest
-from click.testing import CliRunner
 
-from nst_utils.cli.main import main
 from nst_utils.transfer import run as transfer_run
 
+from .helpers import one_sentence, run
+
 SETUP = "python3 -m venv .venv && .venv/bin/pip install -r requirements.txt && "
-
-
-def run(*words, **options):
-    return CliRunner().invoke(main, [str(word) for word in words], **options)
-
-
-def one_sentence(found, status):
-    """The error that a command ends with: one line, no traceback, the right status."""
-    assert found.exit_code == status, found.output
-    lines = found.stderr.strip().splitlines()
-    assert lines[-1].startswith("Error: ")
-    assert "Traceback" not in found.output
-    assert sum(line.startswith("Error") for line in lines) == 1
-    return lines[-1]
 
 
 @pytest.mark.parametrize(

@@ -5,31 +5,17 @@ import subprocess
 import sys
 
 import pytest
-from click.testing import CliRunner
 from PIL import Image
 
 from nst_utils import paths
-from nst_utils.cli.main import main
 from nst_utils.images.png import read_provenance
 from nst_utils.transfer.config import Recipe
 from nst_utils.wikiart import miniature
 from nst_utils.wikiart.miniature import make_miniature
 
+from .helpers import one_sentence, run
+
 SETUP = "python3 -m venv .venv && .venv/bin/pip install -r requirements.txt && "
-
-
-def run(*words, **options):
-    return CliRunner().invoke(main, [str(word) for word in words], **options)
-
-
-def one_sentence(found, status):
-    """The error that a command ends with: one line, no traceback, the right status."""
-    assert found.exit_code == status, found.output
-    lines = found.stderr.strip().splitlines()
-    assert lines[-1].startswith("Error: ")
-    assert "Traceback" not in found.output
-    assert sum(line.startswith("Error") for line in lines) == 1
-    return lines[-1]
 
 
 def readme_commands():

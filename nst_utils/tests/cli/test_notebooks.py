@@ -1,27 +1,11 @@
-from click.testing import CliRunner
-
 from nst_utils import paths
 from nst_utils.cli import notebooks as cli_notebooks
-from nst_utils.cli.main import main
 from nst_utils.transfer.config import Recipe
 
 from ..experiments.test_notebooks import notebook
+from .helpers import run
 
 SETUP = "python3 -m venv .venv && .venv/bin/pip install -r requirements.txt && "
-
-
-def run(*words, **options):
-    return CliRunner().invoke(main, [str(word) for word in words], **options)
-
-
-def one_sentence(found, status):
-    """The error that a command ends with: one line, no traceback, the right status."""
-    assert found.exit_code == status, found.output
-    lines = found.stderr.strip().splitlines()
-    assert lines[-1].startswith("Error: ")
-    assert "Traceback" not in found.output
-    assert sum(line.startswith("Error") for line in lines) == 1
-    return lines[-1]
 
 
 def test_figures_runs_every_notebook_for_a_report(tiny, pictures, tmp_path, monkeypatch):
