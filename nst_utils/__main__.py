@@ -1,6 +1,6 @@
 """Make ``python -m nst_utils`` the command line."""
 
-from .cli.main import main
+from .cli.main import run
 
 if __name__ == "__main__":
-    main()
+    run()

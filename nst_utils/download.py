@@ -1,12 +1,22 @@
 """Fetch from the network: http and https only, with limits, progress, resume and checksums."""
 
+import contextlib
+import email.utils
 import hashlib
+import ipaddress
 import os
+import socket
 import threading
+import time
+import urllib.parse
+from collections.abc import Iterator
+from importlib import metadata
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 from .errors import NSTError
+from .paths import make_folder, public_address
 
 TIMEOUT = 20
 """Seconds to wait for a connection, or for the next piece of an answer."""
@@ -17,34 +27,190 @@ DEADLINE = 60
 LIMIT = 64 * 2**20
 """Bytes that a picture may have."""
 
-_PIECE = 2**16
-_AGENT = {"User-Agent": "nst_utils (research workbook for neural style transfer)"}
+FILE_DEADLINE = 2 * 3600
+"""Seconds that a file may take; a broken download is resumed."""
+
+FILE_LIMIT = 2 * 2**30
+"""Bytes that a file may have."""
+
+LONGEST_PAUSE = 30
+"""Seconds that a server may ask to wait before the one other try."""
+
+CONTACT = "NST_CONTACT"
+"""Environment variable with a mail address or a page, for sites that want to know who asks."""
+
+_PIECE, _REDIRECTS = 2**16, 5
 
 
 class FetchError(NSTError):
     """Something that could not be fetched; the message names the address and what is wrong."""
 
 
-def is_address(source: object) -> bool:
-    """Tell whether a source is written as an address (``scheme://…``) and not as a path."""
-    return isinstance(source, str) and "://" in source
+def user_agent() -> str:
+    """Return who asks, in the form that Wikimedia wants: name, version, contact, library."""
+    import requests
+
+    from . import __version__
+
+    what = ["research workbook for neural style transfer", *_contact()]
+    text = " ".join("; ".join(what).encode("ascii", "ignore").decode().split())
+    return f"nst_utils/{__version__} ({text}) python-requests/{requests.__version__}"
 
 
-def _open(address: str, headers: dict[str, str], accept: tuple[int, ...] = (200,)):
-    """Start a request and return the streamed response, errors in one sentence."""
+def _contact() -> list[str]:
+    """Return what the user set, else a page from the package's own metadata if it names one."""
+    if contact := os.environ.get(CONTACT, "").strip():
+        return [contact]
+    with contextlib.suppress(metadata.PackageNotFoundError):
+        known = metadata.metadata("nst_utils")
+        links = [line.partition(", ")[2] for line in known.get_all("Project-URL") or []]
+        return [page for page in (known.get("Home-page"), *links) if page][:1]
+    return []
+
+
+@contextlib.contextmanager
+def _session(seconds: float) -> Iterator[SimpleNamespace]:
+    """Give a session whose every connection is cut off when its time is up.
+
+    A server may drip its headers or its bytes so slowly that no single wait is too long.
+    """
+    import requests
+
+    connections: list[Any] = []
+    line = SimpleNamespace(session=requests.Session(), late=False, until=time.monotonic() + seconds)
+    for adapter in line.session.adapters.values():
+        through = adapter.proxy_manager_for
+        adapter.proxy_manager_for = lambda *a, _t=through, **o: _track(_t(*a, **o), connections)
+        _track(adapter.poolmanager, connections)
+
+    def cut() -> None:
+        line.late = True
+        for place in connections:
+            with contextlib.suppress(OSError, AttributeError):
+                getattr(place, "sock", place).shutdown(socket.SHUT_RDWR)
+
+    clock = threading.Timer(seconds, cut)
+    clock.daemon = True
+    clock.start()
+    try:
+        yield line
+    finally:
+        clock.cancel()
+        line.session.close()
+        clock.join()
+
+
+def _track(manager: Any, connections: list[Any]) -> Any:
+    """Have a pool manager note every connection that it makes."""
+
+    def noting(pool: type) -> type:
+        class Connection(pool.ConnectionCls):
+            def connect(self) -> None:
+                connections.append(self)  # for the time that a handshake takes
+                super().connect()
+                connections.append(self.sock)  # which an answer takes over
+
+        return type(pool.__name__, (pool,), {"ConnectionCls": Connection})
+
+    pools = manager.pool_classes_by_scheme
+    manager.pool_classes_by_scheme = {scheme: noting(pool) for scheme, pool in pools.items()}
+    return manager
+
+
+@contextlib.contextmanager
+def _asking(
+    address: str, headers: dict[str, str], seconds: float, accept: tuple[int, ...] = (200,)
+) -> Iterator[Any]:
+    """Give the streamed answer; whatever goes wrong, also while it is read, in one sentence."""
     import requests  # 0.1 s that only a fetch should cost
 
-    scheme = address.split("://")[0].lower()
-    if scheme not in ("http", "https"):
-        raise FetchError(f"{address}: only http and https addresses are read, not {scheme}")
-    try:
-        answer = requests.get(address, stream=True, timeout=TIMEOUT, headers=_AGENT | headers)
-    except (requests.RequestException, ValueError) as error:
-        raise FetchError(f"{address}: no answer ({_reason(error)}); check the address") from None
-    if answer.status_code not in accept:
+    shown = public_address(address)
+    with _session(seconds) as line:
+        try:
+            with _answer(line, address, {"User-Agent": user_agent()} | headers, accept) as answer:
+                yield answer
+        except (requests.RequestException, ValueError) as error:
+            if not line.late:
+                reason = f"{shown}: no answer ({_reason(error)}); check the address"
+                raise FetchError(reason) from None
+        except FetchError:
+            if not line.late:
+                raise
+        if line.late:
+            raise FetchError(f"{shown}: took longer than the limit of {seconds:g} s")
+
+
+def _answer(
+    line: SimpleNamespace, address: str, headers: dict[str, str], accept: tuple[int, ...]
+) -> Any:
+    """Ask, follow redirects, and try once more where a server asks for a pause."""
+    outside, paused = not _is_local(address), False
+    for _ in range(_REDIRECTS):
+        shown = public_address(address)
+        scheme = address.split("://")[0].lower()
+        if scheme not in ("http", "https"):
+            raise FetchError(f"{shown}: only http and https addresses are read, not {scheme}")
+        answer = line.session.get(
+            address, stream=True, timeout=TIMEOUT, headers=headers, allow_redirects=False
+        )
+        if answer.is_redirect:
+            target = urllib.parse.urljoin(address, answer.headers["location"])
+            answer.close()
+            if outside and _is_local(target):
+                raise FetchError(
+                    f"{shown}: leads to {public_address(target)}, an address of this machine or "
+                    "network, which is not followed; give that address itself if it is meant"
+                )
+            address = target
+            continue
+        if answer.status_code in accept:
+            return answer
         answer.close()
-        raise FetchError(f"{address}: the server answers {answer.status_code} {answer.reason}")
-    return answer
+        pause = _pause(answer.headers.get("Retry-After", ""))
+        soon = pause is not None and pause < min(LONGEST_PAUSE, line.until - time.monotonic())
+        if answer.status_code in (429, 503) and not paused and soon:
+            paused = True
+            time.sleep(pause)
+            continue
+        raise FetchError(f"{shown}: {_refusal(answer, pause)}")
+    raise FetchError(f"{shown}: redirected more than {_REDIRECTS} times")
+
+
+def _refusal(answer: Any, pause: float | None) -> str:
+    """Say what a server that refuses wants."""
+    text = f"the server answers {answer.status_code} {answer.reason}"
+    if answer.status_code == 429:
+        wait = f" of {pause:.0f} s" if pause else ""
+        return f"{text}: it wants a pause{wait} before the next picture; try again later"
+    if answer.status_code == 403:
+        who = "" if os.environ.get(CONTACT) else f", or set {CONTACT} to your mail address or page"
+        return (
+            f"{text}: it gives this to a browser only, or wants to know who asks; save the picture "
+            f"with a browser and give the file{who}"
+        )
+    login = ": it wants a login; save the picture with a browser and give the file"
+    return text + (login if answer.status_code in (401, 407) else "")
+
+
+def _pause(text: str) -> float | None:
+    """Return the seconds of a ``Retry-After``, a number or a date; None where there is none."""
+    if text.strip().isdigit():
+        return float(text)
+    try:
+        return max(0.0, email.utils.parsedate_to_datetime(text).timestamp() - time.time())
+    except (TypeError, ValueError, OverflowError):
+        return None
+
+
+def _is_local(address: str) -> bool:
+    """Tell whether an address leads to this machine or a private network, as far as is known."""
+    try:
+        host = urllib.parse.urlsplit(address).hostname or ""
+        found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
+        places = [ipaddress.ip_address(entry[4][0].split("%")[0]) for entry in found]
+    except (OSError, ValueError):
+        return False
+    return any(not place.is_global for place in places)
 
 
 def _reason(error: Exception) -> str:
@@ -62,41 +228,23 @@ def read_url(address: str) -> bytes:
     Raises
     ------
     FetchError
-        For another scheme, no answer, an error status, or an answer too large or too slow.
+        For another scheme, no answer, an error status, a redirect from outside into the local
+        network, or an answer too large or too slow.
     """
-    # A server may drip its headers or its bytes so slowly that no single wait is too long: the
-    # clock runs here, and the reader is left behind when it has run out.
-    state: dict[str, Any] = {"stop": False}
-    reader = threading.Thread(target=_read, args=(address, state), daemon=True)
-    reader.start()
-    reader.join(DEADLINE)
-    if reader.is_alive():
-        state["stop"] = True
-        raise FetchError(f"{address}: took longer than the limit of {DEADLINE} s")
-    if "error" in state:
-        raise state["error"]
-    return state["body"]
-
-
-def _read(address: str, state: dict[str, Any]) -> None:
-    """Read an answer into ``state["body"]``, or what went wrong into ``state["error"]``."""
     import requests
 
+    shown = public_address(address)
     pieces, total = [], 0
-    try:
-        with _open(address, {}) as answer:
+    with _asking(address, {}, DEADLINE) as answer:
+        try:
             for piece in answer.iter_content(_PIECE):
                 total += len(piece)
                 if total > LIMIT:
-                    raise FetchError(f"{address}: larger than the limit of {LIMIT >> 20} MB")
-                if state["stop"]:
-                    return
+                    raise FetchError(f"{shown}: larger than the limit of {LIMIT >> 20} MB")
                 pieces.append(piece)
-        state["body"] = b"".join(pieces)
-    except requests.RequestException as error:
-        state["error"] = FetchError(f"{address}: the connection broke ({_reason(error)})")
-    except Exception as error:  # handed over to the thread that waits
-        state["error"] = error
+        except requests.ConnectionError as error:
+            raise requests.RequestException(f"the connection broke: {_reason(error)}") from None
+    return b"".join(pieces)
 
 
 def sha256(path: str | os.PathLike) -> str:
@@ -130,28 +278,50 @@ def download_file(address: str, path: str | os.PathLike, sha256_start: str = "")
     FetchError
         When the server does not answer, the connection breaks, or the sum is wrong.
     """
+    path = Path(path)
+    make_folder(path.parent)
+    before = path.exists()
+    with _one_at_a_time(path):
+        if path.exists() and not before:  # another process was faster
+            return path
+        return _download(address, path, sha256_start)
+
+
+@contextlib.contextmanager
+def _one_at_a_time(path: Path) -> Iterator[None]:
+    """Let one process after the other write a file; a file system without locks has none."""
+    from filelock import FileLock
+
+    with contextlib.ExitStack() as stack:
+        with contextlib.suppress(NotImplementedError, OSError):
+            lock = path.with_name(f".{path.name[:100]}.lock")
+            stack.enter_context(FileLock(lock))
+            stack.callback(lock.unlink, missing_ok=True)
+        yield
+
+
+def _download(address: str, path: Path, sha256_start: str) -> Path:
     import requests
     from tqdm.auto import tqdm
 
-    path = Path(path)
-    part = path.with_name(path.name + ".part")
-    path.parent.mkdir(parents=True, exist_ok=True)
+    shown, part = public_address(address), path.with_name(path.name + ".part")
     # Without a checksum nobody could tell whether an old part belongs to this file.
     have = part.stat().st_size if part.exists() and sha256_start else 0
-    ask = {"Range": f"bytes={have}-"} if have else {}
-    with _open(address, {"Accept-Encoding": "identity"} | ask, (200, 206, 416)) as answer:
+    headers = {"Accept-Encoding": "identity"} | ({"Range": f"bytes={have}-"} if have else {})
+    with _asking(address, headers, FILE_DEADLINE, (200, 206, 416)) as answer:
         status, place = answer.status_code, answer.headers.get("Content-Range", "")
         whole = status == 416 and have > 0 and place == f"bytes */{have}"
         resumed = status == 206 and have > 0 and place.startswith(f"bytes {have}-")
         if status != 200 and not whole and not resumed:
             part.unlink(missing_ok=True)
-            raise FetchError(
-                f"{address}: the server does not resume rightly; run the command again"
-            )
+            raise FetchError(f"{shown}: the server does not resume rightly; run the command again")
         if status == 200:
             have = 0  # a server that ignores the range sends the whole file again
         length = answer.headers.get("Content-Length", "")
         total = have + int(length) if length.isdigit() and not whole else have
+        too_large = FetchError(f"{shown}: larger than the limit of {FILE_LIMIT >> 20:,} MB")
+        if total > FILE_LIMIT:
+            raise too_large
         with (
             open(part, "ab" if have else "wb") as file,
             tqdm(total=total, initial=have, unit="B", unit_scale=True, desc=path.name) as bar,
@@ -160,17 +330,20 @@ def download_file(address: str, path: str | os.PathLike, sha256_start: str = "")
                 for piece in () if whole else answer.iter_content(_PIECE):
                     file.write(piece)
                     bar.update(len(piece))
+                    if file.tell() > FILE_LIMIT:
+                        file.truncate(0)
+                        raise too_large
             except requests.RequestException as error:
                 raise FetchError(
-                    f"{address}: the connection broke ({_reason(error)}); "
+                    f"{shown}: the connection broke ({_reason(error)}); "
                     "run the command again to go on from there"
                 ) from None
     if part.stat().st_size < total:
-        raise FetchError(f"{address}: the download ended early; run the command again to go on")
+        raise FetchError(f"{shown}: the download ended early; run the command again to go on")
     if sha256_start and not (found := sha256(part)).startswith(sha256_start):
         part.unlink()
         raise FetchError(
-            f"{address}: the file's SHA-256 starts with {found[:16]}, expected "
+            f"{shown}: the file's SHA-256 starts with {found[:16]}, expected "
             f"{sha256_start[:16]}; the download was thrown away, try again"
         )
     os.replace(part, path)

@@ -3,9 +3,12 @@
 Free of torch: what runs there imports what it needs.
 """
 
+import contextlib
+import importlib.machinery
 import logging
 import multiprocessing
 import os
+import sys
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -15,11 +18,15 @@ from typing import Any
 from tqdm import tqdm
 
 from .errors import NSTError, one_line
+from .signals import request_stop, take_on_worker, watching_signals
 
 ADDRESS = "DASK_SCHEDULER_ADDRESS"
 """Environment variable that names a scheduler, as Dask's own tools read it."""
 
 _WAIT = "15s"
+
+_LAST_STEP = 20.0
+"""Seconds that interrupted workers get to end their step and save what they have."""
 
 
 class ClusterError(NSTError, RuntimeError):
@@ -42,7 +49,8 @@ def map_jobs(
 ) -> Iterator[tuple[int, Any]]:
     """Call a function on every job, on several processes, and yield results as they come.
 
-    A worker that dies costs no job: what it had goes to another one.
+    A worker that dies costs no job: what it had goes to another one. When the caller is asked to
+    end (Ctrl-C, SIGTERM, SIGHUP), the runs on local workers end after their step.
 
     Parameters
     ----------
@@ -74,10 +82,12 @@ def map_jobs(
     """
     if not jobs:
         return
-    from distributed import Client, LocalCluster, as_completed
+    from distributed import Client, LocalCluster, as_completed, wait
 
     address = scheduler or os.environ.get(ADDRESS)
     with ExitStack() as stack:
+        stack.enter_context(watching_signals())
+        stack.enter_context(without_main())
         if address:
             try:
                 client = stack.enter_context(Client(address, timeout=_WAIT))
@@ -101,17 +111,54 @@ def map_jobs(
                 silence_logs=logging.CRITICAL,
             )
             client = stack.enter_context(Client(stack.enter_context(local)))
+            client.register_plugin(_worker_plugin())
         # Impure: the same job twice is two jobs. No priority among them: in order.
         futures = client.map(function, jobs, [threads] * len(jobs), pure=False)
         places = {future.key: i for i, future in enumerate(futures)}
         bar = stack.enter_context(
             tqdm(total=len(jobs), desc=title, unit="run", disable=not progress)
         )
-        for future in as_completed(futures):
-            bar.update()
-            error = future.exception()
-            yield places[future.key], error if error is not None else future.result()
-            future.release()
+        try:
+            for future in as_completed(futures):
+                bar.update()
+                error = future.exception()
+                yield places[future.key], error if error is not None else future.result()
+                future.release()
+        except (KeyboardInterrupt, GeneratorExit):
+            if not address:
+                with contextlib.suppress(OSError, TimeoutError):
+                    client.run(request_stop)
+                    wait([f for f in futures if f.status == "pending"], timeout=_LAST_STEP)
+            raise
+
+
+def _worker_plugin() -> Any:
+    from distributed import WorkerPlugin
+
+    class EndSoftly(WorkerPlugin):
+        """Set up in the worker's main thread, also in one that replaces a dead one."""
+
+        def setup(self, worker: Any) -> None:
+            take_on_worker()
+
+    return EndSoftly()
+
+
+@contextlib.contextmanager
+def without_main() -> Iterator[None]:
+    """Let processes be started from a script that has no ``if __name__ == "__main__"``.
+
+    A fresh process runs the script of its parent again, to find functions that it defines; none of
+    ours is there, and a script without that line would start processes without end.
+    """
+    main = sys.modules["__main__"]
+    before = getattr(main, "__spec__", None)
+    if before is None:
+        main.__spec__ = importlib.machinery.ModuleSpec(__name__, None)
+    try:
+        yield
+    finally:
+        main.__spec__ = before
 
 
 def run_in_fresh_process(work: Callable[..., Any], *arguments: Any) -> Any:
@@ -125,5 +172,5 @@ def run_in_fresh_process(work: Callable[..., Any], *arguments: Any) -> Any:
         For it.
     """
     spawn = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(1, mp_context=spawn) as pool:
+    with without_main(), ProcessPoolExecutor(1, mp_context=spawn) as pool:
         return pool.submit(work, *arguments).result()

@@ -1,9 +1,22 @@
-"""Folders of the project; never the working directory, since notebooks run in ``notebooks/``."""
+"""Folders of the project, paths that users write, and files that appear whole or not at all.
+
+Notebooks run in ``notebooks/``: nothing of the project's own hangs on the working directory.
+"""
 
 import contextlib
 import datetime
+import errno
 import itertools
+import os
+import shutil
+import stat
+import tempfile
+import urllib.parse
+import urllib.request
+from collections.abc import Iterator
 from pathlib import Path
+
+from .errors import NSTError, one_line
 
 PACKAGE = Path(__file__).absolute().parent
 ROOT = PACKAGE.parent
@@ -18,6 +31,75 @@ SAMPLES = _PACKED if _PACKED.is_dir() else DATA / "samples"
 """Sample pictures: in a clone beside the package, in an installed wheel inside it."""
 
 
+_HARMLESS = {
+    "crop", "dpr", "fit", "fm", "format", "h", "height", "lang", "max", "page", "q", "quality",
+    "s", "size", "w", "width",
+}  # fmt: skip
+"""Parameters of an address that say how a picture is to be delivered."""
+
+
+class FolderError(NSTError, OSError):
+    """A folder that cannot be made or written to."""
+
+
+def user_path(text: str | os.PathLike) -> Path:
+    """Return the path that a user wrote: ``~`` is the home folder, ``file:///…`` a path.
+
+    Examples
+    --------
+    >>> user_path("file:///a%20b/c.png").as_posix()
+    '/a b/c.png'
+    """
+    text = os.fspath(text)
+    if text[:5].lower() == "file:":
+        place = urllib.parse.urlsplit(text).path
+        text = urllib.request.url2pathname(place)
+    # Where there is no home folder the name stays as it is written.
+    with contextlib.suppress(RuntimeError):
+        return Path(text).expanduser()
+    return Path(text)
+
+
+def is_address(source: object) -> bool:
+    """Tell whether a source is written as an address (``scheme://…``) and not as a path."""
+    return isinstance(source, str) and "://" in source and source[:5].lower() != "file:"
+
+
+def public_address(address: str) -> str:
+    """Return an address as it may be shown and recorded: without password, signature or token.
+
+    Of its parameters only those stay that say how a picture is to be delivered.
+
+    Examples
+    --------
+    >>> public_address("https://me:secret@host.org/a.jpg?width=320&X-Amz-Signature=ab12")
+    'https://host.org/a.jpg?width=320'
+    """
+    try:
+        parts = urllib.parse.urlsplit(address)
+        given = urllib.parse.parse_qsl(parts.query, keep_blank_values=True)
+    except ValueError:
+        return address.split("?")[0].rsplit("@", 1)[-1]
+    kept = [(name, text) for name, text in given if name.lower() in _HARMLESS and len(text) <= 12]
+    place = parts.netloc.rsplit("@", 1)[-1]
+    return urllib.parse.urlunsplit(
+        (parts.scheme, place, parts.path, urllib.parse.urlencode(kept), "")
+    )
+
+
+def public_source(source: object) -> str:
+    """Return a source as it may be shown and recorded: of an address what is public of it."""
+    return public_address(source) if is_address(source) else str(source)
+
+
+def is_regular(path: Path) -> bool:
+    """Tell whether a path is a file with content; a pipe or a device would be waited for."""
+    try:
+        return stat.S_ISREG(os.stat(path).st_mode)
+    except (OSError, ValueError):  # missing, a loop of links, too long, or with a null byte
+        return False
+
+
 def make_run_folder(*parts: str) -> Path:
     """Make a new folder below ``data/runs``, named by the time; nobody else gets the same one.
 
@@ -25,18 +107,95 @@ def make_run_folder(*parts: str) -> Path:
     ----------
     *parts : str
         Folders in between, for example ``"studio"``.
+
+    Raises
+    ------
+    FolderError
+        If it cannot be made.
     """
     stamp = datetime.datetime.now().strftime("%Y%m%d-%H%M%S")
-    parent = RUNS.joinpath(*parts)
-    parent.mkdir(parents=True, exist_ok=True)
+    parent = make_folder(RUNS.joinpath(*parts))
     for count in itertools.count(1):
         folder = parent / (stamp if count == 1 else f"{stamp}-{count}")
         try:
             folder.mkdir()
         except FileExistsError:
             continue
+        except OSError as error:
+            raise _no_folder(folder, error) from None
         return folder
     raise AssertionError("counting does not end")
+
+
+def make_folder(folder: Path) -> Path:
+    """Make a folder and those around it where they are missing.
+
+    Raises
+    ------
+    FolderError
+        If it cannot be made.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise _no_folder(folder, error) from None
+    return folder
+
+
+def _no_folder(folder: Path, error: OSError) -> FolderError:
+    return FolderError(
+        f"{folder}: no folder can be made there ({error.strerror or one_line(error)}); free the "
+        "name, or allow writing"
+    )
+
+
+def claim_file(folder: Path, name: str) -> Path:
+    """Make an empty file under a name that is free, and return it; nobody else gets the same one.
+
+    Parameters
+    ----------
+    folder : Path
+        Made when missing.
+    name : str
+        As somebody else wrote it, with a suffix; what no file system takes is left out.
+
+    Raises
+    ------
+    FolderError
+        If the file cannot be made.
+    """
+    wanted = Path(safe_name(name))
+    make_folder(folder)
+    for count in itertools.count(1):
+        path = folder / (wanted.name if count == 1 else f"{wanted.stem}-{count}{wanted.suffix}")
+        try:
+            path.open("x").close()
+        except FileExistsError:
+            continue
+        except OSError as error:
+            raise FolderError(f"{path}: cannot be written ({error.strerror})") from None
+        return path
+    raise AssertionError("counting does not end")
+
+
+def safe_name(name: str) -> str:
+    r"""Return a file name that every system takes, as like the given one as possible.
+
+    Examples
+    --------
+    >>> safe_name("../a:b\x00.png"), safe_name("." * 3), len(safe_name("x" * 400 + ".jpg"))
+    ('a_b_.png', 'file', 100)
+    """
+    name = name.replace("\\", "/").rsplit("/", 1)[-1]
+    name = "".join("_" if c in '<>:"|?*' or not c.isprintable() else c for c in name)
+    stem, dot, suffix = name.strip(" .").rpartition(".")
+    if not dot or len(suffix) > 10:
+        stem, dot, suffix = name.strip(" ."), "", ""
+    end = dot + suffix
+    # By bytes: most systems take 255, and something may be added.
+    room = 100 - len(end.encode())
+    stem = stem.encode()[:room].decode(errors="ignore").strip(" .")
+    return (stem or "file") + end
 
 
 def utc_now() -> str:
@@ -47,6 +206,80 @@ def utc_now() -> str:
 def short_path(path: Path) -> str:
     """Return a path relative to the working directory, or to the project, where it lies inside."""
     for base in (Path.cwd(), ROOT):
-        with contextlib.suppress(ValueError):
+        with contextlib.suppress(ValueError, OSError):
             return str(Path(path).absolute().relative_to(base))
     return str(path)
+
+
+@contextlib.contextmanager
+def replacing(path: Path, *, folder: bool = False) -> Iterator[Path]:
+    """Give a draft to write, and put it in the place of a path once the block has ended well.
+
+    Parameters
+    ----------
+    path : Path
+        What appears, or is replaced; through a link the file that it names. Its folder exists.
+    folder : bool
+        The draft is a folder; one that is there already is replaced.
+
+    Yields
+    ------
+    Path
+        An empty file or folder beside it. Its name is short: a path's own name may already be as
+        long as the file system allows.
+    """
+    path = _resolved(Path(path))
+    if folder:
+        draft = Path(tempfile.mkdtemp(dir=path.parent, prefix=".nst-"))
+    else:
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=".nst-", suffix=path.suffix[:8])
+        os.close(handle)
+        draft = Path(name)
+    try:
+        yield draft
+        draft.chmod((0o777 if folder else 0o666) & ~_umask())
+        if folder:
+            _put_folder(draft, path)
+        else:
+            os.replace(draft, path)
+    except BaseException:
+        if folder:
+            shutil.rmtree(draft, ignore_errors=True)
+        else:
+            draft.unlink(missing_ok=True)
+        raise
+
+
+def _put_folder(draft: Path, path: Path) -> None:
+    """Put a folder in the place of another; where another process was faster, its one stands."""
+    for _ in range(5):
+        try:
+            os.rename(draft, path)
+            return
+        except OSError as error:
+            if not path.exists() and error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
+                raise
+        aside = Path(tempfile.mkdtemp(dir=path.parent, prefix=".nst-"))
+        with contextlib.suppress(OSError):
+            os.rename(path, aside / "old")
+        shutil.rmtree(aside, ignore_errors=True)
+    shutil.rmtree(draft, ignore_errors=True)
+
+
+def _resolved(path: Path) -> Path:
+    try:
+        return path.resolve()
+    except RuntimeError:  # Python before 3.13, of links that lead in a circle
+        raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), str(path)) from None
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a text file in UTF-8, whole or not at all."""
+    with replacing(path) as draft:
+        draft.write_text(text, encoding="utf-8")
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask

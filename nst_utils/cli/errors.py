@@ -1,5 +1,6 @@
 """Errors on the command line: one sentence each, with the right exit status."""
 
+import io
 import os
 import sys
 import warnings
@@ -9,7 +10,8 @@ from typing import Any
 
 import click
 
-from ..errors import NSTError, NSTWarning, UnknownNameError, one_line
+from ..errors import MOST, NSTError, NSTWarning, UnknownNameError, one_line
+from ..signals import watching_signals
 from ..transfer.fields import RecipeError
 
 
@@ -20,12 +22,17 @@ class OneLineGroup(click.Group):
         """Run the command line; show an error as one line, where click adds three of usage."""
         if not options.pop("standalone_mode", True):
             return super().main(*args, standalone_mode=False, **options)
+        _make_streams_safe()
         try:
-            status = super().main(*args, standalone_mode=False, **options)
+            with watching_signals():
+                status = super().main(*args, standalone_mode=False, **options)
         except click.ClickException as error:
             click.echo(f"Error: {error.format_message()}", err=True)
             sys.exit(error.exit_code)
         except click.Abort:
+            click.echo("Error: interrupted", err=True)
+            sys.exit(1)
+        except KeyboardInterrupt:
             click.echo("Error: interrupted", err=True)
             sys.exit(1)
         except BrokenPipeError:
@@ -40,9 +47,16 @@ class OneLineGroup(click.Group):
             with _plain_warnings():
                 return super().invoke(context)
         except (UnknownNameError, RecipeError) as error:
-            raise click.UsageError(one_line(error)) from None
+            raise click.UsageError(one_line(error, MOST)) from None
+        except ImportError as error:
+            if os.environ.get("NST_DEBUG"):
+                raise
+            raise click.ClickException(
+                f"a library cannot be loaded ({one_line(error, 200)}); give the process more "
+                "memory if that is limited, else run pip install -r requirements.txt again"
+            ) from None
         except (NSTError, MemoryError) as error:
-            raise click.ClickException(one_line(error)) from None
+            raise click.ClickException(one_line(error, MOST)) from None
         except KeyboardInterrupt:
             raise click.ClickException("interrupted before there was anything to save") from None
         except (click.ClickException, click.exceptions.Exit, click.Abort, BrokenPipeError):
@@ -54,6 +68,16 @@ class OneLineGroup(click.Group):
                 f"unexpected {type(error).__name__}: {one_line(error)} "
                 "(set NST_DEBUG=1 to see where)"
             ) from None
+
+
+def _make_streams_safe() -> None:
+    """Let any text be written: escaped where an encoding lacks it, nowhere without a console."""
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name)
+        if stream is None:  # a service, or closed by who started us
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))
+        elif isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
 
 
 @contextmanager
@@ -69,4 +93,4 @@ def _show_warning(message: Warning | str, *_: Any, **__: Any) -> None:
     from tqdm import tqdm
 
     # Written by tqdm, so that it does not run into a progress bar.
-    tqdm.write(f"Warning: {one_line(message)}", file=sys.stderr)
+    tqdm.write(f"Warning: {one_line(message, MOST)}", file=sys.stderr)

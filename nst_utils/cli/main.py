@@ -14,6 +14,7 @@ import click
 from .. import __version__, paths
 from ..networks.registry import BACKBONES
 from ..paths import short_path
+from ..signals import ignore_signals
 from ..transfer.config import Recipe
 from ..transfer.fields import rule_of
 from ..transfer.presets import RECIPES, recipe
@@ -146,6 +147,14 @@ def samples(wanted: bool, sheet: bool) -> None:
     for sample in listed().values():
         state = "" if sample.available else " (samples --download)"
         click.echo(f"{sample.name:26} {sample.kind:9} {sample.title}; {sample.credit}{state}")
+
+
+def run() -> None:
+    """Be the program: once it ends, nobody's further signal turns its status into another one."""
+    try:
+        main()
+    finally:
+        ignore_signals()
 
 
 for _command in (stylize, provenance, rerun, figures, sweep, wikiart, bench):

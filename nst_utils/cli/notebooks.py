@@ -1,12 +1,12 @@
 """Running again from the command line: notebooks, a report's figures, a picture's run."""
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from .. import paths
+from ..errors import show
 from ..paths import short_path
 from .paint import QUICK_CONTENT, QUICK_STYLE, checked_output, quickstart, save_or_rescue
 from .recipe_options import build_recipe
@@ -44,6 +44,11 @@ if TYPE_CHECKING:
 @click.option("--content", help="With --from: where the content picture is now.")
 @click.option("--style", help="With --from: where the style picture is now.")
 @click.option("--output", "-o", metavar="FILE", help="With --from: save the new picture here.")
+@click.option(
+    "--trust",
+    is_flag=True,
+    help="With --from: also open the addresses and far paths that its record names.",
+)
 def rerun(
     notebooks: tuple[Path, ...],
     parameters: tuple[tuple[str, str], ...],
@@ -54,23 +59,31 @@ def rerun(
     content: str | None,
     style: str | None,
     output: str | None,
+    trust: bool,
 ) -> None:
     """Run NOTEBOOKS with papermill under new parameters, or repeat a picture's run."""
     if bool(notebooks) == bool(image):
         raise click.UsageError("name notebooks to run, or a picture with --from")
     if image:
-        _repeat(image, content, style, output)
+        _repeat(image, content, style, output, trust)
         return
     for path in notebooks:
         if not path.is_file():
             raise click.UsageError(f"{path}: no such notebook; check the path")
+    from ..experiments.notebooks import parse_parameter
     from ..experiments.notebooks import run_notebooks as run
 
-    values = {name: _value(text) for name, text in parameters}
+    read = [{name: parse_parameter(path, name, text) for name, text in parameters}
+            for path in notebooks]  # fmt: skip
+    if any(values != read[0] for values in read):
+        raise click.UsageError(
+            "these notebooks' defaults are of different kinds, so that a parameter would be read "
+            "differently in each; run them one by one"
+        )
     # A notebook runs in its own folder: a file named from here must still be found there.
     values = {
-        name: str(Path(value).absolute()) if isinstance(value, str) and _is_file(value) else value
-        for name, value in values.items()
+        name: str(paths.user_path(value).absolute()) if _is_file(value) else value
+        for name, value in read[0].items()
     }
     values |= {"profile": profile} if profile else {}
     _show_outcomes(run(notebooks, values, jobs=jobs, scheduler=scheduler))
@@ -88,7 +101,7 @@ def _show_outcomes(outcomes: list["NotebookOutcome"]) -> None:
     click.echo(f"copies in {short_path(outcomes[0].copy.parent)}")
     failed = [outcome for outcome in outcomes if outcome.error]
     for outcome in failed:
-        click.echo(f"{outcome.notebook}, {outcome.error}", err=True)
+        click.echo(f"{show(outcome.notebook)}, {outcome.error}", err=True)
     if failed:
         raise click.ClickException(f"{len(failed)} of {len(outcomes)} notebooks failed")
 
@@ -120,30 +133,20 @@ def figures(language: str, jobs: int) -> None:
     click.echo(f"all figures are listed in {short_path(paths.FIGURES / 'README.md')}")
 
 
-def _is_file(text: str) -> bool:
-    try:
-        return Path(text).is_file()
-    except (OSError, ValueError):  # too long, or with a null byte: no file
-        return False
+def _is_file(value: Any) -> bool:
+    return isinstance(value, str) and paths.is_regular(paths.user_path(value))
 
 
-def _value(text: str) -> Any:
-    """Read a parameter as JSON (numbers, true, lists), or take it as text."""
-    try:
-        return json.loads(text)
-    except ValueError:
-        return {"True": True, "False": False, "None": None}.get(text, text)
-
-
-def _repeat(image: Path, content: str | None, style: str | None, output: str | None) -> None:
-    from ..experiments.reproduce import repeat_run
-    from ..images.png import read_provenance
+def _repeat(
+    image: Path, content: str | None, style: str | None, output: str | None, trust: bool
+) -> None:
+    from ..experiments.reproduce import read_record, repeat_run
     from ..transfer.progress import Watch
 
+    image = paths.user_path(image)
     path = checked_output(output, str(image)) if output else None
-    recorded = (read_provenance(image) or {}).get("steps", 0)
-    with Watch(recorded) as watch:
-        comparison = repeat_run(image, content=content, style=style, on_step=watch)
+    with Watch(read_record(image).get("steps", 0)) as watch:
+        comparison = repeat_run(image, content=content, style=style, trust=trust, on_step=watch)
     click.echo(str(comparison))
     if path:
         click.echo(f"written {short_path(save_or_rescue(comparison.result, path))}")

@@ -1,7 +1,9 @@
 """Painting from the command line: the quickstart, ``stylize``, ``provenance``."""
 
+import contextlib
 import json
 import os
+import tempfile
 from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -9,9 +11,10 @@ from typing import TYPE_CHECKING
 import click
 
 from .. import paths
-from ..errors import one_line
+from ..errors import one_line, show
 from ..networks.registry import BACKBONES
 from ..paths import short_path
+from ..signals import defer
 from ..transfer.config import Recipe
 from .recipe_options import build_recipe, recipe_options
 
@@ -34,11 +37,11 @@ def quickstart(
     from ..images.inputs import InputPicture
     from ..plotting.album import save_quickstart
 
-    out = out or paths.FIGURES
+    out = paths.user_path(out or paths.FIGURES)
     try:
-        out.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise click.UsageError(f"{out}: no folder can be made there ({error.strerror})") from None
+        paths.make_folder(out)
+    except paths.FolderError as error:
+        raise click.UsageError(str(error)) from None
     painting = checked_output(str(out / "quickstart_painting.png"))
     # Opened once, for the run and for the figure, and as large as the run can use.
     pictures = [InputPicture.open(source, 2 * settings.size) for source in (content, style)]
@@ -63,13 +66,19 @@ def checked_output(name: str, *inputs: str) -> Path:
         path = check_output(name)
     except ImageError as error:
         raise click.UsageError(one_line(error)) from None
-    mine = path.exists() and (path.stat().st_size == 0 or read_provenance(path) is not None)
-    if path.exists() and not mine:
+    try:
+        mine = path.stat().st_size == 0 or read_provenance(path) is not None
+    except FileNotFoundError:
+        mine = True
+    except ImageError:
+        mine = False
+    if not mine:
         raise click.UsageError(
             f"{name}: this picture was not painted here and would be lost; choose another name"
         )
     for source in inputs:
-        if os.path.exists(source) and path.exists() and os.path.samefile(source, path):
+        given = paths.user_path(source)
+        if paths.is_regular(given) and path.exists() and os.path.samefile(given, path):
             raise click.UsageError(f"{name}: the output would overwrite an input picture")
     return path
 
@@ -78,19 +87,27 @@ def save_or_rescue(result: "Result", path: Path) -> Path:
     """Save a painting; where that fails, below ``data/runs/``, so that the work is not lost."""
     from ..images.io import ImageError
 
+    defer()  # nobody who asks this process to end wants the painting lost
     try:
         saved = result.save(path)
-        if result.checkpoint is not None:  # what the run saved by itself is no longer needed
-            result.checkpoint.unlink(missing_ok=True)
-            result.checkpoint.parent.rmdir()
-        return saved
     except ImageError as error:
-        folder = paths.RUNS / "rescued"
-        folder.mkdir(parents=True, exist_ok=True)
-        rescued = result.save(folder / f"{os.getpid()}-{path.name}")
         raise click.ClickException(
-            f"{one_line(error)}; the painting is in {short_path(rescued)}"
+            f"{one_line(error)}; the painting is in {short_path(_rescue(result))}"
         ) from None
+    if result.checkpoint is not None:  # what the run saved by itself is no longer needed
+        result.checkpoint.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            result.checkpoint.parent.rmdir()
+    return saved
+
+
+def _rescue(result: "Result") -> Path:
+    """Save a painting below ``data/runs/``, or where that cannot be, for temporary files."""
+    try:
+        folder = paths.make_run_folder("rescued")
+    except paths.FolderError:
+        folder = Path(tempfile.mkdtemp(prefix="nst_rescued"))
+    return result.save(folder / "painting.png")
 
 
 def summarize(result: "Result", written: list[Path]) -> None:
@@ -116,9 +133,20 @@ def summarize(result: "Result", written: list[Path]) -> None:
         *(("written", short_path(path)) for path in written),
     ]  # fmt: skip
     for name, value in lines:
-        click.echo(f"{name:9} {value}")
+        click.echo(f"{name:9} {show(value)}")
     if result.stopped.startswith("interrupted"):
         raise click.ClickException(f"{result.stopped}; the best picture so far was saved")
+
+
+def check_trained(settings: Recipe) -> None:
+    """Refuse to go on untrained where the network was named and random weights were not."""
+    from ..networks.weights import find_weights
+
+    if not find_weights(settings.backbone, settings.weights).trained:
+        raise click.ClickException(
+            f"{settings.backbone} was asked for, but no trained weights are here and none could be "
+            "downloaded; see python -m nst_utils backbones, or ask for --weights random"
+        )
 
 
 @click.command()
@@ -137,6 +165,8 @@ def stylize(
 
     settings = build_recipe(name, changes, **options)
     path = checked_output(output, content, style)
+    if options["backbone"] and settings.weights == "auto":
+        check_trained(settings)
     result, _ = paint(content, style, settings)
     summarize(result, [save_or_rescue(result, path)])
 

@@ -3,9 +3,10 @@
 Free of torch.
 """
 
+import ast
+import itertools
 import logging
 import os
-import sys
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -14,8 +15,30 @@ from pathlib import Path
 from typing import Any
 
 from .. import paths
-from ..errors import NSTError, unknown
+from ..errors import NSTError, one_line, unknown
 from ..parallel import count_cores, map_jobs
+from ..paths import make_folder
+from ..untrusted import DataError, check_schema, parse_json, read_json
+
+_NOTEBOOK = {
+    "type": "object",
+    "required": ["cells"],
+    "properties": {
+        "cells": {
+            "type": "array",
+            "items": {
+                "type": "object",
+                "properties": {
+                    "metadata": {
+                        "type": "object",
+                        "properties": {"tags": {"type": "array", "items": {"type": "string"}}},
+                    },
+                    "source": {"type": ["string", "array"], "items": {"type": "string"}},
+                },
+            },
+        }
+    },
+}
 
 
 class NotebookError(NSTError, RuntimeError):
@@ -47,25 +70,114 @@ class NotebookOutcome:
     copy: Path
 
 
+def read_parameters(notebook: Path) -> dict[str, Any]:
+    """Return the parameters of a notebook and their defaults, from its ``parameters`` cell.
+
+    The cell is parsed, never run: annotations, comments and ``=`` inside a text are what Python
+    takes them for.
+
+    Returns
+    -------
+    dict of str to object
+        A default that is no literal is None.
+
+    Raises
+    ------
+    NotebookError
+        If the file is no notebook, or the cell is no Python.
+    """
+    try:
+        book = read_json(notebook, "a notebook")
+        check_schema(book, _NOTEBOOK, "a notebook")
+    except DataError as error:
+        raise NotebookError(f"{notebook}: not a readable notebook ({error})") from None
+    found: dict[str, Any] = {}
+    for cell in book["cells"]:
+        if "parameters" not in cell.get("metadata", {}).get("tags", []):
+            continue
+        source = cell.get("source", "")
+        lines = (source if isinstance(source, str) else "".join(source)).splitlines()
+        # Magics are IPython's own; the rest of the cell is Python.
+        plain = "\n".join("" if line.lstrip()[:1] in ("%", "!") else line for line in lines)
+        try:
+            tree = ast.parse(plain)
+        except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
+            raise NotebookError(
+                f"{notebook}: its parameters cell is not Python ({one_line(error, 100)})"
+            ) from None
+        for node in tree.body:
+            targets = node.targets if isinstance(node, ast.Assign) else []
+            targets = [node.target] if isinstance(node, ast.AnnAssign) else targets
+            for target in targets:
+                if isinstance(target, ast.Name):
+                    found[target.id] = _literal(node.value)
+    return found
+
+
+def _literal(node: ast.expr | None) -> Any:
+    try:
+        return None if node is None else ast.literal_eval(node)
+    except (ValueError, TypeError, RecursionError, MemoryError):
+        return None
+
+
 def check_parameters(notebook: Path, parameters: Mapping[str, Any]) -> None:
     """Refuse a parameter that the notebook's ``parameters`` cell does not have.
 
     Raises
     ------
-    RerunError
+    NotebookError
         If the notebook cannot be read.
     UnknownNameError
         With the nearest name.
     """
-    import papermill
-
-    try:
-        known = papermill.inspect_notebook(str(notebook))
-    except (OSError, ValueError, KeyError, AttributeError) as error:
-        raise NotebookError(f"{notebook}: not a readable notebook ({error!r:.120})") from None
+    known = read_parameters(notebook)
     for name in parameters:
         if name not in known:
             raise unknown(f"parameter of {notebook.name}", name, known)
+
+
+def parse_parameter(notebook: Path, name: str, text: str) -> Any:
+    """Read a parameter's value as written on a command line.
+
+    Where the notebook's default is a text it stays one (``1.10``, ``NaN``, ``007``); else it is
+    read as JSON, or as Python's True, False and None, or taken as text.
+
+    Raises
+    ------
+    NotebookError
+        If the notebook cannot be read.
+    UnknownNameError
+        If it has no such parameter.
+    """
+    known = read_parameters(notebook)
+    if name not in known:
+        raise unknown(f"parameter of {notebook.name}", name, known)
+    if isinstance(known[name], str):
+        return text
+    words = {"True": True, "False": False, "None": None}
+    if text in words:
+        return words[text]
+    try:
+        return parse_json(text, "a parameter")
+    except DataError as error:
+        if text[:1] in ("[", "{") and "nested" in str(error):
+            raise NotebookError(f"parameter {name}: {error}") from None
+        return text
+
+
+def _copies(notebooks: Sequence[Path], folder: Path) -> list[Path]:
+    """Return where each executed copy goes; notebooks of one name get names of their own."""
+    copies: list[Path] = []
+    taken: set[str] = set()
+    for notebook in notebooks:
+        for count in itertools.count(1):
+            name = notebook.name if count == 1 else f"{notebook.stem}-{count}{notebook.suffix}"
+            if name.casefold() not in taken:
+                break
+        taken.add(name.casefold())
+        copies.append(folder / name)
+    return copies
 
 
 def run_notebooks(
@@ -96,12 +208,12 @@ def run_notebooks(
 
     Returns
     -------
-    list of Outcome
+    list of NotebookOutcome
         In the order of `notebooks`.
 
     Raises
     ------
-    RerunError, UnknownNameError
+    NotebookError, UnknownNameError
         Before anything runs, as `check_parameters`.
     """
     parameters = dict(parameters or {})
@@ -109,38 +221,38 @@ def run_notebooks(
         check_parameters(notebook, parameters)
     if folder is None:
         folder = paths.make_run_folder()
-    folder.mkdir(parents=True, exist_ok=True)
-
+    copies = _copies(notebooks, make_folder(folder).absolute())
     execute = partial(
         _execute,
-        folder=folder.absolute(),
         parameters=parameters,
         progress=progress,
         figures=(paths.FIGURES, paths.RUNS),
     )
-    todo = [(path.absolute(), 1 + i % jobs) for i, path in enumerate(notebooks)]  # lines for bars
+    todo = [
+        (path.absolute(), copy, 1 + i % jobs)  # the line of its bar
+        for i, (path, copy) in enumerate(zip(notebooks, copies, strict=True))
+    ]
     outcomes: dict[int, NotebookOutcome] = {}
     for i, found in map_jobs(
         execute, todo, workers=jobs, scheduler=scheduler, title="notebooks", progress=progress
     ):
         if isinstance(found, Exception):  # the worker died with it
-            copy = folder / notebooks[i].name
-            found = NotebookOutcome(notebooks[i].name, 0.0, f"worker lost: {found!r:.200}", 0, copy)
+            reason = f"worker lost: {one_line(repr(found), 200)}"
+            found = NotebookOutcome(notebooks[i].name, 0.0, reason, 0, copies[i])
         outcomes[i] = found
     return [outcomes[i] for i in range(len(notebooks))]
 
 
 def _execute(
-    job: tuple[Path, int],
+    job: tuple[Path, Path, int],
     threads: int | None,
     *,
-    folder: Path,
     parameters: dict[str, Any],
     progress: bool,
     figures: Sequence[Path],
 ) -> NotebookOutcome:
     """Execute one notebook on a worker, and count the figures that it wrote."""
-    notebook, place = job
+    notebook, copy, place = job
     # Dask allows its workers one thread each; the kernel that starts here is to have its share.
     for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
         os.environ.pop(name, None)
@@ -151,7 +263,7 @@ def _execute(
 
     # papermill logs every cell; the bar tells enough.
     logging.getLogger("papermill").setLevel(logging.ERROR)
-    began, error, copy = time.time(), "", folder / notebook.name
+    began, error = time.time(), ""
     try:
         papermill.execute_notebook(
             str(notebook),
@@ -159,14 +271,13 @@ def _execute(
             parameters,
             kernel_name="python3",
             cwd=str(notebook.parent),
-            progress_bar=progress
-            and {"desc": notebook.stem, "position": place, "leave": False, "file": sys.stderr},
+            progress_bar=progress and {"desc": notebook.stem, "position": place, "leave": False},
         )
     except PapermillException as failure:
         error = f"{getattr(failure, 'ename', 'Error')}: {getattr(failure, 'evalue', failure)}"
-        error = f"cell {getattr(failure, 'exec_count', '?')}: {' '.join(error.split())}"
-    except (RuntimeError, OSError, ValueError) as failure:  # the kernel died or never came up
-        error = " ".join(f"{type(failure).__name__}: {failure}".split())
+        error = f"cell {getattr(failure, 'exec_count', '?')}: {one_line(error)}"
+    except Exception as failure:  # the kernel died or never came up, or the notebook is none
+        error = one_line(f"{type(failure).__name__}: {failure}")
     written = [
         path
         for place in figures

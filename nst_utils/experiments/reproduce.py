@@ -8,14 +8,19 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import NSTError
-from ..images.io import ImageError, read_image
+from ..errors import NSTError, brief, one_line
+from ..images.io import read_image
 from ..images.png import read_provenance
-from ..images.samples import SOURCE, open_picture
-from ..networks.weights import find_weights
+from ..images.samples import SOURCE, list_samples, open_picture
+from ..networks.spec import is_weights_name
+from ..networks.weights import find_moved, find_weights
+from ..networks.weights_file import WeightsError
+from ..paths import is_address, is_regular
 from ..transfer.config import Recipe
 from ..transfer.result import Result
 from ..transfer.run import OnStep, stylize
+from ..untrusted import DataError, check_schema
+from ..wikiart.names import safe_path
 from .metrics import ssim
 
 
@@ -38,7 +43,7 @@ class Comparison:
     similarity : float
         Structural similarity of the two.
     changed : dict
-        Versions, device or number format that differ: name to ``(then, now)``.
+        Versions, device, number format or threads that differ: name to ``(then, now)``.
     """
 
     result: Result
@@ -59,51 +64,99 @@ class Comparison:
         )
 
 
+_TEXT = {"type": "string", "maxLength": 4096}
+_SUM = {"type": "string", "pattern": "^[0-9a-f]{0,64}$"}
+_ENTRY = {
+    "type": "object",
+    "required": ["source", "sha256"],
+    "properties": {"source": _TEXT, "sha256": _SUM},
+}
+RECORD = {
+    "type": "object",
+    "required": ["recipe", "weights", "content", "style", "stopped", "versions"],
+    "properties": {
+        "recipe": {"type": "object"},
+        "weights": {
+            "type": "object",
+            "required": ["label", "sha256"],
+            "properties": {"label": _TEXT, "sha256": _SUM, "file": {"type": ["string", "null"]}},
+        },
+        "content": _ENTRY,
+        "style": _ENTRY,
+        "start": _ENTRY,
+        "stopped": _TEXT,
+        "steps": {"type": "integer", "minimum": 0, "maximum": 10**9},
+        "device": _TEXT,
+        "precision": _TEXT,
+        "threads": {"type": "integer", "minimum": 1, "maximum": 10**5},
+        "versions": {"type": "object", "additionalProperties": _TEXT},
+    },
+}
+"""Schema of the record of a run, as far as a run is repeated from it."""
+
+
+def read_record(image: Path) -> dict[str, Any]:
+    """Read and check the record of a finished run inside a picture.
+
+    Raises
+    ------
+    RepeatError
+        If there is none, or it is damaged.
+    """
+    record = read_provenance(image)
+    if record is None or "recipe" not in record:
+        raise RepeatError(f"{image}: no record of a run is stored in this picture")
+    if "caption" in record:
+        raise RepeatError(f"{image}: this is a figure; name the painting itself")
+    try:
+        check_schema(record, RECORD, "the record of a run")
+    except DataError as error:
+        raise RepeatError(f"{image}: {error}") from None
+    if record["stopped"] != "finished":
+        raise RepeatError(f"{image}: its run did not finish ({record['stopped']})")
+    return record
+
+
 def repeat_run(
     image: Path,
     *,
     content: Any = None,
     style: Any = None,
+    trust: bool = False,
     on_step: OnStep | None = None,
 ) -> Comparison:
     """Repeat the run that made a picture, from the record inside it.
+
+    A picture may come from anybody: of what its record names, only samples and files beside the
+    picture or in the working directory are opened, each by its checksum.
 
     Parameters
     ----------
     image : Path
         A PNG saved by `Result.save`.
     content, style : optional
-        The inputs, where the record names files that are not found beside the picture or in the
-        working directory.
+        The inputs, where the record names files that are not found there.
+    trust : bool
+        Also open the addresses and the other paths that the record names.
     on_step : callable, optional
         As for `run.stylize`.
 
     Raises
     ------
     RepeatError
-        If the picture has no record of a finished run, an input is missing, or the checksum of an
-        input or of the weights is another.
+        If the picture has no sound record of a finished run, an input is missing, or the checksum
+        of an input or of the weights is another.
     """
-    record = read_provenance(image)
-    if record is None or "recipe" not in record:
-        raise RepeatError(f"{image}: no record of a run is stored in this picture")
-    if record.get("stopped") != "finished":
-        raise RepeatError(f"{image}: its run did not finish ({record.get('stopped')})")
-    if "caption" in record:
-        raise RepeatError(f"{image}: this is a figure; name the painting itself")
+    record = read_record(image)
     recipe = Recipe.from_json(json.dumps(record["recipe"]))
-    found = find_weights(recipe.backbone, recipe.weights)
-    if found.sha256 != record["weights"]["sha256"]:
-        raise RepeatError(
-            f"{image}: painted with {record['weights']['label']} "
-            f"({record['weights']['file']}), but {found.label} is what {recipe.weights!r} finds "
-            "here; set NST_WEIGHTS_DIR to the folder of that file"
-        )
+    recipe = _with_weights(recipe, record, image, trust)
     given = {"content": content, "style": style}
-    inputs = {role: _input(record[role], role, given[role], image) for role in given}
+    inputs = {role: _input(record[role], role, given[role], image, trust) for role in given}
     if "start" in record:
-        start = _input(record["start"], "start", None, image)
+        start = _input(record["start"], "start", None, image, trust)
         recipe = recipe.replace(start=str(start))
+    elif recipe.start not in ("content", "style", "noise"):
+        raise RepeatError(f"{image}: its record names a start picture without a checksum")
     result = stylize(inputs["content"], inputs["style"], recipe, on_step=on_step)
     then, now = (np.asarray(p, np.float64) for p in (read_image(image), result.image))
     if then.shape != now.shape:
@@ -119,35 +172,82 @@ def repeat_run(
     )
 
 
-def _input(entry: Mapping[str, str], role: str, given: Any, image: Path) -> Any:
-    """Find an input by its record and check that it is the same picture."""
-    source = given
-    if source is None:
-        name = entry["source"]
-        places = [image.parent / name, Path(name)]
-        source = name.removeprefix(SOURCE) if name.startswith(SOURCE) else name
-        if "://" not in name and not name.startswith(SOURCE):
-            source = next((place for place in places if place.is_file()), None)
-        if source is None:
-            raise RepeatError(
-                f"{role} {name!r} is neither beside {image} nor in the working directory; "
-                f"name it with --{role}"
-            )
-    try:
-        found = open_picture(source).info["sha256"]
-    except ImageError as error:
-        raise RepeatError(f"{role} cannot be read ({error}); name it with --{role}") from None
-    if found != entry["sha256"]:
+def _with_weights(recipe: Recipe, record: Mapping[str, Any], image: Path, trust: bool) -> Recipe:
+    """Return the recipe with the weights that the record names, wherever they are by now."""
+    named, digest = record["weights"], record["weights"]["sha256"]
+    label = "no weights"
+    # A path out of a record is not opened, but looked for by its checksum.
+    if trust or not is_weights_name(recipe.weights):
+        try:
+            found = find_weights(recipe.backbone, recipe.weights)
+        except WeightsError as error:
+            label = one_line(error, 200)
+        else:
+            if found.sha256 == digest:
+                return recipe
+            label = found.label
+    moved = find_moved(named.get("file") or recipe.weights, digest) if digest else None
+    if moved is not None:
+        return recipe.replace(weights=str(moved))
+    raise RepeatError(
+        f"{image}: painted with {named['label']} ({named.get('file')}), but {label} is what "
+        f"{brief(recipe.weights)} finds here; set NST_WEIGHTS_DIR to the folder of that file"
+    )
+
+
+def _input(entry: Mapping[str, str], role: str, given: Any, image: Path, trust: bool) -> Any:
+    """Find an input by its record: of the places where it may be, the one with its checksum."""
+    name, wanted = entry["source"], entry["sha256"]
+    places: list[Any] = [given]
+    if given is None:
+        places = _places(name, role, image, trust)
+    others = []
+    for place in places:
+        try:
+            found = open_picture(place, 64).info["sha256"]
+        except NSTError as error:
+            if len(places) == 1:
+                raise RepeatError(
+                    f"{role} cannot be read ({error}); name it with --{role}"
+                ) from None
+            continue
+        if found == wanted:
+            return place
+        others.append((place, found))
+    if others:
+        place, found = others[0]
         raise RepeatError(
-            f"{role} {source} is another picture than the record names: its SHA-256 starts with "
-            f"{found[:16]}, not with {entry['sha256'][:16]}"
+            f"{role} {place} is another picture than the record names: its SHA-256 starts with "
+            f"{found[:16]}, not with {wanted[:16]}; name the right one with --{role}"
         )
-    return source
+    raise RepeatError(
+        f"{role} {brief(name)} is neither beside {image} nor in the working directory; "
+        f"name it with --{role}"
+    )
+
+
+def _places(name: str, role: str, image: Path, trust: bool) -> list[Any]:
+    """Return where a recorded input may be; what a stranger wrote leads nowhere else."""
+    if name.startswith(SOURCE):
+        return [name.removeprefix(SOURCE)] if name.removeprefix(SOURCE) in list_samples() else []
+    if is_address(name) or not safe_path(name):
+        if trust:
+            return [name]
+        raise RepeatError(
+            f"{role}: the record names {brief(name)}, which is opened only with --trust; or name "
+            f"the picture with --{role}"
+        )
+    files = [folder / name for folder in (image.parent, Path.cwd())]
+    return [path for path in files if is_regular(path)]
 
 
 def _changed(then: Mapping[str, Any], now: Mapping[str, Any]) -> dict[str, tuple[str, str]]:
-    """Return what differs in versions, device and number format."""
-    pairs = {name: (str(then.get(name)), str(now[name])) for name in ("device", "precision")}
+    """Return what differs in versions, device, number format and threads, where both are known."""
+    pairs = {
+        name: (str(then[name]), str(now[name]))
+        for name in ("device", "precision", "threads")
+        if name in then
+    }
     pairs |= {
         name: (str(then["versions"].get(name)), str(version))
         for name, version in now["versions"].items()

@@ -7,6 +7,7 @@ checksums, and the code that paints. Nothing is kept unless a folder is named.
 import dataclasses
 import hashlib
 import json
+import warnings
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from pathlib import Path
@@ -15,16 +16,18 @@ from typing import Any
 from PIL import Image
 
 from .. import paths
-from ..atomic import replacing
+from ..errors import NSTError, NSTWarning, one_line
 from ..images.inputs import InputPicture
-from ..images.io import ImageError, read_image
+from ..images.io import read_image
 from ..images.png import read_provenance
 from ..images.tensors import to_tensor
 from ..networks.weights import find_weights
+from ..paths import make_folder, replacing
 from ..transfer.config import Recipe
 from ..transfer.progress import Watch
 from ..transfer.result import Result, StepRecord
 from ..transfer.run import stylize
+from ..untrusted import read_json
 
 _DECIDING = ("images", "networks", "transfer")
 """Folders whose code decides a picture; a change there makes every key new."""
@@ -129,32 +132,46 @@ class CachedRun:
         """Return the run, or None where it is not kept or cannot be read."""
         if self.folder is None:
             return None
+        # What is kept may be of any age and origin: whatever is wrong with it, it is made anew.
         try:
             return _load(self.folder)
-        except (OSError, ValueError, KeyError, TypeError, ImageError):
+        except Exception:
             return None
 
     def save(self, result: Result, frames: Frames = ()) -> None:
-        """Keep a finished run: written beside its place, then moved, so that it is whole."""
+        """Keep a finished run, whole or not at all; where it cannot be kept, say so and go on."""
         if self.folder is None or result.stopped != "finished":
             return
-        self.folder.parent.mkdir(parents=True, exist_ok=True)
-        with replacing(self.folder, folder=True) as draft:
-            result.save(draft / "painting.png")
-            history = json.dumps([dataclasses.asdict(record) for record in result.history])
-            (draft / "history.json").write_text(history, encoding="utf-8")
-            for record, image in frames:
-                image.save(draft / f"step-{record.step:06}.png")
+        try:
+            make_folder(self.folder.parent)
+            with replacing(self.folder, folder=True) as draft:
+                result.save(draft / "painting.png")
+                history = json.dumps([dataclasses.asdict(record) for record in result.history])
+                (draft / "history.json").write_text(history, encoding="utf-8")
+                for record, image in frames:
+                    image.save(draft / f"step-{record.step:06}.png")
+        except (OSError, NSTError) as error:
+            warnings.warn(
+                f"the finished run could not be kept ({one_line(error, 120)})",
+                NSTWarning,
+                stacklevel=3,
+            )
+
+
+def _step(entry: dict[str, Any]) -> StepRecord:
+    """Return a record of a step with every number of its own type."""
+    numbers = {name: float(entry[name]) for name in ("total", "content", "style", "tv", "seconds")}
+    layers = {str(name): float(value) for name, value in entry["layers"].items()}
+    places = {name: int(entry[name]) for name in ("step", "scale")}
+    return StepRecord(**places, **numbers, layers=layers, note=str(entry["note"]))
 
 
 def _load(folder: Path) -> tuple[Result, Frames]:
     record = read_provenance(folder / "painting.png")
-    history = [
-        StepRecord(**step) for step in json.loads((folder / "history.json").read_text("utf-8"))
-    ]
+    history = [_step(entry) for entry in read_json(folder / "history.json", "a history")]
     by_step = {step.step: step for step in history}
     frames = [
-        (by_step[int(path.stem.removeprefix("step-"))], Image.open(path).convert("RGB"))
+        (by_step[int(path.stem.removeprefix("step-"))], read_image(path))
         for path in sorted(folder.glob("step-*.png"))
     ]
     result = Result(

@@ -9,7 +9,8 @@ import itertools
 import json
 import math
 import os
-from collections.abc import Iterable, Mapping, Sequence
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -17,18 +18,30 @@ from typing import Any
 
 import pandas as pd
 
-from ..atomic import replacing, write_text
-from ..errors import NSTError, one_line
+from ..errors import NSTError, one_line, show
 from ..images.samples import list_samples, open_picture
 from ..networks.weights import find_weights
 from ..parallel import map_jobs
+from ..paths import replacing, user_path, write_text
+from ..signals import requested, watching_signals
 from ..transfer.config import Recipe
 from ..transfer.fields import RecipeError
+from ..untrusted import DataError, check_schema, read_json
 from .metrics import judge
 from .run_cache import code_hash, run_key
 from .trials import recipe_columns, run_trial
 
 PICTURES = "pictures"
+ROW = {
+    "type": "object",
+    "required": ["content", "style", "key", "picture", "error"],
+    "properties": {
+        name: {"type": "string"} for name in ("content", "style", "key", "picture", "error")
+    },
+    "additionalProperties": {"type": ["number", "string", "boolean", "null"]},
+}
+"""Schema of a row as it is kept."""
+
 _ROWS = ".rows"
 _MEASURING = ("experiments/metrics.py", "experiments/trials.py")
 
@@ -138,28 +151,36 @@ def sweep(
     elif seeds > 1:
         raise RecipeError("seed is in the grid: leave --seeds out")
     pairs = pair_samples(pairs) if isinstance(pairs, int) else list(pairs)
-    out = Path(out).absolute()
+    out = user_path(out).absolute()
     try:
         for name in (_ROWS, PICTURES):
             (out / name).mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise SweepError(f"{out}: no folder can be made there ({error.strerror})") from None
     jobs = _jobs(expand(grid, base), pairs, out)
-    todo = [job for job in jobs if not _is_done(job)]
-    try:
-        for place, found in map_jobs(
-            run, todo, workers=workers, scheduler=scheduler, title="sweep", progress=progress
-        ):
-            if isinstance(found, Exception):  # the worker died with it, again and again
-                _write_row(todo[place], _blank(todo[place], found))
-    except KeyboardInterrupt:
-        done = sum(map(_is_done, jobs))
-        raise SweepError(
-            f"interrupted with {done} of {len(jobs)} runs done; the same sweep goes on from there"
-        ) from None
-    finally:
-        collect(out)
-    return pd.DataFrame([_read_row(job) for job in jobs])
+    options = dict(workers=workers, scheduler=scheduler, title="sweep", progress=progress)
+    with watching_signals():
+        try:
+            todo = [job for job in jobs if not _is_done(job)]
+            while todo:
+                busy = []
+                for place, done in map_jobs(run, todo, **options):
+                    if isinstance(done, Exception):  # the worker died with it, again and again
+                        _write_row(todo[place], _blank(todo[place], done))
+                    elif done is None:
+                        busy.append(todo[place])
+                if busy:
+                    time.sleep(1.0)
+                todo = [job for job in busy if not _is_done(job)]
+        except KeyboardInterrupt:
+            done = sum(map(_is_done, jobs))
+            raise SweepError(
+                f"interrupted with {done} of {len(jobs)} runs done; the same sweep goes on from "
+                "there"
+            ) from None
+        finally:
+            collect(out)
+    return pd.DataFrame([_row_of(job) for job in jobs])
 
 
 def _jobs(recipes: list[Recipe], pairs: list[tuple[str, str]], out: Path) -> list[Job]:
@@ -186,19 +207,55 @@ def _jobs(recipes: list[Recipe], pairs: list[tuple[str, str]], out: Path) -> lis
 def _checksum(picture: str) -> str:
     """Return a picture's checksum; one that cannot be read is a row with its reason, later."""
     try:
-        return open_picture(picture).info["sha256"]
+        return open_picture(picture, 64).info["sha256"]
     except NSTError:
         return f"unreadable {picture}"
 
 
-def run(job: Job, threads: int | None = None) -> str:
-    """Do one job of a sweep, unless it is done, and file its row and its picture; return its key.
+def run(job: Job, threads: int | None = None) -> str | None:
+    """Do one job of a sweep, unless it is done, and file its row and its picture.
 
     Runs on a worker. Both files are written beside their place and moved: what is there is whole,
-    also after the worker was killed.
+    also after the worker was killed. A worker that is asked to end keeps the best picture so far;
+    its row says that it was interrupted, and the next sweep tries again.
+
+    Returns
+    -------
+    str or None
+        The job's key; None where another sweep is at it.
     """
-    if _is_done(job):
+    if requested():
         return job.key
+    with _alone(job) as alone:
+        if not alone:
+            return None
+        if not _is_done(job):
+            _paint(job, threads)
+    return job.key
+
+
+@contextlib.contextmanager
+def _alone(job: Job) -> Iterator[bool]:
+    """Tell whether no other sweep is at this job; keep others from it meanwhile."""
+    from filelock import FileLock, Timeout
+
+    lock = FileLock(_place(job).with_suffix(".lock"))
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        yield False
+        return
+    except (NotImplementedError, OSError):  # a file system without locks: nobody can tell
+        yield True
+        return
+    try:
+        yield True
+    finally:
+        Path(lock.lock_file).unlink(missing_ok=True)
+        lock.release()
+
+
+def _paint(job: Job, threads: int | None) -> None:
     import torch
 
     if threads:
@@ -208,8 +265,9 @@ def run(job: Job, threads: int | None = None) -> str:
     if result is not None:
         row["picture"] = f"{PICTURES}/{job.key}.png"
         result.save(job.out / row["picture"])
+        if result.stopped != "finished":
+            row["error"] = result.stopped
     _write_row(job, row)
-    return job.key
 
 
 @lru_cache(maxsize=1)
@@ -230,26 +288,44 @@ def _place(job: Job) -> Path:
 
 def _is_done(job: Job) -> bool:
     try:
-        row = _read_row(job)
-    except (OSError, ValueError):
+        row = read_row(_place(job))
+    except DataError:
         return False
-    return not row["error"] and (job.out / row["picture"]).is_file()
+    return not row["error"] and (job.out / PICTURES / f"{job.key}.png").is_file()
 
 
-def _read_row(job: Job) -> dict[str, Any]:
-    return json.loads(_place(job).read_text(encoding="utf-8"))
+def read_row(path: Path) -> dict[str, Any]:
+    """Read a row that a worker wrote, or whoever shares the folder.
+
+    Raises
+    ------
+    DataError
+        If it is none.
+    """
+    row = read_json(path, "a sweep's row")
+    check_schema(row, ROW, "a sweep's row")
+    return row
+
+
+def _row_of(job: Job) -> dict[str, Any]:
+    try:
+        return read_row(_place(job))
+    except DataError as error:
+        return _blank(job, error)
 
 
 def _write_row(job: Job, row: Mapping[str, Any]) -> None:
-    write_text(_place(job), json.dumps(row))
+    # File names may hold what no table can.
+    plain = {name: show(value) if isinstance(value, str) else value for name, value in row.items()}
+    write_text(_place(job), json.dumps(plain))
 
 
 def collect(out: Path) -> pd.DataFrame:
     """Gather the rows of all sweeps of a folder into ``runs.parquet`` and ``runs.csv``."""
     rows = []
     for path in sorted((out / _ROWS).glob("*.json")):
-        with contextlib.suppress(ValueError):
-            rows.append(json.loads(path.read_text(encoding="utf-8")))
+        with contextlib.suppress(DataError):
+            rows.append(read_row(path))
     table = pd.DataFrame(rows)
     if len(table):
         # One type a column: fields of some runs may be text where others have numbers.

@@ -12,6 +12,7 @@ from tqdm import tqdm
 from ..errors import NSTError, one_line
 from ..images.inputs import InputPicture
 from ..parallel import run_in_fresh_process
+from ..paths import public_source
 from ..transfer.config import Recipe
 from ..transfer.fields import RecipeError
 from ..transfer.progress import notebook_stream
@@ -57,7 +58,8 @@ def run_trial(
     result : Result or None
         None where there is an error.
     """
-    row = {"content": str(content), "style": str(style), **recipe_columns(recipe), "error": ""}
+    sources = {"content": public_source(content), "style": public_source(style)}
+    row = {**sources, **recipe_columns(recipe), "error": ""}
     try:
         pictures = [InputPicture.open(source, 2 * recipe.size) for source in (content, style)]
         cached = CachedRun(keep, *pictures, recipe)
@@ -129,6 +131,8 @@ def run_trials(
         row, result = run_trial(*pair, recipe, judges, keep=keep, untouched=known)
         if result is not None:
             pictures[len(rows)] = result.image
+            if result.stopped.startswith("interrupted"):
+                raise KeyboardInterrupt
         rows.append({"arm": arm} | row)
     return pd.DataFrame(rows), pictures
 

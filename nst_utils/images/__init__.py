@@ -1,5 +1,8 @@
 """Pictures in and out: any source becomes RGB, RGB becomes a tensor, a PNG carries its record.
 
+- ``formats``: what a file is by its first bytes; its metadata taken out
+- ``tiff``: the TIFF files that Pillow lacks
+- ``decode``: picture files within bounds of memory: the one door to Pillow
 - ``io``: a picture from a file, an address, bytes or an array, as RGB
 - ``tensors``: RGB as float32 tensors (1, 3, H, W) in [0, 1], and back
 - ``png``: PNG files with the record of how they were made inside
@@ -12,7 +15,7 @@ import lazy_loader
 
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
-    submodules="inputs io png report_loaders samples tensors".split(),
+    submodules="decode formats inputs io png report_loaders samples tensors tiff".split(),
     submod_attrs={
         "io": ["ImageError", "fit", "read_image"],
         "png": ["check_output", "read_provenance", "save_png"],

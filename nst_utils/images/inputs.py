@@ -14,6 +14,13 @@ from .io import ImageError, fit
 from .samples import open_picture
 from .tensors import to_pil, to_tensor
 
+LEAST_SIDE = 16
+"""Pixels that the short side has at every scale, wins over the recipe's size: VGG19 halves it four
+times. A picture that is smaller from the start is refused."""
+
+LONGEST = 20
+"""Times that a picture may be longer than it is wide; WikiArt's longest is 12."""
+
 
 @dataclass(frozen=True)
 class InputPicture:
@@ -55,7 +62,13 @@ class InputPicture:
         if not isinstance(source, Tensor):
             image = open_picture(source, bound)
             return cls(image, image.info["source"], image.info["sha256"])
-        tensor = source.detach().float().cpu()
+        if source.layout != torch.strided or source.is_meta or source.is_complex():
+            raise ImageError(
+                f"expected a plain tensor of numbers, not a {source.layout} {source.dtype} on "
+                f"{source.device}; make it dense and real"
+            )
+        # A copy: what was made in inference mode cannot be used outside it.
+        tensor = source.detach().float().cpu().clone()
         if not tensor.numel() or not (tensor.min() >= 0 and tensor.max() <= 1):
             raise ImageError("expected a tensor with values in [0, 1]; divide by the maximum")
         tensor = tensor[None] if tensor.ndim == 3 else tensor
@@ -99,3 +112,27 @@ class InputPicture:
         # Channel by channel, as pictures of floats.
         channels = [np.asarray(resize(Image.fromarray(c.numpy()))) for c in self.pixels[0]]
         return torch.from_numpy(np.stack(channels))[None].clamp(0, 1)
+
+
+def open_input(source: Any, bound: int) -> InputPicture:
+    """Open a run's picture, as `InputPicture.open`; it must be large enough and not too long.
+
+    Raises
+    ------
+    ImageError
+        Also where its short side is below `LEAST_SIDE`, or its long side `LONGEST` times that.
+    """
+    picture = InputPicture.open(source, bound)
+    width, height = picture.size
+    short, long = sorted(picture.size)
+    if short < LEAST_SIDE and long < bound:
+        raise ImageError(
+            f"{picture.source}: only {width} x {height} pixels; "
+            f"at least {LEAST_SIDE} x {LEAST_SIDE} are needed"
+        )
+    if long > LONGEST * short:
+        raise ImageError(
+            f"{picture.source}: {long / short:.0f} times longer than wide; "
+            f"at most {LONGEST} times can be painted, cut a part out"
+        )
+    return picture

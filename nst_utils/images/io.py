@@ -8,38 +8,31 @@ import contextlib
 import hashlib
 import io
 import os
-import warnings
-from pathlib import Path
+from collections.abc import Iterator
 from typing import Any, BinaryIO
 
 import numpy as np
-from PIL import Image, ImageOps, JpegImagePlugin, UnidentifiedImageError
+from PIL import Image
 
-from ..download import FetchError, is_address, read_url
-from ..errors import NSTError
+from ..download import FetchError, read_url
+from ..errors import one_line
+from ..paths import is_address, is_regular, public_address, user_path
+from .decode import decode, to_rgb
+from .formats import ImageError
 
-MAX_PIXELS = 89_478_485
-"""Pixels above which a picture is refused, or a JPEG decoded at reduced size: there Pillow warns
-of a decompression bomb, and above twice as much it refuses by itself."""
-
-
-FORMATS = tuple("AVIF BMP GIF ICO JPEG JPEG2000 PCX PNG PPM TGA TIFF WEBP".split())
-"""Formats that are read, by Pillow's names."""
-
-
-class ImageError(NSTError, ValueError):
-    """A picture that cannot be read or saved: which one, what is wrong, what to do."""
+_STRIP = 2**21
+"""Pixels that are hashed at a time."""
 
 
 def read_image(source: Any, size: int | None = None, *, enlarge: bool = False) -> Image.Image:
-    """Read a picture from anywhere as 8-bit RGB, upright.
+    """Read a picture from anywhere as 8-bit sRGB, upright.
 
     Parameters
     ----------
     source : path, str, bytes, PIL.Image.Image or ndarray
-        A file, an http(s) address, a file's content (what an upload widget gives), a picture, or
-        an array of shape (H, W), (H, W, 1), (H, W, 3) or (H, W, 4): unsigned integers in their
-        type's range, booleans, or floats in [0, 1].
+        A file (``~`` and ``file:///`` are understood), an http(s) address, a file's content (what
+        an upload widget gives), a picture, or an array of shape (H, W), (H, W, 1), (H, W, 3) or
+        (H, W, 4): unsigned integers in their type's range, booleans, or floats in [0, 1].
     size : int, optional
         Bound on the long side, in pixels; smaller pictures keep their size. Lanczos.
     enlarge : bool
@@ -48,30 +41,21 @@ def read_image(source: Any, size: int | None = None, *, enlarge: bool = False) -
     Returns
     -------
     PIL.Image.Image
-        Mode RGB. EXIF orientation is applied; transparency is laid over white; 16-bit values
-        keep their upper 8 bits. ``info`` holds, for the provenance record, ``source`` (file name,
-        address, or ``"picture"``) and ``sha256`` (of the file's bytes, or of the pixels before
-        any resizing where there is no file). A picture that came from here and was cut or painted
-        over since counts as a new one.
+        Mode RGB. EXIF orientation and color profile are applied; transparency is laid over white;
+        16-bit values keep their upper 8 bits. ``info`` holds, for the provenance record, ``source``
+        (file name, address without secrets, or ``"picture"``) and ``sha256`` (of the file's bytes,
+        or of the pixels before any resizing where there is no file). A picture that came from here
+        and was cut or painted over since counts as a new one.
 
     Raises
     ------
     ImageError
-        If the picture is missing, empty, truncated, not a picture, or has more than
-        89,478,485 pixels and is not a JPEG. JPEGs of any size are decoded at reduced size.
+        If the picture is missing, empty, truncated, not a picture, has more than 89,478,485 pixels
+        and is not a JPEG, or would take more memory than `formats.MEMORY` to be decoded. JPEGs of
+        any size are decoded at reduced size.
     """
     image, name, digest = _open(source, size)
-    try:
-        # Orientation lies in EXIF, which may itself be broken: then the picture stays as it is.
-        with contextlib.suppress(SyntaxError, ValueError, KeyError, TypeError, AttributeError):
-            image = ImageOps.exif_transpose(image)
-        known, image = image.info.get("pixels"), _to_rgb(image)
-    except ImageError as error:
-        raise ImageError(f"{name}: {error}") from None
-    except Exception as error:  # decoders of many formats raise many types, all meaning the same
-        raise ImageError(
-            f"{name}: the picture is damaged or cut short ({error}); get a fresh copy"
-        ) from None
+    known, image = image.info.get("pixels"), image if image.mode == "RGB" else to_rgb(image)
     pixels = _pixels_sha256(image)
     if known not in (None, pixels):
         # Cut or painted over since it was read: no longer the picture that its record names.
@@ -83,95 +67,79 @@ def read_image(source: Any, size: int | None = None, *, enlarge: bool = False) -
 
 
 def _open(source: Any, size: int | None) -> tuple[Image.Image, str, str]:
-    """Return the picture (undecoded where possible), its name, and its file's SHA-256 or ''."""
+    """Return the picture, RGB and upright where it is a file, its name, and its SHA-256 or ''."""
     if isinstance(source, Image.Image):
         # A picture that came through here, or from the samples, still knows its origin.
-        return source, source.info.get("source", "picture"), source.info.get("sha256", "")
+        info = source.info
+        return _own(source), info.get("source", "picture"), info.get("sha256", "")
     if isinstance(source, np.ndarray):
         return _from_array(source), "array", ""
-    if not isinstance(source, str | bytes | os.PathLike):
+    with open_source(source) as (file, name, title):
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+        if not file.seek(0, os.SEEK_END):
+            raise ImageError(f"{title}: the file is empty; get a fresh copy")
+        return decode(file, title, size), name, digest
+
+
+def _own(image: Image.Image) -> Image.Image:
+    """Return a copy of a caller's picture as RGB, so that his own is never touched."""
+    if 0 in image.size:
+        raise ImageError(
+            f"expected a picture with pixels, not one of {image.width} x {image.height}"
+        )
+    try:
+        rgb = to_rgb(image)
+    except ImageError:
+        raise
+    except Exception as error:  # it may be a file that is not decoded yet
+        raise ImageError(
+            f"{image.info.get('source', 'picture')}: the picture is damaged or cut short "
+            f"({one_line(error, 120)}); get a fresh copy"
+        ) from None
+    if rgb is image:
+        rgb = image.copy()
+    rgb.info = {k: v for k, v in image.info.items() if k in ("source", "sha256", "pixels")}
+    return rgb
+
+
+@contextlib.contextmanager
+def open_source(source: Any) -> Iterator[tuple[BinaryIO, str, str]]:
+    """Give the file behind a path, an address or bytes, its name in records, and in messages.
+
+    Raises
+    ------
+    ImageError
+        If there is none, or it is a folder, a pipe or a device.
+    """
+    if isinstance(source, bytes):
+        yield io.BytesIO(source), "upload", "upload"
+        return
+    if not isinstance(source, str | os.PathLike):
         raise ImageError(
             "expected a path, an http(s) address, a file's bytes, a PIL image or an array, "
             f"not {type(source).__name__}"
         )
-    if isinstance(source, bytes):
-        name, data = "upload", source
-    elif is_address(source):
-        name = str(source)
+    if is_address(source):
+        name = public_address(str(source))
         try:
-            data = read_url(name)
+            yield io.BytesIO(read_url(str(source))), name, name
         except FetchError as error:
             raise ImageError(str(error)) from None
-    else:
-        name = Path(source).name
-        data = _read_file(Path(source))
-    title = name if isinstance(source, bytes) else str(source)
-    return _identify(data, title, size), name, hashlib.sha256(data).hexdigest()
-
-
-def _read_file(path: Path) -> bytes:
+        return
+    path = user_path(source)
     try:
-        return path.read_bytes()
+        if path.is_dir():
+            raise ImageError(f"{path}: this is a folder; name a picture in it")
+        if path.exists() and not is_regular(path):
+            raise ImageError(f"{path}: this is a pipe or a device; name a picture file")
+        file = path.open("rb")
     except FileNotFoundError:
         raise ImageError(f"{path}: no such file; check the path") from None
-    except IsADirectoryError:
-        raise ImageError(f"{path}: this is a folder; name a picture in it") from None
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error
         raise ImageError(f"{path}: cannot be read ({reason})") from None
-
-
-def _identify(data: bytes, name: str, size: int | None) -> Image.Image:
-    """Open a picture from its bytes without decoding it, guarding against bombs."""
-    if not data:
-        raise ImageError(f"{name}: the file is empty; get a fresh copy")
-    too_large = (
-        f"{name}: the picture declares more than the {MAX_PIXELS:,} pixels that are read safely; "
-        "make a smaller copy, or a JPEG"
-    )
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("error", Image.DecompressionBombWarning)
-            image = open_undecoded(io.BytesIO(data))
-        if isinstance(image, JpegImagePlugin.JpegImageFile):
-            _reduce(image, size)
-    except (Image.DecompressionBombWarning, Image.DecompressionBombError):
-        raise ImageError(too_large) from None
-    except UnidentifiedImageError:
-        raise ImageError(
-            f"{name}: not a picture in a known format; expected JPEG, PNG, TIFF, WebP or the like"
-        ) from None
-    except Exception as error:  # the readers of many formats raise many types
-        raise ImageError(f"{name}: the picture is damaged ({error}); get a fresh copy") from None
-    if image.width * image.height > MAX_PIXELS:
-        raise ImageError(too_large)
-    return image
-
-
-def open_undecoded(file: BinaryIO) -> Image.Image:
-    """Open a picture file without decoding it: the one door to Pillow.
-
-    A JPEG is opened by its class. So it passes Pillow's guard at any size, and can be decoded at
-    1/2, 1/4 or 1/8; `Image.open` would refuse it before ``draft`` could be called. Of the other
-    formats only `FORMATS` are tried: Pillow would also run PostScript by an outside program.
-    """
-    start = file.read(3)
-    file.seek(0)
-    if start == b"\xff\xd8\xff":
-        return JpegImagePlugin.JpegImageFile(file)
-    return Image.open(file, formats=FORMATS)
-
-
-def _reduce(image: JpegImagePlugin.JpegImageFile, size: int | None) -> None:
-    """Have a JPEG decoded no larger than needed: twice `size`, and never above `MAX_PIXELS`."""
-    width, height = image.size
-    shrink = 1
-    while shrink < 8 and (
-        width * height > MAX_PIXELS * shrink**2
-        or (size is not None and max(width, height) >= 4 * size * shrink)
-    ):
-        shrink *= 2
-    image.draft(None, (max(1, width // shrink), max(1, height // shrink)))
+    with file:
+        yield file, path.name, str(path)
 
 
 def _from_array(array: np.ndarray) -> Image.Image:
@@ -198,31 +166,6 @@ def _from_array(array: np.ndarray) -> Image.Image:
     return Image.fromarray(array[..., 0] if array.shape[2:] == (1,) else array)
 
 
-def _to_rgb(image: Image.Image) -> Image.Image:
-    """Return any mode as RGB, decoded: transparency over white, 16 bit by its upper byte."""
-    if image.mode.startswith(("I", "F")):
-        image = _eight_bits(image)
-    if "transparency" in image.info or image.mode in ("RGBA", "LA", "PA", "RGBa", "La"):
-        image = image.convert("RGBA")
-        white = Image.new("RGBA", image.size, "white")
-        image = Image.alpha_composite(white, image)
-    # A copy even where the mode is right, so that the caller's own picture is never touched.
-    return image.convert("RGB") if image.mode != "RGB" else image.copy()
-
-
-def _eight_bits(image: Image.Image) -> Image.Image:
-    """Bring 16-bit, 32-bit and float gray to 8 bits: by the upper byte, or as the values tell."""
-    values = np.asarray(image)
-    if not np.isfinite(values).all():
-        raise ImageError("holds values that are not finite; get a fresh copy")
-    highest = values.max(initial=0)
-    if image.mode == "F" and highest <= 1:
-        values = np.rint(values * 255)
-    elif highest > 255 or image.mode.startswith("I;16"):
-        values = np.clip(values, 0, 65535).astype(np.int64) >> 8
-    return Image.fromarray(np.clip(values, 0, 255).astype(np.uint8))
-
-
 def fit(image: Image.Image, size: int, *, enlarge: bool = False, least: int = 1) -> Image.Image:
     """Resize so that the long side is at most `size` pixels, with Lanczos, proportions kept.
 
@@ -246,4 +189,8 @@ def fit(image: Image.Image, size: int, *, enlarge: bool = False, least: int = 1)
 
 
 def _pixels_sha256(image: Image.Image) -> str:
-    return hashlib.sha256(f"{image.size}".encode() + image.tobytes()).hexdigest()
+    digest = hashlib.sha256(f"{image.size}".encode())
+    rows = max(1, _STRIP // image.width)
+    for y in range(0, image.height, rows):
+        digest.update(image.crop((0, y, image.width, min(y + rows, image.height))).tobytes())
+    return digest.hexdigest()

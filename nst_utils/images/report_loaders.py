@@ -6,7 +6,9 @@ import numpy as np
 from PIL import Image
 from torch import Tensor
 
-from .io import ImageError, _open
+from .decode import open_undecoded, plan, quiet_libraries
+from .formats import ImageError
+from .io import open_source, read_image
 from .tensors import IMAGENET_MEAN, IMAGENET_STD, to_tensor
 
 
@@ -37,11 +39,7 @@ def report_load_image(
     -------
     Tensor, shape (1, 3, H, W), float32
     """
-    image, name, _ = _open(source, None)
-    try:
-        image = image.convert("RGB")
-    except Exception as error:  # as in read_image
-        raise ImageError(f"{name}: the picture is damaged or cut short ({error})") from None
+    image = _as_it_is(source)
     if version == "a":
         from torchvision.transforms import functional
 
@@ -52,6 +50,23 @@ def report_load_image(
         image.thumbnail(((max_size or 400),) * 2, Image.Resampling.LANCZOS)
         return to_tensor(image if shape is None else image.resize(shape, Image.Resampling.LANCZOS))
     raise ImageError(f"the report has versions 'a' and 'b' of load_image, not {version!r}")
+
+
+def _as_it_is(source: Any) -> Image.Image:
+    """Return a picture as Pillow converts it to RGB, with nothing done about what it is."""
+    if isinstance(source, np.ndarray):
+        return read_image(source)
+    if isinstance(source, Image.Image):
+        return source.convert("RGB")
+    with open_source(source) as (file, _, title), quiet_libraries():
+        try:
+            image = open_undecoded(file)
+            plan(image, file, title, None)
+            return image.convert("RGB")
+        except ImageError:
+            raise
+        except Exception as error:  # as in decode
+            raise ImageError(f"{title}: the picture is damaged or cut short ({error})") from None
 
 
 def report_im_convert(tensor: Tensor) -> np.ndarray:

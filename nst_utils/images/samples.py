@@ -154,8 +154,8 @@ def open_picture(source: Any, size: int | None = None, *, enlarge: bool = False)
     """
     if isinstance(source, str) and source in list_samples():
         return open_sample(source, size, enlarge=enlarge)
-    plain = isinstance(source, str) and not Path(source).suffix and "/" not in source
-    if plain and source and not os.path.exists(source):
+    plain = isinstance(source, str) and not Path(source).suffix and not set("/\\~") & set(source)
+    if plain and source and not os.path.lexists(source[:4000]):
         raise ImageError(str(unknown("picture", source, [*list_samples(), "a path", "an address"])))
     return read_image(source, size, enlarge=enlarge)
 

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from ..errors import NSTWarning, unknown
+from .device import own_settings
 from .layers import Convolution, MaxPool
 from .registry import BACKBONES, backbone_spec
 from .weights import WeightsFile, find_weights
@@ -266,6 +267,7 @@ def load_backbone(
 
 
 @lru_cache(maxsize=4)
+@own_settings()
 def _build(name: str, weights: WeightsFile, pooling: str, padding: str) -> Backbone:
     """Build a network once for each set of options; `Backbone.to` copies, so sharing is safe."""
     modules = backbone_spec(name).build(weights)

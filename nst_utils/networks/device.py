@@ -1,10 +1,32 @@
 """Where and in which number format a recipe runs: what this machine can do."""
 
-from collections.abc import Sequence
+import contextlib
+from collections.abc import Iterator, Sequence
 
 import torch
 
 from ..errors import UnknownNameError
+
+
+@contextlib.contextmanager
+def own_settings() -> Iterator[None]:
+    """Compute under the settings that the methods need, whatever the caller's are.
+
+    Gradients on and no inference mode, no autocast, float32 and the CPU as defaults. The caller's
+    own come back afterwards.
+    """
+    default = torch.get_default_dtype()
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(torch.inference_mode(False))
+        stack.enter_context(torch.enable_grad())
+        for kind in ("cpu", "cuda"):
+            if torch.is_autocast_enabled(kind):
+                stack.enter_context(torch.autocast(kind, enabled=False))
+        stack.enter_context(torch.device("cpu"))
+        if default != torch.float32:
+            torch.set_default_dtype(torch.float32)
+            stack.callback(torch.set_default_dtype, default)
+        yield
 
 
 def pick_device(name: str = "auto") -> torch.device:
@@ -84,3 +106,10 @@ def cpu_has_features(features: Sequence[str], questions: Sequence[str]) -> bool:
         able = torch.cpu.get_capabilities()
         return any(able.get(name) for name in features)
     return any(getattr(torch.cpu, name, bool)() for name in questions)
+
+
+def is_out_of_memory(error: Exception) -> bool:
+    """Recognize memory that ran out: Linux, Windows, CUDA and its libraries each say it apart."""
+    text = str(error).lower()
+    phrases = ("out of memory", "allocate memory", "not enough memory", "alloc_failed")
+    return isinstance(error, MemoryError) or any(phrase in text for phrase in phrases)

@@ -9,7 +9,8 @@ import torch
 from torch import Tensor
 
 from ..images.tensors import IMAGENET_MEAN, IMAGENET_STD
-from .weights_file import WeightsError, read_state
+from .state_dicts import read_state
+from .weights_file import WeightsError
 
 BLOCKS = (2, 2, 4, 4, 4)
 """Convolutions of each block."""
@@ -115,6 +116,55 @@ def rescale(
         rescaled.append((weight * (before / scale), bias / scale))
         before = scale
     return rescaled
+
+
+def recognize_oxford(
+    tensors: list[tuple[Tensor, Tensor]], packaged: list[tuple[Table, Tensor]]
+) -> list[tuple[Tensor, Tensor]] | None:
+    """Recognize Oxford's network in a file converted from Caffe, and fold what it expects.
+
+    Its filters are compared with those of the packaged file, in both orders of the channels. From
+    the weights and biases of the first layer follows which input they expect: BGR or RGB, in 0 to
+    255 or divided by something.
+
+    Parameters
+    ----------
+    tensors : list of (weight, bias)
+        The 16 convolutions of a file.
+    packaged : list of (weight, bias)
+        Of `read_oxford`.
+
+    Returns
+    -------
+    list of (weight, bias) or None
+        For ImageNet-normalized RGB; None if it is another network, or this one for that input.
+    """
+    (first, bias), (table, own_bias) = tensors[0], packaged[0]
+    own = table.decode()
+    for order in ("BGR", "RGB"):
+        turned = own if order == "BGR" else own.flip(1)
+        product = (first * turned).sum((1, 2, 3))
+        near = product / (_norms(first) * _norms(turned)).clamp_min(1e-12)
+        if near.median() < 0.95:
+            continue
+        # Filters may have been scaled one by one, their biases with them.
+        gain = product / turned.square().sum((1, 2, 3))
+        scales = bias / own_bias
+        told = own_bias.abs() > own_bias.abs().median()
+        unit = (gain / scales)[told].median().item()  # its input is Oxford's over this
+        if order == "RGB" and 40 < unit < 75:
+            return None  # divided by a standard deviation of about 0.23 * 255: as all others
+        if not 0 < unit < 1e4:
+            return None
+        weight = first / unit if order == "BGR" else first.flip(1) / unit
+        folded = fold_oxford([(weight, bias), *tensors[1:]])
+        plain = bool((scales[told] - 1).abs().median() < 0.1)
+        return rescale(folded, OXFORD_SCALES) if plain else folded
+    return None
+
+
+def _norms(weight: Tensor) -> Tensor:
+    return weight.flatten(1).norm(dim=1)
 
 
 def decoded(weight: Table | Tensor) -> Tensor:

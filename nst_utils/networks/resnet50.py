@@ -3,6 +3,7 @@
 torch is imported when the network is built, so that its layers can be listed without it.
 """
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from .spec import BackboneSpec, Source
@@ -30,31 +31,63 @@ def build(weights: "WeightsFile") -> "nn.ModuleDict":
     from torch import nn
     from torchvision.models import resnet50
 
-    from .weights_file import WeightsError, read_state
-
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         network = resnet50(weights=None)
     if weights.path is not None:
-        state = read_state(weights.path)
-        own = network.state_dict()
-        for key in own:
-            if key not in state and not key.startswith("fc.") and "num_batches" not in key:
-                raise WeightsError(f"{weights.path}: not weights of ResNet-50 ({key} is missing)")
-        for key in state:
-            if key in own and state[key].shape != own[key].shape and not key.startswith("fc."):
-                raise WeightsError(
-                    f"{weights.path}: not weights of ResNet-50 ({key} has another shape)"
-                )
-        network.load_state_dict(
-            {k: v for k, v in state.items() if not k.startswith("fc.")}, strict=False
-        )
+        _load(network, weights.path)
     stem = {name: getattr(network, name) for name in STEM}
     # A module's name may hold no dot.
     blocks = {
         f"{stage}/{i}": block for stage in STAGES for i, block in enumerate(getattr(network, stage))
     }
     return nn.ModuleDict(stem | blocks)
+
+
+def _load(network: "nn.Module", path: Path) -> None:
+    """Load a file's state dict, under torchvision's names or as a sequence of its parts."""
+    from .state_dicts import match_names, read_state
+    from .weights_file import WeightsError
+
+    own = {key: tensor for key, tensor in network.state_dict().items() if not key.startswith("fc.")}
+    needed = [key for key in own if "num_batches" not in key]
+    numbers = {name: str(i) for i, name in enumerate((*STEM, *STAGES))}
+    parts = [key.partition(".") for key in needed]
+    numbered = [f"{numbers[first]}.{rest}" for first, _, rest in parts]
+    state = match_names(read_state(path), [needed, numbered], "ResNet-50", path)
+    for key, tensor in state.items():
+        if tensor.shape != own[key].shape:
+            raise WeightsError(f"{path}: not weights of ResNet-50 ({key} has another shape)")
+    network.load_state_dict({key: tensor.float() for key, tensor in state.items()}, strict=False)
+    _check_input(network, path)
+
+
+def _check_input(network: "nn.Module", path: Path) -> None:
+    """Refuse weights for another input: their statistics are not those of normalized RGB.
+
+    The first batch normalization remembers the variance of what the first convolution gave in
+    training; on photos it must be about the same.
+    """
+    import torch
+
+    from ..images.samples import open_sample
+    from ..images.tensors import normalize, to_tensor
+    from .weights_file import WeightsError
+
+    remembered = network.bn1.running_var
+    if not (remembered - 1).abs().max() > 1e-6:
+        return  # never trained
+    photos = [normalize(to_tensor(open_sample(name, 224))) for name in ("astronaut", "coffee")]
+    with torch.no_grad():
+        seen = torch.cat([network.conv1(photo).flatten(2)[0] for photo in photos], 1)
+    ratio = (remembered.clamp_min(1e-12) / seen.var(1).clamp_min(1e-12)).median().item()
+    if not 1 / 20 < ratio < 20:
+        larger = ratio**0.5
+        told = "pixels in 0 to 255, as converted from Caffe" if larger > 20 else "another range"
+        raise WeightsError(
+            f"{path}: these weights expect {told} (inputs about {larger:.2g} times those of "
+            "ImageNet-normalized RGB); give weights trained as torchvision's are"
+        )
 
 
 SPEC = BackboneSpec(

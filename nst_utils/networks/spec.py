@@ -4,6 +4,14 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+WEIGHTS_SUFFIXES = (".pt", ".pth", ".safetensors", ".bin", ".ckpt")
+"""Endings of files with weights."""
+
+
+def is_weights_name(name: str) -> bool:
+    """Tell whether a name is that of a file with weights, by its ending."""
+    return name.lower().endswith(WEIGHTS_SUFFIXES)
+
 
 @dataclass(frozen=True)
 class Source:

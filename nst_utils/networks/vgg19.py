@@ -3,7 +3,9 @@
 torch is imported when the network is built, so that its layers can be listed without it.
 """
 
+import importlib.util
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from .spec import BackboneSpec, Source
@@ -43,7 +45,7 @@ def build(weights: "WeightsFile") -> "nn.ModuleDict":
     if weights.source == "oxford":
         tensors = read_folded_oxford(weights.path)
     elif weights.path is not None:
-        tensors = _read_torchvision(weights)
+        tensors = _read_file(weights)
     else:
         tensors = _random()
     modules: dict[str, nn.Module] = {}
@@ -57,25 +59,58 @@ def build(weights: "WeightsFile") -> "nn.ModuleDict":
     return nn.ModuleDict(modules)
 
 
-def _read_torchvision(weights: "WeightsFile") -> list[tuple["Tensor", "Tensor"]]:
-    """Take the 16 convolutions out of a state dict with torchvision's names."""
-    from .weights_file import WeightsError, read_state
+def _read_file(weights: "WeightsFile") -> list[tuple["Tensor", "Tensor"]]:
+    """Take the 16 convolutions out of a state dict, under torchvision's names or others'."""
+    import warnings
+
+    from ..errors import NSTWarning
+    from .oxford import read_oxford, recognize_oxford
+    from .state_dicts import match_names, read_state
+    from .weights_file import WeightsError
 
     state = read_state(weights.path)
+    kinds = ("weight", "bias")
+    places = [(name, SPEC.layers.index(name)) for name in WIDTHS]  # as torchvision counts modules
+    spellings = [
+        [form.format(name=name, i=i, kind=kind) for name, i in places for kind in kinds]
+        for form in ("features.{i}.{kind}", "{i}.{kind}", "{name}.{kind}")
+    ]
+    if any(name.endswith("features.1.running_mean") for name in state):
+        raise WeightsError(
+            f"{weights.path}: not weights of VGG19 but of VGG with batch normalization, which is "
+            "another network"
+        )
+    found = iter(match_names(state, spellings, "VGG19", weights.path).values())
     tensors, inputs = [], 3
     for name, width in WIDTHS.items():
-        # torchvision counts every module of `features`.
-        i = SPEC.layers.index(name)
-        weight, bias = (state.get(f"features.{i}.{kind}") for kind in ("weight", "bias"))
+        weight, bias = next(found), next(found)
         shape = (width, inputs, 3, 3)
-        if weight is None or bias is None or weight.shape != shape or bias.shape != shape[:1]:
+        if weight.shape != shape or bias.shape != shape[:1]:
             raise WeightsError(
-                f"{weights.path}: not weights of VGG19 (features.{i} is missing or not of shape "
-                f"{shape})"
+                f"{weights.path}: not weights of VGG19 ({name} has shape {tuple(weight.shape)}, "
+                f"expected {shape})"
             )
         tensors.append((weight.float(), bias.float()))
         inputs = width
+    if packaged := _packaged():
+        folded = recognize_oxford(tensors, read_oxford(packaged))
+        if folded is not None:
+            warnings.warn(
+                f"{weights.path.name} holds Oxford's VGG19, which does not expect normalized RGB "
+                "(as converted from Caffe: BGR in 0 to 255); it is fed what it expects",
+                NSTWarning,
+                stacklevel=2,
+            )
+            return folded
     return tensors
+
+
+def _packaged() -> Path | None:
+    """Return the Oxford weights of the package, to compare with; None where it is missing."""
+    source = SPEC.sources["oxford"]
+    package = importlib.util.find_spec(source.package)
+    places = package.submodule_search_locations if package else []
+    return next((p for place in places if (p := Path(place) / source.filename).is_file()), None)
 
 
 def _random() -> list[tuple["Tensor", "Tensor"]]:
@@ -119,4 +154,5 @@ SPEC = BackboneSpec(
     style_layers={f"relu{block}_1": 1.0 for block in range(1, 6)},
     judge_layers=tuple(f"relu{block}_1" for block in range(1, 6)),
     build=build,
+    known_files={"d01eb7cb": "VGG19 (Oxford, from Caffe)"},
 )

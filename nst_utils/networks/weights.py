@@ -10,16 +10,41 @@ import torch
 
 from .. import paths
 from ..download import FetchError, download_file, sha256
-from ..errors import NSTWarning, unknown
+from ..errors import NSTWarning, brief, unknown
 from .registry import KNOWN_FILES, backbone_spec
-from .spec import Source
-from .weights_file import WeightsError, WeightsFile, read_state
+from .spec import WEIGHTS_SUFFIXES, Source, is_weights_name
+from .state_dicts import read_state
+from .weights_file import WeightsError, WeightsFile
 
 
 def folders() -> list[Path]:
     """Return the folders in which users keep weights: ``NST_WEIGHTS_DIR``, ``data/weights``."""
     named = os.environ.get("NST_WEIGHTS_DIR")
-    return [*([Path(named)] if named else []), paths.WEIGHTS]
+    return [*([paths.user_path(named)] if named else []), paths.WEIGHTS]
+
+
+def _known_folders() -> list[Path]:
+    """Return every folder in which weights may lie: the users', and where torch downloads to."""
+    return [*folders(), Path(torch.hub.get_dir()) / "checkpoints"]
+
+
+def find_moved(name: str, digest: str) -> Path | None:
+    """Find a weights file that was moved, by its checksum, in the known folders.
+
+    Parameters
+    ----------
+    name : str
+        Its former name or path; files of that name are tried first.
+    digest : str
+        Its SHA-256.
+    """
+    own = Path(name.replace("\\", "/")).name
+    for folder in (Path.cwd(), *_known_folders()):
+        files = [path for path in folder.glob("*") if path.suffix in WEIGHTS_SUFFIXES]
+        for path in sorted(files, key=lambda path: path.name != own)[:50]:
+            if paths.is_regular(path) and _file_sha256(path) == digest:
+                return path
+    return None
 
 
 def local_files(backbone: str) -> list[Path]:
@@ -29,7 +54,7 @@ def local_files(backbone: str) -> list[Path]:
         path
         for folder in folders()
         for path in sorted(folder.glob(f"{backbone}*"))
-        if path.suffix in (".pt", ".pth") and path.name not in known
+        if path.suffix in WEIGHTS_SUFFIXES and path.name not in known
     ]
 
 
@@ -43,14 +68,16 @@ def locate_source(backbone: str, name: str) -> list[Path]:
         found = importlib.util.find_spec(source.package)
         places = [Path(place) for place in found.submodule_search_locations] if found else []
     else:
-        places = [*folders(), Path(torch.hub.get_dir()) / "checkpoints"]
+        places = _known_folders()
     return [path for place in places if (path := place / source.filename).is_file()]
 
 
 def _source(backbone: str, name: str) -> Source:
     spec = backbone_spec(backbone)
     if name not in spec.sources:
-        raise unknown(f"weights for {backbone}", name, [*spec.weights, "a .pt or .pth file"])
+        raise unknown(
+            f"weights for {backbone}", name, [*spec.weights, "a .pt, .pth or .safetensors file"]
+        )
     return spec.sources[name]
 
 
@@ -64,8 +91,9 @@ def find_weights(backbone: str, name: str = "auto") -> WeightsFile:
     name : str
         ``auto``: the first that is here and right (a source in the registry's order, else a file
         in `folders` whose name begins with the backbone's), else a download, else ``random``. A
-        source's name: that one, downloaded if need be. ``random``: untrained. A name ending in
-        ``.pt`` or ``.pth``: that file, tried as a path and in `folders`.
+        source's name: that one, downloaded if need be. ``random``: untrained. A name that ends as
+        weights do (``.pt``, ``.pth``, ``.safetensors``): that file, tried as a path, then by its
+        name in the known folders.
 
     Returns
     -------
@@ -74,14 +102,15 @@ def find_weights(backbone: str, name: str = "auto") -> WeightsFile:
     Raises
     ------
     WeightsError
-        When what was named is not to be had, or its checksum is wrong.
+        When what was named is not to be had, or its checksum is wrong; with ``auto`` also when
+        the only files here are broken.
     UnknownNameError
         For an unknown backbone or source.
     """
     spec = backbone_spec(backbone)
     if name == "random":
         return WeightsFile(None, "random", f"{spec.title} (untrained)", "")
-    if name.endswith((".pt", ".pth")):
+    if is_weights_name(name):
         return _local(backbone, name)
     if name != "auto":
         return _named(backbone, name)
@@ -89,14 +118,20 @@ def find_weights(backbone: str, name: str = "auto") -> WeightsFile:
         partial(_named, backbone, known) for known in spec.sources if locate_source(backbone, known)
     ]
     tries += [partial(_local, backbone, str(path)) for path in local_files(backbone)]
+    passed: list[WeightsError] = []
     for attempt in tries:
         try:
             found = attempt()
             if found.source == "file":
                 read_state(found.path)  # a file that only has the name is passed over
-            return found
         except WeightsError as error:
+            passed.append(error)
+            continue
+        for error in passed:
             warnings.warn(f"passed over: {error}", NSTWarning, stacklevel=3)
+        return found
+    if passed:  # who brought weights did not ask for random ones
+        raise passed[0]
     folder = os.environ.get("NST_WEIGHTS_DIR")
     if folder and not Path(folder).is_dir():
         warnings.warn(f"NST_WEIGHTS_DIR={folder}: no such folder", NSTWarning, stacklevel=3)
@@ -117,18 +152,24 @@ def _named(backbone: str, name: str) -> WeightsFile:
             return _checked(source, path, name)
         except WeightsError as error:
             wrong = wrong or error
-    if wrong is not None:
+    if wrong is not None and not source.url:
         raise wrong
+    if wrong is not None:  # a download that broke off: get it again
+        try:
+            return _checked(source, _fetch(backbone, name), name)
+        except WeightsError as error:
+            raise WeightsError(f"{wrong}; it was tried to get it again, but {error}") from None
     return _checked(source, _fetch(backbone, name), name)
 
 
 def _local(backbone: str, name: str) -> WeightsFile:
-    tried = [Path(name), *(folder / name for folder in folders())]
-    path = next((p for p in tried if p.is_file()), None)
+    given = paths.user_path(name)
+    tried = [given, *(folder / part for folder in _known_folders() for part in (name, given.name))]
+    path = next((p for p in tried if paths.is_regular(p)), None)
     if path is None:
-        places = ", ".join(str(p.parent) for p in tried)
+        places = ", ".join(dict.fromkeys(str(p.parent) for p in tried))
         raise WeightsError(
-            f"weights {name!r} not found (looked in {places}); give the file's path, or set "
+            f"weights {brief(name)} not found (looked in {places}); give the file's path, or set "
             "NST_WEIGHTS_DIR to its folder"
         )
     digest = _file_sha256(path)

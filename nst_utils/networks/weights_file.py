@@ -1,12 +1,18 @@
 """A weights file on this machine, read as plain tensors, never unpickled."""
 
+import zipfile
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
-from torch import Tensor
 
-from ..errors import NSTError
+from ..errors import NSTError, one_line
+from ..images.formats import describe_text
+from ..paths import is_regular
+
+MOST_BYTES = 2 * 2**30
+"""Bytes that the tensors of a file may take; VGG19 whole takes a quarter of that."""
 
 
 class WeightsError(NSTError, RuntimeError):
@@ -40,21 +46,56 @@ class WeightsFile:
         return self.source != "random"
 
 
-def read_state(path: Path) -> dict[str, Tensor]:
-    """Read a state dict with ``weights_only=True``: tensors are read, code is never run.
+def read_checkpoint(path: Path) -> Any:
+    """Read a ``.pth`` or a safetensors file: tensors and plain values; code is never run.
 
     Raises
     ------
     WeightsError
-        If the file is not a state dict of tensors.
+        If it is something else, or its tensors take more than `MOST_BYTES`; says which form it is
+        in, and what to do.
     """
+    if not is_regular(path):
+        raise WeightsError(f"{path}: no such file; check the path")
+    with open(path, "rb") as file:
+        head = file.read(2000)
+    if (said := describe_text(head)) and b"\0" not in head:
+        raise WeightsError(f"{path}: {said.split(', not a picture')[0]}; expected weights")
+    size = path.stat().st_size
     try:
-        state = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # torch raises many types here, all meaning an unusable file
-        reason = str(error).split("\n")[0].split(". ")[0]
-        raise WeightsError(f"{path}: not a file of plain weights ({reason:.120})") from None
-    if isinstance(state, dict) and isinstance(state.get("state_dict"), dict):
-        state = state["state_dict"]
-    if not isinstance(state, dict) or not all(isinstance(v, Tensor) for v in state.values()):
-        raise WeightsError(f"{path}: expected a state dict, names to tensors")
-    return state
+        if head[8:9] == b"{" and int.from_bytes(head[:8], "little") < size:
+            from safetensors.torch import load_file
+
+            if size > MOST_BYTES:
+                raise WeightsError(_too_large(path, size))
+            return load_file(path)
+        if zipfile.is_zipfile(path):
+            with zipfile.ZipFile(path) as archive:
+                names = archive.namelist()
+                size = sum(entry.file_size for entry in archive.infolist())
+            if any(name.endswith("constants.pkl") for name in names):
+                raise WeightsError(
+                    f"{path}: a TorchScript program; load it with torch.jit.load and save its "
+                    "state_dict()"
+                )
+        if size > MOST_BYTES:
+            raise WeightsError(_too_large(path, size))
+        return torch.load(path, map_location="cpu", weights_only=True)
+    except WeightsError:
+        raise
+    except Exception as error:  # the readers raise many types here, all meaning an unusable file
+        reason = str(error)
+        if "Unsupported global" in reason or "WeightsUnpickler" in reason:
+            raise WeightsError(
+                f"{path}: not a file of plain weights, but pickled Python objects, whose code "
+                "would be run; load it where it was made and save model.state_dict()"
+            ) from None
+        reason = one_line(reason.split("\n")[0].split(". ")[0], 120)
+        raise WeightsError(f"{path}: not a file of plain weights ({reason})") from None
+
+
+def _too_large(path: Path, size: int) -> str:
+    return (
+        f"{path}: its tensors take {size >> 20:,} MB, over the limit of {MOST_BYTES >> 20:,} MB; "
+        "save the state_dict() of the network alone"
+    )

@@ -23,7 +23,9 @@ from ..errors import NSTError, unknown
 from ..images.io import ImageError
 from ..images.png import save_png
 from ..networks.backbone import Backbone
+from ..paths import make_folder, write_text
 from ..transfer.result import Result
+from ..untrusted import DataError, read_json
 from .pictures import quickstart_figure, source_name
 from .style import DPI
 from .translations import TRANSLATIONS, translator
@@ -75,7 +77,7 @@ def save_figure(
     path = Path(path)
     made = {"caption": caption, "command": command, **record}
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(path.parent)
         image = render_figure(figure)
         save_png(image, path, made, dpi=(DPI, DPI), optimize=True)
         if path.stat().st_size > MAX_BYTES:
@@ -136,7 +138,7 @@ def _save_reduced(image: Image.Image, path: Path, record: Mapping[str, Any]) -> 
 def _write_record(path: Path, record: Mapping[str, Any]) -> None:
     """Write the record beside a figure or a table, and list it in the folder's page."""
     text = json.dumps(record, indent=1, ensure_ascii=False) + "\n"
-    path.with_suffix(".json").write_text(text, encoding="utf-8")
+    write_text(path.with_suffix(".json"), text)
     write_index(path.parent)
 
 
@@ -159,7 +161,10 @@ def write_index(folder: Path) -> Path:
         "|---|---|---|",
     ]
     for path in sorted(folder.glob("*.json")):
-        record = json.loads(path.read_text(encoding="utf-8"))
+        try:
+            record = read_json(path, "a figure's record")
+        except DataError:  # somebody's own file, or one that is being written
+            continue
         if not isinstance(record, dict) or not record.get("caption"):
             continue
         kinds = [
@@ -169,9 +174,9 @@ def write_index(folder: Path) -> Path:
             continue
         files = f"[{path.stem}]({path.stem}.{kinds[0]})"
         files += "".join(f", [{kind.upper()}]({path.stem}.{kind})" for kind in kinds[1:])
-        lines.append(f"| {files} | {record['caption']} | `{record['command']}` |")
+        lines.append(f"| {files} | {record['caption']} | `{record.get('command', '')}` |")
     page = folder / "README.md"
-    page.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    write_text(page, "\n".join(lines) + "\n")
     return page
 
 
@@ -280,7 +285,7 @@ class Album:
         caption = self._say(caption)
         record = {"caption": caption, "command": self._command(), **self._record([])}
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
+            make_folder(path.parent)
             table.to_csv(path)
             latex = table.to_latex(float_format="%.2f", caption=caption, escape=True)
             path.with_suffix(".tex").write_text(latex, encoding="utf-8")

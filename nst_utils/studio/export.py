@@ -3,8 +3,10 @@
 import json
 from pathlib import Path
 
-from ..errors import NSTError
+from ..errors import NSTError, one_line
+from ..images.formats import ImageError
 from ..images.samples import open_picture
+from ..paths import claim_file, public_source, write_text
 from ..plotting.album import save_quickstart
 from .controller import Controller
 from .replay import to_json
@@ -42,17 +44,21 @@ def save_painting(controller: Controller, language: str = "en") -> list[Path]:
     content, style = controller.content, controller.style
     name = f"painting_{sum(sum(passage.steps) for passage in passages):04}"
     try:
-        controller.folder.mkdir(parents=True, exist_ok=True)
-        taken = len(list(controller.folder.glob(f"{name}*_recipe.json")))
-        name += f"_{taken + 1}" if taken else ""
-        painting = result.save(controller.folder / f"{name}.png")
+        painting = claim_file(controller.folder, f"{name}.png")
+        name = painting.stem
+        result.save(painting)
         recipe = controller.folder / f"{name}_recipe.json"
-        record = {"content": content, "style": style, "passages": json.loads(to_json(passages))}
-        recipe.write_text(json.dumps(record, indent=1, ensure_ascii=False) + "\n", "utf-8")
-    except OSError as error:
+        record = {
+            "content": public_source(content),
+            "style": public_source(style),
+            "passages": json.loads(to_json(passages)),
+        }
+        write_text(recipe, json.dumps(record, indent=1) + "\n")
+    except (OSError, ImageError) as error:
+        reason = getattr(error, "strerror", None) or one_line(error)
         raise SaveError(
-            f"{controller.folder} cannot be written to ({error.strerror}): free some space or "
-            "give Studio another folder"
+            f"{controller.folder} cannot be written to ({reason}): free some space or give Studio "
+            "another folder"
         ) from None
     pictures = [open_picture(source, 2 * max(result.image.size)) for source in (content, style)]
     figure = save_quickstart(

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..errors import NSTError
+from ..paths import make_folder
 from ..transfer.config import STEERABLE, Recipe
 from .replay import cut_recipe
 
@@ -131,8 +132,7 @@ class History:
         wanted = self.wanted
         if not self.step:
             return wanted.replace(steps=(*wanted.steps[:-1], ENDLESS), schedule=())
-        folder.mkdir(parents=True, exist_ok=True)
-        start = self.current().save(folder / f"passage_{len(self.passages)}.png")
+        start = self.current().save(make_folder(folder) / f"passage_{len(self.passages)}.png")
         return wanted.replace(
             scales=(wanted.size,), steps=(ENDLESS,), start=str(start), schedule=()
         )

@@ -12,6 +12,7 @@ from .. import paths
 from ..errors import NSTError
 from ..images.io import fit
 from ..images.samples import list_samples, open_picture
+from ..paths import claim_file, is_regular, safe_name
 from ..wikiart.catalog import WikiArt
 
 THUMB = 64
@@ -122,15 +123,14 @@ class PicturePicker(widgets.HBox):
             return
         [upload] = self.upload.value[:1]
         self.upload.value = ()
-        data, name = bytes(upload["content"]), Path(upload["name"].replace("\\", "/")).name
+        data, name = bytes(upload["content"]), safe_name(upload["name"])
         try:
             open_picture(data, THUMB)
             folder = self._folder()
-            folder.mkdir(parents=True, exist_ok=True)
             path = folder / name
-            if path.is_file() and path.read_bytes() != data:
-                path = path.with_stem(f"{path.stem}_{len(list(folder.iterdir()))}")
-            path.write_bytes(data)
+            if not (is_regular(path) and path.read_bytes() == data):
+                path = claim_file(folder, name)
+                path.write_bytes(data)
         except NSTError as error:
             self._complain(f"{name}: {str(error).removeprefix('upload: ')}")
         except OSError as error:

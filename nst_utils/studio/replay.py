@@ -14,9 +14,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ..errors import brief
+from ..paths import public_source
 from ..transfer.config import Recipe
 from ..transfer.fields import RecipeError
 from ..transfer.presets import recipe
+from ..untrusted import DataError, parse_json
 
 if TYPE_CHECKING:
     from ..transfer.result import Result
@@ -91,12 +94,15 @@ def from_json(text: str) -> list[Recipe]:
         If the text is not such a list, or a value is out of range.
     """
     try:
-        listed = json.loads(text)
-    except (TypeError, ValueError) as error:
-        raise RecipeError(f"expected passages as JSON text: {error}") from None
+        listed = parse_json(text, "passages")
+    except DataError as error:
+        raise RecipeError(str(error)) from None
     if not isinstance(listed, list) or not listed or not all(isinstance(x, dict) for x in listed):
-        raise RecipeError(f"expected a list of JSON objects, one a passage, not {listed!r:.60}")
-    return [recipe(**entry) for entry in listed]
+        raise RecipeError(f"expected a list of JSON objects, one a passage, not {brief(listed)}")
+    try:
+        return [recipe(**entry) for entry in listed]
+    except TypeError as error:  # a field named as an argument of recipe() itself
+        raise RecipeError(f"expected recipe fields: {error}") from None
 
 
 def replay_passages(
@@ -152,7 +158,7 @@ def as_code(content: str, style: str, passages: Sequence[Recipe]) -> str:
     painting
     """
     lines = ["from nst_utils import recipe, stylize", ""]
-    lines += [f"content, style = {content!r}, {style!r}"]
+    lines += [f"content, style = {public_source(content)!r}, {public_source(style)!r}"]
     for i, settings in enumerate(passages):
         arguments = _unchained(settings, i)
         if i:
@@ -169,6 +175,10 @@ def _argument(name: str, value: Any) -> str:
     return f"    {name}={text},".replace("\n", "\n" + " " * (5 + len(name)))
 
 
+def _pair(content: str, style: str) -> list[str]:
+    return ["-p", "content", public_source(content), "-p", "style", public_source(style)]
+
+
 def as_command(content: str, style: str, passages: Sequence[Recipe]) -> str:
     """Write the papermill command that runs passages again, for a POSIX shell in the clone.
 
@@ -178,5 +188,5 @@ def as_command(content: str, style: str, passages: Sequence[Recipe]) -> str:
     papermill notebooks/08_studio.ipynb studio.ipynb -p content chelsea -p style nocturne \
 -p passages '[{"beta": 5.0}]'
     """
-    words = ["papermill", NOTEBOOK, "studio.ipynb", "-p", "content", content, "-p", "style", style]
+    words = ["papermill", NOTEBOOK, "studio.ipynb", *_pair(content, style)]
     return shlex.join([*words, "-p", "passages", to_json(passages)])

@@ -148,7 +148,11 @@ def test_one_list_of_dependencies():
 
 def test_every_import_is_a_dependency():
     names = {"PIL": "pillow", "skimage": "scikit-image", "yaml": "papermill", "nbformat": "nbval"}
-    names |= {"IPython": "jupyterlab", "distributed": "dask[distributed]"}
+    names |= {
+        "pillow_heif": "pillow-heif",
+        "IPython": "jupyterlab",
+        "distributed": "dask[distributed]",
+    }
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     optional = project["optional-dependencies"].values()
     lines = [*project["dependencies"], *(line for extra in optional for line in extra)]
@@ -206,7 +210,7 @@ def test_readme_shows_the_real_layout():
 def test_the_package_has_nine_folders_and_little_ground():
     assert {path.parent.name for path in PACKAGE.glob("*/__init__.py")} == {*FOLDERS, "tests"}
     assert {path.stem for path in PACKAGE.glob("*.py")} == {
-        "__init__", "__main__", "errors", "paths", "atomic", "download", "parallel",
+        "__init__", "__main__", "errors", "paths", "untrusted", "signals", "download", "parallel",
     }  # fmt: skip
 
 

@@ -10,8 +10,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass, fields
 from typing import Any
 
-from ..errors import unknown
+from ..errors import brief, unknown
 from ..networks.registry import BACKBONES, backbone_spec
+from ..networks.spec import is_weights_name
+from ..untrusted import DataError, parse_json
 from . import fields as kinds
 from .fields import RecipeError, check_field
 from .scales import SCALE_STEP, fit_steps, ladder, split_steps
@@ -50,7 +52,9 @@ class Recipe:
     """
 
     backbone: str = kinds.choice("vgg19", tuple(BACKBONES), "network that reads the pictures")
-    weights: str = kinds.text("auto", "auto, a source's name, random, or a .pt or .pth file")
+    weights: str = kinds.text(
+        "auto", "auto, a source's name, random, or a .pt, .pth or .safetensors file"
+    )
     content_layer: str = kinds.text(
         BACKBONES["vgg19"].content_layer, "layer whose activations keep the content"
     )
@@ -73,7 +77,7 @@ class Recipe:
         "replicate", ("zero", "replicate"), "padding of the first convolution"
     )
     optimizer: str = kinds.choice("lbfgs", ("lbfgs", "adam"), "method that moves the picture")
-    learning_rate: float = kinds.number(1.0, "step length of the optimizer", above=True)
+    learning_rate: float = kinds.number(1.0, "step length of the optimizer", above=True, high=1e6)
     size: int = kinds.whole(512, "long side of the result, pixels", low=1, high=kinds.MAX_SIZE)
     scales: tuple[int, ...] = kinds.whole_numbers(
         "long sides, ascending, ending at size; empty: a ladder",
@@ -84,7 +88,9 @@ class Recipe:
         "a whole number, or one for each scale, for example 60,30",
     )
     start: str = kinds.text("content", "content, style, noise, or a picture file", kinds.is_start)
-    start_noise: float = kinds.number(0.0, "standard deviation of noise added to the start")
+    start_noise: float = kinds.number(
+        0.0, "standard deviation of noise added to the start", high=1e3
+    )
     space: str = kinds.choice(
         "normalized", ("unit", "normalized"), "tensor that the optimizer moves"
     )
@@ -111,16 +117,16 @@ class Recipe:
             object.__setattr__(self, "steps", steps)
         if list(self.scales) != sorted(set(self.scales)) or self.scales[-1] != self.size:
             raise RecipeError(
-                f"scales must ascend and end at size {self.size}, not {list(self.scales)}"
+                f"scales must ascend and end at size {self.size}, not {brief(self.scales)}"
             )
         if len(steps) != len(self.scales):
             raise RecipeError(
                 f"steps must be one number, or one for each of the {len(self.scales)} scales, "
-                f"not {list(steps)}"
+                f"not {brief(steps)}"
             )
         spec = backbone_spec(self.backbone)
-        if self.weights not in spec.weights and not self.weights.endswith((".pt", ".pth")):
-            valid = [*spec.weights, "a .pt or .pth file"]
+        if self.weights not in spec.weights and not is_weights_name(self.weights):
+            valid = [*spec.weights, "a .pt, .pth or .safetensors file"]
             raise unknown(f"weights for {self.backbone}", self.weights, valid)
         known = spec.layers
         for layer in (self.content_layer, *self.style_layers):
@@ -217,7 +223,7 @@ class Recipe:
         ((7, 'beta', 50.0),)
         """
         if not isinstance(wanted, Recipe):
-            raise RecipeError(f"on_step must return a Recipe or None, not {wanted!r:.60}")
+            raise RecipeError(f"on_step must return a Recipe or None, not {brief(wanted)}")
         now = self.at(step - 1)
         changes = [
             spec.name
@@ -254,11 +260,11 @@ class Recipe:
             If it names a field that does not exist.
         """
         try:
-            values = json.loads(text)
-        except (TypeError, ValueError) as error:
-            raise RecipeError(f"expected a recipe as JSON text: {error}") from None
+            values = parse_json(text, "a recipe")
+        except DataError as error:
+            raise RecipeError(str(error)) from None
         if not isinstance(values, dict):
-            raise RecipeError(f"expected a JSON object of recipe fields, not {values!r:.60}")
+            raise RecipeError(f"expected a JSON object of recipe fields, not {brief(values)}")
         for name in values:
             if name not in {spec.name for spec in fields(cls)}:
                 raise unknown("recipe field", name, [spec.name for spec in fields(cls)])

@@ -5,7 +5,6 @@ serves construction, the command line and ``recipes --fields``. Free of torch.
 """
 
 import dataclasses
-import json
 import math
 import re
 from collections.abc import Callable, Mapping, Sequence
@@ -14,13 +13,24 @@ from numbers import Real
 from pathlib import PurePath
 from typing import Any
 
-from ..errors import NSTError, unknown
+from ..errors import NSTError, brief, unknown
+from ..untrusted import parse_json
 
 GRAMS = ("sum", "mean", "chw", "centered", "moments")
 """Variants of the Gram matrix, and what may stand in its place; see `losses.gram`."""
 
 MAX_SIZE = 8192
 """Pixels on the long side; a picture of that size takes some hundred gigabytes to optimize."""
+
+
+MOST_NUMBERS = 64
+"""Entries of a list of scales or steps."""
+
+MOST_CHANGES = 10_000
+"""Entries of a schedule."""
+
+LARGEST = 1e20
+"""A weight or a step length above it only overflows what it is multiplied with."""
 
 
 class RecipeError(NSTError, ValueError):
@@ -69,7 +79,7 @@ def parse_field(spec: dataclasses.Field, text: str) -> Any:
     try:
         value = rule.parse(text)
     except ValueError:
-        raise RecipeError(f"{spec.name} cannot be {text!r}: expected {rule.form}") from None
+        raise RecipeError(f"{spec.name} cannot be {brief(text)}: expected {rule.form}") from None
     return rule.check(spec.name, value)
 
 
@@ -90,13 +100,15 @@ def choice(default: str, choices: Sequence[str], help: str) -> Any:
     return _declare(default, Rule(help, check, choices=tuple(choices)))
 
 
-def number(default: float, help: str, *, above: bool = False) -> Any:
+def number(default: float, help: str, *, above: bool = False, high: float = LARGEST) -> Any:
     """Declare a field that takes a finite number of at least 0, or above 0."""
 
     def check(name: str, value: Any) -> float:
         if not _is_number(value) or value < 0 or (above and value == 0):
             bound = "above" if above else "of at least"
-            raise RecipeError(f"{name} must be a finite number {bound} 0, not {value!r}")
+            raise RecipeError(f"{name} must be a finite number {bound} 0, not {brief(value)}")
+        if value > high:
+            raise RecipeError(f"{name} must be at most {high:g}, not {brief(value)}")
         return float(value)
 
     return _declare(default, Rule(help, check, _number, "a number, for example 10 or 1e3"))
@@ -108,7 +120,9 @@ def whole(default: int, help: str, *, low: int, high: int | None = None) -> Any:
     def check(name: str, value: Any) -> int:
         found = _whole(value)
         if found is None or not low <= found < 2**63:
-            raise RecipeError(f"{name} must be a whole number of at least {low}, not {value!r}")
+            raise RecipeError(
+                f"{name} must be a whole number of at least {low}, not {brief(value)}"
+            )
         if high is not None and found > high:
             raise RecipeError(f"{name} must be at most {high} pixels, not {found}")
         return found
@@ -121,10 +135,12 @@ def whole_numbers(help: str, form: str) -> Any:
     """Declare a field that takes one whole number or several, of at least 1; by default none."""
 
     def check(name: str, value: Any) -> tuple[int, ...]:
-        items = list(value) if isinstance(value, list | tuple) else [value]
+        items = value if isinstance(value, list | tuple) else [value]
+        if len(items) > MOST_NUMBERS:
+            raise RecipeError(f"{name} must be at most {MOST_NUMBERS} numbers, not {len(items):,}")
         found = [_whole(item) for item in items]
-        if any(item is None or item < 1 for item in found):
-            raise RecipeError(f"{name} must be whole numbers of at least 1, not {value!r}")
+        if any(item is None or not 1 <= item < 2**63 for item in found):
+            raise RecipeError(f"{name} must be whole numbers of at least 1, not {brief(value)}")
         return tuple(found)
 
     def parse(text: str) -> list[int | float]:
@@ -147,7 +163,9 @@ def text(default: str, help: str, valid: Callable[[str], Sequence[str]] | None =
     def check(name: str, value: Any) -> str:
         value = str(value) if isinstance(value, PurePath) else value
         if not isinstance(value, str) or not value:
-            raise RecipeError(f"{name} must be a text that is not empty, not {value!r}")
+            raise RecipeError(f"{name} must be a text that is not empty, not {brief(value)}")
+        if len(value) > 4096:
+            raise RecipeError(f"{name} must be at most 4,096 characters, not {len(value):,}")
         if valid and (others := valid(value)):
             raise unknown(name, value, others)
         return value
@@ -176,11 +194,11 @@ def layer_weights(default: Mapping[str, float], help: str) -> Any:
 
     def check(name: str, value: Any) -> dict[str, float]:
         if not isinstance(value, Mapping) or not value:
-            raise RecipeError(f"{wanted}, not {value!r}")
+            raise RecipeError(f"{wanted}, not {brief(value)}")
         weights = {}
         for layer, weight in value.items():
-            if not _is_number(weight) or weight < 0:
-                raise RecipeError(f"{wanted}; {layer} came with {weight!r}")
+            if not _is_number(weight) or not 0 <= weight <= LARGEST:
+                raise RecipeError(f"{wanted}; {str(layer)[:60]} came with {brief(weight)}")
             weights[str(layer)] = float(weight)
         if not any(weights.values()):
             raise RecipeError(f"{wanted}; all came as 0")
@@ -188,7 +206,7 @@ def layer_weights(default: Mapping[str, float], help: str) -> Any:
 
     def parse(text: str) -> dict[str, float]:
         if text.startswith("{"):
-            return json.loads(text)
+            return parse_json(text, "layers with their weights")
         pairs = [part.partition(":") for part in text.split("+")]
         return {layer.strip(): float(weight) if colon else 1.0 for layer, colon, weight in pairs}
 
@@ -202,26 +220,37 @@ def changes(help: str) -> Any:
 
     def check(name: str, value: Any) -> tuple[tuple[int, str, Any], ...]:
         if not isinstance(value, list | tuple):
-            raise RecipeError(f"{wanted}, not {value!r}")
+            raise RecipeError(f"{wanted}, not {brief(value)}")
+        if len(value) > MOST_CHANGES:
+            raise RecipeError(f"{wanted}, at most {MOST_CHANGES:,}, not {len(value):,}")
         entries = []
         for entry in value:
             if not isinstance(entry, list | tuple) or len(entry) != 3 or _whole(entry[0]) is None:
-                raise RecipeError(f"{wanted}; one entry is {entry!r}")
+                raise RecipeError(f"{wanted}; one entry is {brief(entry)}")
             entries.append((_whole(entry[0]), str(entry[1]), entry[2]))
         return tuple(entries)
 
-    return _declare((), Rule(help, check, json.loads, 'JSON, for example [[10, "beta", 50]]'))
+    def parse(text: str) -> Any:
+        return parse_json(text, "a schedule")
+
+    return _declare((), Rule(help, check, parse, 'JSON, for example [[10, "beta", 50]]'))
 
 
 def _whole(value: Any) -> int | None:
     """Return the value as an int, or None when it is not a whole number (booleans are not)."""
-    if isinstance(value, bool) or not isinstance(value, Real):
-        return None
-    return int(value) if math.isfinite(value) and value == int(value) else None
+    if isinstance(value, int) and not isinstance(value, bool):
+        return value
+    return int(value) if _is_number(value) and value == int(value) else None
 
 
 def _is_number(value: Any) -> bool:
-    return isinstance(value, Real) and not isinstance(value, bool) and math.isfinite(value)
+    """Tell a finite number; a whole one may be too large for a float."""
+    if isinstance(value, bool) or not isinstance(value, Real):
+        return False
+    try:
+        return math.isfinite(value)
+    except OverflowError:
+        return False
 
 
 def _number(text: str) -> int | float:

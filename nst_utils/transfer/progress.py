@@ -1,5 +1,7 @@
 """Watch a run: a progress bar, and the picture kept at intervals."""
 
+import contextlib
+import io
 import sys
 from typing import Any, Self
 
@@ -13,10 +15,12 @@ from .result import LiveStep, StepRecord
 def notebook_stream() -> Any:
     """Return where a bar is written: standard error, or in a notebook standard output.
 
-    A notebook shows standard error on red, and keeps it as if it were a warning.
+    A notebook shows standard error on red, and keeps it as if it were a warning. A process without
+    a console (a service) has neither: then it is written nowhere.
     """
     shell = sys.modules.get("IPython")
-    return sys.stdout if shell and shell.get_ipython() else sys.stderr
+    stream = sys.stdout if shell and shell.get_ipython() else sys.stderr
+    return io.StringIO() if stream is None else stream
 
 
 class Watch:
@@ -54,17 +58,23 @@ class Watch:
 
     def __exit__(self, *_: object) -> None:
         """Close the bar."""
-        self.bar.close()
+        with contextlib.suppress(OSError, ValueError):
+            self.bar.close()
 
     def __call__(self, live: LiveStep) -> None:
         """Move the bar by one step and keep the picture where its turn has come."""
         record = live.record
+        # A terminal that has gone must not end what it showed.
+        with contextlib.suppress(OSError, ValueError):
+            self._move(record)
+        if self.show_every:
+            turn = record.step % self.show_every == 0
+            if turn or record.step == self.steps - 1:
+                self.frames.append((record, to_pil(live.picture())))
+
+    def _move(self, record: StepRecord) -> None:
         self.bar.set_description(f"painting at {record.scale} px", refresh=False)
         self.bar.set_postfix(loss=f"{record.total:.4g}", refresh=False)
         self.bar.update()
         if record.note:
             self.bar.write(f"step {record.step}: {record.note}", file=self.bar.fp)
-        if self.show_every:
-            turn = record.step % self.show_every == 0
-            if turn or record.step == self.steps - 1:
-                self.frames.append((record, to_pil(live.picture())))

@@ -208,7 +208,7 @@ def provenance(
     best: float | None,
     stopped: str,
     seconds: float,
-    machine: Mapping[str, str],
+    machine: Mapping[str, Any],
 ) -> dict[str, Any]:
     """Collect everything that made a picture, as JSON values.
 
@@ -229,7 +229,7 @@ def provenance(
     seconds : float
         How long it took.
     machine : mapping
-        Device and number format that were used.
+        Device, number format and number of threads that were used.
     """
     totals = [record.total for record in history if math.isfinite(record.total)]
     kept = next((record for record in reversed(history) if record.total == best), None)

@@ -18,10 +18,16 @@ from torch.nn import functional
 
 from .. import paths
 from ..errors import NSTError, NSTWarning
-from ..images.inputs import InputPicture
-from ..images.io import ImageError
+from ..images.inputs import LEAST_SIDE, open_input
 from ..networks.backbone import Backbone, load_backbone
-from ..networks.device import explain_precision, pick_device, pick_precision
+from ..networks.device import (
+    explain_precision,
+    is_out_of_memory,
+    own_settings,
+    pick_device,
+    pick_precision,
+)
+from ..signals import defer, requested, watching_signals
 from .config import Recipe
 from .fields import RecipeError
 from .objective import Objective, prepare
@@ -33,12 +39,7 @@ SAVE_EVERY = 60.0
 
 MAX_RECOVERIES = 8
 
-LEAST_SIDE = 16
-"""Pixels that the short side has at every scale, wins over the recipe's size: VGG19 halves it four
-times. A picture that is smaller from the start is refused."""
-
-LONGEST = 20
-"""Times that a picture may be longer than it is wide; WikiArt's longest is 12."""
+_USUAL_RATES = {"lbfgs": "1", "adam": "0.02 to 0.05"}
 
 
 class StopRun(Exception):
@@ -75,8 +76,9 @@ def stylize(
     Returns
     -------
     Result
-        Also after Ctrl-C, an interrupted kernel, or memory that ran out at a fine scale: then
-        with the best picture so far, and ``stopped`` says why.
+        Also after Ctrl-C, an interrupted kernel, a batch system's SIGTERM, or memory that ran out
+        at a fine scale: then with the best picture so far, and ``stopped`` says why. Where no
+        step lowered the loss, a warning says so.
 
     Raises
     ------
@@ -100,7 +102,8 @@ def stylize(
         raise RecipeError(
             f"expected a Recipe, for example nst_utils.recipe('quick'), not {recipe!r:.60}"
         )
-    return _Run(content, style, recipe or Recipe(), on_step).paint()
+    with own_settings(), watching_signals():
+        return _Run(content, style, recipe or Recipe(), on_step).paint()
 
 
 class _Run:
@@ -116,7 +119,7 @@ class _Run:
         sources = {"content": content, "style": style}
         if recipe.start not in ("content", "style", "noise"):
             sources["start"] = recipe.start
-        self.pictures = {role: _open(source, bound) for role, source in sources.items()}
+        self.pictures = {role: open_input(source, bound) for role, source in sources.items()}
         self.device = pick_device(recipe.device)
         self.dtype = pick_precision(recipe.precision, self.device)
         self.random = torch.Generator().manual_seed(recipe.seed)
@@ -126,6 +129,7 @@ class _Run:
         # totals of two scales, or from before and after a change, cannot be compared.
         self.best: tuple[float, Tensor] | None = None
         self.good: Tensor | None = None
+        self.lowered = False  # whether any step was better than the first one of its scale
         self.rate = 1.0  # shrinks when a step went wrong
         self.recoveries = 0
         self.saved_at, self.checkpoint = time.perf_counter(), None
@@ -144,11 +148,13 @@ class _Run:
                 self._paint_scale(scale, steps)
         except KeyboardInterrupt:
             stopped = f"interrupted after {len(self.history)} of {total} steps"
+            if requested() not in ("", "SIGINT"):
+                stopped += f" by {requested()}"
         except StopRun as reason:
             stopped = f"stopped after {len(self.history)} of {total} steps"
             stopped += f": {reason}" if str(reason) else ""
         except (RuntimeError, MemoryError) as error:
-            if not _is_out_of_memory(error):
+            if not is_out_of_memory(error):
                 raise
             if self.good is None:
                 raise TransferError(
@@ -156,9 +162,28 @@ class _Run:
                 ) from None
             stopped = f"stopped after {len(self.history)} of {total} steps: out of memory"
         result = self._result(stopped)
-        if self.checkpoint is not None:
+        # Who asked a process to end may end it before its caller has saved anything.
+        if self.checkpoint is not None or requested() not in ("", "SIGINT"):
             self._save_checkpoint(result)
+            result = dataclasses.replace(result, checkpoint=self.checkpoint)
+        if stopped == "finished" and not self.lowered:
+            self._warn_unchanged()
         return result
+
+    def _warn_unchanged(self) -> None:
+        """Say that no step was better than the picture that its scale began with."""
+        now = self.now
+        # A step may rise before it is taken again, shorter; after a change losses start anew.
+        if len(self.history) < 3 or self.recipe.schedule:
+            return
+        warnings.warn(
+            "no step lowered the loss, the picture is the start image unchanged: the step length "
+            f"is probably too long, set learning_rate below {now.learning_rate:g} (usual with "
+            f"{now.optimizer}: {_USUAL_RATES[now.optimizer]}), or the style weighs too little, "
+            "raise beta",
+            NSTWarning,
+            stacklevel=4,
+        )
 
     def _paint_scale(self, scale: int, steps: int) -> None:
         content, style = (self.pictures[n].at(scale, LEAST_SIDE) for n in ("content", "style"))
@@ -182,9 +207,13 @@ class _Run:
                 picture = self.good
                 optimizer = PictureOptimizer(objective, picture, self.now, self.rate)
             elif self.best is None or terms[0] < self.best[0]:
+                self.lowered = self.lowered or self.best is not None
                 self.best = (terms[0], picture)
                 self.good = picture
+                defer()
             self._record_step(step, scale, optimizer, terms, picture, note)
+            if requested():
+                raise KeyboardInterrupt
 
     def _start(self, content: Tensor) -> Tensor:
         """Return the picture to begin a scale with, in [0, 1] or near it."""
@@ -219,8 +248,8 @@ class _Run:
         """After a non-finite loss: a smaller step from the last good picture, or the end."""
         if self.good is None:
             raise TransferError(
-                "the loss is not finite from the start; check the weights file, or use "
-                "precision=float32"
+                "the loss is not finite from the start; check the weights file, give smaller alpha "
+                "and beta, or use precision=float32"
             )
         self.recoveries += 1
         if self.good.shape != shape:
@@ -273,7 +302,7 @@ class _Run:
                 folder = paths.make_run_folder()
                 self.checkpoint = folder / "best.png"
             (result or self._result()).save(self.checkpoint)
-        except (OSError, ImageError) as error:
+        except (OSError, NSTError) as error:
             warnings.warn(
                 f"the picture so far could not be saved: {error}", NSTWarning, stacklevel=2
             )
@@ -303,32 +332,8 @@ class _Run:
                     "device": str(self.device),
                     "precision": str(self.dtype).removeprefix("torch."),
                     "format": explain_precision(self.recipe.precision, self.dtype, self.device),
+                    "threads": torch.get_num_threads(),
                 },
             ),
             checkpoint=self.checkpoint,
         )
-
-
-def _open(source: Any, bound: int) -> InputPicture:
-    """Open what the caller gave; it must be large enough and not too long."""
-    picture = InputPicture.open(source, bound)
-    width, height = picture.size
-    short, long = sorted(picture.size)
-    if short < LEAST_SIDE and long < bound:
-        raise ImageError(
-            f"{picture.source}: only {width} x {height} pixels; "
-            f"at least {LEAST_SIDE} x {LEAST_SIDE} are needed"
-        )
-    if long > LONGEST * short:
-        raise ImageError(
-            f"{picture.source}: {long / short:.0f} times longer than wide; "
-            f"at most {LONGEST} times can be painted, cut a part out"
-        )
-    return picture
-
-
-def _is_out_of_memory(error: Exception) -> bool:
-    """Recognize memory that ran out: Linux, Windows, CUDA and its libraries each say it apart."""
-    text = str(error).lower()
-    phrases = ("out of memory", "allocate memory", "not enough memory", "alloc_failed")
-    return isinstance(error, MemoryError) or any(phrase in text for phrase in phrases)

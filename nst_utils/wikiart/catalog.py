@@ -15,16 +15,9 @@ from .. import paths
 from ..errors import UnknownNameError, unknown
 from .counting import beside_the_report, draw, with_duplicates
 from .files import check_file, read_files
-from .index import (
-    WikiArtError,
-    build_index,
-    find_root,
-    key_of,
-    load_index,
-    store_index,
-    store_problems,
-)
-from .names import comparable
+from .index import WikiArtError, build_index, find_root
+from .index_cache import key_of, load_index, store_index, store_problems
+from .names import comparable, file_of
 
 LICENSE = "WikiArt is for non-commercial research only; the terms of WikiArt.org apply."
 
@@ -35,8 +28,9 @@ class WikiArt:
     Parameters
     ----------
     root : path
-        The Kaggle or the ArtGAN layout, or any folder of style folders with pictures; up to two
-        levels of folders around it are seen through.
+        The Kaggle or the ArtGAN layout, or any folder of style folders with pictures, also in
+        parts (``train/``, ``test/``) and nested; up to two levels of folders around it are seen
+        through.
     refresh : bool
         Build the index anew even if its cache still fits.
     progress : bool
@@ -64,7 +58,7 @@ class WikiArt:
     def __init__(
         self, root: str | os.PathLike, *, refresh: bool = False, progress: bool = True
     ) -> None:
-        self.root = find_root(Path(root))
+        self.root = find_root(paths.user_path(root))
         key = key_of(self.root)
         loaded = None if refresh else load_index(self.root, key)
         if loaded is None:
@@ -106,13 +100,14 @@ class WikiArt:
 
     def path(self, row: Mapping[str, Any] | str) -> Path:
         """Return a file's full path, from a row of the catalog or its ``path``."""
-        return self.root / (row if isinstance(row, str) else row["path"])
+        return file_of(self.root, row if isinstance(row, str) else row["path"])
 
     def findings(self) -> pd.DataFrame:
         """Return what does not fit together: ``kind``, ``path``, ``detail``, a row a finding.
 
         Kinds: row without file, file without row, name outside the root, unreadable tags, repaired
-        name, several tags; and ``problem`` for each file with one.
+        name, several tags, unreadable name, picture outside the style folders, folder not looked
+        into; and ``problem`` for each file with one.
         """
         bad = self.catalog.loc[self.catalog["problem"] != "", ["path", "problem"]]
         problems = pd.DataFrame(
@@ -223,7 +218,7 @@ class WikiArt:
 
     def _usable(self, index: Any) -> bool:
         """Decode a file, note its problem in the catalog, and tell whether there is none."""
-        problem = check_file(str(self.root / self.catalog.at[index, "path"]))[0]
+        problem = check_file(str(self.path(self.catalog.at[index, "path"])))[0]
         if problem:
             self.catalog.at[index, "problem"] = problem
         return not problem
@@ -250,7 +245,7 @@ class WikiArt:
         rest = sides[1].catalog
         rest = sides[1]._with(rest[rest["path"] != first].copy())
         second = rest.sample(1, seed=seed + 1)["path"].iloc[0]
-        return self.root / first, self.root / second
+        return self.path(first), self.path(second)
 
     def verify(self, *, progress: bool = True) -> pd.DataFrame:
         """Decode every file and note what cannot be used; nothing is deleted or changed.

@@ -1,15 +1,18 @@
 """Getting WikiArt: from Kaggle or Hugging Face, through their own packages, which are optional."""
 
 import itertools
-import os
+import warnings
 from pathlib import Path
 from typing import Any
 
+from PIL import Image
 from tqdm import tqdm
 
 from .. import paths
-from ..atomic import replacing
-from ..errors import one_line
+from ..errors import NSTWarning, one_line
+from ..images.formats import ImageError
+from ..images.io import read_image
+from ..paths import make_folder, replacing, safe_name
 from .index import WikiArtError
 
 SOURCES = {
@@ -75,7 +78,8 @@ def stream_huggingface(
 
     See `WikiArt.from_huggingface` for the parameters.
 
-    A file that is there already is not written again, so a broken stream can be resumed.
+    A file that is there already is not written again, so a broken stream can be resumed. A
+    picture that cannot be read is passed over, with a warning in the end.
 
     Returns
     -------
@@ -99,28 +103,55 @@ def stream_huggingface(
             dataset = datasets.load_dataset(
                 SOURCES["huggingface"][1], split="train", streaming=True
             )
+            # As bytes: a picture that cannot be decoded would else end the stream.
+            dataset = dataset.cast_column("image", datasets.Image(decode=False))
         except Exception as error:
             raise WikiArtError(
                 f"Hugging Face: {one_line(error, 200) or _SHORT}; check the network"
             ) from None
-    styles = dataset.features["style"].names
-    artists = dataset.features["artist"].names
-    written = 0
-    rows = itertools.islice(dataset.shuffle(seed=seed, buffer_size=_BUFFER), count)
+    written, bad = 0, []
     try:
+        styles = dataset.features["style"].names
+        artists = dataset.features["artist"].names
+        rows = itertools.islice(dataset.shuffle(seed=seed, buffer_size=_BUFFER), count)
         for i, row in enumerate(tqdm(rows, "streaming", count, disable=not progress)):
-            style = styles[row["style"]].replace(" ", "_").replace(os.sep, "_")
+            style = safe_name(styles[row["style"]].replace(" ", "_").replace("/", "_"))
             artist = artists[row["artist"]].lower().replace(" ", "-").replace("_", "-")
-            path = folder / style / f"{artist.replace(os.sep, '-')}_{seed}-{i:05}.jpg"
+            artist = safe_name(artist.replace("/", "-"))
+            path = folder / style / f"{artist}_{seed}-{i:05}.jpg"
             if path.is_file():
                 continue
-            path.parent.mkdir(parents=True, exist_ok=True)
+            make_folder(path.parent)
+            try:
+                image = _picture_of(row["image"])
+            except ImageError as error:
+                bad.append(f"picture {i}: {one_line(error, 100)}")
+                continue
             with replacing(path) as draft:
-                row["image"].convert("RGB").save(draft, "JPEG", quality=95)
+                image.save(draft, "JPEG", quality=95)
             written += 1
-    except (OSError, RuntimeError, KeyError, TypeError, IndexError) as error:
+    except Exception as error:  # the library and the network raise many types
         raise WikiArtError(
             f"Hugging Face: the stream broke off after {written} pictures "
-            f"({one_line(error, 150)}); run it again to go on"
+            f"({one_line(error, 150) or _SHORT}); run it again to go on"
         ) from None
+    if bad:
+        warnings.warn(
+            f"{len(bad)} pictures of the stream cannot be read and were passed over ({bad[0]})",
+            NSTWarning,
+            stacklevel=2,
+        )
     return written
+
+
+def _picture_of(value: Any) -> Image.Image:
+    """Return a row's picture, which is one already, or a file's bytes.
+
+    Raises
+    ------
+    ImageError
+        If it cannot be read.
+    """
+    if isinstance(value, dict):
+        value = value.get("bytes") or b""
+    return read_image(value)

@@ -5,7 +5,6 @@ that pictures of any size pass through little memory.
 """
 
 import os
-import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
@@ -18,7 +17,11 @@ from PIL import Image
 from tqdm import tqdm
 
 from ..errors import one_line
-from ..images.io import MAX_PIXELS, open_undecoded
+from ..images.decode import open_undecoded, plan, quiet_libraries
+from ..images.formats import MAX_PIXELS, ImageError
+from ..parallel import without_main
+from ..paths import is_regular
+from .names import file_of
 
 _BATCH = 400
 _FEW = 2000
@@ -33,12 +36,12 @@ def read_size(path: str) -> tuple[int, int, str]:
         Zeros and what is wrong, where the header cannot be read; the problem is else empty.
     """
     try:
+        if not is_regular(Path(path)):
+            return 0, 0, "missing file" if not os.path.lexists(path) else "no regular file"
         if os.path.getsize(path) == 0:
             return 0, 0, "empty file"
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            with open(path, "rb") as file, open_undecoded(file) as image:
-                return *image.size, ""
+        with quiet_libraries(), open(path, "rb") as file, open_undecoded(file) as image:
+            return *image.size, ""
     except Image.DecompressionBombError:
         return 0, 0, f"more than {2 * MAX_PIXELS:,} pixels"
     except Exception as error:  # decoders raise many types, all meaning the same
@@ -60,27 +63,26 @@ def check_file(path: str) -> tuple[str, str]:
     if problem:
         return problem, ""
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            with open(path, "rb") as file, open_undecoded(file) as image:
-                mode = image.mode
-                if mode != "RGB":
-                    problem = f"not RGB ({mode})"
-                if width * height > MAX_PIXELS:
-                    problem = f"{width * height:,} pixels, over {MAX_PIXELS:,}"
-                    if image.format != "JPEG":
-                        return problem, ""
-                image.draft("RGB" if mode == "RGB" else mode, (width // 8, height // 8))
-                image.load()
-                return problem, phash(image)
+        with quiet_libraries(), open(path, "rb") as file, open_undecoded(file) as image:
+            mode = image.mode
+            if mode != "RGB":
+                problem = f"not RGB ({mode})"
+            if width * height > MAX_PIXELS:
+                problem = f"{width * height:,} pixels, over {MAX_PIXELS:,}"
+                if image.format != "JPEG":
+                    return problem, ""
+            plan(image, file, "", None)
+            image.draft("RGB" if mode == "RGB" else mode, (width // 8, height // 8))
+            image.load()
+            return problem, phash(image)
+    except ImageError as error:
+        return one_line(error, 120).removeprefix(": "), ""
     except Exception as error:  # decoders raise many types, all meaning the same
         return _damage(error), ""
 
 
 def _damage(error: Exception) -> str:
     text = one_line(error)
-    if isinstance(error, FileNotFoundError):
-        return "missing file"
     return "damaged: " + text.split(" '")[0][:80]
 
 
@@ -104,7 +106,7 @@ def phash(image: Image.Image) -> str:
 
 
 def _batch(read: Callable[[str], Any], root: str, names: Sequence[str]) -> list[Any]:
-    return [read(os.path.join(root, name)) for name in names]
+    return [read(str(file_of(root, name))) for name in names]
 
 
 def read_files(
@@ -148,5 +150,5 @@ def _each(work: Callable, batches: list, count: int) -> Iterator[list]:
     if count < _FEW:  # starting processes would take longer
         yield from map(work, batches)
         return
-    with ProcessPoolExecutor(mp_context=get_context("spawn")) as pool:
+    with without_main(), ProcessPoolExecutor(mp_context=get_context("spawn")) as pool:
         yield from pool.map(work, batches)

@@ -4,11 +4,8 @@ Files are the truth: the csv files add to what is on disk, and whatever they nam
 appears in the report only.
 """
 
-import hashlib
-import json
 import os
 import sys
-import warnings
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
@@ -16,14 +13,32 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ..atomic import replacing, write_text
-from ..errors import NSTError, NSTWarning, one_line
+from ..errors import NSTError, one_line
+from ..paths import is_regular
 from .files import read_files, read_size
-from .names import comparable, parse_tags, repair, safe_path, split_name, title_of, year_of
+from .names import (
+    STYLES,
+    comparable,
+    parse_tags,
+    repair,
+    safe_path,
+    split_name,
+    text_of,
+    title_of,
+    year_of,
+)
 
-SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff")
-CACHE = ".nst_utils"
-_SCHEMA = 2
+SUFFIXES = (
+    ".jpg", ".jpeg", ".jfif", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".avif", ".heic",
+    ".heif", ".jp2",
+)  # fmt: skip
+PARTS = {
+    "train": "train", "training": "train", "val": "val", "valid": "val", "validation": "val",
+    "test": "test", "testing": "test",
+}  # fmt: skip
+"""Folders that are parts of a set, and the subset that they mean."""
+
+_DEEPEST = 6
 
 GENRES = (
     "abstract painting", "cityscape", "genre painting", "illustration", "landscape",
@@ -48,10 +63,13 @@ class WikiArtError(NSTError, RuntimeError):
 def find_root(folder: Path) -> Path:
     """Return the folder that holds the style folders, up to two levels down.
 
+    Where those stand in parts of the set (``train/Cubism``, ``test/Cubism``), it is the folder
+    around the parts.
+
     Raises
     ------
     WikiArtError
-        If there is none; says what was found instead.
+        If there is none, or several; says what was found instead.
     """
     expected = "expected a folder of style folders with pictures (Cubism/…jpg)"
     if not folder.exists():
@@ -62,67 +80,107 @@ def find_root(folder: Path) -> Path:
         raise WikiArtError(f"{folder}: this is a file; {expected}")
     level = [folder]
     for _ in range(3):
-        for place in level:
-            if any(_has_pictures(child) for child in _folders(place)):
-                return place
-        level = [child for place in level for child in _folders(place)]
+        places = [place for place in level if any(map(_has_pictures, list_folders(place)))]
+        parts = [place for place in places if place.name.lower() in PARTS]
+        if parts and len({place.parent for place in parts}) == 1 and parts == places:
+            return parts[0].parent
+        styles = {comparable(style) for style in STYLES}
+        if len(places) > 1 and not any(
+            comparable(child.name) in styles for place in places for child in list_folders(place)
+        ):  # the folders within are not styles: these are, with folders in them
+            return places[0].parent
+        if len(places) > 1:
+            names = ", ".join(place.name for place in places[:5])
+            raise WikiArtError(f"{folder}: several sets of pictures ({names}); name one of them")
+        if places:
+            return places[0]
+        level = [child for place in level for child in list_folders(place)]
     if _has_pictures(folder):
         raise WikiArtError(f"{folder}: pictures, but no style folders; {expected}")
     raise WikiArtError(f"{folder}: no pictures in any folder; {expected}")
 
 
-def _folders(folder: Path) -> list[Path]:
+def list_folders(folder: Path) -> list[Path]:
+    """Return the folders in a folder, sorted; those that cannot be looked into are left out."""
+    return [Path(entry.path) for entry in _entries(folder) if _is(entry, "dir")]
+
+
+def _entries(folder: Path) -> list[os.DirEntry]:
     try:
         with os.scandir(folder) as entries:
             return sorted(
-                Path(entry.path)
-                for entry in entries
-                if entry.is_dir() and not entry.name.startswith(".")
+                (entry for entry in entries if not entry.name.startswith(".")),
+                key=lambda entry: entry.name,
             )
     except OSError:
         return []
 
 
-def _has_pictures(folder: Path) -> bool:
+def _is(entry: os.DirEntry, kind: str) -> bool:
+    """Tell what an entry is; a link that leads in a circle is nothing."""
     try:
-        with os.scandir(folder) as entries:
-            return any(entry.name.lower().endswith(SUFFIXES) for entry in entries)
+        return entry.is_dir() if kind == "dir" else entry.is_file()
     except OSError:
         return False
 
 
+def _has_pictures(folder: Path) -> bool:
+    return any(entry.name.lower().endswith(SUFFIXES) for entry in _entries(folder))
+
+
 def _walk(root: Path) -> tuple[list[str], list[tuple[str, str, str]]]:
-    """Return the pictures below the style folders, and links that lead out of the root."""
-    names, odd = [], []
+    """Return the pictures below the style folders, at any depth, and what was left out and why."""
+    names: list[str] = []
+    odd: list[tuple[str, str, str]] = []
     inside = os.path.realpath(root) + os.sep
-    for folder in _folders(root):
-        with os.scandir(folder) as entries:
-            for entry in sorted(entries, key=lambda entry: entry.name):
-                name = f"{folder.name}/{entry.name}"
-                if not entry.name.lower().endswith(SUFFIXES) or entry.name.startswith("."):
-                    continue
-                linked = entry.is_symlink() or folder.is_symlink()
-                if linked and not os.path.realpath(entry.path).startswith(inside):
+
+    def visit(folder: Path, prefix: str, depth: int) -> None:
+        for entry in _entries(folder):
+            name = prefix + entry.name
+            picture = entry.name.lower().endswith(SUFFIXES)
+            if entry.is_symlink() and not os.path.realpath(entry.path).startswith(inside):
+                if picture or _is(entry, "dir"):
                     odd.append(("name outside the root", name, "a link"))
-                elif entry.is_file():
-                    names.append(name)
-    return names, odd
+            elif _is(entry, "dir"):
+                if depth == _DEEPEST or (entry.is_symlink() and depth):
+                    odd.append(("folder not looked into", name, "a link, or nested too deeply"))
+                else:
+                    visit(Path(entry.path), f"{name}/", depth + 1)
+            elif picture and not _is(entry, "file"):
+                odd.append(("unreadable name", name, "a link that leads nowhere"))
+            elif picture and depth:
+                names.append(name)
+            elif picture:
+                odd.append(("picture outside the style folders", name, ""))
+
+    visit(root, "", 0)
+    return [text_of(name) for name in names], [(kind, text_of(n), d) for kind, n, d in odd]
+
+
+def _style_of(name: str) -> tuple[str, str]:
+    """Return a file's part of the set, where it stands in one, and its style folder."""
+    first, _, rest = name.partition("/")
+    if first.lower() in PARTS and "/" in rest:
+        return PARTS[first.lower()], rest.partition("/")[0]
+    return "", first
 
 
 def build_index(root: Path, progress: bool) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Index the files, join the csv files, and read what headers are still needed."""
     names, findings = _walk(root)
     catalog = pd.DataFrame({"path": names})
-    catalog["style"] = pd.Categorical([name.partition("/")[0] for name in names])
+    placed = [_style_of(name) for name in names]
+    catalog["style"] = pd.Categorical([style for _, style in placed])
     artists, described = [], []
     for name in names:
-        artist, title = split_name(name.partition("/")[2])
+        artist, title = split_name(name.rpartition("/")[2])
         artists.append(sys.intern(artist))  # few artists, many files
         described.append(title)
     catalog["artist"] = artists
     for column, value in (("width", 0), ("height", 0)):
         catalog[column] = np.int32(value)
-    for column in ("subset", "tags", "genre", "phash", "problem"):
+    catalog["subset"] = [part for part, _ in placed]
+    for column in ("tags", "genre", "phash", "problem"):
         catalog[column] = ""
     rows = _kaggle_rows(root, findings)
     rows = _artgan_rows(root, findings) if rows is None else rows
@@ -151,7 +209,7 @@ def build_index(root: Path, progress: bool) -> tuple[pd.DataFrame, pd.DataFrame]
 def _read_csv(path: Path, columns: Sequence[str] | None = None) -> pd.DataFrame:
     """Read a csv file as text: these columns of one with a header, or all of one without."""
     options: dict[str, Any] = dict(dtype=str, keep_default_na=False, encoding_errors="replace")
-    few = dict.fromkeys(("artist", "genre", "subset"), "category")  # few values, many cells
+    few = ("artist", "genre", "subset")  # few values, many cells
     try:
         if columns is None:
             return pd.read_csv(path, header=None, **options)
@@ -161,9 +219,13 @@ def _read_csv(path: Path, columns: Sequence[str] | None = None) -> pd.DataFrame:
             raise WikiArtError(
                 f"{path}: columns {', '.join(lacking)} are missing; found {', '.join(there)[:200]}"
             )
-        types = {name: few.get(name, str) for name in columns}
-        return pd.read_csv(path, usecols=list(columns), **options | {"dtype": types})
-    except (ValueError, OSError) as error:
+        if not is_regular(path):
+            raise WikiArtError(f"{path}: no regular file")
+        table = pd.read_csv(path, usecols=list(columns), **options)
+        for name in set(few) & set(columns):
+            table[name] = table[name].astype("category")
+        return table
+    except (ValueError, OSError, OverflowError, MemoryError, RecursionError) as error:
         reason = one_line(error, 120)
         raise WikiArtError(f"{path}: not a readable csv file ({reason})") from None
 
@@ -227,12 +289,12 @@ def _artgan_rows(root: Path, findings: list) -> pd.DataFrame | None:
 
 def _near(root: Path, name: str) -> Path | None:
     places = [root, root.parent]
-    places += [child for place in places for child in _folders(place) if child != root]
+    places += [child for place in places for child in list_folders(place) if child != root]
     return _first(places, name)
 
 
 def _first(places: Iterable[Path], name: str) -> Path | None:
-    return next((place / name for place in places if (place / name).is_file()), None)
+    return next((place / name for place in places if is_regular(place / name)), None)
 
 
 def _join(
@@ -241,6 +303,11 @@ def _join(
     """Add the csv's columns to the files; note what has no partner. Return the titles as given."""
     rows = rows.dropna(subset="path").drop_duplicates("path").set_index("path")
     places = rows.index.get_indexer(catalog["path"])
+    for i in np.flatnonzero(places < 0):
+        # A csv file knows nothing of the parts that a set was put into later.
+        part, _, rest = catalog["path"].iat[i].partition("/")
+        if part.lower() in PARTS and rest in rows.index:
+            places[i] = rows.index.get_loc(rest)
     if (places < 0).any():
         # Names that were written in another form, for instance repaired, still meet.
         free = {comparable(path): i for i, path in enumerate(rows.index)}
@@ -248,8 +315,10 @@ def _join(
             places[i] = free.get(comparable(catalog["path"].iat[i]), -1)
     has = places >= 0
     taken = rows.iloc[places[has]]
-    for column in ("width", "height", "subset", "tags", "phash"):
+    for column in ("width", "height", "tags", "phash"):
         catalog.loc[has, column] = taken[column].to_numpy()
+    told = taken["subset"].astype(object).to_numpy()
+    catalog.loc[has, "subset"] = np.where(told == "", catalog.loc[has, "subset"], told)
     named = taken["artist"].to_numpy()
     catalog.loc[has, "artist"] = np.where(named == "", catalog.loc[has, "artist"], named)
     catalog[["width", "height"]] = catalog[["width", "height"]].astype(np.int32)
@@ -277,67 +346,3 @@ def _genres(root: Path, paths: pd.Series) -> pd.Series | None:
             paths[found.isna()].map(lambda name: loosely.get(comparable(name), ""))
         )
     return found
-
-
-def key_of(root: Path) -> str:
-    """Return what an index was built from: csv files and folders, with sizes and times."""
-    facts: list[Any] = [_SCHEMA]
-    for place in (root, root.parent):
-        for path in sorted([*place.glob("*classes.csv"), *place.glob("style_*.csv")]):
-            facts.append((path.name, path.stat().st_size, path.stat().st_mtime_ns))
-    for folder in _folders(root):
-        facts.append((folder.name, folder.stat().st_mtime_ns))
-    return hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:20]
-
-
-def load_index(root: Path, key: str) -> tuple[pd.DataFrame, pd.DataFrame] | None:
-    """Return the cached catalog and findings, or None where they are missing or no longer fit."""
-    folder = root / CACHE
-    try:
-        if (folder / "key").read_text(encoding="utf-8") != key:
-            return None
-        catalog = pd.read_parquet(folder / "catalog.parquet")
-        report = pd.read_parquet(folder / "report.parquet")
-        if list(catalog) != list(COLUMNS):
-            return None
-    except (OSError, ValueError):
-        return None
-    known = folder / "problems.parquet"
-    if known.is_file():
-        problems = pd.read_parquet(known).set_index("path")["problem"]
-        noted = catalog["path"].map(problems)
-        catalog["problem"] = noted.where(noted.notna(), catalog["problem"])
-    return catalog, report
-
-
-def store_index(root: Path, key: str, catalog: pd.DataFrame, report: pd.DataFrame) -> None:
-    """Cache an index beside the data; where that cannot be, say so and go on."""
-    folder = root / CACHE
-    try:
-        folder.mkdir(exist_ok=True)
-        (folder / "key").unlink(missing_ok=True)  # until all is written, nothing is valid
-        for name, table in (("catalog", catalog), ("report", report)):
-            with replacing(folder / f"{name}.parquet") as draft:
-                table.to_parquet(draft, index=False)
-        (folder / "problems.parquet").unlink(missing_ok=True)
-        write_text(folder / "key", key)
-    except OSError as error:
-        warnings.warn(
-            f"{folder}: the index cannot be kept there ({error.strerror}); it will be built again",
-            NSTWarning,
-            stacklevel=3,
-        )
-
-
-def store_problems(root: Path, catalog: pd.DataFrame) -> None:
-    """Keep what `WikiArt.verify` found beside the data."""
-    bad = catalog.loc[catalog["problem"] != "", ["path", "problem"]]
-    try:
-        with replacing(root / CACHE / "problems.parquet") as draft:
-            bad.to_parquet(draft, index=False)
-    except OSError as error:
-        warnings.warn(
-            f"{root / CACHE}: the findings cannot be kept there ({error.strerror})",
-            NSTWarning,
-            stacklevel=3,
-        )

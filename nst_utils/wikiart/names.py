@@ -1,10 +1,11 @@
 """Names in WikiArt: repaired, split, read; nothing from a file is ever evaluated or followed."""
 
 import ast
+import os
 import re
 import unicodedata
 from functools import lru_cache
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 
 STYLES = (
     "Abstract_Expressionism", "Action_painting", "Analytical_Cubism", "Art_Nouveau_Modern",
@@ -125,6 +126,27 @@ def safe_path(text: str) -> str | None:
     if not parts or ".." in parts or re.match(r"[A-Za-z]:", parts[0]):
         return None
     return "/".join(parts)
+
+
+def text_of(name: str) -> str:
+    r"""Return a file name as text that can be stored: bytes that are no UTF-8 as ``%E9``.
+
+    Examples
+    --------
+    >>> text_of("c\udce9zanne.jpg"), text_of("cézanne.jpg")
+    ('c%E9zanne.jpg', 'cézanne.jpg')
+    """
+    if not any("\udc80" <= c <= "\udcff" for c in name):
+        return name
+    return "".join(f"%{ord(c) - 0xDC00:02X}" if "\udc80" <= c <= "\udcff" else c for c in name)
+
+
+def file_of(root: str | os.PathLike, text: str) -> Path:
+    """Return the file below a root that `text_of` named."""
+    path = Path(root, text)
+    if "%" not in text or os.path.lexists(path):
+        return path
+    return Path(root, re.sub("%([89A-F][0-9A-F])", lambda m: chr(0xDC00 + int(m[1], 16)), text))
 
 
 def comparable(text: str) -> str:

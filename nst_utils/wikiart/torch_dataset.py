@@ -1,5 +1,6 @@
 """WikiArt for PyTorch: a dataset of tensors with labels, and the report's augmentations."""
 
+import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -8,10 +9,12 @@ from torch import Tensor
 from torch.utils.data import Dataset
 from torchvision.transforms import v2
 
-from ..errors import unknown
+from ..errors import NSTWarning, unknown
+from ..images.formats import ImageError
 from ..images.io import read_image
 from ..images.tensors import IMAGENET_MEAN, IMAGENET_STD
 from .catalog import WikiArt
+from .names import file_of
 
 
 class Paintings(Dataset):
@@ -58,9 +61,26 @@ class Paintings(Dataset):
         return len(self.paths)
 
     def __getitem__(self, index: int) -> tuple[Any, int]:
-        """Return a painting, transformed, and its label's number."""
-        image = read_image(self.root / self.paths[index], self.size)
-        return self.transform(v2.functional.pil_to_tensor(image)), self.labels[index]
+        """Return a painting, transformed, and its label's number.
+
+        For one that cannot be read the next one that can comes, with a warning: one bad file does
+        not end a training.
+
+        Raises
+        ------
+        ImageError
+            If none can be read.
+        """
+        for ahead in range(len(self.paths)):
+            place = (index + ahead) % len(self.paths)
+            try:
+                image = read_image(file_of(self.root, self.paths[place]), self.size)
+            except ImageError as error:
+                wrong = error
+                warnings.warn(f"passed over: {error}", NSTWarning, stacklevel=2)
+                continue
+            return self.transform(v2.functional.pil_to_tensor(image)), self.labels[place]
+        raise wrong
 
 
 def preparation(size: int = 224) -> v2.Transform:

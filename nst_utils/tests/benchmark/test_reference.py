@@ -50,7 +50,8 @@ def test_they_can_be_made_again(tiny, tmp_path, monkeypatch):
     monkeypatch.setattr(reference, "PASTICHE_STEPS", 2)
     monkeypatch.setattr(reference, "PASTICHE_SIZE", 32)
     monkeypatch.setattr(reference, "KEPT_AFTER", {0: 1})
-    small = Recipe(size=32, scales=(32,), steps=(5,), weights="random", optimizer="adam")
+    small = Recipe(size=32, scales=(32,), steps=(5,), weights="random")
+    small = small.replace(optimizer="adam", learning_rate=0.02)
     monkeypatch.setattr(reference, "REPORTS", {"report": small})
     told = []
     record_end_points("a small machine", told.append)

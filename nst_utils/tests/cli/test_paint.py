@@ -106,7 +106,7 @@ def test_a_painting_that_cannot_be_saved_is_rescued(tiny, pictures, tmp_path, mo
     words = ["--output", tmp_path / "out.png", "--size", "32", "--steps", "1"]
     line = one_sentence(run("stylize", *pictures, *words), 1)
     assert "no space left; the painting is in" in line
-    assert len(list(paths.RUNS.rglob("*out.png"))) == 1
+    assert len(list(paths.RUNS.rglob("rescued/*/painting.png"))) == 1
 
 
 def test_file_names_may_hold_anything(tiny, pictures, tmp_path):
@@ -120,11 +120,13 @@ def test_file_names_may_hold_anything(tiny, pictures, tmp_path):
 
 def test_untrained_is_said_everywhere(tmp_path):
     out = tmp_path / "out.png"
-    found = run("stylize", "coffee", "mosaic", "--output", out, "--backbone", "resnet50", "--size",
-                "32", "--steps", "1")  # fmt: skip
+    words = ["stylize", "coffee", "mosaic", "--output", out, "--size", "32", "--steps", "1"]
+    # Who names a network and does not ask for random weights does not get them.
+    found = run(*words, "--backbone", "resnet50")
+    assert found.exit_code == 1 and "ask for --weights random" in found.stderr
+    assert "cannot be downloaded" in found.stderr and not out.exists()  # and why
+    found = run(*words, "--backbone", "resnet50", "--weights", "random")
     assert found.exit_code == 0, found.output
-    assert "\rWarning: no trained weights for resnet50" in found.stderr
-    assert "cannot be downloaded" in found.stderr  # and why
     assert "ResNet-50 (untrained)" in found.stdout
     assert read_provenance(out)["weights"]["trained"] is False
 

@@ -88,11 +88,13 @@ def test_a_run_that_was_stopped_or_starts_from_a_file_is_not_kept(
 
 def test_every_module_that_a_run_imports_decides_its_key(monkeypatch):
     code = (
-        "import sys, nst_utils.transfer.run; print(*(n for n in sys.modules if 'nst_utils' in n))"
+        "import sys, nst_utils.transfer.run;"
+        "print(*(n for n, m in sys.modules.items() if 'nst_utils' in n and m.__spec__))"
     )
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    ground = {"nst_utils", "nst_utils.errors", "nst_utils.paths", "nst_utils.atomic"}
-    ground |= {"nst_utils.download"}  # fetches, checks and writes files; moves no pixel
+    ground = {"nst_utils", "nst_utils.errors", "nst_utils.paths"}
+    # They fetch, check and write files, and hear of signals; they move no pixel.
+    ground |= {"nst_utils.download", "nst_utils.signals", "nst_utils.untrusted"}
     folders = {name.split(".")[1] for name in set(found.stdout.split()) - ground}
     assert folders == set(run_cache._DECIDING)
 

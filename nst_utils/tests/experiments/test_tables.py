@@ -25,7 +25,7 @@ def test_layers_of_the_report_in_the_networks_order():
 
 
 def test_style_shares_sum_to_one_and_measures_have_a_row_a_run(tiny, pictures):
-    results = {"a": stylize(*pictures, QUICK), "b": stylize(*pictures, QUICK.replace(beta=1))}
+    results = {"a": stylize(*pictures, QUICK), "b": stylize(*pictures, QUICK.replace(beta=8))}
     shares = tables.style_shares(results)
     assert list(shares.index) == ["1_1", "2_1", "3_1", "4_1", "5_1"]
     assert shares.sum().tolist() == pytest.approx([1, 1])

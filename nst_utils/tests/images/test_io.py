@@ -13,7 +13,6 @@ from PIL import Image
 from torchvision.transforms import v2
 
 from nst_utils import download
-from nst_utils.images import io as image_io
 from nst_utils.images.io import ImageError, fit, read_image
 from nst_utils.images.png import read_provenance, save_png
 from nst_utils.images.report_loaders import report_im_convert, report_load_image
@@ -173,7 +172,7 @@ def jpeg(image: Image.Image) -> bytes:
     ("content", "message"),
     [
         (b"", "empty"),
-        (b"this is no picture", "not a picture"),
+        (b"\x00\x01 no picture", "not a picture"),
         (jpeg(colorful(300, 200))[:1500], "damaged or cut short"),
         (b"\xff\xd8\xff\xe0", "damaged|not a picture"),
         (declared(50, 50), "damaged or cut short"),
@@ -201,10 +200,9 @@ def test_missing_files_and_folders(tmp_path):
 def test_any_bytes_are_a_picture_or_one_error(data):
     for start in (b"", b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"GIF89a", b"BM"):
         try:
-            image = image_io._to_rgb(image_io._identify(start + data, "x", None))
-            assert image.mode == "RGB"
-        except (ImageError, OSError, SyntaxError, ValueError):
-            pass
+            assert read_image(start + data, 64).mode == "RGB"
+        except ImageError as error:
+            assert "\n" not in str(error)
 
 
 @given(st.integers(20, 2000), st.integers(0, 255))
@@ -250,7 +248,7 @@ def test_addresses(server):
     with pytest.raises(ImageError, match="404"):
         read_image(f"{server.url}/y.jpg")
     with pytest.raises(ImageError, match="only http and https"):
-        read_image("file:///etc/hostname")
+        read_image("ftp://host/x.jpg")
 
 
 def test_an_address_has_a_size_limit(server, monkeypatch):
@@ -378,6 +376,6 @@ def test_only_known_formats_are_opened_and_no_outside_program_runs(tmp_path, mon
     monkeypatch.setattr("PIL.EpsImagePlugin.Ghostscript", lambda *a, **k: run.append(a))
     path = tmp_path / "photo.jpg"
     path.write_bytes(b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n%%EndComments\nshowpage\n")
-    with pytest.raises(ImageError, match="not a picture in a known format"):
+    with pytest.raises(ImageError, match="a PostScript text"):
         read_image(path)
     assert check_file(str(path))[0].startswith("damaged") and not run

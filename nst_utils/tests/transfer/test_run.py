@@ -12,6 +12,7 @@ from nst_utils.images.io import ImageError
 from nst_utils.images.png import read_provenance
 from nst_utils.images.samples import open_picture
 from nst_utils.images.tensors import load
+from nst_utils.networks.device import is_out_of_memory
 from nst_utils.transfer import run as transfer_run
 from nst_utils.transfer.config import Recipe
 from nst_utils.transfer.fields import RecipeError
@@ -338,8 +339,8 @@ def test_the_report_as_run_reads_after_the_relu_what_it_means_to_read_before(pic
      "CUDA out of memory. Tried to allocate 2 GiB", "CUBLAS_STATUS_ALLOC_FAILED"],
 )  # fmt: skip
 def test_memory_that_ran_out_is_recognized(text):
-    assert transfer_run._is_out_of_memory(RuntimeError(text))
-    assert not transfer_run._is_out_of_memory(RuntimeError("shapes do not match"))
+    assert is_out_of_memory(RuntimeError(text))
+    assert not is_out_of_memory(RuntimeError("shapes do not match"))
 
 
 def test_gatys2016_paints_the_style_from_noise():

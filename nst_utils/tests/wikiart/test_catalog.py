@@ -10,6 +10,7 @@ from PIL import Image
 from nst_utils import paths
 from nst_utils.errors import NSTWarning, UnknownNameError
 from nst_utils.wikiart import index as wikiart_index
+from nst_utils.wikiart import index_cache
 from nst_utils.wikiart.catalog import WikiArt
 from nst_utils.wikiart.index import WikiArtError
 from nst_utils.wikiart.miniature import make_miniature
@@ -154,14 +155,14 @@ def test_the_index_is_cached_and_rebuilt_when_something_changes(root, monkeypatc
     csv = (root / "classes.csv").read_text(encoding="utf-8").replace(",train", ",test")
     (root / "classes.csv").write_text(csv, encoding="utf-8")
     assert set(WikiArt(root).catalog["subset"]) == {"test", ""}
-    (root / wikiart_index.CACHE / "catalog.parquet").write_bytes(b"damaged")
+    (root / index_cache.CACHE / "catalog.parquet").write_bytes(b"damaged")
     assert len(WikiArt(root)) == len(first) + 1
     WikiArt(root, refresh=True)
     assert len(built) == 4
 
 
 def test_a_cache_that_cannot_be_written_is_only_a_warning(root):
-    (root / wikiart_index.CACHE).write_text("a file in the way")
+    (root / index_cache.CACHE).write_text("a file in the way")
     with pytest.warns(NSTWarning, match="will be built again"):
         assert len(WikiArt(root)) == 128
 

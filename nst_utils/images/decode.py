@@ -1,0 +1,328 @@
+"""Picture files decoded within bounds of memory: the one door to Pillow.
+
+Only the formats that are meant are opened; large pictures are reduced before anything is made of
+their pixels; color profiles and orientation are applied; metadata never stops a sound picture.
+"""
+
+import contextlib
+import io
+import warnings
+from collections.abc import Iterator
+from typing import Any, BinaryIO
+
+import numpy as np
+from PIL import Image, ImageCms, JpegImagePlugin, UnidentifiedImageError
+
+from ..errors import NSTWarning, one_line
+from .formats import (
+    MAX_PIXELS,
+    MEMORY,
+    ImageError,
+    describe,
+    is_heif,
+    orientation_of,
+    without_metadata,
+)
+from .tiff import read_tiff
+
+FORMATS = tuple("AVIF BMP GIF HEIF ICO JPEG JPEG2000 PCX PNG PPM TGA TIFF WEBP".split())
+"""Formats that are read, by Pillow's names."""
+
+_TOO_LARGE = (
+    f"the picture declares more than the {MAX_PIXELS:,} pixels that are read safely; make a "
+    "smaller copy, or a JPEG"
+)
+
+_COST = {"WEBP": 16, "JPEG2000": 20, "AVIF": 14, "HEIF": 8}
+"""Bytes a pixel that decoders take besides what Pillow's own do; see ``benchmark/NOTES.md``."""
+
+_LARGE = 2**24
+"""Pixels above which a picture is reduced by whole factors before it is resized."""
+
+_STRIP = 2**21
+"""Pixels that are converted at a time."""
+
+TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+"""EXIF's orientations as Pillow's transpositions."""
+
+
+def decode(file: BinaryIO, name: str, size: int | None = None) -> Image.Image:
+    """Read a picture file as 8-bit RGB, upright.
+
+    Parameters
+    ----------
+    file : binary file
+        Read from its beginning; it can be sought in.
+    name : str
+        For messages.
+    size : int, optional
+        Pixels on the long side that the caller will resize to; a larger picture is reduced to no
+        less than twice that on the way.
+
+    Raises
+    ------
+    ImageError
+        If it is no picture, damaged, or too large.
+    """
+    try:
+        return _decode(file, name, size)
+    except ImageError as error:
+        if str(error).startswith(name):
+            raise
+        raise ImageError(f"{name}: {error}") from None
+    except Image.DecompressionBombError:
+        raise ImageError(f"{name}: {_TOO_LARGE}") from None
+    except Exception as error:  # the decoders of many formats raise many types
+        second = _decode_otherwise(file, name, size)
+        if second is not None:
+            return second
+        if isinstance(error, UnidentifiedImageError):
+            file.seek(0)
+            raise ImageError(f"{name}: {describe(file.read(2000), name)}") from None
+        raise ImageError(
+            f"{name}: the picture is damaged or cut short ({one_line(error, 120)}); "
+            "get a fresh copy"
+        ) from None
+
+
+def _decode(file: BinaryIO, name: str, size: int | None) -> Image.Image:
+    with quiet_libraries():
+        image = open_undecoded(file)
+        reduction = plan(image, file, name, size)
+        if image.format == "TIFF" and image.tag_v2.get(284) == 2 and _bits(image)[0] > 8:
+            raise ValueError("16 bits in planes")  # which Pillow takes for pixels
+        image.load()
+    return to_rgb(image, reduction)
+
+
+def _decode_otherwise(file: BinaryIO, name: str, size: int | None) -> Image.Image | None:
+    """Try a picture again without its metadata, or by another library; None where that fails."""
+    file.seek(0)
+    if file.read(4) in (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"):
+        file.seek(0)
+        image = read_tiff(file, name)
+        return _upright(image, image.info["orientation"])
+    file.seek(0)
+    data = file.read(MEMORY // 4)
+    bare = without_metadata(data)
+    if bare is None or bare == data:
+        return None
+    with contextlib.suppress(Exception):  # what was wrong at first is what is told
+        return _decode(io.BytesIO(bare), name, size)
+    return None
+
+
+def open_undecoded(file: BinaryIO) -> Image.Image:
+    """Open a picture file without decoding it.
+
+    A JPEG is opened by its class. So it passes Pillow's guard at any size, and can be decoded at
+    1/2, 1/4 or 1/8; `Image.open` would refuse it before ``draft`` could be called. Of the other
+    formats only `FORMATS` are tried: Pillow would also run PostScript by an outside program.
+    """
+    file.seek(0)
+    head = file.read(32)
+    file.seek(0)
+    if head.startswith(b"\xff\xd8\xff"):
+        return JpegImagePlugin.JpegImageFile(file)
+    if is_heif(head) and "HEIF" not in Image.OPEN:
+        import pillow_heif
+
+        pillow_heif.register_heif_opener()
+    known = [name for name in FORMATS if name != "HEIF" or is_heif(head)]
+    return Image.open(file, formats=known)
+
+
+@contextlib.contextmanager
+def quiet_libraries() -> Iterator[None]:
+    """Keep what Pillow and its libraries say of odd metadata from the user's screen."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
+
+
+def plan(image: Image.Image, file: BinaryIO, name: str, size: int | None) -> int:
+    """Check that a picture can be decoded within `MEMORY`; return the factor to reduce it by.
+
+    A JPEG and a JPEG 2000 are set to be decoded smaller already.
+    """
+    width, height = image.size
+    if image.format == "JPEG" and isinstance(image, JpegImagePlugin.JpegImageFile):
+        kept = _coefficients(image, file) * width * height
+        if kept > MEMORY:
+            raise ImageError(
+                f"{name}: a progressive JPEG of {width:,} x {height:,} pixels takes "
+                f"{int(kept) >> 20:,} MB to be decoded, over the limit of {MEMORY >> 20:,} MB; "
+                "save it as a plain JPEG, or smaller"
+            )
+        _reduce_jpeg(image, size)
+        return 1
+    if width * height > MAX_PIXELS:
+        raise ImageError(f"{name}: {_TOO_LARGE}")
+    reduction = 1
+    if size is not None and width * height > _LARGE:
+        reduction = max(1, max(width, height) // (2 * size))
+    if image.format == "JPEG2000" and reduction > 1:
+        image.reduce = min(5, reduction.bit_length() - 1)  # decoded at 1/2, 1/4 or less
+        width, height, reduction = *image.size, 1
+    pixel = {"1": 1, "L": 1, "P": 1, "I;16": 2}.get(image.mode, 4)
+    if image.format == "TIFF":  # a strip may be the whole picture
+        pixel += sum(_bits(image)) // 8
+    plain = image.mode == "RGB" and reduction == 1 and "transparency" not in image.info
+    made = 0 if plain and "icc_profile" not in image.info else 4 / reduction**2
+    needed = int(width * height * (_COST.get(image.format, pixel) + made))
+    if needed > MEMORY:
+        raise ImageError(
+            f"{name}: {width:,} x {height:,} pixels of this {image.format} take "
+            f"{needed >> 20:,} MB to be decoded, over the limit of {MEMORY >> 20:,} MB; make a "
+            "smaller copy, or a JPEG"
+        )
+    return reduction
+
+
+def _bits(image: Image.Image) -> tuple[int, ...]:
+    """Return a TIFF's bits of each sample."""
+    bits = image.tag_v2.get(258, (8,))
+    return bits if isinstance(bits, tuple) else (bits,)
+
+
+def _coefficients(image: JpegImagePlugin.JpegImageFile, file: BinaryIO) -> float:
+    """Return the bytes a pixel that a JPEG of several scans keeps until the last one is read."""
+    parts = file.read(3)  # Pillow stops behind the marker of the first scan
+    several = len(parts) == 3 and parts[2] < len(image.layer)
+    if not several and not image.info.get("progressive"):
+        return 0.0
+    samples = [across * down for _, across, down, *_ in image.layer]
+    return 2 * sum(samples) / max(1, max(samples))
+
+
+def _reduce_jpeg(image: JpegImagePlugin.JpegImageFile, size: int | None) -> None:
+    """Have a JPEG decoded no larger than needed: twice `size`, and never above `MAX_PIXELS`."""
+    width, height = image.size
+    shrink = 1
+    while shrink < 8 and (
+        width * height > MAX_PIXELS * shrink**2
+        or (size is not None and max(width, height) >= 4 * size * shrink)
+    ):
+        shrink *= 2
+    image.draft(None, (max(1, width // shrink), max(1, height // shrink)))
+
+
+def to_rgb(image: Image.Image, reduction: int = 1) -> Image.Image:
+    """Return a decoded picture of any mode as RGB, upright; strip by strip, so in little memory.
+
+    Its color profile is applied, transparency laid over white, 16 bits brought to 8.
+
+    Parameters
+    ----------
+    image : PIL.Image.Image
+        Left as it is.
+    reduction : int
+        Whole factor by which it is made smaller.
+
+    Raises
+    ------
+    ImageError
+        If it holds values that are not finite.
+    """
+    turn = _orientation(image)
+    transform = _profile(image)
+    clear = "transparency" in image.info or image.mode in ("RGBA", "LA", "PA", "RGBa", "La")
+    if image.mode == "RGB" and not clear and transform is None and reduction == 1:
+        whole = image
+    else:
+        width, height = image.size
+        whole = Image.new("RGB", (-(-width // reduction), -(-height // reduction)))
+        rows = max(1, _STRIP // (width * reduction)) * reduction
+        highest = _highest(image, rows) if image.mode.startswith(("I", "F")) else 0.0
+        for y in range(0, height, rows):
+            part = image.crop((0, y, width, min(y + rows, height)))
+            part = _strip_to_rgb(part, clear, transform, highest)
+            whole.paste(part.reduce(reduction) if reduction > 1 else part, (0, y // reduction))
+    return _upright(whole, turn)
+
+
+def _upright(image: Image.Image, turn: int) -> Image.Image:
+    return image.transpose(TURNS[turn]) if turn in TURNS else image
+
+
+def _strip_to_rgb(part: Image.Image, clear: bool, transform: Any, highest: float) -> Image.Image:
+    if part.mode.startswith(("I", "F")):
+        values = np.asarray(part)
+        if part.mode == "F" and highest <= 1:
+            values = np.rint(values * 255)
+        elif highest > 255 or part.mode.startswith("I;16"):
+            values = np.clip(values, 0, 65535).astype(np.uint16) >> 8
+        part = Image.fromarray(np.clip(values, 0, 255).astype(np.uint8))
+    if clear:
+        part = part.convert("RGBA")
+        part = Image.alpha_composite(Image.new("RGBA", part.size, "white"), part).convert("RGB")
+    if transform is not None:
+        return ImageCms.applyTransform(part.convert(transform.input_mode), transform)
+    return part.convert("RGB")
+
+
+def _highest(image: Image.Image, rows: int) -> float:
+    """Return the largest value of a picture of integers or floats, which tells what 255 is."""
+    highest = 0.0
+    for y in range(0, image.height, rows):
+        values = np.asarray(image.crop((0, y, image.width, min(y + rows, image.height))))
+        if values.dtype.kind == "f" and not np.isfinite(values).all():
+            raise ImageError("holds values that are not finite; get a fresh copy")
+        highest = max(highest, float(values.max(initial=0)))
+    return highest
+
+
+def _orientation(image: Image.Image) -> int:
+    block = image.info.get("exif")
+    if isinstance(block, bytes) and (turn := orientation_of(block)) != 1:
+        return turn
+    # In TIFF it is a tag among the others, and XMP may name one; either may be broken.
+    with contextlib.suppress(Exception), quiet_libraries():
+        value = image.getexif().get(0x0112)
+        return value if isinstance(value, int) and value in TURNS else 1
+    return 1
+
+
+def _profile(image: Image.Image) -> Any:
+    """Return the transform from a picture's own colors to sRGB; None where there is none to do.
+
+    A profile that cannot be read, or is for another kind of picture, is passed over with a warning.
+    """
+    data = image.info.get("icc_profile")
+    if not data or not isinstance(data, bytes):
+        return None
+    try:
+        profile = ImageCms.ImageCmsProfile(io.BytesIO(data))
+        space = profile.profile.xcolor_space.strip()
+        mode = {"RGB": "RGB", "GRAY": "L", "CMYK": "CMYK", "Lab": "LAB"}.get(space)
+        if mode is None or (mode in ("CMYK", "LAB")) != (image.mode in ("CMYK", "LAB")):
+            raise ValueError(f"it is for {space or 'other'} colors")
+        transform = ImageCms.buildTransform(profile, ImageCms.createProfile("sRGB"), mode, "RGB")
+        return None if _changes_nothing(transform) else transform
+    except (ImageCms.PyCMSError, OSError, ValueError, TypeError, AttributeError) as error:
+        warnings.warn(
+            f"the picture's color profile is passed over ({one_line(error, 80)}): its colors are "
+            "taken for sRGB",
+            NSTWarning,
+            stacklevel=2,
+        )
+        return None
+
+
+def _changes_nothing(transform: Any) -> bool:
+    """Tell whether a transform leaves sRGB as it is, but for rounding: most profiles are sRGB."""
+    if transform.input_mode == "CMYK":
+        return False
+    levels = np.linspace(0, 255, 9).round().astype(np.uint8)
+    grid = np.stack(np.meshgrid(levels, levels, levels), -1).reshape(27, 27, 3)
+    probe = Image.fromarray(grid).convert(transform.input_mode)
+    there = np.asarray(ImageCms.applyTransform(probe, transform), int)
+    return bool(np.abs(there - np.asarray(probe.convert("RGB"), int)).max() <= 2)

@@ -1,0 +1,73 @@
+"""TIFF files of the forms that Pillow lacks (floats in color, 16 bits in planes), by tifffile."""
+
+import logging
+import warnings
+from typing import BinaryIO
+
+import numpy as np
+from PIL import Image
+
+from ..errors import one_line
+from .formats import MAX_PIXELS, MEMORY, ImageError, describe
+
+
+def read_tiff(file: BinaryIO, name: str) -> Image.Image:
+    """Read a TIFF's first page as 8-bit RGB; its orientation is in ``info``.
+
+    Parameters
+    ----------
+    file : binary file
+        At its beginning.
+    name : str
+        For messages.
+
+    Raises
+    ------
+    ImageError
+        If it cannot be read either, is a raw photo, or is too large.
+    """
+    import tifffile
+
+    logging.getLogger("tifffile").setLevel(logging.CRITICAL)
+    try:
+        with warnings.catch_warnings(), tifffile.TiffFile(file) as tiff:
+            warnings.simplefilter("ignore")
+            page = tiff.pages[0]
+            kind = f"{page.samplesperpixel} x {page.bitspersample}-bit {page.dtype or 'unknown'}"
+            if 50706 in page.tags:  # DNGVersion
+                raise ImageError(f"{name}: {describe(b'', 'x.dng')}")
+            needed = 3 * page.size * page.dtype.itemsize if page.dtype else 0
+            if needed > MEMORY or page.imagewidth * page.imagelength > MAX_PIXELS:
+                raise ImageError(
+                    f"{name}: this TIFF ({kind}) takes more than {MEMORY >> 20} MB to be decoded; "
+                    "save it with 8 bits, or smaller"
+                )
+            turn = page.tags[0x0112].value if 0x0112 in page.tags else 1
+            array, planar = page.asarray(), page.planarconfig == 2 and page.samplesperpixel > 1
+    except ImageError:
+        raise
+    except Exception as error:  # of many types as well
+        raise ImageError(
+            f"{name}: this kind of TIFF cannot be read, or the file is damaged "
+            f"({one_line(error, 80)}); save it with 8 or 16 bits a channel, uncompressed"
+        ) from None
+    array = np.moveaxis(array, 0, -1) if planar else array
+    rgb = Image.fromarray(_array_to_bytes(np.asarray(array), name)).convert("RGB")
+    rgb.info["orientation"] = turn if isinstance(turn, int) else 1
+    return rgb
+
+
+def _array_to_bytes(array: np.ndarray, name: str) -> np.ndarray:
+    """Bring an array of any number type to 8 bits, (H, W) or (H, W, 3)."""
+    if array.ndim == 3 and array.shape[-1] in (1, 2):
+        array = array[..., 0]
+    array = array[..., :3] if array.ndim == 3 else array
+    if array.ndim not in (2, 3) or array.dtype.kind not in "uif":
+        raise ImageError(f"{name}: this kind of TIFF is no picture; save it with 8 or 16 bits")
+    if not np.isfinite(array).all():
+        raise ImageError(f"{name}: holds values that are not finite; get a fresh copy")
+    highest = float(array.max(initial=0))
+    unit = 255.0 if array.dtype.kind == "f" and highest <= 1 else 1.0
+    if highest > 255:
+        unit = 1 / 256 if highest <= 65535 else 255 / highest
+    return np.clip(np.rint(array * unit), 0, 255).astype(np.uint8)

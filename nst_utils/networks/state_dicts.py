@@ -1,0 +1,100 @@
+"""State dicts as training scripts save them, brought to a network's own names."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ..errors import brief
+from .weights_file import WeightsError, read_checkpoint
+
+_WRAPPERS = (
+    "state_dict", "model_state_dict", "model", "net", "network", "weights", "params", "ema",
+    "module",
+)  # fmt: skip
+"""Keys under which a checkpoint holds its state dict, the usual ones first."""
+
+
+def read_state(path: Path) -> dict[str, Tensor]:
+    """Read the state dict of a weights file, wherever in it that stands.
+
+    Raises
+    ------
+    WeightsError
+        If the file cannot be read, or holds no plain tensors.
+    """
+    return unwrap_state(read_checkpoint(path), path)
+
+
+def unwrap_state(value: Any, path: Path) -> dict[str, Tensor]:
+    """Return the tensors of a checkpoint: of itself, or of the state dict inside it.
+
+    Raises
+    ------
+    WeightsError
+        If there are none; says what was found instead.
+    """
+    state = _find_tensors(value)
+    if state is None:
+        keys = list(value)[:5] if isinstance(value, Mapping) else []
+        found = f"a dict with {brief(keys)}" if keys else type(value).__name__
+        raise WeightsError(f"{path}: expected a state dict, names to tensors, not {found}")
+    for name, tensor in state.items():
+        if tensor.layout != torch.strided or tensor.device.type != "cpu" or tensor.is_complex():
+            raise WeightsError(
+                f"{path}: {brief(name)} is a {tensor.layout} tensor on {tensor.device}; expected "
+                "plain numbers, as model.state_dict() saves them"
+            )
+    return state
+
+
+def _find_tensors(value: Any, depth: int = 3) -> dict[str, Tensor] | None:
+    if not isinstance(value, Mapping) or depth == 0:
+        return None
+    state = {k: v for k, v in value.items() if isinstance(v, Tensor) and isinstance(k, str)}
+    if len(state) * 2 > len(value):
+        return state
+    inner = [value[name] for name in _WRAPPERS if name in value]
+    inner += [item for name, item in value.items() if name not in _WRAPPERS]
+    return next((found for item in inner if (found := _find_tensors(item, depth - 1))), None)
+
+
+def match_names(
+    state: Mapping[str, Tensor], spellings: Sequence[Sequence[str]], title: str, path: Path
+) -> dict[str, Tensor]:
+    """Return the tensors that a network needs, by its own names, whatever stands before them.
+
+    Parameters
+    ----------
+    state : mapping of str to Tensor
+        What a file holds.
+    spellings : sequence of sequence of str
+        The names that are needed; first the network's own, then others in the same order, as for
+        instance ``vgg.features.state_dict()`` has them. Before each may stand the same prefix:
+        ``module.``, ``backbone.`` or another one.
+    title : str
+        The network, for the message.
+    path : Path
+        The file, for the message.
+
+    Raises
+    ------
+    WeightsError
+        If names are missing; says which, and what the file has.
+    """
+    own = spellings[0]
+    for names in spellings:
+        first = names[0]
+        prefixes = {key.removesuffix(first) for key in state if key.endswith(first)}
+        for prefix in sorted(prefixes, key=len):
+            free = not prefix or prefix[-1] in "./"
+            if free and all(prefix + name in state for name in names):
+                return {mine: state[prefix + name] for mine, name in zip(own, names, strict=True)}
+    missing = next((name for name in own if name not in state), own[0])
+    found = ", ".join(list(state)[:4])
+    raise WeightsError(
+        f"{path}: not weights of {title} ({missing} is missing); the file has {len(state)} "
+        f"tensors: {found} …"
+    )

@@ -1,0 +1,116 @@
+"""Signals that ask a process to end: Ctrl-C, a batch system's time limit, a closed terminal.
+
+A run that has a picture defers them: it ends after the step at hand, and what it has is saved. The
+rest of the program is interrupted at once, as by Ctrl-C.
+"""
+
+import contextlib
+import signal
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from types import FrameType
+
+ASKED = tuple(
+    getattr(signal, name)
+    for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK")
+    if hasattr(signal, name)
+)
+
+PAUSE = 1.0
+"""Seconds after the first signal in which another one is taken for the same."""
+
+
+class _Request:
+    """What was asked of this process; the handlers write it, runs read it between their steps."""
+
+    def __init__(self) -> None:
+        self.watching = self.deferring = False
+        self.name, self.when = "", 0.0
+
+
+_request = _Request()
+
+
+@contextlib.contextmanager
+def watching_signals() -> Iterator[None]:
+    """Turn what asks this process to end into `KeyboardInterrupt`, or defer it; see `defer`.
+
+    Within another such block, or on another thread than the main one, it changes nothing. Signals
+    that the process ignores (``nohup``) stay ignored.
+    """
+    if _request.watching or threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = {}
+    for number in ASKED:
+        if signal.getsignal(number) not in (signal.SIG_IGN, None):
+            before[number] = signal.signal(number, _handle)
+    _request.__init__()
+    _request.watching = True
+    try:
+        yield
+    finally:
+        _request.watching = _request.deferring = False
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def defer() -> None:
+    """From here on there is something to save: let signals wait, until the block around ends."""
+    _request.deferring = _request.watching
+
+
+def requested() -> str:
+    """Return the name of the signal that waits, ``"SIGTERM"``, or an empty text."""
+    return _request.name
+
+
+def request_stop(name: str = "SIGTERM") -> None:
+    """Ask the runs of this process to end, as a signal would; what they have is saved."""
+    _request.name, _request.when = name, time.monotonic()
+
+
+def ignore_signals() -> None:
+    """Ignore what asks this process to end, since it is ending."""
+    if threading.current_thread() is threading.main_thread():
+        for number in ASKED:
+            signal.signal(number, signal.SIG_IGN)
+
+
+def take_on_worker() -> None:
+    """Have a process that does nothing but runs end them softly when it is asked to end.
+
+    For a worker, whose runs are on other threads than its main one: the first signal is a request;
+    another one, later, ends it as ever.
+    """
+    _request.__init__()
+    for number in ASKED:
+        before = signal.getsignal(number)
+
+        def handle(number: int, frame: FrameType | None, before=before) -> None:
+            if _request.name and time.monotonic() - _request.when > PAUSE:
+                signal.signal(number, before if callable(before) else signal.SIG_DFL)
+                signal.raise_signal(number)
+            request_stop(signal.Signals(number).name)
+
+        signal.signal(number, handle)
+
+
+def _handle(number: int, frame: FrameType | None) -> None:
+    name, now = signal.Signals(number).name, time.monotonic()
+    if _request.name and now - _request.when <= PAUSE:
+        _say("already ending: what there is will be saved; ask again to end at once")
+        return
+    again = bool(_request.name)
+    _request.name, _request.when = name, now
+    if not _request.deferring or again:
+        raise KeyboardInterrupt(name)
+    _say("ending after this step; what there is will be saved")
+
+
+def _say(text: str) -> None:
+    # The terminal may be what has gone.
+    with contextlib.suppress(OSError, ValueError, AttributeError, RuntimeError):
+        sys.stderr.write(f"\n{text}\n")

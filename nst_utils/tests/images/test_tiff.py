@@ -1,0 +1,46 @@
+import io
+
+import numpy as np
+import pytest
+import tifffile
+
+from nst_utils.images import tiff
+from nst_utils.images.formats import ImageError
+from nst_utils.images.tiff import read_tiff
+
+
+def written(array, **options):
+    file = io.BytesIO()
+    tifffile.imwrite(file, array, **options)
+    file.seek(0)
+    return file
+
+
+def test_numbers_of_any_kind_become_bytes():
+    for array, expected in (
+        (np.full((4, 5), 0.5, np.float64), 128),
+        (np.full((4, 5, 3), 2, np.uint8), 2),
+        (np.full((4, 5), 2**31, np.uint32), 255),  # the largest value there is white
+        (np.full((4, 5, 3), 65280, np.uint16), 255),
+    ):
+        assert read_tiff(written(array), "x").getpixel((1, 1)) == (expected,) * 3
+
+
+def test_orientation_is_handed_on():
+    turned = written(np.zeros((4, 5), np.float32), extratags=[(274, 3, 1, 6, True)])
+    assert read_tiff(turned, "x").info["orientation"] == 6
+
+
+def test_what_cannot_be_read_is_one_sentence(monkeypatch):
+    for file in (
+        io.BytesIO(b"II*\0\x08\0\0\0"),
+        io.BytesIO(b"no tiff"),
+        written(np.zeros((4, 5), np.complex64)),
+        written(np.full((4, 4), np.nan, "f4")),
+    ):
+        with pytest.raises(ImageError, match="^x: ") as caught:
+            read_tiff(file, "x")
+        assert "\n" not in str(caught.value)
+    monkeypatch.setattr(tiff, "MEMORY", 100)
+    with pytest.raises(ImageError, match="to be decoded"):
+        read_tiff(written(np.zeros((40, 50), np.float32)), "x")

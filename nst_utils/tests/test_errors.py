@@ -1,0 +1,33 @@
+import time
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from nst_utils.errors import MOST, NSTError, brief, one_line, show, unknown
+
+DEEP: list = []
+for _ in range(5000):
+    DEEP = [DEEP]
+
+
+@given(st.text(st.characters(exclude_categories=()), max_size=300))
+def test_whatever_came_is_shown_as_one_printable_line(text):
+    for shown in (show(text), one_line(text), str(NSTError(text)), brief(text)):
+        assert shown.isprintable() and len(shown) <= 10 * len(text) + 20
+    assert len(one_line(text)) <= 300
+
+
+def test_terminals_get_no_commands_and_directions_stay():
+    assert show("a\x1b]0;title\x07\u202egnp.exe\udce9") == (
+        "a\\x1b]0;title\\x07\\u202egnp.exe\\udce9"
+    )
+
+
+def test_messages_are_short_and_quick_whatever_came():
+    began = time.perf_counter()
+    for value in ("x" * 10_000_000, list(range(1_000_000)), {"a": "b" * 10**7}, DEEP, 10**4000):
+        assert len(brief(value)) <= 200
+    error = unknown("recipe field", "x" * 1_000_000, ["alpha", "beta"])
+    assert len(str(error)) < 300 and str(error).endswith("alpha, beta")
+    assert len(str(NSTError("y" * 10_000_000))) <= MOST
+    assert time.perf_counter() - began < 2

@@ -1,0 +1,91 @@
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+
+import pytest
+
+from nst_utils import signals
+from nst_utils.signals import defer, requested, watching_signals
+from nst_utils.transfer.config import Recipe
+from nst_utils.transfer.run import stylize
+
+LONG = Recipe(size=32, scales=(32,), steps=(100_000,), weights="random")
+
+
+@pytest.mark.parametrize("number", signals.ASKED, ids=lambda n: n.name)
+def test_a_signal_ends_a_run_with_its_best_picture(tiny, pictures, number):
+    def ask(live):
+        if live.record.step == 5:
+            signal.raise_signal(number)
+
+    before = [signal.getsignal(n) for n in signals.ASKED]
+    result = stylize(*pictures, LONG, on_step=ask)
+    assert result.stopped.startswith("interrupted after 6 of 100000 steps")
+    assert [signal.getsignal(n) for n in signals.ASKED] == before
+    # Who asked by something else than Ctrl-C may end the process before anybody saves.
+    assert (result.checkpoint is not None) == (number != signal.SIGINT)
+    if result.checkpoint:
+        assert result.checkpoint.is_file()
+
+
+def test_a_second_signal_at_once_is_the_same_one_and_a_later_one_ends(capsys, monkeypatch):
+    with watching_signals():
+        defer()
+        signal.raise_signal(signal.SIGINT)
+        signal.raise_signal(signal.SIGINT)
+        assert requested() == "SIGINT"
+        assert "already ending" in capsys.readouterr().err
+        monkeypatch.setattr(signals, "PAUSE", -1)
+        with pytest.raises(KeyboardInterrupt):
+            signal.raise_signal(signal.SIGTERM)
+    with watching_signals():
+        assert requested() == ""
+
+
+def test_with_nothing_to_save_it_ends_at_once():
+    with watching_signals(), pytest.raises(KeyboardInterrupt):
+        signal.raise_signal(signal.SIGTERM)
+
+
+def test_ignored_signals_and_other_threads_are_left_alone():
+    before = signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    try:
+        with watching_signals():
+            assert signal.getsignal(signal.SIGTERM) is signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    done = []
+
+    def elsewhere():
+        with watching_signals():
+            done.append(signal.getsignal(signal.SIGTERM))
+
+    thread = threading.Thread(target=elsewhere)
+    thread.start()
+    thread.join()
+    assert done == [before]
+
+
+@pytest.mark.parametrize("gaps", [(0.0,), (0.05,), (0.2,), ()], ids=str)
+def test_the_command_saves_and_ends_with_status_1(pictures, tmp_path, gaps):
+    """Ctrl-C once, or twice within some milliseconds: a picture, one sentence, status 1."""
+    words = ["stylize", *map(str, pictures), "-o", "out.png", "--size", "48", "--steps", "100000"]
+    run = subprocess.Popen(
+        [sys.executable, "-m", "nst_utils", *words, "--weights", "random"],
+        cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        env=os.environ | {"COLUMNS": "80"},
+    )  # fmt: skip
+    seen = ""
+    while "painting at" not in seen and run.poll() is None:
+        seen += run.stderr.read(1)
+    time.sleep(0.3)
+    for gap in (0.0, *gaps):
+        time.sleep(gap)
+        run.send_signal(signal.SIGINT)
+    out, err = run.communicate(timeout=60)
+    assert run.returncode == 1, err
+    assert (tmp_path / "out.png").is_file() and "Traceback" not in err
+    assert "the best picture so far was saved" in err

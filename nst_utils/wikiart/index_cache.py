@@ -1,0 +1,125 @@
+"""The index of WikiArt kept beside the data: written whole, and checked when it is read.
+
+The folder may come from anybody: what is not whole or does not fit is made anew.
+"""
+
+import hashlib
+import json
+import warnings
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from ..errors import NSTWarning, one_line
+from ..paths import is_regular, replacing, write_text
+from .index import COLUMNS, list_folders
+from .names import safe_path
+
+CACHE = ".nst_utils"
+_SCHEMA = 3
+_MOST_BYTES = 256 * 2**20
+_MOST_ROWS = 5_000_000
+
+
+def key_of(root: Path) -> str:
+    """Return what an index was built from: csv files and folders, with sizes and times."""
+    facts: list[Any] = [_SCHEMA]
+    for place in (root, root.parent):
+        for path in sorted([*place.glob("*classes.csv"), *place.glob("style_*.csv")]):
+            if is_regular(path):
+                facts.append((path.name, path.stat().st_size, path.stat().st_mtime_ns))
+    todo = [root]
+    for _ in range(3):  # parts, styles, and folders within them
+        todo = [folder for place in todo for folder in list_folders(place)]
+        facts += [(str(f.relative_to(root)), f.stat().st_mtime_ns) for f in todo]
+    return hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:20]
+
+
+def load_index(root: Path, key: str) -> tuple[pd.DataFrame, pd.DataFrame] | None:
+    """Return the cached catalog and findings, or None where they are missing or no longer fit."""
+    folder = root / CACHE
+    # Whatever is wrong with a cache, it is made anew: the libraries raise many types.
+    try:
+        if not is_regular(folder / "key") or (folder / "key").stat().st_size > 100:
+            return None
+        if (folder / "key").read_text(encoding="utf-8") != key:
+            return None
+        catalog, report = _read(folder / "catalog.parquet"), _read(folder / "report.parquet")
+        if not _fits(catalog) or list(report) != ["kind", "path", "detail"]:
+            return None
+        known = folder / "problems.parquet"
+        if known.exists():
+            problems = _read(known).drop_duplicates("path").set_index("path")["problem"]
+            noted = catalog["path"].map(problems.astype(str))
+            catalog["problem"] = noted.where(noted.notna(), catalog["problem"])
+    except Exception:
+        return None
+    return catalog, report
+
+
+def _read(path: Path) -> pd.DataFrame:
+    """Read a table, unless it is too large to be one of ours."""
+    import pyarrow.parquet
+
+    if not is_regular(path) or path.stat().st_size > _MOST_BYTES:
+        raise ValueError(f"{path} is no table of ours")
+    facts = pyarrow.parquet.ParquetFile(path).metadata
+    size = sum(facts.row_group(i).total_byte_size for i in range(facts.num_row_groups))
+    if facts.num_rows > _MOST_ROWS or size > 4 * _MOST_BYTES:
+        raise ValueError(f"{path} is too large")
+    return pd.read_parquet(path)
+
+
+def _fits(catalog: pd.DataFrame) -> bool:
+    """Tell whether a catalog is one of ours, and names nothing outside its folder."""
+    if list(catalog) != list(COLUMNS) or catalog["path"].duplicated().any():
+        return False
+    numbers = catalog[["width", "height"]].to_numpy()
+    if numbers.dtype.kind not in "iu" or (len(numbers) and not 0 <= numbers.min()):
+        return False
+    texts = catalog[["style", "artist", "title", "subset", "tags", "genre", "phash", "problem"]]
+    if not all(isinstance(v, str) for name in texts for v in texts[name].unique()):
+        return False
+    years = catalog["year"].dropna().to_numpy()
+    if len(years) and np.asarray(years).dtype.kind not in "iuO":
+        return False
+    return all(safe_path(name) == name for name in catalog["path"])
+
+
+def _write(table: pd.DataFrame, path: Path) -> None:
+    with replacing(path) as draft:
+        table.to_parquet(draft, index=False)
+
+
+def store_index(root: Path, key: str, catalog: pd.DataFrame, report: pd.DataFrame) -> None:
+    """Cache an index beside the data; where that cannot be, say so and go on."""
+    folder = root / CACHE
+    try:
+        folder.mkdir(exist_ok=True)
+        (folder / "key").unlink(missing_ok=True)  # until all is written, nothing is valid
+        for name, table in (("catalog", catalog), ("report", report)):
+            _write(table, folder / f"{name}.parquet")
+        (folder / "problems.parquet").unlink(missing_ok=True)
+        write_text(folder / "key", key)
+    except (OSError, ValueError) as error:
+        warnings.warn(
+            f"{folder}: the index cannot be kept there ({one_line(error, 120)}); it will be built "
+            "again",
+            NSTWarning,
+            stacklevel=3,
+        )
+
+
+def store_problems(root: Path, catalog: pd.DataFrame) -> None:
+    """Keep what `WikiArt.verify` found beside the data."""
+    bad = catalog.loc[catalog["problem"] != "", ["path", "problem"]]
+    try:
+        _write(bad, root / CACHE / "problems.parquet")
+    except (OSError, ValueError) as error:
+        warnings.warn(
+            f"{root / CACHE}: the findings cannot be kept there ({one_line(error, 120)})",
+            NSTWarning,
+            stacklevel=3,
+        )
