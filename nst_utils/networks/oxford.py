@@ -141,26 +141,31 @@ def recognize_oxford(
     """
     (first, bias), (table, own_bias) = tensors[0], packaged[0]
     own = table.decode()
-    for order in ("BGR", "RGB"):
-        turned = own if order == "BGR" else own.flip(1)
-        product = (first * turned).sum((1, 2, 3))
-        near = product / (_norms(first) * _norms(turned)).clamp_min(1e-12)
-        if near.median() < 0.95:
-            continue
-        # Filters may have been scaled one by one, their biases with them.
-        gain = product / turned.square().sum((1, 2, 3))
-        scales = bias / own_bias
-        told = own_bias.abs() > own_bias.abs().median()
-        unit = (gain / scales)[told].median().item()  # its input is Oxford's over this
-        if order == "RGB" and 40 < unit < 75:
-            return None  # divided by a standard deviation of about 0.23 * 255: as all others
-        if not 0 < unit < 1e4:
-            return None
-        weight = first / unit if order == "BGR" else first.flip(1) / unit
-        folded = fold_oxford([(weight, bias), *tensors[1:]])
-        plain = bool((scales[told] - 1).abs().median() < 0.1)
-        return rescale(folded, OXFORD_SCALES) if plain else folded
-    return None
+    # Many filters are gray: both orders are alike, and the one that is more so is meant.
+    found = {"BGR": _likeness(first, own), "RGB": _likeness(first, own.flip(1))}
+    order = max(found, key=found.get)
+    if found[order] < 0.95:
+        return None
+    turned = own if order == "BGR" else own.flip(1)
+    # Filters may have been scaled one by one, their biases with them.
+    gain = (first * turned).sum((1, 2, 3)) / turned.square().sum((1, 2, 3))
+    scales = bias / own_bias
+    told = own_bias.abs() > own_bias.abs().median()
+    unit = (gain / scales)[told].median().item()  # its input is Oxford's over this
+    if order == "RGB" and 40 < unit < 75:
+        return None  # divided by a standard deviation of about 0.23 * 255: as all others
+    if not 0 < unit < 1e4:
+        return None
+    weight = first / unit if order == "BGR" else first.flip(1) / unit
+    folded = fold_oxford([(weight, bias), *tensors[1:]])
+    plain = bool((scales[told] - 1).abs().median() < 0.1)
+    return rescale(folded, OXFORD_SCALES) if plain else folded
+
+
+def _likeness(first: Tensor, other: Tensor) -> float:
+    """Return the median correlation of the filters of two first layers."""
+    norms = (_norms(first) * _norms(other)).clamp_min(1e-12)
+    return ((first * other).sum((1, 2, 3)) / norms).median().item()
 
 
 def _norms(weight: Tensor) -> Tensor:
