@@ -101,6 +101,16 @@ class _Handler(http.server.BaseHTTPRequestHandler):
             self.send_header("Location", self.server.moved_to)
             self.end_headers()
             return
+        self.server.agents.append(self.headers.get("User-Agent"))
+        refusals = self.server.refusals.get(self.path)
+        if refusals:
+            status, headers = refusals.pop(0)
+            self.send_response(status)
+            for name, value in headers.items():
+                self.send_header(name, value)
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+            return
         body = self.server.files.get(self.path)
         if body is None:
             self.send_error(404)
@@ -139,6 +149,7 @@ def server():
     """A server on loopback: ``files``, ``cuts`` (break once after n bytes), ``ranges``."""
     httpd = http.server.ThreadingHTTPServer(("127.0.0.1", 0), _Handler)
     httpd.files, httpd.cuts, httpd.asked, httpd.ranges, httpd.moved_to = {}, {}, [], True, ""
+    httpd.refusals, httpd.agents = {}, []  # (status, headers) in turn; who asked
     httpd.shift = 0  # of the place that a resumed answer claims
     httpd.url = f"http://127.0.0.1:{httpd.server_address[1]}"
     thread = threading.Thread(target=httpd.serve_forever, args=(0.01,), daemon=True)

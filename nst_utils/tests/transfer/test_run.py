@@ -8,6 +8,7 @@ import torch
 from PIL import Image
 
 from nst_utils import paths
+from nst_utils.errors import NSTWarning
 from nst_utils.images.io import ImageError
 from nst_utils.images.png import read_provenance
 from nst_utils.images.samples import open_picture
@@ -362,3 +363,52 @@ def test_a_real_painting_moves_toward_the_style_and_keeps_the_content():
     # No frame: the outermost pixels are about as busy as the rest.
     busy = np.abs(np.diff(painted, axis=1))
     assert busy[[0, -1]].mean() < 2 * busy.mean()
+
+
+MODEST = Recipe(size=32, scales=(32,), steps=(2,), beta=300, weights="random", device="cpu")
+
+
+@pytest.mark.parametrize(
+    "kind", ["no_grad", "inference_mode", "switched off", "float64", "autocast"]
+)
+def test_the_callers_settings_of_torch_change_nothing(tiny, pictures, kind):
+    expected = stylize(*pictures, MODEST.replace(start="noise"))
+    contexts = {
+        "no_grad": torch.no_grad(),
+        "inference_mode": torch.inference_mode(),
+        "switched off": torch.set_grad_enabled(False),
+        "autocast": torch.autocast("cpu", dtype=torch.bfloat16),
+    }
+    torch.set_grad_enabled(kind != "switched off")
+    try:
+        if kind == "float64":
+            torch.set_default_dtype(torch.float64)
+            found = stylize(*pictures, MODEST.replace(start="noise"))
+            assert torch.get_default_dtype() == torch.float64
+        else:
+            with contexts[kind]:
+                mine = torch.rand(1, 3, 40, 40)  # made in inference mode, it stays of that kind
+                stylize(mine, pictures[1], MODEST)
+                found = stylize(*pictures, MODEST.replace(start="noise"))
+                assert torch.is_grad_enabled() == (kind == "autocast")
+        assert torch.equal(found.tensor, expected.tensor)
+    finally:
+        torch.set_default_dtype(torch.float32)
+        torch.set_grad_enabled(True)
+
+
+@pytest.mark.parametrize(
+    "tensor",
+    [torch.ones(3, 40, 40).to_sparse(), torch.ones(3, 40, 40, device="meta"), torch.empty(3, 0, 0),
+     torch.ones(3, 40, 40, dtype=torch.complex64), torch.full((3, 40, 40), torch.nan)],
+    ids=["sparse", "meta", "empty", "complex", "nan"],
+)  # fmt: skip
+def test_tensors_that_are_no_picture_are_one_sentence(tiny, pictures, tensor):
+    with pytest.raises(ImageError, match="expected a"):
+        stylize(tensor, pictures[1], MODEST)
+
+
+def test_a_step_that_is_too_long_is_told(tiny, pictures):
+    long = Recipe(size=32, scales=(32,), steps=(5,), weights="random", optimizer="adam")
+    with pytest.warns(NSTWarning, match="unchanged: the step length.*learning_rate below 10000"):
+        stylize(*pictures, long.replace(learning_rate=1e4))
