@@ -230,7 +230,8 @@ def _places(name: str, role: str, image: Path, trust: bool) -> list[Any]:
     """Return where a recorded input may be; what a stranger wrote leads nowhere else."""
     if name.startswith(SOURCE):
         return [name.removeprefix(SOURCE)] if name.removeprefix(SOURCE) in list_samples() else []
-    if is_address(name) or not safe_path(name):
+    far = is_address(name) or name.startswith(("~", "file:")) or not safe_path(name)
+    if far:
         if trust:
             return [name]
         raise RepeatError(

@@ -1,5 +1,6 @@
 import dataclasses
 import json
+from pathlib import Path
 
 import nbformat
 import pytest
@@ -8,7 +9,14 @@ from click.testing import CliRunner
 from nst_utils import paths
 from nst_utils.cli.main import main
 from nst_utils.errors import UnknownNameError
-from nst_utils.experiments.notebooks import NotebookError, check_parameters, run_notebooks
+from nst_utils.experiments.notebooks import (
+    NotebookError,
+    _copies,
+    check_parameters,
+    parse_parameter,
+    read_parameters,
+    run_notebooks,
+)
 from nst_utils.transfer.config import Recipe
 
 QUICK = Recipe(size=48, scales=(32, 48), steps=(4, 3), weights="random")
@@ -71,3 +79,62 @@ def test_a_file_named_from_here_is_found_from_the_notebooks_folder(tmp_path, mon
     assert found.exit_code == 0, found.output
     [copy] = paths.RUNS.rglob("a.ipynb")
     assert "the file" in copy.read_text(encoding="utf-8")
+
+
+CELL = """
+# the parameters
+seed: int | None = None  # of the noise
+source = 'http://example.org/x.jpg?width=320'  # picture = one
+label: str = "a = b"
+%matplotlib inline
+share = 1 / 3
+size: int
+beta = 2.0; tv = 1
+"""
+
+
+def test_parameters_are_read_as_python_reads_them(tmp_path):
+    path = notebook(tmp_path / "a.ipynb", parameters=CELL)
+    assert read_parameters(path) == {
+        "seed": None, "source": "http://example.org/x.jpg?width=320", "label": "a = b",
+        "share": None, "size": None, "beta": 2.0, "tv": 1,
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "value"),
+    [("label", "1.10", "1.10"), ("label", "NaN", "NaN"), ("label", "007", "007"),
+     ("label", "true", "true"), ("beta", "1.10", 1.1), ("seed", "3", 3), ("seed", "None", None),
+     ("share", "[1, 2]", [1, 2]), ("seed", "coffee", "coffee"), ("beta", "007", "007")],
+)  # fmt: skip
+def test_a_text_parameter_stays_text(tmp_path, name, text, value):
+    path = notebook(tmp_path / "a.ipynb", parameters=CELL)
+    assert parse_parameter(path, name, text) == value
+
+
+@pytest.mark.parametrize(
+    "text",
+    ['{"cells": 5}', '{"cells": [5]}', "[]", "{", "[" * 100_000,
+     '{"cells": [{"metadata": {"tags": "parameters"}}]}'],
+)  # fmt: skip
+def test_what_is_no_notebook_is_one_sentence(tmp_path, text):
+    (tmp_path / "a.ipynb").write_text(text)
+    found = CliRunner().invoke(main, ["rerun", str(tmp_path / "a.ipynb"), "-p", "x", "1"])
+    assert found.exit_code == 1 and found.stderr.count("\n") == 1
+    assert "not a readable notebook" in found.stderr
+
+
+def test_a_cell_that_is_no_python_and_nested_values_are_one_sentence(tmp_path):
+    path = notebook(tmp_path / "a.ipynb", parameters="x = = 1")
+    with pytest.raises(NotebookError, match="is not Python"):
+        read_parameters(path)
+    path = notebook(tmp_path / "b.ipynb", parameters="x = 1")
+    with pytest.raises(NotebookError, match="nested"):
+        parse_parameter(path, "x", "[" * 50_000)
+
+
+def test_notebooks_of_one_name_keep_a_copy_each(tmp_path):
+    names = [Path("a/book.ipynb"), Path("b/book.ipynb"), Path("c/Book.ipynb"), Path("d/x.ipynb")]
+    assert [path.name for path in _copies(names, tmp_path)] == [
+        "book.ipynb", "book-2.ipynb", "Book-3.ipynb", "x.ipynb"
+    ]  # fmt: skip

@@ -4,6 +4,7 @@ from click.testing import CliRunner
 from PIL import Image
 
 from nst_utils.cli.main import main
+from nst_utils.errors import NSTError
 from nst_utils.experiments.reproduce import RepeatError, repeat_run
 from nst_utils.images.png import read_provenance, save_png
 from nst_utils.transfer.config import Recipe
@@ -95,3 +96,115 @@ def test_the_command_repeats_a_run(picture):
     assert np.array_equal(np.asarray(Image.open(copy)), np.asarray(Image.open(picture)))
     for words in (["rerun"], ["rerun", "x.ipynb", "--from", "y.png"], ["rerun", "nothing.ipynb"]):
         assert CliRunner().invoke(main, words).exit_code == 2
+
+
+def forged(picture, **changes):
+    """Write another record into a painting; returns its path."""
+    record = read_provenance(picture)
+    for name, value in changes.items():
+        if value is ...:
+            record.pop(name)
+        elif isinstance(value, dict) and isinstance(record.get(name), dict):
+            record[name] = record[name] | value
+        else:
+            record[name] = value
+    with Image.open(picture) as image:
+        return save_png(image.copy(), picture.with_name("forged.png"), record)
+
+
+WRONG = [1, -1.5, True, None, [], ["x"], {}, {"source": 3}, "x", "9" * 500, [[[[[]]]]]]
+
+
+FIELDS = (
+    "recipe weights content style start stopped steps device precision threads versions".split()
+)
+SOUND = {"recipe": [{}], "steps": [1], "threads": [1], "device": ["x", "9" * 500]}
+SOUND |= {"precision": SOUND["device"], "versions": [{}]}
+
+
+@pytest.mark.parametrize("name", FIELDS)
+def test_records_of_strangers_end_in_one_sentence_before_anything_runs(picture, name, monkeypatch):
+    from nst_utils.experiments import reproduce
+
+    monkeypatch.setattr(reproduce, "stylize", lambda *_, **__: pytest.fail("it was painted"))
+    record = read_provenance(picture)
+    for value in WRONG:
+        if any(type(value) is type(sound) and value == sound for sound in SOUND.get(name, [])):
+            continue
+        with Image.open(picture) as image:
+            made = save_png(image.copy(), picture.with_name("wrong.png"), record | {name: value})
+        with pytest.raises(NSTError) as caught:
+            repeat_run(made)
+        assert str(caught.value).isprintable() and len(str(caught.value)) <= 1200
+    for name in ("weights", "content", "style", "stopped", "versions"):
+        with pytest.raises(NSTError):
+            repeat_run(forged(picture, **{name: ...}))
+
+
+def test_a_record_opens_nothing_that_its_reader_did_not_name(picture, pictures, server, tmp_path):
+    """Absolute paths, parents and addresses of a record wait for --trust."""
+    far = tmp_path / "far" / "c.png"
+    far.parent.mkdir()
+    far.write_bytes(pictures[0].read_bytes())
+    server.files["/c.png"] = far.read_bytes()
+    inside = picture.parent / "in"
+    inside.mkdir()
+    for source in (str(far), "../far/c.png", f"{server.url}/c.png", f"file://{far}"):
+        made = forged(picture, content={"source": source})
+        with pytest.raises(RepeatError, match="only with --trust"):
+            repeat_run(made)
+    assert not server.asked
+    assert repeat_run(forged(picture, content={"source": str(far)}), trust=True).identical
+    assert repeat_run(forged(picture, content={"source": f"{server.url}/c.png"}), trust=True)
+    with pytest.raises(RepeatError, match="start picture without a checksum"):
+        repeat_run(forged(picture, recipe={"start": "/etc/passwd.png"}))
+    with pytest.raises(NSTError):
+        repeat_run(forged(picture, recipe={"weights": "/etc/secret.pth"}))
+
+
+def test_the_right_one_of_several_files_of_a_name_is_taken(
+    picture, pictures, tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    deep = tmp_path / "deep"
+    deep.mkdir()
+    moved = picture.rename(deep / "out.png")
+    (deep / pictures[0].name).write_bytes(pictures[1].read_bytes())
+    assert repeat_run(moved).identical  # the working directory has the right one
+
+
+def test_the_number_of_threads_is_recorded_and_named(picture):
+    import torch
+
+    assert read_provenance(picture)["threads"] == torch.get_num_threads()
+    assert repeat_run(forged(picture, threads=64)).changed == {"threads": ("64", "1")}
+    assert repeat_run(forged(picture, threads=...)).changed == {}  # of an older version
+
+
+def test_weights_that_were_moved_are_found_by_their_checksum(tiny, pictures, tmp_path, monkeypatch):
+    import hashlib
+
+    from nst_utils.experiments import reproduce
+
+    path = stylize(*pictures, QUICK).save(tmp_path / "out.png")
+    home = tmp_path / "models"
+    home.mkdir()
+    (home / "renamed.pth").write_bytes(b"weights")
+    monkeypatch.setenv("NST_WEIGHTS_DIR", str(home))
+    digest = hashlib.sha256(b"weights").hexdigest()
+    seen = []
+    monkeypatch.setattr(reproduce, "stylize", lambda c, s, r, **_: seen.append(r.weights) or 1 / 0)
+    made = forged(path, weights={"sha256": digest, "file": "old.pth"},
+                  recipe={"weights": "/gone/old.pth"})  # fmt: skip
+    with pytest.raises(ZeroDivisionError):
+        repeat_run(made)
+    assert seen == [str(home / "renamed.pth")]
+
+
+def test_terminal_commands_of_a_record_are_escaped(picture, monkeypatch):
+    evil = "\x1b]0;owned\x07\x1b[2J\n\u202e"
+    made = forged(picture, content={"source": evil})
+    found = CliRunner().invoke(main, ["rerun", "--from", str(made)])
+    assert found.exit_code == 1 and "\x1b" not in found.output and "\u202e" not in found.output
+    found = CliRunner().invoke(main, ["provenance", str(made)])
+    assert "\x1b" not in found.output

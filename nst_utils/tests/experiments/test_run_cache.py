@@ -111,3 +111,35 @@ def test_a_change_of_any_deciding_file_is_another_key(tmp_path, monkeypatch):
         keys.add(run_cache.code_hash())
     run_cache.code_hash.cache_clear()
     assert len(keys) == 2  # what stands outside decides nothing
+
+
+@pytest.mark.parametrize(
+    "history", ["[" * 100_000, "5", '[{"step": "x"}]', '[{"layers": 3}]', "[null]", ""]
+)
+def test_a_kept_run_of_a_stranger_is_made_anew(tiny, pictures, painted, tmp_path, history):
+    keep = tmp_path / "keep"
+    run_cache.paint(*pictures, QUICK, show_every=3, keep=keep)
+    for place in keep.rglob("history.json"):
+        place.write_text(history)
+    run_cache.paint(*pictures, QUICK, show_every=3, keep=keep)
+    assert len(painted) == 2
+
+
+def test_a_kept_frame_that_declares_too_much_is_made_anew(tiny, pictures, painted, tmp_path):
+    from ..images.test_io import declared
+
+    keep = tmp_path / "keep"
+    run_cache.paint(*pictures, QUICK, show_every=3, keep=keep)
+    for place in keep.rglob("step-*.png"):
+        place.write_bytes(declared(60_000, 60_000))
+    run_cache.paint(*pictures, QUICK, show_every=3, keep=keep)
+    assert len(painted) == 2
+
+
+def test_a_run_that_cannot_be_kept_is_only_a_warning(tiny, pictures, tmp_path):
+    from nst_utils.errors import NSTWarning
+
+    (tmp_path / "keep").write_text("a file in the way")
+    with pytest.warns(NSTWarning, match="could not be kept"):
+        result, _ = run_cache.paint(*pictures, QUICK, keep=tmp_path / "keep")
+    assert result.stopped == "finished"

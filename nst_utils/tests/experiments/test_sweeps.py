@@ -3,6 +3,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 
 import pandas as pd
@@ -184,3 +185,84 @@ def test_a_killed_worker_loses_no_run_and_doubles_none(tmp_path):
     assert sorted(table["beta"]) == list(range(1, 9))
     assert table["key"].is_unique
     assert len(list((out / "pictures").glob("*.png"))) == 8
+
+
+@pytest.mark.parametrize("text", ["[]", "5", "null", "{}", "[" * 5000, '{"error": 1}', "\x00"])
+def test_a_row_that_is_none_is_made_again(here, pictures, tmp_path, text):
+    pair = tuple(map(str, pictures))
+    first = sweeps.sweep({"beta": [1.0]}, base=BASE, pairs=[pair], out=tmp_path / "out")
+    [row] = (tmp_path / "out" / ".rows").glob("*.json")
+    row.write_text(text)
+    again = sweeps.sweep({"beta": [1.0]}, base=BASE, pairs=[pair], out=tmp_path / "out")
+    assert len(here) == 2 and again["key"].tolist() == first["key"].tolist()
+
+
+def test_two_sweeps_into_one_folder_share_the_work(tiny, pictures, tmp_path, monkeypatch):
+    job = sweeps.Job(*map(str, pictures), BASE, tmp_path, "one")
+    for name in (".rows", "pictures"):
+        (tmp_path / name).mkdir()
+    monkeypatch.setattr(sweeps, "_judges", dict)
+    with sweeps._alone(job) as mine:
+        assert mine and sweeps.run(job) is None  # another one is at it
+    assert sweeps.run(job) == "one"
+    monkeypatch.setattr(sweeps, "run_trial", lambda *_: pytest.fail("painted twice"))
+    assert sweeps.run(job) == "one"
+    assert not list(tmp_path.rglob("*.lock"))
+
+
+def test_a_worker_that_is_asked_to_end_keeps_its_picture(tiny, pictures, tmp_path, monkeypatch):
+    from nst_utils import signals
+
+    job = sweeps.Job(*map(str, pictures), BASE.replace(steps=5000), tmp_path, "long")
+    for name in (".rows", "pictures"):
+        (tmp_path / name).mkdir()
+    monkeypatch.setattr(sweeps, "_judges", dict)
+    timer = threading.Timer(1.0, signals.request_stop)
+    timer.start()
+    try:
+        # On another thread than the main one, as on a worker.
+        runner = threading.Thread(target=sweeps.run, args=(job,))
+        runner.start()
+        runner.join(60)
+        assert sweeps.run(job) == "long"  # nothing new is begun
+    finally:
+        signals._request.__init__()
+    row = sweeps.read_row(tmp_path / ".rows" / "long.json")
+    assert "interrupted after" in row["error"] and "SIGTERM" in row["error"]
+    assert (tmp_path / row["picture"]).is_file() and not sweeps._is_done(job)
+
+
+SCRIPT = """
+from nst_utils import recipe
+from nst_utils.experiments.sweeps import sweep
+sweep({"beta": [1.0]}, base=recipe(size=32, steps=STEPS, weights="random"),
+      pairs=[PAIR], out="out", workers=1, progress=False)
+print("all done")
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("ask", [None, signal.SIGTERM], ids=str)
+def test_a_script_without_a_guard_and_a_batch_systems_limit(pictures, tmp_path, ask):
+    """It needs no ``__main__``; SIGTERM saves the workers' pictures and leaves nothing behind."""
+    code = SCRIPT.replace("PAIR", repr(tuple(map(str, pictures))))
+    (tmp_path / "mine.py").write_text(code.replace("STEPS", "2" if ask is None else "100000"))
+    scratch = tmp_path / "scratch"
+    scratch.mkdir()
+    run = subprocess.Popen(
+        [sys.executable, "mine.py"], cwd=tmp_path, stdout=subprocess.PIPE, text=True,
+        stderr=subprocess.PIPE, env=os.environ | {"TMPDIR": str(scratch)},
+    )  # fmt: skip
+    if ask is not None:
+        until = time.monotonic() + 60
+        while not list(tmp_path.glob("out/.rows/*.lock")) and time.monotonic() < until:
+            time.sleep(0.1)
+        time.sleep(4)  # the network is loaded, some steps are taken
+        run.send_signal(ask)
+    out, err = run.communicate(timeout=90)
+    if ask is None:
+        assert (run.returncode, out.strip()) == (0, "all done"), err
+    else:
+        assert run.returncode == 1 and "interrupted with 0 of 1 runs done" in err
+        assert len(list(tmp_path.glob("out/pictures/*.png"))) == 1
+    assert not list(scratch.glob("nst_dask*"))
