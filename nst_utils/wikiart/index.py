@@ -81,7 +81,7 @@ def find_root(folder: Path) -> Path:
     level = [folder]
     for _ in range(3):
         places = [place for place in level if any(map(_has_pictures, list_folders(place)))]
-        parts = [place for place in places if place.name.lower() in PARTS]
+        parts = [p for p in places if p.name.lower() in PARTS and p != folder]
         if parts and len({place.parent for place in parts}) == 1 and parts == places:
             return parts[0].parent
         styles = {comparable(style) for style in STYLES}
@@ -132,13 +132,16 @@ def _walk(root: Path) -> tuple[list[str], list[tuple[str, str, str]]]:
     """Return the pictures below the style folders, at any depth, and what was left out and why."""
     names: list[str] = []
     odd: list[tuple[str, str, str]] = []
-    inside = os.path.realpath(root) + os.sep
+    real = os.path.realpath(root) + os.sep
+
+    def inside_of(path: str) -> bool:
+        return (os.path.realpath(path) + os.sep).startswith(real)
 
     def visit(folder: Path, prefix: str, depth: int) -> None:
         for entry in _entries(folder):
             name = prefix + entry.name
             picture = entry.name.lower().endswith(SUFFIXES)
-            if entry.is_symlink() and not os.path.realpath(entry.path).startswith(inside):
+            if entry.is_symlink() and not inside_of(entry.path):
                 if picture or _is(entry, "dir"):
                     odd.append(("name outside the root", name, "a link"))
             elif _is(entry, "dir"):

@@ -82,8 +82,8 @@ def _fits(catalog: pd.DataFrame) -> bool:
     texts = catalog[["style", "artist", "title", "subset", "tags", "genre", "phash", "problem"]]
     if not all(isinstance(v, str) for name in texts for v in texts[name].unique()):
         return False
-    years = catalog["year"].dropna().to_numpy()
-    if len(years) and np.asarray(years).dtype.kind not in "iuO":
+    years = np.asarray(catalog["year"].dropna())
+    if len(years) and years.dtype.kind not in "iu":
         return False
     return all(safe_path(name) == name for name in catalog["path"])
 

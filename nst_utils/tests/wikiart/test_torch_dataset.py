@@ -2,7 +2,8 @@ import pytest
 import torch
 from PIL import Image
 
-from nst_utils.errors import UnknownNameError
+from nst_utils.errors import NSTWarning, UnknownNameError
+from nst_utils.images.formats import ImageError
 from nst_utils.wikiart.catalog import WikiArt
 from nst_utils.wikiart.torch_dataset import Paintings, augmentation, preparation
 
@@ -45,3 +46,16 @@ def test_augmentation_leaves_no_empty_corners():
     for seed in range(30):
         torch.manual_seed(seed)
         assert augmentation(64)(white).min().item() == pytest.approx(expected, abs=1e-3)
+
+
+def test_a_file_that_cannot_be_read_does_not_end_a_training(wikiart):
+    data = Paintings(wikiart, label="artist")
+    bad = data.paths.index("Cubism/c_z.jpg")
+    (wikiart.root / "Cubism/c_z.jpg").write_bytes(b"<html>")
+    with pytest.warns(NSTWarning, match="passed over"):
+        _, label = data[bad]
+    assert data.classes[label] == "b"  # the next one that can be read, with its own label
+    for path in data.paths:
+        (wikiart.root / path).write_bytes(b"")
+    with pytest.warns(NSTWarning), pytest.raises(ImageError, match="empty"):
+        data[0]
