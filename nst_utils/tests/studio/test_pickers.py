@@ -65,6 +65,16 @@ def test_an_upload_is_kept_under_its_name(picker, pictures):
     assert picker.upload.value == ()
 
 
+def test_uploads_of_one_name_never_overwrite_one_another(picker, pictures):
+    for _ in range(2):
+        for path in pictures:
+            upload(picker, "../image.png", path.read_bytes())
+    kept = {Path(path).read_bytes() for path in picker.picked}
+    assert kept == {path.read_bytes() for path in pictures}
+    upload(picker, "x" * 300 + ".png", pictures[0].read_bytes())
+    assert picker.picked[-1].endswith(".png")
+
+
 @pytest.mark.parametrize("content", [b"hello", b"\x89PNG\r\n\x1a\n cut short"])
 def test_an_upload_that_is_no_picture_is_refused(picker, content, tmp_path):
     upload(picker, "note.txt", content)

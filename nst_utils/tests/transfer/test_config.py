@@ -1,16 +1,18 @@
+import dataclasses
 import json
 import math
+import time
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from nst_utils.cli.recipe_options import parse_value
-from nst_utils.errors import UnknownNameError
+from nst_utils.errors import NSTError, UnknownNameError
 from nst_utils.networks.registry import BACKBONES
 from nst_utils.transfer import config
 from nst_utils.transfer.config import Recipe
-from nst_utils.transfer.fields import RecipeError
+from nst_utils.transfer.fields import RecipeError, parse_field
 from nst_utils.transfer.presets import RECIPES, recipe
 
 
@@ -235,3 +237,39 @@ def test_every_field_can_be_written_on_the_command_line():
 def test_unknown_field_on_the_command_line():
     with pytest.raises(UnknownNameError, match="did you mean 'tv'"):
         parse_value("tvv", "1")
+
+
+HUGE = [10**400, -(10**400), 1e308, float("inf"), "x" * 10**6, [1] * 10**6, [[]] * 10**5,
+        {"a": 1}, [10**400], None, True, b"x"]  # fmt: skip
+
+
+@pytest.mark.parametrize("spec", dataclasses.fields(Recipe), ids=lambda spec: spec.name)
+def test_any_value_of_any_field_is_taken_or_one_short_sentence_at_once(spec):
+    began = time.perf_counter()
+    for value in HUGE:
+        try:
+            Recipe(**{spec.name: value})
+        except NSTError as error:
+            assert str(error).isprintable() and len(str(error)) < 1201
+    for text in ("9" * 400, "1e999", "[" * 100_000, '[[0, "beta", ' + "[" * 5000, "\x1b[2J"):
+        try:
+            parse_field(spec, text)
+        except NSTError as error:
+            assert str(error).isprintable()
+    assert time.perf_counter() - began < 5
+
+
+@pytest.mark.parametrize("name", ["alpha", "beta", "tv", "learning_rate", "start_noise"])
+def test_numbers_that_only_overflow_are_refused_by_name(name):
+    for value in (1e38, 1e308, 10**400):
+        with pytest.raises(RecipeError, match=name):
+            Recipe(**{name: value})
+
+
+@pytest.mark.parametrize(
+    "text", ["[" * 100_000, '{"a":' * 3000, "5", "null", "{", '{"size": [[1]]}'], ids=range(6)
+)
+def test_recipes_of_strangers_are_one_sentence(text):
+    with pytest.raises(RecipeError) as caught:
+        Recipe.from_json(text)
+    assert str(caught.value).isprintable() and len(str(caught.value)) < 400
