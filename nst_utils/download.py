@@ -16,6 +16,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from .errors import NSTError
+from .parallel import hides_bar
 from .paths import make_folder, public_address
 
 TIMEOUT = 20
@@ -254,7 +255,7 @@ def sha256(path: str | os.PathLike) -> str:
 
 
 def download_file(address: str, path: str | os.PathLike, sha256_start: str = "") -> Path:
-    """Download a file with a progress bar, go on where a broken download stopped, check its sum.
+    """Download a file with a progress bar, go on where a broken one stopped; return its path.
 
     The file appears at `path` only when it is whole and right; until then its pieces are in
     ``path`` plus ``.part``, where a later call goes on.
@@ -267,11 +268,6 @@ def download_file(address: str, path: str | os.PathLike, sha256_start: str = "")
         Where to; its folder is made when missing.
     sha256_start : str
         SHA-256 that the file must have, or its first digits. Empty: not checked.
-
-    Returns
-    -------
-    Path
-        The finished file.
 
     Raises
     ------
@@ -322,9 +318,10 @@ def _download(address: str, path: Path, sha256_start: str) -> Path:
         too_large = FetchError(f"{shown}: larger than the limit of {FILE_LIMIT >> 20:,} MB")
         if total > FILE_LIMIT:
             raise too_large
+        look = {"unit": "B", "unit_scale": True, "desc": path.name, "disable": hides_bar()}
         with (
             open(part, "ab" if have else "wb") as file,
-            tqdm(total=total, initial=have, unit="B", unit_scale=True, desc=path.name) as bar,
+            tqdm(total=total, initial=have, **look) as bar,
         ):
             try:
                 for piece in () if whole else answer.iter_content(_PIECE):

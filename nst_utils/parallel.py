@@ -33,6 +33,11 @@ class ClusterError(NSTError, RuntimeError):
     """A scheduler that cannot be reached."""
 
 
+def hides_bar(progress: bool = True) -> bool:
+    """Tell whether no bar is shown: nobody wants one, or there is no console to show it on."""
+    return not progress or sys.stderr is None
+
+
 def count_cores() -> int:
     """Return the cores that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
@@ -116,7 +121,7 @@ def map_jobs(
         futures = client.map(function, jobs, [threads] * len(jobs), pure=False)
         places = {future.key: i for i, future in enumerate(futures)}
         bar = stack.enter_context(
-            tqdm(total=len(jobs), desc=title, unit="run", disable=not progress)
+            tqdm(total=len(jobs), desc=title, unit="run", disable=hides_bar(progress))
         )
         try:
             for future in as_completed(futures):

@@ -5,10 +5,12 @@ for each. All on the processor.
 """
 
 import math
+import os
 import statistics
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -143,6 +145,32 @@ def _peak_of(code: str, *arguments: object) -> float:
             last = said.read().decode(errors="replace").strip().splitlines()[-1:]
             raise BenchError(f"memory could not be measured: {''.join(last)}")
     return peak.mb
+
+
+def measure_together() -> Iterator[Row]:
+    """Two paintings at once against one alone, by what waiting threads do; whole processes.
+
+    Asleep is what this package sets (``OMP_WAIT_POLICY=PASSIVE``) where the user has not; to spin
+    is OpenMP's own default, and has no target.
+    """
+    alone = {policy: _seconds_of(1, policy) for policy in ("PASSIVE", "ACTIVE")}
+    both = {policy: _seconds_of(2, policy) for policy in ("PASSIVE", "ACTIVE")}
+    asleep, spinning = (both[policy] / alone[policy] for policy in ("PASSIVE", "ACTIVE"))
+    figure = "two paintings at once over one alone, at 256 px, waiting threads"
+    yield value_row(f"{figure} asleep", asleep, 1.6)
+    yield Row(f"{figure} spinning", spinning, None, None, "none: not ours", True)
+
+
+def _seconds_of(count: int, policy: str) -> float:
+    """Return the seconds that so many paintings at once take, from start to end."""
+    code = "from nst_utils import recipe, stylize\n"
+    code += "stylize('chelsea', 'nocturne', recipe(size=256, steps=30, device='cpu'))"
+    world = {**os.environ, "OMP_WAIT_POLICY": policy}
+    began = time.perf_counter()
+    runs = [subprocess.Popen([sys.executable, "-c", code], env=world) for _ in range(count)]
+    if any(run.wait() for run in runs):
+        raise BenchError("a painting failed")
+    return time.perf_counter() - began
 
 
 def measure_large() -> Iterator[Row]:

@@ -18,6 +18,7 @@ from .speed import (
     measure_share,
     measure_startup,
     measure_step,
+    measure_together,
 )
 from .studio_latency import measure_studio
 
@@ -27,6 +28,7 @@ FIGURES: dict[str, Callable[[], Iterator[Row | Exhibit]]] = {
     "share": measure_share,
     "growth": measure_growth,
     "memory": measure_memory,
+    "together": measure_together,
     "report": measure_report_time,
     "pastiche": measure_pastiche_time,
     "quality": measure_quality,

@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from .. import paths
+from .errors import say
 
 
 @click.command()
@@ -35,7 +36,7 @@ def bench(
 
         if out or names or studio or publish:
             raise click.UsageError("--record makes end points and measures nothing; give it alone")
-        click.echo(f"written {make(common.describe_machine(), click.echo)}")
+        say(f"written {make(common.describe_machine(), click.echo)}")
         return
     wanted = list(names) or [name for name in engine.FIGURES if name != "studio"]
     if studio and "studio" not in wanted:
@@ -51,8 +52,8 @@ def bench(
             paths.BENCHMARK_PAGE.read_text(encoding="utf-8"), "", []
         )  # its marks, now
     machine = common.describe_machine()
-    click.echo(machine)
-    click.echo(engine.HEAD)
+    say(machine)
+    say(engine.HEAD)
     command = "python -m nst_utils bench --publish"
 
     def show(exhibit: common.Exhibit) -> None:
@@ -66,13 +67,13 @@ def bench(
     try:
         for row in engine.run_benchmark(wanted, show):
             rows.append(row)
-            click.echo(engine.line(row))
+            say(engine.line(row))
     finally:  # what was measured before something broke, too
         if out is not None:
             table = json.dumps([asdict(row) for row in rows], indent=1)
             out.write_text(table + "\n", encoding="utf-8")
     minutes = (time.monotonic() - began) / 60
-    click.echo(f"{len(rows)} rows in {minutes:.0f} minutes")
+    say(f"{len(rows)} rows in {minutes:.0f} minutes")
     if publish:
         text = paths.BENCHMARK_PAGE.read_text(encoding="utf-8")
         text = engine.with_table(text, f"On {machine}, in {minutes:.0f} minutes:", rows)

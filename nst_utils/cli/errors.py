@@ -10,9 +10,14 @@ from typing import Any
 
 import click
 
-from ..errors import MOST, NSTError, NSTWarning, UnknownNameError, one_line
+from ..errors import MOST, NSTError, NSTWarning, UnknownNameError, one_line, show
 from ..signals import watching_signals
 from ..transfer.fields import RecipeError
+
+
+def say(text: str, err: bool = False) -> None:
+    """Write text for a user, line by line; what does not print in it is escaped."""
+    click.echo("\n".join(map(show, text.split("\n"))), err=err)
 
 
 class OneLineGroup(click.Group):
@@ -27,13 +32,13 @@ class OneLineGroup(click.Group):
             with watching_signals():
                 status = super().main(*args, standalone_mode=False, **options)
         except click.ClickException as error:
-            click.echo(f"Error: {error.format_message()}", err=True)
+            say(f"Error: {error.format_message()}", err=True)
             sys.exit(error.exit_code)
         except click.Abort:
-            click.echo("Error: interrupted", err=True)
+            say("Error: interrupted", err=True)
             sys.exit(1)
         except KeyboardInterrupt:
-            click.echo("Error: interrupted", err=True)
+            say("Error: interrupted", err=True)
             sys.exit(1)
         except BrokenPipeError:
             # Whoever read the output has enough (`| head`); nothing is left to say.

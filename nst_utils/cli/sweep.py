@@ -7,6 +7,7 @@ import click
 
 from ..transfer.fields import RecipeError
 from ..transfer.presets import RECIPES
+from .errors import say
 from .recipe_options import build_recipe, parse_value
 
 
@@ -101,11 +102,11 @@ def sweep(
     measures = ["ssim", "color", "texture"]
     if len(failed) < len(table):
         means = table[table["error"] == ""].groupby(list(grid))[[*measures, "seconds"]].mean()
-        click.echo(means.round(3).to_string())
+        say(means.round(3).to_string())
     if seeds > 1 and not base.start_noise and (table["start_noise"] == 0.05).all():
-        click.echo("start_noise was set to 0.05: without it a seed changes nothing")
-    click.echo(f"{len(table) - len(failed)} of {len(table)} runs done; {out / 'runs.parquet'}")
+        say("start_noise was set to 0.05: without it a seed changes nothing")
+    say(f"{len(table) - len(failed)} of {len(table)} runs done; {out / 'runs.parquet'}")
     for reason, count in failed["error"].value_counts().items():
-        click.echo(f"{count} failed: {reason}", err=True)
+        say(f"{count} failed: {reason}", err=True)
     if len(failed):
         raise click.ClickException(f"{len(failed)} of {len(table)} runs failed")

@@ -5,6 +5,7 @@ from pathlib import Path
 import click
 
 from .. import paths
+from .errors import say
 
 _FOLDER = click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
 
@@ -30,18 +31,18 @@ def download(source: str, count: int, yes: bool) -> None:
     from ..wikiart.download import SOURCES, download_kaggle, stream_huggingface
 
     _, name, size = SOURCES[source]
-    click.echo(LICENSE)
+    say(LICENSE)
     if source == "kaggle":
-        click.echo(f"{name} from Kaggle: about {size / 1e9:.0f} GB, and as much to unpack it.")
+        say(f"{name} from Kaggle: about {size / 1e9:.0f} GB, and as much to unpack it.")
     else:
-        click.echo(f"{name} from Hugging Face: {count:,} pictures, about {count * 0.4:,.0f} MB.")
+        say(f"{name} from Hugging Face: {count:,} pictures, about {count * 0.4:,.0f} MB.")
     if not yes and not click.confirm("Go on?"):
         raise click.ClickException("nothing was downloaded")
     if source == "kaggle":
-        click.echo(f"ready in {download_kaggle()}")
+        say(f"ready in {download_kaggle()}")
     else:
         folder = paths.DATA / "wikiart_hf"
-        click.echo(f"{stream_huggingface(folder, count)} new pictures in {folder}")
+        say(f"{stream_huggingface(folder, count)} new pictures in {folder}")
 
 
 @wikiart.command()
@@ -52,10 +53,10 @@ def index(folder: Path, refresh: bool) -> None:
     from ..wikiart.catalog import WikiArt
 
     found = WikiArt(folder, refresh=refresh)
-    click.echo(repr(found).strip("<>"))
+    say(repr(found).strip("<>"))
     kinds = found.findings()["kind"].value_counts()
     for kind, count in kinds.items():
-        click.echo(f"{count:8,}  {kind}")
+        say(f"{count:8,}  {kind}")
 
 
 @wikiart.command()
@@ -66,12 +67,12 @@ def stats(folder: Path, top: int) -> None:
     from ..wikiart.catalog import WikiArt
 
     found = WikiArt(folder)
-    click.echo(found.statistics().to_string())
+    say(found.statistics().to_string())
     for column in ("style", "artist", "subset"):
         counts = found.catalog[column].value_counts()
-        click.echo(f"\n{column}: {(counts > 0).sum():,}")
+        say(f"\n{column}: {(counts > 0).sum():,}")
         for name, count in counts[counts > 0].head(top).items():
-            click.echo(f"{count:8,}  {100 * count / len(found):5.1f} %  {name or '(none)'}")
+            say(f"{count:8,}  {100 * count / len(found):5.1f} %  {name or '(none)'}")
 
 
 @wikiart.command()
@@ -83,8 +84,8 @@ def verify(folder: Path) -> None:
     found = WikiArt(folder)
     bad = found.verify()
     for path, problem in bad.itertuples(index=False):
-        click.echo(f"{path}: {problem}")
-    click.echo(f"{len(bad):,} of {len(found):,} files cannot be used")
+        say(f"{path}: {problem}")
+    say(f"{len(bad):,} of {len(found):,} files cannot be used")
 
 
 @wikiart.command()
@@ -92,7 +93,7 @@ def mini() -> None:
     """Make the miniature WikiArt in data/wikiart_mini, with the real one's layout and defects."""
     from ..wikiart.miniature import make_miniature
 
-    click.echo(f"ready in {make_miniature()}")
+    say(f"ready in {make_miniature()}")
 
 
 @wikiart.command()
@@ -104,6 +105,6 @@ def scale(no_csv: bool, counts: tuple[int, ...]) -> None:
     """Measure indexing on generated trees of 1,000, 10,000 and 81,444 files."""
     from ..benchmark.wikiart_index import COUNTS, measure_growth
 
-    click.echo("   files  first s  later s  peak MB")
+    say("   files  first s  later s  peak MB")
     for row in measure_growth(counts or COUNTS, csv_files=not no_csv):
-        click.echo(f"{row['files']:8,}  {row['first']:7.2f}  {row['later']:7.2f}  {row['mb']:7.0f}")
+        say(f"{row['files']:8,}  {row['first']:7.2f}  {row['later']:7.2f}  {row['mb']:7.0f}")

@@ -9,7 +9,7 @@ import pandas as pd
 from PIL import Image
 from tqdm import tqdm
 
-from ..errors import NSTError, one_line
+from ..errors import NSTError, one_line, show
 from ..images.inputs import InputPicture
 from ..parallel import run_in_fresh_process
 from ..paths import public_source
@@ -126,7 +126,7 @@ def run_trials(
     rows, pictures, untouched = [], {}, {}
     bar = tqdm(todo, unit="run", file=notebook_stream())
     for pair, arm, recipe in bar:
-        bar.set_description(f"{arm}: {pair[0]} x {pair[1]}", refresh=False)
+        bar.set_description(show(f"{arm}: {pair[0]} x {pair[1]}"), refresh=False)
         known = untouched.setdefault((*map(str, pair), recipe.size), {})
         row, result = run_trial(*pair, recipe, judges, keep=keep, untouched=known)
         if result is not None:

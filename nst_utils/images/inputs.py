@@ -10,7 +10,8 @@ import torch
 from PIL import Image, ImageOps
 from torch import Tensor
 
-from .io import ImageError, fit
+from .formats import MAX_PIXELS, ImageError
+from .io import fit
 from .samples import open_picture
 from .tensors import to_pil, to_tensor
 
@@ -62,20 +63,25 @@ class InputPicture:
         if not isinstance(source, Tensor):
             image = open_picture(source, bound)
             return cls(image, image.info["source"], image.info["sha256"])
-        if source.layout != torch.strided or source.is_meta or source.is_complex():
+        odd = source.is_meta or source.is_complex() or source.is_quantized or source.is_nested
+        if odd or source.layout != torch.strided:
             raise ImageError(
                 f"expected a plain tensor of numbers, not a {source.layout} {source.dtype} on "
                 f"{source.device}; make it dense and real"
             )
-        # A copy: what was made in inference mode cannot be used outside it.
-        tensor = source.detach().float().cpu().clone()
-        if not tensor.numel() or not (tensor.min() >= 0 and tensor.max() <= 1):
-            raise ImageError("expected a tensor with values in [0, 1]; divide by the maximum")
-        tensor = tensor[None] if tensor.ndim == 3 else tensor
-        if tensor.ndim != 4 or tensor.shape[:2] != (1, 3):
+        shape = (1, *source.shape) if source.ndim == 3 else tuple(source.shape)
+        if len(shape) != 4 or shape[:2] != (1, 3) or 0 in shape:
             raise ImageError(
                 f"expected a tensor of shape (1, 3, H, W) or (3, H, W), not {tuple(source.shape)}"
             )
+        if shape[2] * shape[3] > MAX_PIXELS:
+            raise ImageError(
+                f"expected a tensor of at most {MAX_PIXELS:,} pixels, not {shape[3]} x {shape[2]}"
+            )
+        # A copy: what was made in inference mode cannot be used outside it.
+        tensor = source.detach().reshape(shape).float().cpu().clone()
+        if not (tensor.min() >= 0 and tensor.max() <= 1):
+            raise ImageError("expected a tensor with values in [0, 1]; divide by the maximum")
         digest = hashlib.sha256(tensor.contiguous().numpy().tobytes()).hexdigest()
         return cls(tensor, "tensor", digest)
 

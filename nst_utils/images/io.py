@@ -17,7 +17,7 @@ from PIL import Image
 from ..download import FetchError, read_url
 from ..errors import one_line
 from ..paths import is_address, is_regular, public_address, user_path
-from .decode import decode, to_rgb
+from .decode import decode, quiet_libraries, to_rgb
 from .formats import ImageError
 
 _STRIP = 2**21
@@ -88,6 +88,8 @@ def _own(image: Image.Image) -> Image.Image:
             f"expected a picture with pixels, not one of {image.width} x {image.height}"
         )
     try:
+        with quiet_libraries():
+            image.load()
         rgb = to_rgb(image)
     except ImageError:
         raise
@@ -111,8 +113,10 @@ def open_source(source: Any) -> Iterator[tuple[BinaryIO, str, str]]:
     ImageError
         If there is none, or it is a folder, a pipe or a device.
     """
-    if isinstance(source, bytes):
-        yield io.BytesIO(source), "upload", "upload"
+    if isinstance(source, io.BytesIO):
+        source = source.getvalue()
+    if isinstance(source, bytes | bytearray | memoryview):
+        yield io.BytesIO(bytes(source)), "upload", "upload"
         return
     if not isinstance(source, str | os.PathLike):
         raise ImageError(

@@ -2,6 +2,7 @@
 
 import ast
 import importlib
+import os
 import re
 import subprocess
 import sys
@@ -231,3 +232,33 @@ def test_the_installed_command_and_the_packed_samples_are_declared():
     packed = pyproject["tool"]["hatch"]["build"]["targets"]["wheel"]["force-include"]
     assert packed == {"data/samples": "nst_utils/data/samples"}
     assert paths._PACKED.relative_to(PACKAGE.parent).as_posix() == packed["data/samples"]
+
+
+@pytest.mark.parametrize(
+    ("before", "set_to", "found"),
+    [("", None, "PASSIVE"), ("", "ACTIVE", "ACTIVE"), ("import torch; ", None, "None")],
+)
+def test_waiting_threads_do_not_spin_unless_the_user_said_otherwise(before, set_to, found):
+    world = {name: value for name, value in os.environ.items() if name != "OMP_WAIT_POLICY"}
+    world |= {"OMP_WAIT_POLICY": set_to} if set_to else {}
+    code = f"{before}import os, nst_utils; print(os.environ.get('OMP_WAIT_POLICY'))"
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=world)
+    assert run.stdout.strip() == found, run.stderr
+
+
+def test_scripts_for_the_flat_package_find_what_they_import():
+    for former, places in nst_utils._FORMER.items():
+        module = importlib.import_module(f"nst_utils.{former}")
+        for place in places.split():
+            for name in place.partition(":")[2].split(","):
+                assert getattr(module, name.partition("=")[0]) is not None
+    with pytest.raises(AttributeError, match="see the layout"):
+        nst_utils.features.nothing if hasattr(nst_utils, "features") else module.nothing
+
+
+def test_notebooks_import_the_package_before_torch():
+    # It tells waiting threads to sleep, which torch reads when it is loaded.
+    for path in (ROOT / "notebooks").glob("*.ipynb"):
+        text = path.read_text(encoding="utf-8")
+        ours, torch = text.find('"from nst_utils'), text.find('"import torch')
+        assert torch < 0 or 0 <= ours < torch, path.name

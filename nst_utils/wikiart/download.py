@@ -12,6 +12,7 @@ from .. import paths
 from ..errors import NSTWarning, one_line
 from ..images.formats import ImageError
 from ..images.io import read_image
+from ..parallel import hides_bar
 from ..paths import make_folder, replacing, safe_name
 from .index import WikiArtError
 
@@ -114,7 +115,7 @@ def stream_huggingface(
         styles = dataset.features["style"].names
         artists = dataset.features["artist"].names
         rows = itertools.islice(dataset.shuffle(seed=seed, buffer_size=_BUFFER), count)
-        for i, row in enumerate(tqdm(rows, "streaming", count, disable=not progress)):
+        for i, row in enumerate(tqdm(rows, "streaming", count, disable=hides_bar(progress))):
             style = safe_name(styles[row["style"]].replace(" ", "_").replace("/", "_"))
             artist = artists[row["artist"]].lower().replace(" ", "-").replace("_", "-")
             artist = safe_name(artist.replace("/", "-"))

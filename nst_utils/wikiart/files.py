@@ -19,7 +19,7 @@ from tqdm import tqdm
 from ..errors import one_line
 from ..images.decode import open_undecoded, plan, quiet_libraries
 from ..images.formats import MAX_PIXELS, ImageError
-from ..parallel import without_main
+from ..parallel import hides_bar, without_main
 from ..paths import is_regular
 from .names import file_of
 
@@ -140,7 +140,7 @@ def read_files(
     batches = [names[i : i + _BATCH] for i in range(0, len(names), _BATCH)]
     work = partial(_batch, read, str(root))
     shown = progress and len(names) >= _BATCH
-    with tqdm(total=len(names), desc=title, unit="file", disable=not shown) as bar:
+    with tqdm(total=len(names), desc=title, unit="file", disable=hides_bar(shown)) as bar:
         for results in _each(work, batches, len(names)):
             bar.update(len(results))
             yield from results

@@ -1,4 +1,4 @@
-"""The index of WikiArt: folders walked, csv files joined, sizes read, all of it cached.
+"""The index of WikiArt: folders walked, csv files joined, sizes read.
 
 Files are the truth: the csv files add to what is on disk, and whatever they name that is not there
 appears in the report only.
@@ -84,11 +84,9 @@ def find_root(folder: Path) -> Path:
         parts = [p for p in places if p.name.lower() in PARTS and p != folder]
         if parts and len({place.parent for place in parts}) == 1 and parts == places:
             return parts[0].parent
-        styles = {comparable(style) for style in STYLES}
-        if len(places) > 1 and not any(
-            comparable(child.name) in styles for place in places for child in list_folders(place)
-        ):  # the folders within are not styles: these are, with folders in them
-            return places[0].parent
+        within = {comparable(child.name) for place in places for child in list_folders(place)}
+        if len(places) > 1 and not within & {comparable(style) for style in STYLES}:
+            return places[0].parent  # these are the styles, with folders in them
         if len(places) > 1:
             names = ", ".join(place.name for place in places[:5])
             raise WikiArtError(f"{folder}: several sets of pictures ({names}); name one of them")

@@ -331,3 +331,12 @@ def test_the_record_of_a_picture_is_found_before_and_behind_the_pixels(tmp_path)
     deep = chunk(b"tEXt", b"nst_utils\0" + b"[" * 100_000)
     (tmp_path / "z.png").write_bytes(behind[:33] + deep + behind[33:])
     assert read_provenance(tmp_path / "z.png") is None
+
+
+def test_bytes_of_any_kind_and_a_callers_broken_picture():
+    data = saved(colorful(), "PNG")
+    for source in (data, bytearray(data), memoryview(data), io.BytesIO(data)):
+        assert np.array_equal(read_image(source), colorful())
+    with Image.open(io.BytesIO(saved(colorful(300, 200), "PNG")[:2000])) as cut:
+        with pytest.raises(ImageError, match="damaged or cut short"):
+            read_image(cut)

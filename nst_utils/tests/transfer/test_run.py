@@ -400,8 +400,9 @@ def test_the_callers_settings_of_torch_change_nothing(tiny, pictures, kind):
 @pytest.mark.parametrize(
     "tensor",
     [torch.ones(3, 40, 40).to_sparse(), torch.ones(3, 40, 40, device="meta"), torch.empty(3, 0, 0),
-     torch.ones(3, 40, 40, dtype=torch.complex64), torch.full((3, 40, 40), torch.nan)],
-    ids=["sparse", "meta", "empty", "complex", "nan"],
+     torch.ones(3, 40, 40, dtype=torch.complex64), torch.full((3, 40, 40), torch.nan),
+     torch.ones(1).expand(3, 10**5, 10**5), torch.ones(40, 40)],
+    ids=["sparse", "meta", "empty", "complex", "nan", "huge", "flat"],
 )  # fmt: skip
 def test_tensors_that_are_no_picture_are_one_sentence(tiny, pictures, tensor):
     with pytest.raises(ImageError, match="expected a"):
