@@ -175,9 +175,7 @@ def plan(image: Image.Image, file: BinaryIO, name: str, size: int | None) -> int
     pixel = {"1": 1, "L": 1, "P": 1, "I;16": 2}.get(image.mode, 4)
     if image.format == "TIFF":  # a strip may be the whole picture
         pixel += sum(_bits(image)) // 8
-    plain = image.mode == "RGB" and reduction == 1 and "transparency" not in image.info
-    made = 0 if plain and "icc_profile" not in image.info else 4 / reduction**2
-    needed = int(width * height * (_COST.get(image.format, pixel) + made))
+    needed = int(width * height * (_COST.get(image.format, pixel) + 4 / reduction**2))
     if needed > MEMORY:
         raise ImageError(
             f"{name}: {width:,} x {height:,} pixels of this {image.format} take "
@@ -223,7 +221,7 @@ def to_rgb(image: Image.Image, reduction: int = 1) -> Image.Image:
     Parameters
     ----------
     image : PIL.Image.Image
-        Left as it is.
+        Left as it is; what comes back is a copy.
     reduction : int
         Whole factor by which it is made smaller.
 
@@ -236,7 +234,7 @@ def to_rgb(image: Image.Image, reduction: int = 1) -> Image.Image:
     transform = _profile(image)
     clear = "transparency" in image.info or image.mode in ("RGBA", "LA", "PA", "RGBa", "La")
     if image.mode == "RGB" and not clear and transform is None and reduction == 1:
-        whole = image
+        whole = image.copy()
     else:
         width, height = image.size
         whole = Image.new("RGB", (-(-width // reduction), -(-height // reduction)))

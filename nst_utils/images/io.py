@@ -98,8 +98,6 @@ def _own(image: Image.Image) -> Image.Image:
             f"{image.info.get('source', 'picture')}: the picture is damaged or cut short "
             f"({one_line(error, 120)}); get a fresh copy"
         ) from None
-    if rgb is image:
-        rgb = image.copy()
     rgb.info = {k: v for k, v in image.info.items() if k in ("source", "sha256", "pixels")}
     return rgb
 
