@@ -61,10 +61,11 @@ def loss_figure(runs: Mapping[str, Result], *, language: str = "en") -> Figure:
 
 _SYMBOLS = {"content": r"$\alpha\,$", "style": r"$\beta\,$"}
 LIVE_DPI = 96
-MARK, MARK_TEXT = "#CC79A7", "#99447A"
+LIVE_TEXT = "#808080"
+MARK, MARK_TEXT = "#CC79A7", "#B5568F"
 
-MOST_NOTES = 5
-"""Moves that are named on a live curve, the latest ones; the others have a line only."""
+NOTE_ROWS = 4
+"""Rows of names at the top of a live curve; a move for whose name none is free has a line only."""
 
 
 def plot_terms(
@@ -157,23 +158,31 @@ class LiveCurve:
 
     def __init__(self, width: int, height: int, language: str = "en") -> None:
         say = translator(language)
-        figure = Figure((width / LIVE_DPI, height / LIVE_DPI), dpi=LIVE_DPI)
-        figure.subplots_adjust(left=0.12, right=0.985, top=0.97, bottom=0.25)
+        # On no ground of its own, in grays that a light and a dark page both show.
+        figure = Figure((width / LIVE_DPI, height / LIVE_DPI), dpi=LIVE_DPI, facecolor="none")
+        figure.subplots_adjust(left=0.125, right=0.985, top=0.87, bottom=0.24)
         self._canvas = FigureCanvasAgg(figure)
         self._axes = axes = figure.add_subplot()
         axes.set_yscale("log")
         axes.yaxis.set_major_locator(LogLocator(numticks=6))
         axes.yaxis.set_minor_locator(NullLocator())
         axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-        axes.set_xlabel(say("step"), fontsize=8)
-        axes.set_ylabel(say("loss"), fontsize=8)
-        draw_grid(axes)
+        axes.set_xlabel(say("step"), fontsize=8, color=LIVE_TEXT)
+        axes.set_ylabel(say("loss"), fontsize=8, color=LIVE_TEXT)
+        axes.grid(color=LIVE_TEXT, alpha=0.25, linewidth=0.6)
+        axes.set_facecolor("none")
+        axes.tick_params(colors=LIVE_TEXT)
+        for side in axes.spines.values():
+            side.set_color(LIVE_TEXT)
         self._lines = {
-            name: axes.plot([], [], TERM_LINES[name], color=color, linewidth=1.4,
+            name: axes.plot([], [], TERM_LINES[name], linewidth=1.4,
+                            color=LIVE_TEXT if name == "total" else color,
                             label=_SYMBOLS.get(name, "") + say(name))[0]
             for name, color in TERM_COLORS.items()
         }  # fmt: skip
-        axes.legend(fontsize=8, loc="upper right", ncols=4, frameon=False, borderaxespad=0)
+        # Above the axes, where no line runs, in any language.
+        axes.legend(fontsize=8, loc="lower center", bbox_to_anchor=(0.5, 1), ncols=4, frameon=False,
+                    borderaxespad=0, labelcolor=LIVE_TEXT, columnspacing=1.2)  # fmt: skip
         across = axes.get_xaxis_transform()
         self._scales = axes.plot([], [], color="0.7", linewidth=0.8, transform=across)[0]
         self._marks = axes.plot([], [], "--", color=MARK, linewidth=1, transform=across)[0]
@@ -213,9 +222,9 @@ class LiveCurve:
         self._annotate(begins, marks)
         self._canvas.draw()
         size = self._canvas.get_width_height()
-        image = Image.frombuffer("RGBA", size, self._canvas.buffer_rgba()).convert("RGB")
+        image = Image.frombuffer("RGBA", size, self._canvas.buffer_rgba())
         data = io.BytesIO()
-        image.quantize(64).save(data, "PNG", compress_level=1)
+        image.save(data, "PNG", compress_level=1)
         return data.getvalue()
 
     def _annotate(
@@ -226,13 +235,22 @@ class LiveCurve:
             return
         for note in self._notes:
             note.remove()
-        self._notes = [_note(self._axes, step, f"{scale} px") for step, scale in begins]
-        # Of a drag, which is a mark a step, the first is named.
+        # A name stands only where the one before it has ended; of a drag, a mark a step, the first.
+        self._notes, free = [], -1.0
+        across = self._axes.get_window_extent().width / (self._axes.get_xlim()[1] or 1)
+        for step, scale in begins:
+            if step * across >= free:
+                self._notes.append(_note(self._axes, step, f"{scale} px", color=LIVE_TEXT))
+                free = step * across + 7.0 * len(f"{scale} px")
         drags = [mark for i, mark in enumerate(marks) if not i or marks[i - 1][1] != mark[1]]
-        for i, (step, what) in list(enumerate(drags))[-MOST_NOTES:]:
-            # Neighbors at different heights, so that their names stay readable.
-            down = 16 + 10 * (i % 3)
-            self._notes.append(_note(self._axes, step, what, down=down, color=MARK_TEXT))
+        rows = [-1.0] * NOTE_ROWS
+        for step, what in drags:
+            row = min(range(NOTE_ROWS), key=lambda r: (rows[r] > step * across, r))
+            if rows[row] > step * across:
+                continue  # no row is free here: the line itself still stands
+            note = _note(self._axes, step, what, down=4 + 10 * row, color=MARK_TEXT)
+            self._notes.append(note)
+            rows[row] = step * across + 5.5 * len(what) + 6
         self._noted = noted
 
 

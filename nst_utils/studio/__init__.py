@@ -7,11 +7,14 @@
 - ``history``: points, marks, snapshots, as plain data
 - ``painting_thread``: the thread that paints, and what it shows
 - ``controller``: a painting in the background, steered by its owner
+- ``comparison``: two paintings side by side
+- ``browser_widgets``: a picture to look at and a place for one, with code in the browser
 - ``pickers``: widgets that choose a picture
 - ``controls``: sliders and menus
 - ``canvas``: pictures, snapshots, the loss curve
 - ``status_bar``: what is going on, and text to copy
 - ``export``: the painting, its figure and its recipe, saved
+- ``toolbar``: the buttons
 - ``panel``: the panel itself
 """
 
@@ -20,8 +23,8 @@ import lazy_loader
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submodules=(
-        "canvas controller controls export fair_lock history labels painting_thread panel "
-        "pickers replay state status_bar"
+        "browser_widgets canvas comparison controller controls export fair_lock history labels "
+        "painting_thread panel pickers replay state status_bar toolbar"
     ).split(),
     submod_attrs={
         "controller": ["Controller", "studio_recipe"],

@@ -11,21 +11,22 @@ from PIL import Image
 from ..errors import NSTError
 from ..images.io import fit
 from ..plotting.loss_curves import LiveCurve
+from .browser_widgets import PictureView
 from .controller import Controller
 from .history import Snapshot
-from .pickers import jpeg
+from .pickers import jpeg, short_name
 
-PICTURE_HEIGHT = 320
-
-CURVE = (470, 180)
-"""Pixels: with these the panel fits a window of 1280 by 800."""
+CURVE = (540, 185)
+"""Pixels that the curve is drawn with; it is shown as wide as its column."""
 
 CURVE_EVERY = 0.5
 """Seconds between two drawings of the curve."""
 
+_TOOLS = ("wipe", "larger", "smaller", "fit", "full", "download")
+
 
 class Canvas:
-    """Pictures with a wipe and a zoom, a strip of snapshots, a curve.
+    """One picture or two, a strip of snapshots, a curve.
 
     Parameters
     ----------
@@ -35,91 +36,100 @@ class Canvas:
         Of the curve.
     complain : callable
         Called with a sentence when a picture cannot be had.
+    download : callable
+        Called with the place of a painting; returns a file's name and its bytes.
 
     Attributes
     ----------
     pictures, strip, strip_style, chart : ipywidgets widgets
         To be arranged by the panel.
-    images : list of ipywidgets.Image
+    views : list of PictureView
         Of the first painting and the second.
     """
 
     def __init__(
-        self, say: Callable[[str], str], language: str, complain: Callable[[str], None]
+        self,
+        say: Callable[[str], str],
+        language: str,
+        complain: Callable[[str], None],
+        download: Callable[[int], tuple[str, bytes]],
     ) -> None:
         self._say, self._complain = say, complain
         self._shown: list[Image.Image | None] = [None, None]
-        self._photos: dict[Any, Image.Image] = {}
-        self._controllers: Sequence[Controller] = ()
+        self._before: list[tuple[Any, ...]] = [(), ()]
         self._curve = LiveCurve(*CURVE, language)
         self._drawn: tuple[Any, ...] = ()
         self.drawn_at = 0.0
         self._snapshots: list[Snapshot] = []
-        # Without tooltips: ipywidgets 8.1 shows an error in place of a picture that has one.
-        self.images = [widgets.Image(format="jpeg") for _ in range(2)]
-        for image in self.images:
-            image.add_class("nst-picture")
-        self.boxes = [
-            widgets.Box(
-                [image], layout=widgets.Layout(overflow="auto", height=f"{PICTURE_HEIGHT}px")
-            )
-            for image in self.images
-        ]
-        self.pictures = widgets.HBox(self.boxes)
-        self.wipe = widgets.IntSlider(
-            0, 0, 100, description=say("wipe"), readout=False, layout={"width": "98%"},
-            style={"description_width": "initial"},
-        )  # fmt: skip
-        self.wipe.observe(lambda _: self.show_pictures(self._controllers, again=True), "value")
-        self.zoom = widgets.Dropdown(
-            options=[(say("fit"), 1), ("2x", 2), ("4x", 4)],
-            description=say("zoom"),
-            layout={"width": "130px"},
-            style={"description_width": "50px"},
-        )
-        self.zoom.observe(lambda _: self.arrange(self._controllers), "value")
-        self.strip = widgets.HBox(layout=widgets.Layout(height="76px"))
+        words = {name: say(name) for name in _TOOLS}
+        self.views = [PictureView(words, lambda i=i: download(i)) for i in range(2)]
+        self.pictures = widgets.Box(self.views)
+        self.pictures.add_class("nst-pictures")
+        self.strip = widgets.HBox()
         self.strip.add_class("nst-strip")
         self.strip_style = widgets.HTML(layout=widgets.Layout(height="0", margin="0"))
         self.chart = widgets.Image(format="png")
         self.chart.add_class("nst-curve")
-        self.chart.layout = widgets.Layout(width="100%", max_width=f"{CURVE[0]}px")
+        self.chart.layout = widgets.Layout(width="100%", max_width="100%", object_fit="contain")
 
     def arrange(self, controllers: Sequence[Controller]) -> None:
-        """Give one picture the whole width, or each of two a half; larger than its box by zoom."""
-        self._controllers = controllers
-        two = len(controllers) == 2
-        for i, (box, image) in enumerate(zip(self.boxes, self.images, strict=True)):
-            box.layout.display = "" if i == 0 or two else "none"
-            box.layout.width = "50%" if two else "100%"
-            share = f"{100 * self.zoom.value}%"
-            image.layout = widgets.Layout(
-                width=share, height=share, object_fit="contain", flex="0 0 auto", margin="0"
-            )
+        """Show one picture, or two side by side, each with what tells it from the other."""
+        for i, view in enumerate(self.views):
+            view.layout.display = "" if i < len(controllers) else "none"
+        self.forget_drawings()
 
-    def forget_second(self) -> None:
-        """Let the second painting's picture go."""
-        self._shown = [self._shown[0], None]
+    def forget_pictures(self) -> None:
+        """Show the paintings anew at the next look: another one is the first now."""
+        self._shown, self._before = [None, None], [(), ()]
 
     def forget_drawings(self) -> None:
         """Draw curve and strip anew at the next look: they are another painting's."""
         self._drawn, self._snapshots = (), []
 
-    def show_pictures(self, controllers: Sequence[Controller], *, again: bool = False) -> None:
-        """Show the newest picture of each painting, the photo before there is one."""
+    def show_pictures(self, controllers: Sequence[Controller]) -> None:
+        """Show the newest picture of each painting; before there is one, what it begins with."""
+        captions = tell_apart(controllers, self._say)
         for i, controller in enumerate(controllers):
-            frame = controller.frame()
+            view, frame = self.views[i], controller.frame()
+            view.caption = captions[i]
             if frame is not None:
                 self._shown[i] = frame.image
-            elif not controller.history.points and self._shown[i] is not None:
-                self._shown[i] = None  # it begins anew
-            elif not again and self.images[i].value and self._shown[i] is not None:
+            elif not controller.history.step:
+                self._shown[i] = None
+            size = self._shown[i].size if self._shown[i] else None
+            now = (controller.content, size, *self._start_of(controller, self._shown[i]))
+            if frame is None and now == self._before[i]:
                 continue
-            photo = self._photo(controller, self._shown[i])
-            if photo is not None:
-                value = jpeg(_wiped(photo, self._shown[i] or photo, self.wipe.value))
-                if value != self.images[i].value:
-                    self.images[i].value = value
+            try:
+                if now != self._before[i]:
+                    self._show_photo(view, controller, self._shown[i])
+                if self._shown[i] is not None:
+                    view.painting = jpeg(self._shown[i])
+                self._before[i] = now
+            except NSTError as error:
+                self._before[i] = now
+                self._complain(str(error))
+
+    def _start_of(self, controller: Controller, shown: Image.Image | None) -> tuple[Any, ...]:
+        """Return what decides the picture that is shown before the first step."""
+        now = controller.wanted
+        if shown is not None:
+            return ()
+        return (controller.style, now.start, now.start_noise, now.seed, now.scales[0])
+
+    def _show_photo(
+        self, view: PictureView, controller: Controller, shown: Image.Image | None
+    ) -> None:
+        from ..images.samples import open_picture
+
+        size = shown.size if shown else None
+        photo = open_picture(controller.content, 2 * controller.wanted.size)
+        if size is None:
+            begins = controller.wanted.start
+            start = photo if begins == "content" else _beginning(controller)
+            size = fit(photo, controller.wanted.size, enlarge=True).size
+            view.painting = jpeg(start.resize(size, Image.Resampling.LANCZOS))
+        view.photo = jpeg(photo.resize(size, Image.Resampling.LANCZOS))
 
     def show_curve(self, controller: Controller) -> None:
         """Draw the loss curve, if it is another one than before and some time has passed."""
@@ -143,20 +153,22 @@ class Canvas:
     def show_strip(
         self, snapshots: Sequence[Snapshot], go_back: Callable[[Snapshot], None]
     ) -> None:
-        """Show snapshots as buttons that go back to them."""
+        """Show snapshots as buttons that go back to them, the newest first."""
         if list(snapshots) == self._snapshots:
             return
         buttons, rules = [], []
-        for i, snapshot in enumerate(snapshots):
+        for snapshot in reversed(snapshots):
             thumb = snapshot.image.copy()
             thumb.thumbnail((128, 80))
             data = base64.b64encode(jpeg(thumb, 80)).decode()
-            name = f"nst-{id(self)}-{i}"
+            name = f"nst-{id(self)}-{snapshot.number}"
             rules.append(f".{name}{{background-image:url(data:image/jpeg;base64,{data})}}")
+            pair = f"{short_name(snapshot.content)} × {short_name(snapshot.style)}"
             button = widgets.Button(
-                description=f"{snapshot.step}" + (" •" if snapshot.moved else ""),
-                tooltip=self._say("snapshot help").format(snapshot.step),
-                layout=widgets.Layout(width="64px", height="58px", flex="0 0 auto"),
+                description=f"#{snapshot.number} · {snapshot.step}"
+                + (" •" if snapshot.moved else ""),
+                tooltip=self._say("snapshot help").format(snapshot.step, snapshot.run, pair),
+                layout=widgets.Layout(width="84px", height="64px", flex="0 0 auto"),
             )
             button.on_click(lambda _, snapshot=snapshot: go_back(snapshot))
             button.add_class(name)
@@ -172,31 +184,40 @@ class Canvas:
             return field
         return self._say(field).split(" (")[0].split(",")[0]
 
-    def _photo(self, controller: Controller, like: Image.Image | None) -> Image.Image | None:
-        """Return the content as large as a painting, or as the painting will be."""
-        from ..images.samples import open_picture
 
-        size = like.size if like else controller.wanted.size
-        key = (controller.content, size)
-        if key not in self._photos:
-            try:
-                photo = open_picture(controller.content, 2 * controller.wanted.size)
-            except NSTError as error:
-                self._complain(str(error))
-                return None
-            if like:
-                photo = photo.resize(like.size, Image.Resampling.LANCZOS)
-            self._photos = {key: photo if like else fit(photo, size, enlarge=True)}
-        return self._photos[key]
+def _beginning(controller: Controller) -> Image.Image:
+    """Return the picture that the next start begins with, at its first scale."""
+    from ..images.tensors import to_pil
+    from ..transfer.start import start_picture
+
+    tensor = start_picture(controller.content, controller.style, controller.wanted)
+    return to_pil(tensor.clamp(0, 1))
 
 
-def _wiped(photo: Image.Image, painting: Image.Image, percent: int) -> Image.Image:
-    """Return the photo's left part beside the painting's right part."""
-    if not percent or photo.size != painting.size:
-        return painting
-    edge = round(painting.width * percent / 100)
-    image = painting.copy()
-    image.paste(photo.crop((0, 0, edge, photo.height)), (0, 0))
-    if 0 < edge < image.width:
-        image.paste("white", (edge - 1, 0, edge + 1, image.height))
-    return image
+def tell_apart(controllers: Sequence[Controller], say: Callable[[str], str]) -> list[str]:
+    """Return a caption for each painting: the pair, or where there are two what differs.
+
+    Parameters
+    ----------
+    controllers : sequence of Controller
+        One or two.
+    say : callable
+        Speaks labels.
+    """
+    if len(controllers) == 1:
+        [one] = controllers
+        return [f"{short_name(one.content)} × {short_name(one.style)}"]
+    recipes = [controller.wanted.to_dict() for controller in controllers]
+    differing = [n for n in recipes[0] if recipes[0][n] != recipes[1][n] and n != "schedule"]
+    return [
+        f"{letter}: "
+        + (", ".join(_told(name, values[name]) for name in differing) or say("alike"))
+        + f" · {say('step')} {controller.history.step}"
+        for letter, values, controller in zip("AB", recipes, controllers, strict=True)
+    ]
+
+
+def _told(name: str, value: Any) -> str:
+    if isinstance(value, dict):
+        return f"{name} " + " ".join(f"{layer} {weight:g}" for layer, weight in value.items())
+    return f"{name} {value:g}" if isinstance(value, float) else f"{name} {value}"

@@ -25,7 +25,7 @@ COARSE_STEPS = 40
 """Steps at the small scale with which a painting begins."""
 
 CALM = 1.5
-"""Seconds without a move after which the next one gets a snapshot: a drag is one move."""
+"""Seconds after which another value of the same control is another move."""
 
 _AT_THE_START = ("start", "start_noise", "seed")
 """Fields that say how a painting begins; they wait for the next beginning."""
@@ -74,7 +74,7 @@ class Controller:
         self.history = History(content, style, settings or studio_recipe())
         self._folder = folder
         self.thread = PaintingThread(self.history, budget)
-        self._last_move = 0.0
+        self._last_move, self._last_control = 0.0, ()
         _OPEN.add(self)
         self.thread.begin()
 
@@ -149,17 +149,16 @@ class Controller:
         """
         with self.thread.changed:
             if fields.get("backbone", self.wanted.backbone) != self.wanted.backbone:
-                # A network's layers have names of their own: take its usual ones.
-                spec = backbone_spec(fields["backbone"])
-                usual = {"content_layer": spec.content_layer, "style_layers": spec.style_layers}
-                fields = usual | {"weights": "auto"} | fields
+                fields = _usual_layers(fields["backbone"]) | fields
             wanted = self.wanted.replace(**fields)
             changed = [n for n in fields if getattr(wanted, n) != getattr(self.wanted, n)]
             if not changed:
                 return
-            if time.monotonic() - self._last_move > CALM:
-                self.history.snap(moved=True)
-            self._last_move = time.monotonic()
+            # A drag is one move: many values of one control, one soon after the other.
+            now, control = time.monotonic(), _control_of(self.wanted, wanted, changed)
+            if control != self._last_control or now - self._last_move > CALM:
+                self.history.note_move()
+            self._last_move, self._last_control = now, control
             self.history.wanted = wanted
             free = (*STEERABLE, *_AT_THE_START)
             if any(name not in free for name in changed) and self.thread.state != "loading":
@@ -193,15 +192,14 @@ class Controller:
             self._begin_anew()
 
     def undo(self) -> None:
-        """Go back to before the last move, picture and recipe.
-
-        Raises
-        ------
-        StudioError
-            If nothing was moved yet.
-        """
+        """Go back to before the last move; `StudioError` if nothing was moved yet."""
         with self.thread.changed:
-            self._go_back(self.history.last_move())
+            self._go_back(self.history.undo())
+
+    def redo(self) -> None:
+        """Go forward to before the last undoing; `StudioError` if there was none."""
+        with self.thread.changed:
+            self._go_back(self.history.redo())
 
     def back_to(self, snapshot: Snapshot) -> None:
         """Go back to a snapshot: pictures, recipe, and the way that led there."""
@@ -210,25 +208,13 @@ class Controller:
             self._go_back(snapshot)
 
     def passages(self) -> tuple[Recipe, ...]:
-        """Return the recipes that lead to the current picture, one after the other.
-
-        Raises
-        ------
-        StudioError
-            If nothing was painted yet.
-        """
+        """Return the recipes that lead to the current picture; `StudioError` without one."""
         with self.thread.changed:
             self.history.current()
             return self.history.passages
 
     def result(self) -> "Result":
-        """Return the current painting; its recipe and its record say only what was run.
-
-        Raises
-        ------
-        StudioError
-            If nothing was painted yet.
-        """
+        """Return the current painting, recorded as it was run; `StudioError` without one."""
         with self.thread.changed:
             return self.history.current()
 
@@ -284,13 +270,36 @@ class Controller:
 
     def _go_back(self, snapshot: Snapshot) -> None:
         running = self.thread.state == "running"
+        self._last_control = ()
         self.thread.run = self.thread.job = None
         self.history.go_back(snapshot)
-        self.thread.show(Frame(snapshot.image, snapshot.step))
-        self.thread.state, self.thread.message = "paused", ""
+        self.thread.frames.clear()
+        if snapshot.image is not None:
+            self.thread.show(Frame(snapshot.image, snapshot.step))
+            self.thread.label = snapshot.result.weights_label
+        if self.thread.state != "loading":
+            self.thread.state = "paused" if snapshot.step else "ready"
+        self.thread.message = ""
         if running:
             self._go(single=False)
         self.thread.changed.notify_all()
+
+
+def _usual_layers(backbone: str) -> dict[str, Any]:
+    """Return what a network reads, and with which weights: its layers have names of their own."""
+    spec = backbone_spec(backbone)
+    layers = {"content_layer": spec.content_layer, "style_layers": spec.style_layers}
+    return layers | {"weights": "auto"}
+
+
+def _control_of(before: Recipe, after: Recipe, changed: list[str]) -> tuple[str, ...]:
+    """Return what was moved: the fields, and of the style layers which."""
+    layers = [
+        name
+        for name, weight in after.style_layers.items()
+        if before.style_layers.get(name) != weight
+    ]
+    return (*changed, *(layers if "style_layers" in changed else ()))
 
 
 _OPEN: set[Controller] = set()

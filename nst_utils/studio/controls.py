@@ -19,11 +19,14 @@ RATES = {"lbfgs": 1.0, "adam": 0.02}
 SLIDERS = {"alpha": (-2, 2), "beta": (-1, 4), "tv": (-4, 1), "learning_rate": (-3, 1)}
 """Powers of ten between which each weight's slider runs; the lowest total variation is none."""
 
+PRESETS = {"subtle": 5.0, "balanced": 20.0, "wild": 100.0}
+"""Weights of the style in plain words."""
+
 STOP = 0.01
 """The way from one stop of a slider to the next, in powers of ten."""
 
 _WIDE = {"width": "98%"}
-_LABEL = {"description_width": "122px"}
+_LABEL = {"description_width": "150px"}
 
 
 class Controls:
@@ -77,9 +80,16 @@ class Controls:
             BUDGET, min=1, max=100_000, description=say("budget"), style=_LABEL, layout=_WIDE
         )
         self.budget.observe(lambda change: change_budget(change["new"]), "value")
+        self.presets = [self._make_preset(name, beta) for name, beta in PRESETS.items()]
+        row = [
+            widgets.Label(say("how much")),
+            *self.presets,
+            widgets.HTML(f"<i>{say('face help')}</i>"),
+        ]
+        presets = widgets.HBox(row, layout=widgets.Layout(flex_flow="row wrap"))
         self.tabs = widgets.Tab(
             [
-                widgets.VBox([*self.sliders.values(), self._layer_box]),
+                widgets.VBox([presets, *self.sliders.values(), self._layer_box]),
                 widgets.VBox([*self.menus.values(), self.budget]),
             ],
             titles=[say("weights tab"), say("method tab")],
@@ -118,6 +128,18 @@ class Controls:
         )  # fmt: skip
         slider.observe(lambda change: self._slid(name, change["new"]), "value")
         return slider
+
+    def _make_preset(self, name: str, beta: float) -> widgets.Button:
+        button = widgets.Button(
+            description=self._say(name), tooltip=f"alpha 1, beta {beta:g}", layout={"width": "auto"}
+        )
+
+        def press(_: widgets.Button) -> None:
+            self._tell(alpha=1.0, beta=beta)
+            self.show(self._recipe)
+
+        button.on_click(press)
+        return button
 
     def _make_menu(self, name: str, options: list[Any]) -> widgets.Dropdown:
         label = self._say("start field" if name == "start" else name)

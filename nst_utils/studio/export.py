@@ -1,6 +1,7 @@
 """What a studio saves: the painting with its record, a figure for a report, the recipe."""
 
 import json
+import tempfile
 from pathlib import Path
 
 from ..errors import NSTError, one_line
@@ -14,6 +15,20 @@ from .replay import to_json
 
 class SaveError(NSTError, OSError):
     """A painting that cannot be saved; nothing is lost, it is still in the studio."""
+
+
+def painting_file(controller: Controller) -> tuple[str, bytes]:
+    """Return a painting as a PNG file, its record inside: a name, and the bytes.
+
+    Raises
+    ------
+    StudioError
+        If nothing was painted yet.
+    """
+    result = controller.result()
+    with tempfile.TemporaryDirectory() as folder:
+        path = result.save(Path(folder) / f"painting_{len(result.history):04}.png")
+        return path.name, path.read_bytes()
 
 
 def save_painting(controller: Controller, language: str = "en") -> list[Path]:

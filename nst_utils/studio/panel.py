@@ -12,30 +12,27 @@ from typing import Any
 import ipywidgets as widgets
 
 from ..errors import NSTError
+from ..images.samples import open_picture
 from ..paths import short_path
 from ..transfer.config import Recipe
 from .canvas import Canvas
+from .comparison import begin_comparison, end_comparison
 from .controller import Controller, studio_recipe
 from .controls import Controls
-from .history import Snapshot
+from .export import painting_file, save_painting
+from .history import Snapshot, StudioError
 from .labels import studio_translator
 from .pickers import PicturePicker
 from .replay import as_code, as_command
 from .status_bar import StatusBar
+from .toolbar import Toolbar
 
 LOOK_EVERY = 0.1
 """Seconds between two looks at the controller."""
 
-_STYLE = """<style>
-.nst-studio {--jp-widgets-inline-height: 24px; --jp-widgets-margin: 1px}
-.nst-studio button {padding: 0 6px}
-.nst-studio .widget-tab-contents {padding: 4px}
-.nst-strip {overflow-x: auto; overflow-y: hidden}
-.nst-strip button {line-height: 14px; padding: 42px 0 0; font-size: 11px;
- background-size: 64px 42px; background-position: top; background-repeat: no-repeat}
-.nst-status {white-space: normal; line-height: 18px}
-.nst-bad {color: #B00020; font-weight: 600}
-</style>"""
+_STYLE = f"<style>{(Path(__file__).parent / 'panel.css').read_text(encoding='utf-8')}</style>"
+
+_OPEN: list["Studio"] = []
 
 
 class Studio(widgets.VBox):
@@ -63,6 +60,13 @@ class Studio(widgets.VBox):
     ------
     UnknownNameError
         For another language.
+    ImageError
+        If a picture cannot be opened.
+
+    Notes
+    -----
+    A page that is reloaded before it was saved forgets its panels; the painting goes on, and
+    `Studio.running` shows its panel again.
     """
 
     def __init__(
@@ -75,20 +79,47 @@ class Studio(widgets.VBox):
         language: str = "en",
         folder: Path | None = None,
     ) -> None:
+        # What can go wrong does so before there is a thread or a widget.
         self._say, self._language, self._folder = studio_translator(language), language, folder
         settings = recipe or studio_recipe(size)
+        for source in (content, style):
+            open_picture(source, 64)
         self.controllers = [Controller(content, style, settings, folder=folder)]
-        self._active = 0
-        self._status = StatusBar(self._say)
-        self._controls = Controls(self.controller.wanted, self._say, self._set, self._set_budget)
-        self._canvas = Canvas(self._say, language, self._complain)
-        self._make_pickers()
-        self._make_buttons()
-        self._canvas.arrange(self.controllers)
-        super().__init__(self._arranged(), layout=widgets.Layout(width="100%", max_width="1180px"))
+        self._active, self._task = 0, None
+        try:
+            self._status = StatusBar(self._say)
+            self._controls = Controls(
+                self.controller.wanted, self._say, self._set, self._set_budget
+            )
+            self._canvas = Canvas(self._say, language, self._complain, self._download)
+            self._toolbar = Toolbar(self._say, self._actions(), self._compared, self._switched)
+            self._make_pickers()
+            self._canvas.arrange(self.controllers)
+            super().__init__(_arranged(self), layout=widgets.Layout(width="100%"))
+        except BaseException:
+            self.controller.close()
+            raise
         self.add_class("nst-studio")
         self.refresh()
         self._task = _run_beside(self._look())
+        _OPEN.append(self)
+
+    @staticmethod
+    def running() -> "Studio":
+        """Return the studio that was opened last and is not closed, to be shown again.
+
+        Raises
+        ------
+        StudioError
+            If there is none in this kernel.
+        """
+        if not _OPEN:
+            raise StudioError("no studio is open in this kernel: make one with Studio()")
+        return _OPEN[-1]
+
+    def __del__(self) -> None:
+        if _OPEN is not None and "_task" in self.__dict__:
+            super().__del__()
 
     def __repr__(self) -> str:
         """Say in one line what is painted; a notebook shows the panel itself."""
@@ -105,6 +136,8 @@ class Studio(widgets.VBox):
 
     def close(self) -> None:
         """End the painting and its thread, and close the panel."""
+        if self in _OPEN:
+            _OPEN.remove(self)
         for controller in self.controllers:
             controller.close()
         if self._task is not None:
@@ -125,61 +158,20 @@ class Studio(widgets.VBox):
                 self._complain,
                 lambda: self.controller.folder / "uploads",
             )
-        self._swap = _button(self, "Swap", "swap help", "exchange", self._swap_pictures)
-        self._swap.description = ""
-        self._swap.layout.width = "40px"
-        self._swap.layout.flex = "0 0 auto"
 
-    def _make_buttons(self) -> None:
-        self._buttons = {
-            "start": _button(self, "Start", "start help", "play", self._each("start"), "success"),
-            "pause": _button(self, "Pause", "pause help", "pause", self._each("pause")),
-            "step": _button(self, "Step", "step help", "step-forward", self._each("step")),
-            "reset": _button(self, "Reset", "reset help", "fast-backward", self._each("reset")),
-            "undo": _button(self, "Undo", "undo help", "undo", self._go_back),
-            "save": _button(self, "Save", "save help", "save", self._save),
-            "code": _button(self, "Code", "code help", "code", lambda: self._write(as_code)),
-            "command": _button(
-                self, "Command", "command help", "terminal", lambda: self._write(as_command)
-            ),
-            "close": _button(self, "Close", "close help", "times", self.close),
+    def _actions(self) -> dict[str, Callable[[], object]]:
+        """Return what each button does; what cannot be done is said in the panel."""
+        actions = {
+            **{name: self._each(name) for name in ("start", "pause", "step", "reset")},
+            "undo": lambda: self._step_back("undo"),
+            "redo": lambda: self._step_back("redo"),
+            "save": self._save,
+            "code": lambda: self._write(as_code),
+            "command": lambda: self._write(as_command),
+            "close": self.close,
+            "swap": self._swap_pictures,
         }
-        self._compare_button = widgets.ToggleButton(
-            description=self._say("Compare"), tooltip=self._say("compare help"), icon="columns"
-        )
-        self._compare_button.layout.width = "auto"
-        self._compare_button.observe(lambda change: self._compared(change["new"]), "value")
-        self._side = widgets.ToggleButtons(
-            options=[("A", 0), ("B", 1)], tooltips=[f"{self._say('controls of')} {x}" for x in "AB"]
-        )
-        self._side.style.button_width = "30px"
-        self._side.layout = widgets.Layout(display="none", flex="0 0 auto")
-        self._side.observe(lambda change: self._switched(change["new"]), "value")
-
-    def _arranged(self) -> list[widgets.Widget]:
-        pickers = widgets.HBox(
-            [self._pickers["content"], self._swap, self._pickers["style"]],
-            layout=widgets.Layout(align_items="center"),
-        )
-        toolbar = widgets.HBox(
-            [*list(self._buttons.values())[:-1], self._compare_button, self._buttons["close"]],
-            layout=widgets.Layout(flex_flow="row wrap"),
-        )
-        below = widgets.HBox([self._side, self._canvas.wipe, self._canvas.zoom])
-        left = widgets.VBox([self._canvas.pictures, below, self._canvas.strip])
-        left.layout = widgets.Layout(width="46%", min_width="0")
-        right = widgets.VBox([self._controls.tabs, self._canvas.chart])
-        right.layout = widgets.Layout(width="54%", min_width="0")
-        head = widgets.HTML(_STYLE, layout={"height": "0", "margin": "0"})
-        return [
-            widgets.HBox([head, self._canvas.strip_style], layout=widgets.Layout(height="0")),
-            pickers,
-            toolbar,
-            self._status.line,
-            self._status.progress,
-            self._status.text,
-            widgets.HBox([left, right]),
-        ]
+        return {name: lambda act=act: self._try(act) for name, act in actions.items()}
 
     # What the user does.
 
@@ -201,6 +193,8 @@ class Studio(widgets.VBox):
 
     def _set(self, **fields: Any) -> None:
         self._try(lambda: self.controller.set(**fields))
+        if self._status.complaint:  # refused: the control goes back
+            self._controls.show(self.controller.wanted)
         self._controls.note(self.controller.wanted)
 
     def _set_budget(self, steps: int) -> None:
@@ -216,14 +210,23 @@ class Studio(widgets.VBox):
     def _swap_pictures(self) -> None:
         self._choose(content=self.controller.style, style=self.controller.content)
 
-    def _go_back(self, snapshot: Snapshot | None = None) -> None:
-        """Go back to a snapshot, or to before the last move."""
-        self.controller.back_to(snapshot) if snapshot else self.controller.undo()
+    def _step_back(self, way: str) -> None:
+        """Undo a move, or do it again."""
+        getattr(self.controller, way)()
         self._controls.show(self.controller.wanted)
 
-    def _save(self) -> None:
-        from .export import save_painting
+    def _go_back(self, snapshot: Snapshot) -> None:
+        self.controller.back_to(snapshot)
+        self._controls.show(self.controller.wanted)
 
+    def _download(self, place: int) -> tuple[str, bytes]:
+        try:
+            return painting_file(self.controllers[place])
+        except NSTError as error:
+            self._complain(str(error))
+            return "", b""
+
+    def _save(self) -> None:
         self._status.news = self._say("saving")
         self._show_status()
         written = save_painting(self.controller, self._language)
@@ -235,25 +238,23 @@ class Studio(widgets.VBox):
         self._status.offer(form(shown.content, shown.style, shown.passages()))
 
     def _compared(self, wanted: bool) -> None:
-        """Put a second painting beside the first, or take it away."""
+        """Put a second painting beside the first, both from the beginning; or keep one of them."""
         if wanted and len(self.controllers) == 1:
-            first = self.controllers[0]
-            second = Controller(
-                first.content, first.style, first.wanted, budget=first.budget, folder=self._folder
-            )
-            self.controllers.append(second)
+            self.controllers.append(begin_comparison(self.controller, self._folder))
         elif not wanted and len(self.controllers) == 2:
-            self.controllers.pop().close()
-            self._side.value = 0
-        self._canvas.forget_second()
-        self._side.layout.display = "" if wanted else "none"
+            kept, other = self.controller, self.controllers[1 - self._active]
+            end_comparison(kept, other)
+            self.controllers, self._active = [kept], 0
+            self._toolbar.side.value = 0
+            self._canvas.forget_pictures()
         self._canvas.arrange(self.controllers)
-        self.refresh()
+        self._switched(self._active)
 
     def _switched(self, side: int) -> None:
         self._active = min(side, len(self.controllers) - 1)
         self._canvas.forget_drawings()
         self._controls.show(self.controller.wanted)
+        self._toolbar.show_side(self._active, len(self.controllers) == 2)
         self.refresh()
 
     # What the panel shows.
@@ -280,22 +281,28 @@ class Studio(widgets.VBox):
     def _show_status(self) -> None:
         status = self.controller.status()
         self._status.show(status)
-        # Both stay enabled: a click that comes before the panel has caught up must not be lost.
-        running = status.state == "running"
-        self._buttons["start"].button_style = "" if running else "success"
-        self._buttons["pause"].button_style = "warning" if running else ""
+        self._toolbar.show_state(status.state)
 
 
-def _button(
-    panel: Studio, name: str, help: str, icon: str, press: Callable[[], object], style: str = ""
-) -> widgets.Button:
-    """Make a button that does something, or has the panel say why it cannot be done."""
-    button = widgets.Button(
-        description=panel._say(name), tooltip=panel._say(help), icon=icon, button_style=style
-    )
-    button.layout.width = "auto"
-    button.on_click(lambda _: panel._try(press))
-    return button
+def _arranged(panel: Studio) -> list[widgets.Widget]:
+    """Return the parts of a panel from top to bottom: its columns stack where it is narrow."""
+    toolbar, canvas, status = panel._toolbar, panel._canvas, panel._status
+    pickers = widgets.HBox([panel._pickers["content"], toolbar.swap, panel._pickers["style"]])
+    pickers.add_class("nst-pickers")
+    left = widgets.VBox([canvas.pictures, widgets.HBox([toolbar.side, toolbar.kept]), canvas.strip])
+    right = widgets.VBox([panel._controls.tabs, canvas.chart])
+    columns = widgets.Box([left, right])
+    columns.add_class("nst-columns")
+    head = widgets.HTML(_STYLE, layout={"height": "0", "margin": "0"})
+    return [
+        widgets.HBox([head, canvas.strip_style], layout=widgets.Layout(height="0")),
+        pickers,
+        toolbar.row,
+        status.line,
+        status.progress,
+        status.text,
+        columns,
+    ]
 
 
 def _run_beside(look: Any) -> asyncio.Task | None:

@@ -9,11 +9,13 @@ import ipywidgets as widgets
 from PIL import Image
 
 from .. import paths
+from ..download import LIMIT
 from ..errors import NSTError
 from ..images.io import fit
 from ..images.samples import list_samples, open_picture
 from ..paths import claim_file, is_regular, safe_name
 from ..wikiart.catalog import WikiArt
+from .browser_widgets import PictureSlot
 
 THUMB = 64
 """Pixels on the long side of the picture in a picker."""
@@ -58,9 +60,10 @@ class PicturePicker(widgets.HBox):
         self.role, self.source = role, source
         self._pick, self._complain, self._folder = pick, complain, folder
         self._quiet = False
-        self.thumb = widgets.Image(format="jpeg")
-        self.thumb.layout = widgets.Layout(
-            width=f"{THUMB}px", height=f"{THUMB}px", object_fit="contain", flex="0 0 auto"
+        self.slot = PictureSlot(
+            {"upload": say("Upload"), "help": say("upload help")},
+            self._uploaded,
+            lambda name, size: complain(say("too large").format(name, size / 1e6, LIMIT / 1e6)),
         )
         kinds = ("content", "style", "painting") if role == "content" else ("style", "painting")
         known = list_samples().values()
@@ -70,21 +73,17 @@ class PicturePicker(widgets.HBox):
             options=[(name, name) for name in listed], value=None, description=say(role)
         )
         self.menu.layout.width = "auto"
-        self.menu.style.description_width = "72px"
-        self.upload = widgets.FileUpload(
-            accept="image/*", description=say("Upload"), tooltip=say("upload help")
-        )
-        self.upload.layout = widgets.Layout(width="auto", flex="0 0 auto")
+        self.menu.style.description_width = "84px"
         self.path = widgets.Text(
             placeholder=say("path"), continuous_update=False, layout=widgets.Layout(width="100%")
         )
-        rows = [self.menu, widgets.HBox([self.upload, self.path])]
+        rows = [self.menu, self.path]
         rows += self._wikiart_row(say)
         column = widgets.VBox(rows, layout=widgets.Layout(width="100%", min_width="0"))
-        super().__init__([self.thumb, column], layout=widgets.Layout(width="50%", min_width="0"))
+        super().__init__([self.slot, column])
+        self.add_class("nst-picker")
         self.show(source)
         self.menu.observe(lambda change: self._chosen(change["new"]), "value")
-        self.upload.observe(lambda _: self._uploaded(), "value")
         self.path.observe(lambda change: self._typed(change["new"]), "value")
 
     def show(self, source: str) -> None:
@@ -93,12 +92,13 @@ class PicturePicker(widgets.HBox):
         self._quiet = True  # new options also choose the first of them
         try:
             if source not in [value for _, value in self.menu.options]:
-                self.menu.options = [*self.menu.options, (_short(source), source)]
+                self.menu.options = [*self.menu.options, (short_name(source), source)]
             self.menu.value = source
         finally:
             self._quiet = False
         try:
-            self.thumb.value = jpeg(fit(open_picture(source, 2 * THUMB), 2 * THUMB))
+            self.slot.alt = short_name(source)
+            self.slot.thumb = jpeg(fit(open_picture(source, 2 * THUMB), 2 * THUMB))
         except NSTError as error:
             self._complain(str(error))
 
@@ -117,13 +117,9 @@ class PicturePicker(widgets.HBox):
             self._chosen(text.strip().strip("\"'"))
             self.path.value = ""
 
-    def _uploaded(self) -> None:
+    def _uploaded(self, name: str, data: bytes) -> None:
         """Keep an uploaded file, so that what is painted from it can be painted again."""
-        if not self.upload.value:
-            return
-        [upload] = self.upload.value[:1]
-        self.upload.value = ()
-        data, name = bytes(upload["content"]), safe_name(upload["name"])
+        name = safe_name(name)
         try:
             open_picture(data, THUMB)
             folder = self._folder()
@@ -169,7 +165,7 @@ class PicturePicker(widgets.HBox):
         return [widgets.HBox([menu, draw])]
 
 
-def _short(source: str) -> str:
+def short_name(source: str) -> str:
     """Return a file's own name, or an address without its middle."""
     name = source.rstrip("/").replace("\\", "/").rsplit("/", 1)[-1]
     return name if len(name) <= 32 else f"{name[:20]}…{name[-10:]}"

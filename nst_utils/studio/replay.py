@@ -9,13 +9,14 @@ import dataclasses
 import json
 import pprint
 import shlex
+import sys
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..errors import brief
-from ..paths import public_source
+from ..paths import public_source, short_path
 from ..transfer.config import Recipe
 from ..transfer.fields import RecipeError
 from ..transfer.presets import recipe
@@ -182,11 +183,14 @@ def _pair(content: str, style: str) -> list[str]:
 def as_command(content: str, style: str, passages: Sequence[Recipe]) -> str:
     """Write the papermill command that runs passages again, for a POSIX shell in the clone.
 
+    It names this Python, so that it runs as it stands.
+
     Examples
     --------
-    >>> print(as_command("chelsea", "nocturne", [Recipe(beta=5)]))
-    papermill notebooks/08_studio.ipynb studio.ipynb -p content chelsea -p style nocturne \
+    >>> print(as_command("chelsea", "nocturne", [Recipe(beta=5)]).partition(" ")[2])
+    -m papermill notebooks/08_studio.ipynb studio.ipynb -p content chelsea -p style nocturne \
 -p passages '[{"beta": 5.0}]'
     """
-    words = ["papermill", NOTEBOOK, "studio.ipynb", *_pair(content, style)]
+    python = short_path(Path(sys.executable))
+    words = [python, "-m", "papermill", NOTEBOOK, "studio.ipynb", *_pair(content, style)]
     return shlex.join([*words, "-p", "passages", to_json(passages)])

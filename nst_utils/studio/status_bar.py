@@ -38,7 +38,7 @@ class StatusBar:
 
     def show(self, status: Status) -> None:
         """Say what is going on, with the news and the complaint below it."""
-        starting = status.state == "running" and not status.step
+        starting = status.state == "running" and not status.rate and not status.done
         parts = [f"<b>{self._say('starting' if starting else status.state)}</b>"]
         if status.message:
             parts[0] = f'<span class="nst-bad">{html.escape(status.message)}</span>'
@@ -47,6 +47,8 @@ class StatusBar:
             parts.append(f"{status.scale} px")
         if status.rate:
             parts.append(f"{status.rate:.1f} {self._say('steps a second')}")
+            left = (status.budget - status.done) / status.rate
+            parts.append(self._say("seconds left").format(left))
         if status.label:
             parts.append(html.escape(status.label))
         text = " · ".join(parts)

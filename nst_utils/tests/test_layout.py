@@ -151,6 +151,7 @@ def test_every_import_is_a_dependency():
     names = {"PIL": "pillow", "skimage": "scikit-image", "yaml": "papermill", "nbformat": "nbval"}
     names |= {
         "pillow_heif": "pillow-heif",
+        "traitlets": "anywidget",
         "IPython": "jupyterlab",
         "distributed": "dask[distributed]",
     }

@@ -8,6 +8,7 @@
 - ``objective``: a recipe's loss at one scale
 - ``optimizers``: L-BFGS and Adam, one evaluation a step
 - ``result``: a record a step, the result, the provenance
+- ``start``: a run's pictures, and the one that it begins with
 - ``run``: stylize: coarse to fine, steered, recovered, interrupted
 - ``progress``: a progress bar, and the picture at intervals
 """
@@ -17,7 +18,7 @@ import lazy_loader
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submodules=(
-        "config fields losses objective optimizers presets progress result run scales"
+        "config fields losses objective optimizers presets progress result run scales start"
     ).split(),
     submod_attrs={
         "config": ["Recipe"],

@@ -201,7 +201,7 @@ def layer_weights(default: Mapping[str, float], help: str) -> Any:
                 raise RecipeError(f"{wanted}; {str(layer)[:60]} came with {brief(weight)}")
             weights[str(layer)] = float(weight)
         if not any(weights.values()):
-            raise RecipeError(f"{wanted}; all came as 0")
+            raise RecipeError("at least one style layer must weigh more than 0; all came as 0")
         return weights
 
     def parse(text: str) -> dict[str, float]:

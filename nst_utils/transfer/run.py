@@ -18,7 +18,7 @@ from torch.nn import functional
 
 from .. import paths
 from ..errors import NSTError, NSTWarning
-from ..images.inputs import LEAST_SIDE, open_input
+from ..images.inputs import LEAST_SIDE
 from ..networks.backbone import Backbone, load_backbone
 from ..networks.device import (
     explain_precision,
@@ -33,6 +33,7 @@ from .fields import RecipeError
 from .objective import Objective, prepare
 from .optimizers import PictureOptimizer
 from .result import LiveStep, Result, StepRecord, provenance
+from .start import begin, open_pictures
 
 SAVE_EVERY = 60.0
 """Seconds between two saves of the best picture so far below ``data/runs/``."""
@@ -114,12 +115,7 @@ class _Run:
         self.recipe = recipe  # as it will be repeated, its schedule growing
         self.now = recipe.at(0)  # as in effect at this step
         self.on_step = on_step
-        # Twice the size keeps Lanczos exact enough, and lets huge JPEGs be decoded reduced.
-        bound = 2 * recipe.size
-        sources = {"content": content, "style": style}
-        if recipe.start not in ("content", "style", "noise"):
-            sources["start"] = recipe.start
-        self.pictures = {role: open_input(source, bound) for role, source in sources.items()}
+        self.pictures = open_pictures(content, style, recipe)
         self.device = pick_device(recipe.device)
         self.dtype = pick_precision(recipe.precision, self.device)
         self.random = torch.Generator().manual_seed(recipe.seed)
@@ -217,22 +213,13 @@ class _Run:
 
     def _start(self, content: Tensor) -> Tensor:
         """Return the picture to begin a scale with, in [0, 1] or near it."""
-        shape = content.shape[-2:]
         if self.good is not None:
             # MPS has no bicubic enlargement of its own.
             last = self.good.cpu() if self.device.type == "mps" else self.good
-            return functional.interpolate(last, size=shape, mode="bicubic", antialias=True)
-        if self.recipe.start == "content":
-            x = content.clone()
-        elif self.recipe.start == "noise":
-            x = torch.rand(content.shape, generator=self.random)
-        else:
-            role = "style" if self.recipe.start == "style" else "start"
-            x = self.pictures[role].filling(*shape)
-        if self.recipe.start_noise:
-            noise = torch.randn(x.shape, generator=self.random)
-            x = x + self.recipe.start_noise * noise
-        return x
+            return functional.interpolate(
+                last, size=content.shape[-2:], mode="bicubic", antialias=True
+            )
+        return begin(self.recipe, self.pictures, content, self.random)
 
     def _follow_schedule(self, step: int) -> bool:
         """Adopt what the schedule changes at a step; tell whether anything did."""

@@ -218,7 +218,7 @@ def test_other_pictures_begin_anew_and_a_bad_one_changes_nothing(studio, picture
 def test_a_bad_value_is_refused_and_nothing_changes(studio):
     controller = studio()
     painted(controller, 3)
-    with pytest.raises(RecipeError, match="all 0"):
+    with pytest.raises(RecipeError, match="all came as 0"):
         controller.set(style_layers=dict.fromkeys(TINY.style_layers, 0.0))
     with pytest.raises(RecipeError, match="beta must be"):
         controller.set(beta=-1)

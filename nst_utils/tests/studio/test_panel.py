@@ -29,7 +29,7 @@ def panel(tiny, pictures, tmp_path):
 
 
 def press(studio, name):
-    studio._buttons[name].click()
+    studio._toolbar.buttons[name].click()
 
 
 def paint(studio, steps):
@@ -59,10 +59,10 @@ def test_no_name_of_ours_hides_one_of_ipywidgets(panel):
 
 def test_painting_is_shown_with_its_numbers(panel):
     studio = panel()
-    photo = bytes(studio._canvas.images[0].value)
+    photo = bytes(studio._canvas.views[0].painting)
     assert photo.startswith(b"\xff\xd8")  # before the first step: the photo
     paint(studio, 9)
-    assert studio._canvas.images[0].value != photo
+    assert studio._canvas.views[0].painting != photo
     assert "step 9" in studio._status.line.value and "48 px" in studio._status.line.value
     assert studio._status.progress.value == studio._status.progress.max == 9
     assert bytes(studio._canvas.chart.value).startswith(b"\x89PNG")
@@ -114,9 +114,6 @@ def test_errors_are_one_sentence_in_the_panel(panel):
     assert "press start first" in studio._status.line.value
     studio._pickers["style"].path.value = "missing.png"
     assert "missing.png: no such file" in studio._status.line.value
-    for slider in studio._controls.layers.values():
-        slider.value = 0
-    assert "all came as 0" in studio._status.line.value
     paint(studio, 2)
     assert "nst-bad" not in studio._status.line.value
 
@@ -126,7 +123,7 @@ def test_undo_and_snapshots_bring_the_sliders_back(panel):
     paint(studio, 25)
     studio._controls.sliders["alpha"].value = 50
     paint(studio, 2)
-    assert [button.description for button in studio._canvas.strip.children] == ["25 •"]
+    assert [button.description for button in studio._canvas.strip.children] == ["#1 · 25 •"]
     press(studio, "undo")
     assert studio._controls.sliders["alpha"].value == pytest.approx(1)
     assert "step 25" in studio._status.line.value
@@ -152,35 +149,51 @@ def test_saving_names_the_files(panel, tmp_path):
     assert (tmp_path / "kept" / "painting_0005.png").is_file()
 
 
-def test_swap_and_wipe(panel, pictures):
+def test_swap_and_download(panel, pictures):
     studio = panel()
-    studio._swap.click()
+    studio._toolbar.swap.click()
     assert studio.controller.content == str(pictures[1])
     assert studio._pickers["content"].source == str(pictures[1])
     paint(studio, 5)
-    plain = studio._canvas.images[0].value
-    studio._canvas.wipe.value = 50
-    assert studio._canvas.images[0].value != plain
-    studio._canvas.wipe.value = 0
-    assert studio._canvas.images[0].value == plain
-    studio._canvas.zoom.value = 4
-    assert studio._canvas.images[0].layout.width == "400%"
+    view = studio._canvas.views[0]
+    assert view.photo != view.painting and view.caption == "style.png × content.png"
+    sent = []
+    view.send = lambda content, buffers: sent.append((content, buffers))
+    view._asked(view, {"kind": "download"}, [])
+    [(content, [data])] = sent
+    assert content == {"kind": "file", "name": "painting_0005.png"}
+    assert data.startswith(b"\x89PNG") and b"nst_utils" in data  # its record inside
 
 
-def test_compare_has_two_recipes_on_one_pair(panel, pictures):
+def test_compare_begins_together_goes_in_step_and_keeps_one(panel, pictures):
     studio = panel()
-    studio._compare_button.value = True
+    paint(studio, 3)
+    studio._toolbar.compare.value = True
     one, two = studio.controllers
-    studio._side.value = 1
+    assert (one.status().step, two.status().step) == (0, 0)
+    studio._toolbar.side.value = 1
     studio._controls.sliders["beta"].value = 200
     assert (one.wanted.beta, two.wanted.beta) == (20, 200)
+    studio.refresh()
+    assert [view.caption for view in studio._canvas.views] == [
+        "A: beta 20 · step 0", "B: beta 200 · step 0",
+    ]  # fmt: skip
+    ahead = []
+    for mine, other in ((one, two), (two, one)):
+        keep = mine.thread._keep
+        mine.thread._keep = lambda live, keep=keep, mine=mine, other=other: (
+            keep(live), ahead.append(mine.thread.done - other.thread.done)
+        )  # fmt: skip
     paint(studio, 6)
-    assert one.status().step == two.status().step == 6
-    assert studio._canvas.images[0].value != studio._canvas.images[1].value
-    studio._swap_pictures()
-    assert one.content == two.content == str(pictures[1])
-    studio._compare_button.value = False
-    assert two.join(20) and studio.controller is one
+    assert one.status().step == two.status().step == 6 and max(ahead) <= 1
+    assert studio._canvas.views[0].painting != studio._canvas.views[1].painting
+    assert "keeps B" in studio._toolbar.kept.value
+    studio._toolbar.compare.value = False
+    assert studio.controllers == [two] and one.join(20)
+    # Nothing is lost: what A was is among the snapshots, newest first.
+    assert [snapshot.wanted.beta for snapshot in two.history.snapshots] == [20]
+    studio._canvas.strip.children[0].click()
+    assert studio.controller.wanted.beta == 20 and studio.controller.status().step == 6
 
 
 def test_two_panels_do_not_disturb_each_other(panel):
@@ -213,3 +226,100 @@ def test_in_a_notebook_the_panel_follows_by_itself(panel):
         await asyncio.sleep(0)
 
     asyncio.run(notebook())
+
+
+def test_a_panel_that_cannot_be_made_is_one_sentence_and_leaves_nothing(pictures, tmp_path, capfd):
+    import gc
+    import threading
+
+    from nst_utils.errors import NSTError
+
+    before = threading.active_count()
+    for words, options in (
+        (("no.jpg", str(pictures[1])), {}),
+        ((str(pictures[0]), str(tmp_path)), {}),
+        (tuple(map(str, pictures)), {"language": "fr"}),
+    ):
+        with pytest.raises(NSTError):
+            Studio(*words, TINY, **options)
+    gc.collect()
+    assert threading.active_count() == before and capfd.readouterr().err == ""
+
+
+def test_a_panel_is_found_again_after_a_reload(panel):
+    from nst_utils.studio.history import StudioError
+
+    one, two = panel(), panel()
+    assert Studio.running() is two
+    two.close()
+    assert Studio.running() is one
+    one.close()
+    with pytest.raises(StudioError, match="no studio is open"):
+        Studio.running()
+
+
+def test_each_move_is_one_step_back_and_forward(panel):
+    studio = panel()
+    now = lambda: studio.controller.wanted  # noqa: E731
+    paint(studio, 4)
+    for value in (30, 40, 50):  # a drag
+        studio._controls.sliders["beta"].value = value
+    studio._controls.sliders["alpha"].value = 2
+    studio._controls.layers["relu1_1"].value = 0.5
+    studio._controls.layers["relu2_1"].value = 0.25
+    press(studio, "undo")
+    assert now().style_layers["relu2_1"] == 1 and now().style_layers["relu1_1"] == 0.5
+    press(studio, "undo")
+    press(studio, "undo")
+    assert (now().alpha, now().beta, now().style_layers["relu1_1"]) == (1, 50, 1)
+    press(studio, "undo")
+    assert now().beta == 20 and studio._controls.sliders["beta"].value == pytest.approx(20)
+    for _ in range(4):
+        press(studio, "redo")
+    assert now().style_layers["relu2_1"] == 0.25 and now().beta == 50
+    press(studio, "redo")
+    assert "nothing was undone" in studio._status.line.value
+
+
+def test_moves_before_the_first_step_can_be_undone(panel):
+    studio = panel()
+    studio._controls.sliders["beta"].value = 100
+    press(studio, "undo")
+    assert studio.controller.wanted.beta == 20 and studio.controller.status().step == 0
+
+
+def test_a_refused_move_takes_the_control_back(panel):
+    studio = panel()
+    layers = studio._controls.layers
+    for name in list(layers)[:-1]:
+        layers[name].value = 0
+    last = list(layers)[-1]
+    layers[last].value = 0
+    assert "at least one style layer must weigh more than 0" in studio._status.line.value
+    assert studio._controls.layers[last].value == 1
+
+
+def test_a_snapshot_brings_back_the_curve_the_label_and_the_pair(panel, pictures):
+    studio = panel()
+    paint(studio, 25)
+    first = list(studio.controller.history.points)
+    press(studio, "reset")
+    studio._controls.sliders["beta"].value = 500
+    paint(studio, 30)
+    assert studio.controller.history.points != first
+    names = [button.description for button in studio._canvas.strip.children]
+    assert len(set(names)) == len(names) == 2
+    studio._canvas.strip.children[-1].click()
+    history = studio.controller.history
+    assert history.points == first and history.step == 25 and history.wanted.beta == 20
+    assert studio.controller.status().label == history.result.weights_label
+
+
+def test_words_for_how_much(panel):
+    studio = panel()
+    subtle, _, wild = studio._controls.presets
+    wild.click()
+    assert studio.controller.wanted.beta == 100
+    assert studio._controls.sliders["beta"].value == pytest.approx(100)
+    subtle.click()
+    assert studio.controller.wanted.beta == 5

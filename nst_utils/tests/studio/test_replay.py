@@ -90,7 +90,7 @@ def test_the_command_survives_a_shell(tmp_path):
 
     content = str(tmp_path / "it's a photo.jpg")
     split = shlex.split(as_command(content, "nocturne", [STEERED]))
-    assert content in split and split[:2] == ["papermill", replay.NOTEBOOK]
+    assert content in split and split[1:4] == ["-m", "papermill", replay.NOTEBOOK]
     assert from_json(split[-1]) == [STEERED]
 
 

@@ -1,0 +1,23 @@
+import pytest
+import torch
+
+from nst_utils.transfer.config import Recipe
+from nst_utils.transfer.run import stylize
+from nst_utils.transfer.start import open_pictures, start_picture
+
+SMALL = Recipe(size=32, scales=(24, 32), steps=(1, 1), weights="random", device="cpu", seed=3)
+
+
+@pytest.mark.parametrize("start", ["content", "style", "noise"])
+@pytest.mark.parametrize("noise", [0.0, 0.1])
+def test_it_is_what_a_run_evaluates_first(tiny, pictures, start, noise):
+    recipe, seen = SMALL.replace(start=start, start_noise=noise), []
+    stylize(*pictures, recipe, on_step=lambda live: seen.append(live.picture(clip=False)))
+    expected = start_picture(*pictures, recipe)
+    assert torch.allclose(seen[0], expected, atol=1e-5)
+
+
+def test_a_file_to_start_from_is_one_of_the_pictures(pictures):
+    named = open_pictures(*pictures, SMALL.replace(start=str(pictures[1])))
+    assert list(named) == ["content", "style", "start"]
+    assert list(open_pictures(*pictures, SMALL)) == ["content", "style"]
