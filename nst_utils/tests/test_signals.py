@@ -12,6 +12,19 @@ from nst_utils.signals import defer, requested, watching_signals
 from nst_utils.transfer.config import Recipe
 from nst_utils.transfer.run import stylize
 
+
+@pytest.fixture(autouse=True)
+def heard():
+    """Hear signals, also where whoever started the tests has them ignored (in a background)."""
+    before = {number: signal.getsignal(number) for number in signals.ASKED}
+    for number in signals.ASKED:
+        usual = signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL
+        signal.signal(number, usual)
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
+
+
 LONG = Recipe(size=32, scales=(32,), steps=(100_000,), weights="random")
 
 
@@ -77,6 +90,7 @@ def test_the_command_saves_and_ends_with_status_1(pictures, tmp_path, gaps):
         [sys.executable, "-m", "nst_utils", *words, "--weights", "random"],
         cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
         env=os.environ | {"COLUMNS": "80"},
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )  # fmt: skip
     seen = ""
     while "painting at" not in seen and run.poll() is None:
