@@ -92,14 +92,17 @@ def test_the_command_saves_and_ends_with_status_1(pictures, tmp_path, gaps):
         env=os.environ | {"COLUMNS": "80"},
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )  # fmt: skip
-    seen = ""
-    while "painting at" not in seen and run.poll() is None:
-        seen += run.stderr.read(1)
-    time.sleep(0.3)
-    for gap in (0.0, *gaps):
-        time.sleep(gap)
-        run.send_signal(signal.SIGINT)
-    out, err = run.communicate(timeout=60)
+    try:
+        seen = ""
+        while "painting at" not in seen and run.poll() is None:
+            seen += run.stderr.read(1)
+        time.sleep(0.3)
+        for gap in (0.0, *gaps):
+            time.sleep(gap)
+            run.send_signal(signal.SIGINT)
+        out, err = run.communicate(timeout=60)
+    finally:
+        run.kill()
     assert run.returncode == 1, err
     assert (tmp_path / "out.png").is_file() and "Traceback" not in err
     assert "the best picture so far was saved" in err

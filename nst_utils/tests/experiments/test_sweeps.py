@@ -253,13 +253,16 @@ def test_a_script_without_a_guard_and_a_batch_systems_limit(pictures, tmp_path, 
         [sys.executable, "mine.py"], cwd=tmp_path, stdout=subprocess.PIPE, text=True,
         stderr=subprocess.PIPE, env=os.environ | {"TMPDIR": str(scratch)},
     )  # fmt: skip
-    if ask is not None:
-        until = time.monotonic() + 60
-        while not list(tmp_path.glob("out/.rows/*.lock")) and time.monotonic() < until:
-            time.sleep(0.1)
-        time.sleep(4)  # the network is loaded, some steps are taken
-        run.send_signal(ask)
-    out, err = run.communicate(timeout=90)
+    try:
+        if ask is not None:
+            until = time.monotonic() + 60
+            while not list(tmp_path.glob("out/.rows/*.lock")) and time.monotonic() < until:
+                time.sleep(0.1)
+            time.sleep(4)  # the network is loaded, some steps are taken
+            run.send_signal(ask)
+        out, err = run.communicate(timeout=90)
+    finally:
+        run.kill()
     if ask is None:
         assert (run.returncode, out.strip()) == (0, "all done"), err
     else:
