@@ -2,6 +2,7 @@
 
 - ``spec``: what a network declares of itself, and where weights come from
 - ``weights_file``: a weights file, read as plain tensors
+- ``quantized``: a product-quantized ResNet-50, decoded
 - ``state_dicts``: state dicts as training scripts save them, by a network's own names
 - ``vgg19``: VGG19 in one place: layers, weights, how it is built
 - ``resnet50``: ResNet-50 in one place: layers, weights, how it is built
@@ -20,7 +21,7 @@ import lazy_loader
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submodules=(
-        "backbone device layers oxford registry resnet50 spec state_dicts vgg19 weights "
+        "backbone device layers oxford quantized registry resnet50 spec state_dicts vgg19 weights "
         "weights_file winograd winograd_maps"
     ).split(),
     submod_attrs={

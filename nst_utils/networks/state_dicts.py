@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from ..errors import brief
+from .quantized import decode_quantized, is_quantized
 from .weights_file import WeightsError, read_checkpoint
 
 _WRAPPERS = (
@@ -25,7 +26,8 @@ def read_state(path: Path) -> dict[str, Tensor]:
     WeightsError
         If the file cannot be read, or holds no plain tensors.
     """
-    return unwrap_state(read_checkpoint(path), path)
+    value = read_checkpoint(path)
+    return decode_quantized(value, path) if is_quantized(value) else unwrap_state(value, path)
 
 
 def unwrap_state(value: Any, path: Path) -> dict[str, Tensor]:

@@ -138,9 +138,13 @@ def find_weights(backbone: str, name: str = "auto") -> WeightsFile:
     for known in spec.sources:
         if not locate_source(backbone, known):  # else it was tried above
             try:
-                return _named(backbone, known)
+                found = _named(backbone, known)
             except WeightsError as error:
                 warnings.warn(str(error), NSTWarning, stacklevel=3)
+                continue
+            said = f"{found.label} was downloaded; {spec.sources[known].license}"
+            warnings.warn(said, NSTWarning, stacklevel=3)
+            return found
     return find_weights(backbone, "random")
 
 

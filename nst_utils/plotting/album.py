@@ -256,7 +256,7 @@ class Album:
         Returns
         -------
         IPython.display.Image
-            A JPEG, small enough to be stored in the notebook.
+            A JPEG, small enough to be stored in the notebook, its caption for whom it is read out.
         """
         save_figure(
             figure,
@@ -267,7 +267,7 @@ class Album:
         )
         preview = io.BytesIO()
         render_figure(figure, PREVIEW_DPI).save(preview, "JPEG", quality=82)
-        return display.Image(preview.getvalue(), format="jpeg")
+        return display.Image(preview.getvalue(), format="jpeg", alt=self._say(caption))
 
     def add_table(self, table: pd.DataFrame, name: str, caption: str) -> pd.DataFrame:
         """Save a table as CSV and as LaTeX, with its record, and return it.

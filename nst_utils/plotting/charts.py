@@ -315,4 +315,5 @@ def ablation_figure(
         draw_grid(axes)
         axes.tick_params(axis="y", labelsize=7)
     figure.suptitle(title, fontsize=9)
+    figure.supxlabel(say("bars: mean and standard deviation of the runs"), fontsize=7, color="0.35")
     return figure

@@ -15,6 +15,10 @@ TRANSLATIONS: dict[str, tuple[str, str]] = {
     "steps": ("steps", "bước"),
     "loss": ("loss", "hàm mất mát"),
     "total": ("total", "tổng"),
+    "bars: mean and standard deviation of the runs": (
+        "bars: mean and standard deviation of the runs",
+        "thanh: trung bình và độ lệch chuẩn của các lượt chạy",
+    ),
     "tv": ("total variation", "biến phân toàn phần"),
     "losses": ("losses", "hàm mất mát"),
     "style loss by layer": ("style loss by layer", "mất mát phong cách theo tầng"),

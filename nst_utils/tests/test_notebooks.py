@@ -88,3 +88,16 @@ def test_every_sentence_held_when_the_notebook_was_stored(notebook):
             [output] = cell["outputs"]
             said = "".join(output["data"]["text/markdown"])
             assert "Not in this run" not in said and "nan" not in said.lower().split()
+
+
+def test_every_figure_says_what_it_shows(notebook):
+    for cell in code_cells(notebook):
+        for output in cell["outputs"]:
+            if "image/jpeg" in output.get("data", {}):
+                assert output["metadata"]["image/jpeg"]["alt"]
+
+
+def test_the_panel_alone_is_two_short_cells():
+    first, second = code_cells(ROOT / "notebooks" / "app" / "studio.ipynb")
+    assert first["metadata"]["tags"] == ["parameters"]
+    assert "Studio(content, style" in "".join(second["source"])

@@ -135,6 +135,7 @@ def test_auto_goes_on_untrained(monkeypatch):
     assert [str(warning.message).split(":")[0] for warning in warned] == [
         "NST_WEIGHTS_DIR=no-such-folder",
         "ResNet-50 (torchvision) is not on this machine and cannot be downloaded (http",
+        "ResNet-50 (kill-the-bits) is not on this machine and cannot be downloaded (http",
     ]
     assert (found.trained, found.label) == (False, "ResNet-50 (untrained)")
 

@@ -138,7 +138,8 @@ def drive(page, address: str) -> Path:
     idle(page, address)  # asked to run before it has a kernel, the page asks for one
     page.wait_for_timeout(1000)
     page.locator(".jp-Cell").first.click()
-    page.keyboard.press("Shift+Enter")
+    page.keyboard.press("Shift+Enter")  # the parameters
+    page.keyboard.press("Shift+Enter")  # the panel
     status = page.locator(".nst-status [role=status]:not(:has-text('loading'))")
     status.wait_for(timeout=90_000)
     page.locator(".nst-studio").first.evaluate("panel => panel.scrollIntoView()")
@@ -245,6 +246,6 @@ def narrow_and_reloaded(page, address: str) -> None:
     page.reload()
     page.wait_for_selector(".jp-Notebook .jp-Cell", timeout=90_000)
     idle(page, address)
-    page.locator(".jp-Cell").nth(1).click()
+    page.locator(".jp-Cell").nth(2).click()
     page.keyboard.press("Shift+Enter")
     page.locator(".nst-caption:has-text('phone.jpg')").last.wait_for(timeout=60_000)

@@ -1,0 +1,64 @@
+"""The product-quantized ResNet-50 of Stock et al., "And the Bit Goes Down" (ICLR 2020), decoded."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from .weights_file import WeightsError
+
+
+def is_quantized(value: Any) -> bool:
+    """Tell whether a checkpoint holds centroids and assignments by layer."""
+    return isinstance(value, Mapping) and any(
+        isinstance(layer, Mapping) and "centroids" in layer for layer in value.values()
+    )
+
+
+def decode_quantized(value: Mapping[str, Any], path: Path) -> dict[str, Tensor]:
+    """Return the state dict that a quantized checkpoint stands for, under torchvision's names.
+
+    Of a convolution it keeps some centroids, small columns of weights, and which of them stands at
+    each place. Batch normalizations have their running statistics folded into weight and bias.
+
+    Parameters
+    ----------
+    value : mapping of str to mapping
+        By layer.
+    path : Path
+        The file, for the message.
+
+    Raises
+    ------
+    WeightsError
+        If a layer is in another form.
+    """
+    state: dict[str, Tensor] = {}
+    for name, layer in value.items():
+        try:
+            if isinstance(layer, Tensor) or "fc" in name:
+                continue  # the classifier is not needed
+            if "centroids" in layer:
+                state[f"{name}.weight"] = _decode(layer)
+            elif "bias" in layer:
+                weight, bias = layer["weight"].float(), layer["bias"].float()
+                state[f"{name}.weight"], state[f"{name}.bias"] = weight, bias
+                state[f"{name}.running_mean"] = torch.zeros_like(bias)
+                state[f"{name}.running_var"] = torch.ones_like(bias)
+            else:
+                state[f"{name}.weight"] = layer["weight"].float()
+        except (KeyError, TypeError, AttributeError, RuntimeError, IndexError, ValueError):
+            raise WeightsError(
+                f"{path}: {name[:60]} is no layer of a quantized ResNet-50; get a fresh copy"
+            ) from None
+    return state
+
+
+def _decode(layer: Mapping[str, Any]) -> Tensor:
+    """Return a convolution's weight, (out, in, k, k)."""
+    side, blocks = int(layer["k"]), int(layer["n_blocks"])
+    columns = layer["centroids"].float()[layer["assignments"].long()].T
+    matrix = torch.cat(columns.chunk(blocks, dim=1), dim=0)  # (in * k * k, out)
+    return matrix.T.reshape(matrix.shape[1], -1, side, side).contiguous()
