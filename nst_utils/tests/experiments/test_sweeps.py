@@ -258,7 +258,7 @@ def test_a_script_without_a_guard_and_a_batch_systems_limit(pictures, tmp_path, 
             until = time.monotonic() + 60
             while not list(tmp_path.glob("out/.rows/*.lock")) and time.monotonic() < until:
                 time.sleep(0.1)
-            time.sleep(4)  # the network is loaded, some steps are taken
+                time.sleep(3)  # the network is loaded, some steps are taken
             run.send_signal(ask)
         out, err = run.communicate(timeout=90)
     finally:
