@@ -26,7 +26,11 @@ class _Request:
     """What was asked of this process; the handlers write it, runs read it between their steps."""
 
     def __init__(self) -> None:
-        self.watching = self.deferring = False
+        self.clear()
+
+    def clear(self) -> None:
+        """Forget what was asked, and who is to be told."""
+        self.watching = self.deferring = self.everywhere = False
         self.name, self.when = "", 0.0
 
 
@@ -47,12 +51,12 @@ def watching_signals() -> Iterator[None]:
     for number in ASKED:
         if signal.getsignal(number) not in (signal.SIG_IGN, None):
             before[number] = signal.signal(number, _handle)
-    _request.__init__()
+    _request.clear()
     _request.watching = True
     try:
         yield
     finally:
-        _request.watching = _request.deferring = False
+        _request.clear()
         for number, handler in before.items():
             signal.signal(number, handler)
 
@@ -63,13 +67,18 @@ def defer() -> None:
 
 
 def requested() -> str:
-    """Return the name of the signal that waits, ``"SIGTERM"``, or an empty text."""
-    return _request.name
+    """Return the name of the signal that waits for this thread, ``"SIGTERM"``, or an empty text.
+
+    A signal is meant for what runs in the main thread: the studio paints on beside an interrupted
+    cell. On a worker it is meant for every thread.
+    """
+    mine = _request.everywhere or threading.current_thread() is threading.main_thread()
+    return _request.name if mine else ""
 
 
 def request_stop(name: str = "SIGTERM") -> None:
     """Ask the runs of this process to end, as a signal would; what they have is saved."""
-    _request.name, _request.when = name, time.monotonic()
+    _request.name, _request.when, _request.everywhere = name, time.monotonic(), True
 
 
 def ignore_signals() -> None:
@@ -85,7 +94,7 @@ def take_on_worker() -> None:
     For a worker, whose runs are on other threads than its main one: the first signal is a request;
     another one, later, ends it as ever.
     """
-    _request.__init__()
+    _request.clear()
     for number in ASKED:
         before = signal.getsignal(number)
 

@@ -226,7 +226,7 @@ def test_a_worker_that_is_asked_to_end_keeps_its_picture(tiny, pictures, tmp_pat
         runner.join(60)
         assert sweeps.run(job) == "long"  # nothing new is begun
     finally:
-        signals._request.__init__()
+        signals._request.clear()
     row = sweeps.read_row(tmp_path / ".rows" / "long.json")
     assert "interrupted after" in row["error"] and "SIGTERM" in row["error"]
     assert (tmp_path / row["picture"]).is_file() and not sweeps._is_done(job)

@@ -249,7 +249,6 @@ def test_a_damaged_heic_and_a_dng_are_named(tmp_path):
     [
         ("I;16", "PNG", 9000, {}),
         ("RGBA", "PNG", 9000, {}),
-        ("LA", "PNG", 9000, {}),
         ("RGB", "WEBP", 9000, {"method": 0}),
         ("L", "JPEG", 20000, {"progressive": True, "quality": 5}),
     ],
