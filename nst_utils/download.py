@@ -17,7 +17,7 @@ from typing import Any
 
 from .errors import NSTError
 from .parallel import hides_bar
-from .paths import make_folder, public_address
+from .paths import alone_with, make_folder, public_address
 
 TIMEOUT = 20
 """Seconds to wait for a connection, or for the next piece of an answer."""
@@ -277,23 +277,10 @@ def download_file(address: str, path: str | os.PathLike, sha256_start: str = "")
     path = Path(path)
     make_folder(path.parent)
     before = path.exists()
-    with _one_at_a_time(path):
+    with alone_with(path):
         if path.exists() and not before:  # another process was faster
             return path
         return _download(address, path, sha256_start)
-
-
-@contextlib.contextmanager
-def _one_at_a_time(path: Path) -> Iterator[None]:
-    """Let one process after the other write a file; a file system without locks has none."""
-    from filelock import FileLock
-
-    with contextlib.ExitStack() as stack:
-        with contextlib.suppress(NotImplementedError, OSError):
-            lock = path.with_name(f".{path.name[:100]}.lock")
-            stack.enter_context(FileLock(lock))
-            stack.callback(lock.unlink, missing_ok=True)
-        yield
 
 
 def _download(address: str, path: Path, sha256_start: str) -> Path:

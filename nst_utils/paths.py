@@ -273,6 +273,35 @@ def _resolved(path: Path) -> Path:
         raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), str(path)) from None
 
 
+@contextlib.contextmanager
+def alone_with(path: Path, *, wait: bool = True) -> Iterator[bool]:
+    """Keep other processes from a file meanwhile; tell whether none of them is at it.
+
+    Parameters
+    ----------
+    path : Path
+        A lock stands beside it while the block runs; its folder exists.
+    wait : bool
+        Until the others are done; else False is given at once where one is at it.
+    """
+    from filelock import FileLock, Timeout
+
+    lock = FileLock(path.with_name(f".{path.name[:100]}.lock"), timeout=-1 if wait else 0)
+    try:
+        lock.acquire()
+    except Timeout:
+        yield False
+        return
+    except (NotImplementedError, OSError):  # a file system without locks: nobody can tell
+        yield True
+        return
+    try:
+        yield True
+    finally:
+        Path(lock.lock_file).unlink(missing_ok=True)
+        lock.release()
+
+
 def write_text(path: Path, text: str) -> None:
     """Write a text file in UTF-8, whole or not at all."""
     with replacing(path) as draft:

@@ -53,13 +53,6 @@ class OneLineGroup(click.Group):
                 return super().invoke(context)
         except (UnknownNameError, RecipeError) as error:
             raise click.UsageError(one_line(error, MOST)) from None
-        except ImportError as error:
-            if os.environ.get("NST_DEBUG"):
-                raise
-            raise click.ClickException(
-                f"a library cannot be loaded ({one_line(error, 200)}); give the process more "
-                "memory if that is limited, else run pip install -r requirements.txt again"
-            ) from None
         except (NSTError, MemoryError) as error:
             raise click.ClickException(one_line(error, MOST)) from None
         except KeyboardInterrupt:
@@ -69,10 +62,18 @@ class OneLineGroup(click.Group):
         except Exception as error:
             if os.environ.get("NST_DEBUG"):
                 raise
-            raise click.ClickException(
-                f"unexpected {type(error).__name__}: {one_line(error)} "
-                "(set NST_DEBUG=1 to see where)"
-            ) from None
+            raise click.ClickException(_explain(error)) from None
+
+
+def _explain(error: Exception) -> str:
+    """Say what an error is that nobody foresaw."""
+    if isinstance(error, ImportError):
+        return (
+            f"a library cannot be loaded ({one_line(error, 200)}); give the process more memory if "
+            "that is limited, else run pip install -r requirements.txt again"
+        )
+    where = "(set NST_DEBUG=1 to see where)"
+    return f"unexpected {type(error).__name__}: {one_line(error)} {where}"
 
 
 def _make_streams_safe() -> None:

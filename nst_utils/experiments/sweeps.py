@@ -10,7 +10,7 @@ import json
 import math
 import os
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -22,7 +22,7 @@ from ..errors import NSTError, one_line, show
 from ..images.samples import list_samples, open_picture
 from ..networks.weights import find_weights
 from ..parallel import map_jobs
-from ..paths import replacing, user_path, write_text
+from ..paths import alone_with, replacing, user_path, write_text
 from ..signals import requested, watching_signals
 from ..transfer.config import Recipe
 from ..transfer.fields import RecipeError
@@ -226,33 +226,12 @@ def run(job: Job, threads: int | None = None) -> str | None:
     """
     if requested():
         return job.key
-    with _alone(job) as alone:
+    with alone_with(_place(job), wait=False) as alone:
         if not alone:
             return None
         if not _is_done(job):
             _paint(job, threads)
     return job.key
-
-
-@contextlib.contextmanager
-def _alone(job: Job) -> Iterator[bool]:
-    """Tell whether no other sweep is at this job; keep others from it meanwhile."""
-    from filelock import FileLock, Timeout
-
-    lock = FileLock(_place(job).with_suffix(".lock"))
-    try:
-        lock.acquire(timeout=0)
-    except Timeout:
-        yield False
-        return
-    except (NotImplementedError, OSError):  # a file system without locks: nobody can tell
-        yield True
-        return
-    try:
-        yield True
-    finally:
-        Path(lock.lock_file).unlink(missing_ok=True)
-        lock.release()
 
 
 def _paint(job: Job, threads: int | None) -> None:

@@ -15,6 +15,7 @@ from nst_utils.errors import UnknownNameError
 from nst_utils.experiments import sweeps
 from nst_utils.experiments.run_cache import code_hash
 from nst_utils.experiments.sweeps import SweepError, expand, pair_samples
+from nst_utils.paths import alone_with
 from nst_utils.transfer.config import Recipe
 from nst_utils.transfer.fields import RecipeError
 
@@ -202,7 +203,7 @@ def test_two_sweeps_into_one_folder_share_the_work(tiny, pictures, tmp_path, mon
     for name in (".rows", "pictures"):
         (tmp_path / name).mkdir()
     monkeypatch.setattr(sweeps, "_judges", dict)
-    with sweeps._alone(job) as mine:
+    with alone_with(sweeps._place(job), wait=False) as mine:
         assert mine and sweeps.run(job) is None  # another one is at it
     assert sweeps.run(job) == "one"
     monkeypatch.setattr(sweeps, "run_trial", lambda *_: pytest.fail("painted twice"))
