@@ -9,6 +9,8 @@
 - ``ablation``: what each lever of speed is worth
 - ``studio_latency``: from a slider to the changed picture
 - ``wikiart_index``: how indexing grows with the number of files
+- ``leaderboard``: methods over many pairs: what is run, kept and measured
+- ``leaderboard_table``: its tables: judges judged, means with intervals, shares of the variance
 - ``table``: every figure by name, run and printed
 """
 
@@ -17,8 +19,8 @@ import lazy_loader
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submodules=(
-        "ablation common convergence peers quality reference speed studio_latency table "
-        "wikiart_index"
+        "ablation common convergence leaderboard leaderboard_table peers quality "
+        "reference speed studio_latency table wikiart_index"
     ).split(),
     submod_attrs={
         "table": ["run_benchmark"],

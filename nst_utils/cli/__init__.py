@@ -6,6 +6,7 @@
 - ``notebooks``: rerun, figures
 - ``bench``: the command bench
 - ``sweep``: the command sweep
+- ``leaderboard``: the command leaderboard
 - ``wikiart``: the commands below wikiart
 - ``main``: the command line itself, and what lists what there is
 """
@@ -14,6 +15,6 @@ import lazy_loader
 
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
-    submodules="bench errors main notebooks paint recipe_options sweep wikiart".split(),
+    submodules="bench errors leaderboard main notebooks paint recipe_options sweep wikiart".split(),
     submod_attrs={},
 )

@@ -20,6 +20,7 @@ from ..transfer.fields import rule_of
 from ..transfer.presets import RECIPES, recipe
 from .bench import bench
 from .errors import OneLineGroup, say
+from .leaderboard import leaderboard
 from .notebooks import figures, rerun
 from .paint import QUICK_CONTENT, QUICK_STYLE, provenance, quickstart, stylize
 from .recipe_options import build_recipe
@@ -157,5 +158,5 @@ def run() -> None:
         ignore_signals()
 
 
-for _command in (stylize, provenance, rerun, figures, sweep, wikiart, bench):
+for _command in (stylize, provenance, rerun, figures, sweep, wikiart, bench, leaderboard):
     main.add_command(_command)

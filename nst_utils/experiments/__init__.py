@@ -2,9 +2,11 @@
 
 - ``peak_memory``: the peak of memory during a block of code
 - ``metrics``: measures that no optimizer sees, and the judges
+- ``judges``: judges that took no part: what people see, and what paintings taught
 - ``run_cache``: finished runs, kept by all that decides them
 - ``trials``: a row of numbers for each run; what a recipe costs here
 - ``statistics``: arms of an experiment at equal structure, pair by pair
+- ``variance``: means with intervals over two kinds of pictures, shares of the variance
 - ``sweeps``: grids of recipes over pairs and seeds, never twice the same run
 - ``reproduce``: a picture's run again, from the record inside it
 - ``notebooks``: notebooks run again under new parameters
@@ -16,10 +18,12 @@ import lazy_loader
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submodules=(
-        "metrics notebooks peak_memory reproduce run_cache statistics sweeps tables trials"
+        "judges metrics notebooks peak_memory reproduce run_cache statistics sweeps tables "
+        "trials variance"
     ).split(),
     submod_attrs={
         "metrics": ["judge", "measure"],
+        "judges": ["JudgeError"],
         "notebooks": ["run_notebooks"],
         "peak_memory": ["PeakMemory"],
         "reproduce": ["repeat_run"],

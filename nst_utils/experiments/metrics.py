@@ -5,7 +5,7 @@ over that of content and style. 0 is the style itself, 1 the untouched photo. St
 trade off, so compare gaps at equal structural similarity, or whole curves.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 
 import numpy as np
@@ -159,11 +159,17 @@ def peak(features: Tensor) -> float:
     return float(positive.max() / positive.mean().clamp(min=1e-300))
 
 
+Judge = tuple[Backbone, Iterable[str]] | Callable[[Image.Image, Image.Image], float]
+"""A network with its layers, or a distance of two pictures."""
+
+Judges = Mapping[str, Judge]
+
+
 def measure(
     image: Image.Image,
     content: Image.Image,
     style: Image.Image,
-    judges: Mapping[str, tuple[Backbone, Iterable[str]]] | None = None,
+    judges: Judges | None = None,
     untouched: dict[str, float] | None = None,
 ) -> dict[str, float]:
     """Measure a painting against its content and its style.
@@ -173,7 +179,8 @@ def measure(
     image, content, style : PIL.Image.Image
         The painting and what it was made from.
     judges : mapping, optional
-        Column name to ``(backbone, layers)``: networks that did not take part in the painting.
+        Column name to who judges style and took no part in the painting: ``(backbone, layers)``,
+        or a distance of two pictures.
     untouched : dict, optional
         Keeps the distances of content and style between calls: give the same one for all
         paintings of one pair, size and set of judges, an empty one at first.
@@ -186,18 +193,31 @@ def measure(
     """
     content = fit(content, max(image.size), enlarge=True)
     untouched = {} if untouched is None else untouched
-    distances = {"color": color_distance, "texture": texture_distance}
-    for name, (judge, layers) in (judges or {}).items():
-        distances[name] = partial(gram_distance, judge=judge, layers=list(layers))
     found = {"ssim": ssim(image, content), "edges": edge_agreement(image, content)}
-    for name, distance in distances.items():
-        if name not in untouched:
-            untouched[name] = max(distance(content, style), 1e-9)
-        found[name] = distance(image, style) / untouched[name]
+    missing = {name: j for name, j in _style_judges(judges).items() if name not in untouched}
+    for name, distance in missing.items():
+        untouched[name] = max(distance(content, style), 1e-9)
+    for name, value in style_distances(image, style, judges).items():
+        found[name] = value / untouched[name]
     return found
 
 
-Judges = Mapping[str, tuple[Backbone, Iterable[str]]]
+def style_distances(
+    image: Image.Image, style: Image.Image, judges: Judges | None = None
+) -> dict[str, float]:
+    """Return the distances of a picture and a style: ``color``, ``texture``, one by each judge."""
+    return {name: judged(image, style) for name, judged in _style_judges(judges).items()}
+
+
+def _style_judges(judges: Judges | None) -> dict[str, Callable[[Image.Image, Image.Image], float]]:
+    found = {"color": color_distance, "texture": texture_distance}
+    for name, judge in (judges or {}).items():
+        if callable(judge):
+            found[name] = judge
+        else:
+            network, layers = judge
+            found[name] = partial(gram_distance, judge=network, layers=list(layers))
+    return found
 
 
 def judge(backbone: str, weights: str = "auto") -> tuple[Backbone, tuple[str, ...]]:

@@ -5,6 +5,7 @@
 - ``decode``: picture files within bounds of memory: the one door to Pillow
 - ``io``: a picture from a file, an address, bytes or an array, as RGB
 - ``tensors``: RGB as float32 tensors (1, 3, H, W) in [0, 1], and back
+- ``colors``: one picture's colors given to another
 - ``png``: PNG files with the record of how they were made inside
 - ``samples``: pictures to begin with, by name
 - ``inputs``: a picture as a run takes it: opened once, read at any size
@@ -15,7 +16,7 @@ import lazy_loader
 
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
-    submodules="decode formats inputs io png report_loaders samples tensors tiff".split(),
+    submodules="colors decode formats inputs io png report_loaders samples tensors tiff".split(),
     submod_attrs={
         "io": ["ImageError", "fit", "read_image"],
         "png": ["check_output", "read_provenance", "save_png"],

@@ -1,4 +1,4 @@
-"""Pictures to begin with: photos inside scikit-image, style pictures, downloadable paintings.
+"""Pictures to begin with: photos inside installed packages, styles, downloadable paintings.
 
 Photos and styles need no download; the styles are files of ``data/samples``. A picture is named as
 ``python -m nst_utils samples`` lists it, and `open_picture` takes such a name wherever it takes a
@@ -59,9 +59,11 @@ class Sample:
             return paths.PAINTINGS / f"{self.name}.jpg"
         if self.kind == "style":
             return paths.SAMPLES / f"{self.name}.jpg"
-        package = importlib.util.find_spec("skimage")
-        place = package.submodule_search_locations[0] if package else "skimage"
-        return Path(place) / "data" / _photos()[self.name]["file"]
+        entry = _photos()[self.name]
+        name = entry.get("package", "skimage")
+        package = importlib.util.find_spec(name)
+        place = Path(package.submodule_search_locations[0] if package else name)
+        return place / ("data" if name == "skimage" else "") / entry["file"]
 
     @property
     def available(self) -> bool:

@@ -317,3 +317,28 @@ def ablation_figure(
     figure.suptitle(title, fontsize=9)
     figure.supxlabel(say("bars: mean and standard deviation of the runs"), fontsize=7, color="0.35")
     return figure
+
+
+def standings_figure(table: pd.DataFrame, *, language: str = "en") -> Figure:
+    """Plot a leaderboard: each method's overall number with its interval, best on top.
+
+    Parameters
+    ----------
+    table : DataFrame
+        As `leaderboard_table.standings` returns it.
+    language : {"en", "vi"}
+        Of the labels.
+    """
+    say = translator(language)
+    figure = Figure(figsize=(WIDTH, 0.6 + 0.32 * len(table)), layout="constrained")
+    axes = figure.subplots()
+    places = range(len(table))[::-1]
+    sides = [table["overall"] - table["low"], table["high"] - table["overall"]]
+    axes.errorbar(
+        table["overall"], places, xerr=np.array(sides), fmt="o", color=CYCLE[0], capsize=3
+    )
+    labels = [f"{name} ({count:.0f})" for name, count in table["pairs"].items()]
+    axes.set_yticks(places, labels, fontsize=8)
+    axes.set_xlabel(say("overall, less is better; bars: 95 % intervals; in brackets: pairs"))
+    draw_grid(axes)
+    return figure

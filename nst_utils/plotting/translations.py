@@ -19,6 +19,19 @@ TRANSLATIONS: dict[str, tuple[str, str]] = {
         "bars: mean and standard deviation of the runs",
         "thanh: trung bình và độ lệch chuẩn của các lượt chạy",
     ),
+    "overall, less is better; bars: 95 % intervals; in brackets: pairs": (
+        "overall, less is better; bars: 95 % intervals; in brackets: pairs",
+        "tổng hợp, nhỏ hơn là tốt hơn; thanh: khoảng tin cậy 95 %; trong ngoặc: số cặp",
+    ),
+    "six pairs by six methods, 192 pixels": (
+        "six pairs by six methods, 192 pixels",
+        "sáu cặp ảnh theo sáu phương pháp, 192 điểm ảnh",
+    ),
+    "methods, best first": ("methods, best first", "các phương pháp, tốt nhất trước"),
+    "methods over 60 pairs at 192 pixels, with intervals": (
+        "methods over 60 pairs at 192 pixels, with intervals",
+        "các phương pháp trên 60 cặp ở 192 điểm ảnh, kèm khoảng tin cậy",
+    ),
     "tv": ("total variation", "biến phân toàn phần"),
     "losses": ("losses", "hàm mất mát"),
     "style loss by layer": ("style loss by layer", "mất mát phong cách theo tầng"),

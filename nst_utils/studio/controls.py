@@ -19,7 +19,7 @@ RATES = {"lbfgs": 1.0, "adam": 0.02}
 SLIDERS = {"alpha": (-2, 2), "beta": (-1, 4), "tv": (-4, 1), "learning_rate": (-3, 1)}
 """Powers of ten between which each weight's slider runs; the lowest total variation is none."""
 
-PRESETS = {"subtle": 5.0, "balanced": 20.0, "wild": 100.0}
+PRESETS = {"subtle": 8.0, "balanced": 30.0, "wild": 120.0}
 """Weights of the style in plain words."""
 
 STOP = 0.01

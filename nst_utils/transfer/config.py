@@ -23,9 +23,12 @@ QUICK_STEPS = (60, 30)
 
 STEERABLE = (
     "alpha beta tv learning_rate style_layers content_layer loss gram smoothing pooling padding "
-    "optimizer"
+    "optimizer style_statistic content_statistic"
 ).split()
 """Fields that may change during a run, through ``schedule`` or through ``on_step``."""
+
+BEFORE = {"color": "free"}
+"""What was done before a field was there."""
 
 
 @dataclass(frozen=True)
@@ -34,7 +37,7 @@ class Recipe:
 
     The defaults are the recipe ``quick``. Each field's help text is in its metadata and is what
     ``python -m nst_utils recipes --fields`` prints. Values are checked and brought to their own
-    type on construction. Make a changed copy with `replace`; do not write into ``style_layers``.
+    type on construction. Change a copy with `replace`; do not write into ``style_layers``.
 
     Raises
     ------
@@ -63,11 +66,17 @@ class Recipe:
         "layers whose Gram matrices carry the style, each with its weight",
     )
     alpha: float = kinds.number(1.0, "weight of the content loss")
-    beta: float = kinds.number(20.0, "weight of the style loss")
-    tv: float = kinds.number(0.05, "weight of the total variation, squared, per pixel")
+    beta: float = kinds.number(30.0, "weight of the style loss")
+    tv: float = kinds.number(0.0, "weight of the total variation, squared, per pixel")
     loss: str = kinds.choice(
         "relative", ("relative", "report", "paper"), "how losses are normalized"
     )
+    style_statistic: str = kinds.choice(
+        "gram", kinds.STYLE_STATISTICS, "what of the style's activations is matched"
+    )
+    content_statistic: str = kinds.choice("activations", kinds.CONTENT_STATISTICS, "what is kept")
+    coarse_content: float = kinds.number(1.0, "factor on alpha per scale", above=True, high=64)
+    finish: float = kinds.number(0.0, "part of the last scale matched without content", high=1)
     gram: str = kinds.choice("mean", kinds.GRAMS, "variant of the Gram matrix")
     smoothing: str = kinds.choice(
         "none", ("none", "scaled", "softmax"), "what is done to the activations of deep layers"
@@ -86,6 +95,11 @@ class Recipe:
     steps: tuple[int, ...] = kinds.whole_numbers(
         "steps per scale; one number is the total",
         "a whole number, or one for each scale, for example 60,30",
+    )
+    color: str = kinds.choice(
+        "recolored",
+        kinds.COLORS,
+        "free; recolored: the photo by the style; twice: the result, too",
     )
     start: str = kinds.text("content", "content, style, noise, or a picture file", kinds.is_start)
     start_noise: float = kinds.number(
@@ -205,7 +219,14 @@ class Recipe:
         99.0
         """
         changes = {name: value for when, name, value in self.schedule if when <= step}
+        if step >= self.finish_begins:
+            changes |= {"alpha": 0.0, "style_statistic": "neighbors"}
         return dataclasses.replace(self, schedule=(), **changes)
+
+    @property
+    def finish_begins(self) -> int:
+        """The first step of what `finish` adds; the number of steps where it adds nothing."""
+        return sum(self.steps) - round(self.finish * self.steps[-1])
 
     def steered(self, wanted: "Recipe", step: int) -> "Recipe":
         """Return this recipe with what another one changes put into its schedule, from a step on.
@@ -259,16 +280,21 @@ class Recipe:
         UnknownNameError
             If it names a field that does not exist.
         """
-        try:
-            values = parse_json(text, "a recipe")
-        except DataError as error:
-            raise RecipeError(str(error)) from None
-        if not isinstance(values, dict):
-            raise RecipeError(f"expected a JSON object of recipe fields, not {brief(values)}")
-        for name in values:
-            if name not in {spec.name for spec in fields(cls)}:
-                raise unknown("recipe field", name, [spec.name for spec in fields(cls)])
-        return cls(**values)
+        return cls(**_read_fields(text))
+
+
+def _read_fields(text: str) -> dict[str, Any]:
+    """Read a recipe's fields from JSON, not yet checked."""
+    try:
+        values = parse_json(text, "a recipe")
+    except DataError as error:
+        raise RecipeError(str(error)) from None
+    if not isinstance(values, dict):
+        raise RecipeError(f"expected a JSON object of recipe fields, not {brief(values)}")
+    for name in values:
+        field_of(name)
+    # What was written whole before a field was there means what was done then.
+    return BEFORE | values if "schedule" in values else values
 
 
 def field_of(name: str) -> dataclasses.Field:

@@ -19,6 +19,18 @@ from ..untrusted import parse_json
 GRAMS = ("sum", "mean", "chw", "centered", "moments")
 """Variants of the Gram matrix, and what may stand in its place; see `losses.gram`."""
 
+COLORS = ("free", "recolored", "recolored_twice")
+"""Whether the photo is first given the style's colors, and the painting in the end."""
+
+CONTENT_STATISTICS = ("activations", "self_similarity")
+"""What of the content's activations is kept; the second: `transport.self_similarity_loss`."""
+
+STYLE_STATISTICS = (
+    "gram", "neighbors", "hypercolumns", "earth_mover", "gaussian_wasserstein",
+    "sliced_wasserstein",
+)  # fmt: skip
+"""What of a style image is matched; see `style_statistics`."""
+
 MAX_SIZE = 8192
 """Pixels on the long side; a picture of that size takes some hundred gigabytes to optimize."""
 

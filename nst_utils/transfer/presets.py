@@ -41,6 +41,7 @@ REPORT_LAYERS = {
 }
 
 REPORT_CHANGES = {
+    "color": "free",
     "alpha": 1.0,
     "beta": 1e3,
     "tv": 0.0,
@@ -55,11 +56,27 @@ REPORT_CHANGES = {
     "precision": "float32",
 }
 
+
+def _layers(blocks: dict[int, int]) -> dict[str, float]:
+    """Return VGG19's ReLUs of some blocks, so many of each, at equal weights."""
+    return {f"relu{b}_{i}": 1.0 for b, count in blocks.items() for i in range(1, count + 1)}
+
+
+NEIGHBOR_CHANGES = {"color": "recolored_twice"}
+
 PRESETS: dict[str, Preset] = {
     "quick": Preset(
         "the default: relative losses, coarse to fine, L-BFGS, automatic precision",
         {name: (spec.content_layer, spec.style_layers) for name, spec in BACKBONES.items()},
         {},
+    ),
+    "gram": Preset(
+        "Gram matrices alone: the photo's own colors, all layers alike; for ablations",
+        {
+            "vgg19": ("relu3_4", {f"relu{block}_1": 1.0 for block in range(1, 6)}),
+            "resnet50": (BACKBONES["resnet50"].content_layer, BACKBONES["resnet50"].style_layers),
+        },
+        {"color": "free", "beta": 20.0, "tv": 0.05},
     ),
     "report": Preset(
         "what the report means to do: layers as it names them, before the ReLU",
@@ -92,6 +109,7 @@ PRESETS: dict[str, Preset] = {
             # The paper's alpha / beta = 1e-3 belongs to its own units: content as half a sum, a
             # network normalized per channel. In these units a beta of 1 keeps the photo and 10
             # loses it; 3 was chosen by eye.
+            "color": "free",
             "beta": 3.0,
             "tv": 0.0,
             "loss": "paper",
@@ -103,6 +121,55 @@ PRESETS: dict[str, Preset] = {
             "start": "noise",
             "precision": "float32",
         },
+    ),
+    "nnfm": Preset(
+        "nearest neighbors in one block of the network (Zhang et al. 2022)",
+        {
+            "vgg19": ("relu3_3", _layers({3: 3})),
+            "resnet50": ("layer2", {"layer2": 1.0}),
+        },
+        NEIGHBOR_CHANGES | {"style_statistic": "neighbors", "beta": 3.0},
+    ),
+    "nnst": Preset(
+        "neural neighbors: hypercolumns, rotated styles, a last pass block by block "
+        "(Kolkin et al. 2022)",
+        {
+            "vgg19": ("relu3_3", _layers({1: 2, 2: 2, 3: 4, 4: 3})),
+            "resnet50": ("layer2", {"relu": 1.0, "layer1": 1.0, "layer2": 1.0, "layer3": 1.0}),
+        },
+        NEIGHBOR_CHANGES
+        | {
+            "style_statistic": "hypercolumns",
+            "alpha": 0.0,
+            "beta": 20.0,
+            "finish": 0.5,
+            "scales": (128, 256, 512),
+            "steps": (20, 25, 50),
+        },
+    ),
+    "strotss": Preset(
+        "relaxed optimal transport and self-similarity (Kolkin et al. 2019)",
+        {
+            "vgg19": ("relu4_1", _layers({1: 2, 2: 2, 3: 3, 4: 1})),
+            "resnet50": ("layer2", {"relu": 1.0, "layer1": 1.0, "layer2": 1.0, "layer3": 1.0}),
+        },
+        {
+            "style_statistic": "earth_mover",
+            "content_statistic": "self_similarity",
+            "alpha": 1.0,
+            "beta": 1.0,
+            "color": "free",
+            "coarse_content": 2.0,
+            "optimizer": "adam",
+            "learning_rate": 0.05,
+            "scales": (128, 256, 512),
+            "steps": (40, 40, 30),
+        },
+    ),
+    "wasserstein": Preset(
+        "sliced Wasserstein distance of each layer (Heitz et al. 2021), recolored",
+        {name: (spec.content_layer, spec.style_layers) for name, spec in BACKBONES.items()},
+        {"style_statistic": "sliced_wasserstein", "beta": 60.0},
     ),
 }
 

@@ -75,7 +75,7 @@ class LiveStep:
         record: StepRecord,
         recipe: Recipe,
         in_effect: Recipe,
-        evaluated: Tensor,
+        evaluated: Callable[[], Tensor],
         moved: Callable[[], Tensor],
         result: Callable[[], "Result"],
     ) -> None:
@@ -99,7 +99,7 @@ class LiveStep:
         RuntimeError
             Once ``on_step`` has returned: nothing keeps the pictures of all steps.
         """
-        evaluated = self._source(0).detach().cpu()
+        evaluated = self._source(0)().detach().cpu()
         return evaluated.clamp(0, 1) if clip else evaluated
 
     def moved(self) -> Tensor:

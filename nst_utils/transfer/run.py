@@ -14,11 +14,11 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.nn import functional
 
 from .. import paths
 from ..errors import NSTError, NSTWarning
-from ..images.inputs import LEAST_SIDE
+from ..images.colors import recolor
+from ..images.tensors import normalize
 from ..networks.backbone import Backbone, load_backbone
 from ..networks.device import (
     explain_precision,
@@ -33,7 +33,7 @@ from .fields import RecipeError
 from .objective import Objective, prepare
 from .optimizers import PictureOptimizer
 from .result import LiveStep, Result, StepRecord, provenance
-from .start import begin, open_pictures
+from .start import begin, enlarge, open_pictures, pictures_at
 
 SAVE_EVERY = 60.0
 """Seconds between two saves of the best picture so far below ``data/runs/``."""
@@ -182,17 +182,25 @@ class _Run:
         )
 
     def _paint_scale(self, scale: int, steps: int) -> None:
-        content, style = (self.pictures[n].at(scale, LEAST_SIDE) for n in ("content", "style"))
-        x = self._start(content)
+        content, style = pictures_at(self.recipe, self.pictures, scale)
+        x, self._style = self._start(content), style
         content, style = prepare(content, self.device), prepare(style, self.device)
         self.best = None
-        objective = Objective(self.backbone, self.now, content, style)
-        optimizer = PictureOptimizer(objective, x.to(self.device), self.now, self.rate)
+        finer = sum(other > scale for other in self.recipe.scales)
+        factor = self.recipe.coarse_content**finer
+
+        def objective_from(picture: Tensor) -> Objective:
+            begun = normalize(picture)
+            return Objective(self.backbone, self.now, content, style, begun, factor)
+
+        x = x.to(self.device)
+        objective = objective_from(x)
+        optimizer = PictureOptimizer(objective, x, self.now, self.rate)
         for _ in range(steps):
             step = len(self.history)
             if self._follow_schedule(step):
                 if not objective.fits(self.now):
-                    objective = Objective(self.backbone, self.now, content, style)
+                    objective = objective_from(optimizer.picture())
                 objective.recipe = self.now
                 optimizer = PictureOptimizer(objective, optimizer.picture(), self.now, self.rate)
                 self.best = None
@@ -216,17 +224,17 @@ class _Run:
         if self.good is not None:
             # MPS has no bicubic enlargement of its own.
             last = self.good.cpu() if self.device.type == "mps" else self.good
-            return functional.interpolate(
-                last, size=content.shape[-2:], mode="bicubic", antialias=True
-            )
+            return enlarge(last, content, band=self.recipe.start == "content")
         return begin(self.recipe, self.pictures, content, self.random)
 
     def _follow_schedule(self, step: int) -> bool:
         """Adopt what the schedule changes at a step; tell whether anything did."""
-        changes = {name: value for when, name, value in self.recipe.schedule if when == step}
-        if all(getattr(self.now, name) == value for name, value in changes.items()):
+        changing = any(when == step for when, _, _ in self.recipe.schedule)
+        if not changing and step != self.recipe.finish_begins:
             return False
-        before, self.now = self.now, dataclasses.replace(self.now, **changes)
+        before, self.now = self.now, self.recipe.at(step)
+        if self.now == before:
+            return False
         if (before.pooling, before.padding) != (self.now.pooling, self.now.padding):
             self.backbone = self._load_backbone()
         return True
@@ -248,6 +256,12 @@ class _Run:
             f"the loss was not finite: back to the last good picture, step length x {self.rate:g}"
         )
 
+    def _colored(self, picture: Tensor) -> Tensor:
+        """Return a picture as it is shown and kept: in the style's colors again, if it is asked."""
+        if self.recipe.color != "recolored_twice":
+            return picture
+        return recolor(picture.cpu().clamp(0, 1), self._style)
+
     def _record_step(
         self,
         step: int,
@@ -265,7 +279,7 @@ class _Run:
             content=terms[1],
             style=terms[2],
             tv=terms[3],
-            layers=dict(zip(optimizer.objective.layers, terms[4:], strict=True)),
+            layers=dict(zip(optimizer.objective.terms, terms[4:], strict=True)),
             seconds=time.perf_counter() - self.began,
             note=note,
         )
@@ -274,7 +288,14 @@ class _Run:
             self._save_checkpoint()
         if self.on_step is None:
             return
-        live = LiveStep(record, self.recipe, self.now, picture, optimizer.picture, self._result)
+        live = LiveStep(
+            record,
+            self.recipe,
+            self.now,
+            lambda: self._colored(picture),
+            lambda: self._colored(optimizer.picture()),
+            self._result,
+        )
         try:
             wanted = self.on_step(live)
         finally:
@@ -298,7 +319,7 @@ class _Run:
     def _result(self, stopped: str = "still running") -> Result:
         if self.good is None:
             raise TransferError("the run was interrupted before it had a picture")
-        tensor = self.good.detach().cpu().clamp(0, 1)
+        tensor = self._colored(self.good).detach().cpu().clamp(0, 1)
         seconds = time.perf_counter() - self.began
         return Result(
             tensor=tensor,

@@ -4,7 +4,9 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 
+from ..images.colors import recolor
 from ..images.inputs import LEAST_SIDE, InputPicture, open_input
 from .config import Recipe
 
@@ -23,8 +25,8 @@ def start_picture(content: Any, style: Any, recipe: Recipe) -> Tensor:
         If a picture cannot be read or is too small.
     """
     pictures = open_pictures(content, style, recipe)
-    shape = pictures["content"].at(recipe.scales[0], LEAST_SIDE)
-    return begin(recipe, pictures, shape, torch.Generator().manual_seed(recipe.seed))
+    content, _ = pictures_at(recipe, pictures, recipe.scales[0])
+    return begin(recipe, pictures, content, torch.Generator().manual_seed(recipe.seed))
 
 
 def open_pictures(content: Any, style: Any, recipe: Recipe) -> dict[str, InputPicture]:
@@ -42,6 +44,14 @@ def open_pictures(content: Any, style: Any, recipe: Recipe) -> dict[str, InputPi
     return {role: open_input(source, 2 * recipe.size) for role, source in sources.items()}
 
 
+def pictures_at(
+    recipe: Recipe, pictures: dict[str, InputPicture], scale: int
+) -> tuple[Tensor, Tensor]:
+    """Return content and style as a run reads them at a scale, the content in its new colors."""
+    content, style = (pictures[role].at(scale, LEAST_SIDE) for role in ("content", "style"))
+    return content if recipe.color == "free" else recolor(content, style), style
+
+
 def begin(
     recipe: Recipe, pictures: dict[str, InputPicture], content: Tensor, random: torch.Generator
 ) -> Tensor:
@@ -56,3 +66,32 @@ def begin(
     if recipe.start_noise:
         x = x + recipe.start_noise * torch.randn(x.shape, generator=random)
     return x
+
+
+def enlarge(last: Tensor, content: Tensor, *, band: bool) -> Tensor:
+    """Return the picture to begin a finer scale with.
+
+    Parameters
+    ----------
+    last : Tensor, shape (1, 3, h, w)
+        Of the coarser scale.
+    content : Tensor, shape (1, 3, H, W)
+        The content image at the finer scale.
+    band : bool
+        Add what the content has at the finer scale and not at the coarser one: its finest band.
+        Without it the scale begins with a blurred picture, and takes ten steps to sharpen it.
+
+    Returns
+    -------
+    Tensor, shape (1, 3, H, W)
+    """
+    size = content.shape[-2:]
+    larger = _resized(last, size)
+    if band:
+        content = content.to(last.device)
+        larger = larger + content - _resized(_resized(content, last.shape[-2:]), size)
+    return larger
+
+
+def _resized(picture: Tensor, size: torch.Size) -> Tensor:
+    return functional.interpolate(picture, size=size, mode="bicubic", antialias=True)

@@ -119,7 +119,7 @@ def test_readme_python_runs(tmp_path, monkeypatch):
     for block in blocks:
         small = block.replace("size=256", "size=32, steps=34")
         exec(small, space)
-    assert read_provenance(tmp_path / "cat.png")["recipe"]["beta"] == 30
+    assert read_provenance(tmp_path / "cat.png")["recipe"]["beta"] == 60
     assert len(space["watch"].frames) == 3
     assert space["steered"].recipe.schedule == ((31, "beta", 100.0),)
 
@@ -138,6 +138,9 @@ def test_readme_commands_run(command, tmp_path, monkeypatch):
             [sys.executable, "-m", program, *words[:1], "--help"], capture_output=True, text=True
         )
         assert help_text.returncode == 0
+        return
+    if program == "pip":
+        assert words == ["install", "-e", ".[judges]"]
         return
     if program == "conda":
         assert words[:2] == ["env", "create"] or words[0] == "activate"
@@ -163,7 +166,13 @@ def test_readme_commands_run(command, tmp_path, monkeypatch):
     elif words[0] == "provenance" or "--from" in words:
         out = ["--output", words[-1], "--size", "32", "--steps", "1"]
         assert run("stylize", "photo.jpg", "painting.jpg", *out).exit_code == 0
-    elif "--download" in words or words[0] in ("wikiart", "figures", "sweep", "bench"):
+    elif "--download" in words or words[0] in (
+        "wikiart",
+        "figures",
+        "sweep",
+        "bench",
+        "leaderboard",
+    ):
         words.append("--help")
     found = run(*words)
     assert found.exit_code == 0, found.output

@@ -53,6 +53,15 @@ def test_a_steered_run_is_repeated_with_its_changes(tiny, pictures, tmp_path):
     assert repeat_run(result.save(tmp_path / "s.png")).identical
 
 
+def test_a_record_from_before_a_field_was_there_means_what_was_done_then(tiny, pictures, tmp_path):
+    path = stylize(*pictures, QUICK.replace(color="free")).save(tmp_path / "old.png")
+    record = read_provenance(path)
+    del record["recipe"]["color"]
+    with Image.open(path) as image:
+        save_png(image.copy(), path, record)
+    assert repeat_run(path).identical
+
+
 def test_another_picture_is_told_apart(picture):
     record = read_provenance(picture)
     pixels = np.asarray(Image.open(picture)).copy()

@@ -104,7 +104,7 @@ def test_bad_grids_are_refused_before_anything_runs(here, tmp_path):
         sweeps.sweep({"beat": [1]}, base=BASE, out=tmp_path / "out")
     with pytest.raises(RecipeError, match="beta must be"):
         sweeps.sweep({"beta": [-1]}, base=BASE, out=tmp_path / "out")
-    with pytest.raises(SweepError, match="pairs must be 1 to 40, not 99"):
+    with pytest.raises(SweepError, match="pairs must be 1 to 60, not 99"):
         sweeps.sweep({"beta": [1]}, base=BASE, pairs=99, out=tmp_path / "out")
     with pytest.raises(SweepError, match="seeds must be at least 1"):
         sweeps.sweep({"beta": [1]}, base=BASE, seeds=0, out=tmp_path / "out")

@@ -12,7 +12,7 @@ QUICK = Recipe(size=48, scales=(32, 48), steps=(4, 3), weights="random")
 def test_a_trial_is_a_row_of_plain_values(tiny, pictures):
     row, result = trials.run_trial(*pictures, QUICK, {"judge": (tiny, ["relu1_1"])})
     assert row["beta"] == QUICK.beta
-    assert row["style_layers"].startswith("relu1_1:1+relu2_1:1")
+    assert row["style_layers"].startswith("relu1_1:2+relu2_1:2")
     assert (row["scales"], row["steps"]) == ("32,48", "4,3")
     assert row["loss_total"] == result.best.total
     assert row["loss_relu1_1"] == result.best.layers["relu1_1"]

@@ -259,7 +259,12 @@ def test_unknown_options(call):
 def test_scales_are_the_mean_activations_over_the_samples():
     backbone = load_backbone("vgg19")
     names = [name for name in backbone.layers if name.startswith("relu")]
-    pictures = [name for name, sample in list_samples().items() if sample.kind != "painting"]
+    later = ("hopper", "camera")  # came when the constants were made
+    pictures = [
+        name
+        for name, sample in list_samples().items()
+        if sample.kind != "painting" and name not in later
+    ]
     means = torch.zeros(len(names))
     for name in pictures:
         found = backbone.extract(normalize(to_tensor(open_picture(name, 256))), names)

@@ -173,10 +173,10 @@ def test_compare_begins_together_goes_in_step_and_keeps_one(panel, pictures):
     assert (one.status().step, two.status().step) == (0, 0)
     studio._toolbar.side.value = 1
     studio._controls.sliders["beta"].value = 200
-    assert (one.wanted.beta, two.wanted.beta) == (20, 200)
+    assert (one.wanted.beta, two.wanted.beta) == (30, 200)
     studio.refresh()
     assert [view.caption for view in studio._canvas.views] == [
-        "A: beta 20 · step 0", "B: beta 200 · step 0",
+        "A: beta 30 · step 0", "B: beta 200 · step 0",
     ]  # fmt: skip
     ahead = []
     for mine, other in ((one, two), (two, one)):
@@ -191,9 +191,9 @@ def test_compare_begins_together_goes_in_step_and_keeps_one(panel, pictures):
     studio._toolbar.compare.value = False
     assert studio.controllers == [two] and one.join(20)
     # Nothing is lost: what A was is among the snapshots, newest first.
-    assert [snapshot.wanted.beta for snapshot in two.history.snapshots] == [20]
+    assert [snapshot.wanted.beta for snapshot in two.history.snapshots] == [30]
     studio._canvas.strip.children[0].click()
-    assert studio.controller.wanted.beta == 20 and studio.controller.status().step == 6
+    assert studio.controller.wanted.beta == 30 and studio.controller.status().step == 6
 
 
 def test_two_panels_do_not_disturb_each_other(panel):
@@ -262,18 +262,18 @@ def test_each_move_is_one_step_back_and_forward(panel):
     studio = panel()
     now = lambda: studio.controller.wanted  # noqa: E731
     paint(studio, 4)
-    for value in (30, 40, 50):  # a drag
+    for value in (35, 40, 50):  # a drag
         studio._controls.sliders["beta"].value = value
     studio._controls.sliders["alpha"].value = 2
     studio._controls.layers["relu1_1"].value = 0.5
     studio._controls.layers["relu2_1"].value = 0.25
     press(studio, "undo")
-    assert now().style_layers["relu2_1"] == 1 and now().style_layers["relu1_1"] == 0.5
+    assert now().style_layers["relu2_1"] == 2 and now().style_layers["relu1_1"] == 0.5
     press(studio, "undo")
     press(studio, "undo")
-    assert (now().alpha, now().beta, now().style_layers["relu1_1"]) == (1, 50, 1)
+    assert (now().alpha, now().beta, now().style_layers["relu1_1"]) == (1, 50, 2)
     press(studio, "undo")
-    assert now().beta == 20 and studio._controls.sliders["beta"].value == pytest.approx(20)
+    assert now().beta == 30 and studio._controls.sliders["beta"].value == pytest.approx(30)
     for _ in range(4):
         press(studio, "redo")
     assert now().style_layers["relu2_1"] == 0.25 and now().beta == 50
@@ -285,7 +285,7 @@ def test_moves_before_the_first_step_can_be_undone(panel):
     studio = panel()
     studio._controls.sliders["beta"].value = 100
     press(studio, "undo")
-    assert studio.controller.wanted.beta == 20 and studio.controller.status().step == 0
+    assert studio.controller.wanted.beta == 30 and studio.controller.status().step == 0
 
 
 def test_a_refused_move_takes_the_control_back(panel):
@@ -311,7 +311,7 @@ def test_a_snapshot_brings_back_the_curve_the_label_and_the_pair(panel, pictures
     assert len(set(names)) == len(names) == 2
     studio._canvas.strip.children[-1].click()
     history = studio.controller.history
-    assert history.points == first and history.step == 25 and history.wanted.beta == 20
+    assert history.points == first and history.step == 25 and history.wanted.beta == 30
     assert studio.controller.status().label == history.result.weights_label
 
 
@@ -319,7 +319,7 @@ def test_words_for_how_much(panel):
     studio = panel()
     subtle, _, wild = studio._controls.presets
     wild.click()
-    assert studio.controller.wanted.beta == 100
-    assert studio._controls.sliders["beta"].value == pytest.approx(100)
+    assert studio.controller.wanted.beta == 120
+    assert studio._controls.sliders["beta"].value == pytest.approx(120)
     subtle.click()
-    assert studio.controller.wanted.beta == 5
+    assert studio.controller.wanted.beta == 8

