@@ -103,7 +103,7 @@ def print_tables(rows: Any) -> None:
     if rows.empty or not (rows["error"] == "").any():
         return
     judged = tables.judge_orders(rows)
-    say("Judges: part of the pairs ranked rightly\n" + judged.T.round(2).to_string())
+    say("Judges: part of the pairs ranked rightly\n" + judged.astype(float).round(2).T.to_string())
     used = tables.used_judges(judged)
     pairs = len(rows[["content", "style"]].drop_duplicates())
     say(f"\nMethods over {pairs} pairs at {int(rows['size'].max())} px; style by {', '.join(used)}")

@@ -82,7 +82,7 @@ def recipes(name: str | None, show_fields: bool, backbone: str | None) -> None:
         for spec in fields(Recipe):
             rule = rule_of(spec)
             text = rule.help + (f": {', '.join(rule.choices)}" if rule.choices else "")
-            say(f"{spec.name:14} {text}  [{json.dumps(getattr(Recipe(), spec.name))}]")
+            say(f"{spec.name:17} {text}  [{json.dumps(getattr(Recipe(), spec.name))}]")
     elif name:
         options = {"backbone": backbone} if backbone else {}
         say(recipe(name, **options).to_json(indent=1))

@@ -112,7 +112,8 @@ def style_shares(results: Mapping[str, Result]) -> pd.DataFrame:
     columns = {}
     for title, result in results.items():
         weights, first = result.recipe.at(0).style_layers, result.history[0].layers
-        parts = pd.Series({name: weights[name] * value for name, value in first.items()})
+        # What several layers are matched by has their weights in it already.
+        parts = pd.Series({name: weights.get(name, 1.0) * v for name, v in first.items()})
         parts.index = parts.index.str.replace(r"^(conv|relu)(?=\d_)", "", regex=True)
         columns[title] = parts / parts.sum()
     return pd.DataFrame(columns)

@@ -48,9 +48,12 @@ def loss_figure(runs: Mapping[str, Result], *, language: str = "en") -> Figure:
         above.legend(fontsize=7, loc="upper right", ncols=2, frameon=False)
         steps = [record.step for record in result.history]
         weights = result.recipe.style_layers
-        for k, (layer, weight) in enumerate(weights.items()):
-            values = [weight * record.layers.get(layer, np.nan) for record in result.history]
-            below.plot(steps, values, linestyle=STYLES[k % 7], color=CYCLE[k % 7], label=layer)
+        # Layers, or what several of them are matched by: then their weights are in it already.
+        terms = dict.fromkeys(name for record in result.history for name in record.layers)
+        for k, name in enumerate(terms):
+            weight = weights.get(name, 1.0)
+            values = [weight * record.layers.get(name, np.nan) for record in result.history]
+            below.plot(steps, values, linestyle=STYLES[k % 7], color=CYCLE[k % 7], label=name)
         below.set_yscale("log")
         below.set_title(say("style loss by layer"), fontsize=8)
         below.set_xlabel(say("step"))

@@ -63,7 +63,7 @@ class Recipe:
     )
     style_layers: dict[str, float] = kinds.layer_weights(
         BACKBONES["vgg19"].style_layers,
-        "layers whose Gram matrices carry the style, each with its weight",
+        "layers whose activations carry the style, each with its weight",
     )
     alpha: float = kinds.number(1.0, "weight of the content loss")
     beta: float = kinds.number(30.0, "weight of the style loss")
@@ -75,8 +75,12 @@ class Recipe:
         "gram", kinds.STYLE_STATISTICS, "what of the style's activations is matched"
     )
     content_statistic: str = kinds.choice("activations", kinds.CONTENT_STATISTICS, "what is kept")
-    coarse_content: float = kinds.number(1.0, "factor on alpha per scale", above=True, high=64)
-    finish: float = kinds.number(0.0, "part of the last scale matched without content", high=1)
+    coarse_content: float = kinds.number(
+        1.0, "factor on alpha at each coarser scale", above=True, high=64
+    )
+    finish: float = kinds.number(
+        0.0, "part of the last scale's steps that match neighbors, without content", high=1
+    )
     gram: str = kinds.choice("mean", kinds.GRAMS, "variant of the Gram matrix")
     smoothing: str = kinds.choice(
         "none", ("none", "scaled", "softmax"), "what is done to the activations of deep layers"
@@ -96,11 +100,7 @@ class Recipe:
         "steps per scale; one number is the total",
         "a whole number, or one for each scale, for example 60,30",
     )
-    color: str = kinds.choice(
-        "recolored",
-        kinds.COLORS,
-        "free; recolored: the photo by the style; twice: the result, too",
-    )
+    color: str = kinds.choice("recolored", kinds.COLORS, kinds.COLOR_HELP)
     start: str = kinds.text("content", "content, style, noise, or a picture file", kinds.is_start)
     start_noise: float = kinds.number(
         0.0, "standard deviation of noise added to the start", high=1e3

@@ -22,6 +22,8 @@ GRAMS = ("sum", "mean", "chw", "centered", "moments")
 COLORS = ("free", "recolored", "recolored_twice")
 """Whether the photo is first given the style's colors, and the painting in the end."""
 
+COLOR_HELP = "recolored: the photo first gets the style's colors; twice: the painting, too"
+
 CONTENT_STATISTICS = ("activations", "self_similarity")
 """What of the content's activations is kept; the second: `transport.self_similarity_loss`."""
 

@@ -18,8 +18,8 @@ from .neighbors import cosine_distance, nearest, rows_of, unit_rows
 STALE_AFTER = 5
 """Evaluations after which neighbors are looked for again.
 
-In between every position keeps its match: what is matched again can only be nearer, so the loss
-never rises for it, and L-BFGS keeps what it knows.
+In between every position keeps its match, and L-BFGS a loss that does not change under it. What is
+matched again is nearer, but for what centering and the other positions of shallow blocks change.
 """
 
 SAMPLES = 1024
@@ -212,6 +212,10 @@ class Hypercolumns(Neighbors):
     rotations = (0, 1, 2, 3)
     queries = True
     most = 2**20  # all
+
+    def __init__(self, recipe: Recipe, layers: list[str]) -> None:
+        super().__init__(recipe, layers)
+        self.terms = ("hypercolumns",)
 
     def _grouped(self, layers: list[str]) -> list[list[str]]:
         return [layers]

@@ -3,7 +3,9 @@
 import pytest
 import torch
 
+from nst_utils.experiments import tables
 from nst_utils.images.tensors import load, normalize
+from nst_utils.plotting import loss_figure
 from nst_utils.transfer import style_statistics
 from nst_utils.transfer.config import Recipe
 from nst_utils.transfer.fields import STYLE_STATISTICS
@@ -58,7 +60,7 @@ def test_its_gradient_leads_to_the_style(statistic):
 
 def test_layers_of_a_block_are_matched_together_and_named_so():
     assert objective("neighbors").terms == ("relu1_1+relu1_2", "relu2_1", "relu3_1")
-    assert objective("hypercolumns").terms == ("+".join(LAYERS),)
+    assert objective("hypercolumns").terms == ("hypercolumns",)
     assert objective("sliced_wasserstein").terms == tuple(LAYERS)
 
 
@@ -108,6 +110,7 @@ def test_named_methods_paint_steer_and_repeat(tiny, pictures, name):
     result = stylize(*pictures, settings, on_step=steer)
     assert result.stopped == "finished" and result.image.size == (64, 48)
     assert (3, "beta", 5.0) in result.recipe.schedule
+    assert loss_figure({name: result}).axes and len(tables.style_shares({name: result}))
     again = stylize(*pictures, result.recipe)
     assert torch.equal(again.tensor, result.tensor)
     assert (seen[-1] == "neighbors") == (name in ("nnfm", "nnst"))
