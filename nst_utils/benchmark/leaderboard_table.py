@@ -166,7 +166,13 @@ def standings(rows: pd.DataFrame, judges: Sequence[str], content: str = "st_lpip
 
 
 def with_overall(rows: pd.DataFrame, judges: Sequence[str], content: str) -> pd.DataFrame:
-    """Return rows with their ``overall`` number; a judge that took part in a method is left out."""
+    """Return rows with their ``overall`` number; a judge that took part in a method is left out.
+
+    References
+    ----------
+    Wright and Ommer, "ArtFID: Quantitative Evaluation of Neural Style Transfer", GCPR 2022, for the
+    form; its networks are others.
+    """
     style = rows[list(judges)].copy()
     for judge in judges:
         if judge == "style_vector":

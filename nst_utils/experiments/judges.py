@@ -6,7 +6,6 @@ imported. `st_lpips` was trained from scratch on what people call alike, and jud
 """
 
 import importlib.util
-from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -191,14 +190,3 @@ def style_vector(image: Image.Image) -> np.ndarray:
 def vector_distance(image: Image.Image, style: Image.Image) -> float:
     """Return the Euclidean distance of two pictures' style vectors."""
     return float(np.linalg.norm(style_vector(image) - style_vector(style)))
-
-
-def overall(row: Mapping[str, float], content: str, style: list[str]) -> float:
-    """Return one number, less is better: (1 + content distance) x (1 + mean style gap).
-
-    References
-    ----------
-    Wright and Ommer, "ArtFID: Quantitative Evaluation of Neural Style Transfer", GCPR 2022, for the
-    form; its networks are others.
-    """
-    return (1 + row[content]) * (1 + float(np.mean([row[name] for name in style])))

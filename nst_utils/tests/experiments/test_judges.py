@@ -2,12 +2,11 @@
 
 import importlib.util
 
-import numpy as np
 import pytest
 from PIL import Image, ImageFilter
 
 from nst_utils.experiments import judges
-from nst_utils.experiments.judges import JudgeError, overall, st_lpips, style_vector
+from nst_utils.experiments.judges import JudgeError, st_lpips, style_vector
 from nst_utils.images.samples import open_picture
 
 needs_perceptual = pytest.mark.skipif(
@@ -68,9 +67,3 @@ def test_another_file_of_that_name_is_refused(monkeypatch, tmp_path):
     importlib.invalidate_caches()
     with pytest.raises(JudgeError, match="not the file that this judge is known by"):
         judges.judge_file("st_lpips")
-
-
-def test_overall_is_artfids_form():
-    row = {"st_lpips": 0.5, "color": 0.2, "texture": 0.4}
-    assert overall(row, "st_lpips", ["color", "texture"]) == pytest.approx(1.5 * 1.3)
-    assert np.isclose(overall(row | {"st_lpips": 0}, "st_lpips", ["color"]), 1.2)
