@@ -70,6 +70,7 @@ def judge_file(name: str) -> Path:
     return path
 
 
+@lru_cache(maxsize=1)
 def missing_judges() -> dict[str, str]:
     """Return the judges that cannot be asked here, each with the sentence that says why."""
     found = {}
