@@ -9,6 +9,9 @@
 - ``variance``: means with intervals over two kinds of pictures, shares of the variance
 - ``sweeps``: grids of recipes over pairs and seeds, never twice the same run
 - ``reproduce``: a picture's run again, from the record inside it
+- ``building_blocks``: convolution, activations, pooling, gradients, computed by hand
+- ``style_features``: what a frozen network sees in many paintings, kept on the disk
+- ``style_classifier``: transfer learning: which style is this, split by artist
 - ``notebooks``: notebooks run again under new parameters
 - ``tables``: layers read, shares of the loss, measures
 """
@@ -18,8 +21,8 @@ import lazy_loader
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submodules=(
-        "judges metrics notebooks peak_memory reproduce run_cache statistics sweeps tables "
-        "trials variance"
+        "building_blocks judges metrics notebooks peak_memory reproduce run_cache statistics "
+        "style_classifier style_features sweeps tables trials variance"
     ).split(),
     submod_attrs={
         "metrics": ["judge", "measure"],

@@ -7,6 +7,7 @@
 - ``vgg19``: VGG19 in one place: layers, weights, how it is built
 - ``resnet50``: ResNet-50 in one place: layers, weights, how it is built
 - ``registry``: the networks by name
+- ``structure``: shapes, parameters and multiplications, counted on the network itself
 - ``weights``: weights files: found, downloaded, checked, read
 - ``oxford``: the original Oxford weights: decoded, preprocessing folded in, rescaled
 - ``device``: the device and the number format that suit this machine
@@ -21,8 +22,8 @@ import lazy_loader
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submodules=(
-        "backbone device layers oxford quantized registry resnet50 spec state_dicts vgg19 weights "
-        "weights_file winograd winograd_maps"
+        "backbone device layers oxford quantized registry resnet50 spec state_dicts structure "
+        "vgg19 weights weights_file winograd winograd_maps"
     ).split(),
     submod_attrs={
         "backbone": ["Backbone", "load_backbone"],

@@ -107,6 +107,20 @@ class Backbone:
                 raise unknown(f"layer of {self.name}", layer, self.layers)
         return layers
 
+    def convolution(self, layer: str) -> nn.Conv2d:
+        """Return VGG19's convolution ``conv…`` as a layer of torch's own, a copy, float32.
+
+        Raises
+        ------
+        UnknownNameError
+            If there is no convolution of this name, padded with zeros, in this network.
+        """
+        module = self._source[layer] if layer in self._source else None
+        if not isinstance(module, Convolution):
+            known = [key for key, other in self._source.items() if isinstance(other, Convolution)]
+            raise unknown(f"convolution of {self.name}", layer, known)
+        return copy.deepcopy(module.placed("cpu", torch.float32).plain())
+
     def stride(self, layer: str) -> int:
         """Return how many pixels of the picture one position of a layer steps over."""
         self.check_layers([layer])

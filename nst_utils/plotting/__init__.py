@@ -5,6 +5,7 @@
 - ``pictures``: pictures side by side, feature maps, Gram matrices
 - ``loss_curves``: losses over steps, for a figure or live
 - ``charts``: trade-offs, differences, ablations, shares
+- ``background``: kernels, gradients, receptive fields, classifiers
 - ``readings``: sentences held against the numbers that they speak of
 - ``album``: figures written with caption and record
 """
@@ -13,7 +14,7 @@ import lazy_loader
 
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
-    submodules="album charts loss_curves pictures readings style translations".split(),
+    submodules="album background charts loss_curves pictures readings style translations".split(),
     submod_attrs={
         "album": "Album FigureError banner finished_table save_figure".split(),
         "loss_curves": ["LiveCurve", "loss_figure", "plot_losses", "plot_terms"],

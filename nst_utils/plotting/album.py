@@ -239,7 +239,9 @@ class Album:
             self.folder = paths.FIGURES
             self.keep = paths.RUNS / "finished"
 
-    def add(self, figure: Figure, name: str, caption: str, *results: Result) -> display.Image:
+    def add(
+        self, figure: Figure, name: str, caption: str, *results: Result, vi: str = ""
+    ) -> display.Image:
         """Save a figure and return a preview for the notebook.
 
         Parameters
@@ -249,9 +251,11 @@ class Album:
         name : str
             Short name; the file is ``<notebook>_<name>.png``, with ``_vi`` added for Vietnamese.
         caption : str
-            What the figure shows; translated where the catalog of `translations` has it.
+            What the figure shows, in English.
         *results : Result
             The runs it shows; their provenance is recorded with it.
+        vi : str
+            The caption in Vietnamese, where the catalog of `translations` does not have it.
 
         Returns
         -------
@@ -262,14 +266,16 @@ class Album:
             figure,
             self._path(name, ".png"),
             self._record([result.provenance for result in results]),
-            caption=self._say(caption),
+            caption=self._say(caption, vi),
             command=self._command(),
         )
         preview = io.BytesIO()
         render_figure(figure, PREVIEW_DPI).save(preview, "JPEG", quality=82)
-        return display.Image(preview.getvalue(), format="jpeg", alt=self._say(caption))
+        return display.Image(preview.getvalue(), format="jpeg", alt=self._say(caption, vi))
 
-    def add_table(self, table: pd.DataFrame, name: str, caption: str) -> pd.DataFrame:
+    def add_table(
+        self, table: pd.DataFrame, name: str, caption: str, *, vi: str = ""
+    ) -> pd.DataFrame:
         """Save a table as CSV and as LaTeX, with its record, and return it.
 
         Parameters
@@ -278,11 +284,11 @@ class Album:
             Written in full precision to the CSV, with two decimals to the LaTeX.
         name : str
             Short name; the files are ``<notebook>_<name>.csv`` and ``.tex``.
-        caption : str
-            What the table shows.
+        caption, vi : str
+            What the table shows, as for `add`.
         """
         path = self._path(name, ".csv")
-        caption = self._say(caption)
+        caption = self._say(caption, vi)
         record = {"caption": caption, "command": self._command(), **self._record([])}
         try:
             make_folder(path.parent)
@@ -298,7 +304,9 @@ class Album:
         suffix = "" if self.language == "en" else f"_{self.language}"
         return self.folder / f"{self.notebook}_{name}{suffix}{kind}"
 
-    def _say(self, caption: str) -> str:
+    def _say(self, caption: str, vi: str = "") -> str:
+        if vi:
+            return vi if self.language == "vi" else caption
         return translator(self.language)(caption) if caption in TRANSLATIONS else caption
 
     def _command(self) -> str:

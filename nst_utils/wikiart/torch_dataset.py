@@ -2,9 +2,11 @@
 
 import warnings
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import torch
+from PIL import Image
 from torch import Tensor
 from torch.utils.data import Dataset
 from torchvision.transforms import v2
@@ -111,6 +113,42 @@ def augmentation(size: int = 224) -> v2.Transform:
             *_finish(),
         ]
     )
+
+
+def augment_each(
+    image: Image.Image,
+    *,
+    degrees: float = 15,
+    scale: float = 1.2,
+    crop: float = 0.7,
+    shift: float = 0.15,
+) -> dict[str, Image.Image]:
+    """Return each of the report's five transformations of a picture, alone, by name.
+
+    Parameters
+    ----------
+    image : PIL.Image.Image
+    degrees : float
+        Of the rotation, counterclockwise.
+    scale : float
+        Of the enlargement.
+    crop : float
+        Share of both sides that is left by cropping.
+    shift : float
+        Of the translation, in shares of the sides, to the right and down.
+    """
+    width, height = image.size
+    sides = [round(crop * side) for side in (height, width)]
+    affine = partial(
+        v2.functional.affine, image, shear=[0, 0], interpolation=v2.InterpolationMode.BILINEAR
+    )
+    return {
+        "rotated": affine(-degrees, [0, 0], 1),
+        "flipped": v2.functional.horizontal_flip(image),
+        "scaled up": affine(0, [0, 0], scale),
+        "cropped": v2.functional.resize(v2.functional.center_crop(image, sides), [height, width]),
+        "translated": affine(0, [round(shift * width), round(shift * height)], 1),
+    }
 
 
 def _finish() -> list[v2.Transform]:

@@ -1,0 +1,330 @@
+"""Transfer learning: which style is this painting, told from a frozen network's activations.
+
+Logistic regression and a linear support vector machine of scikit-learn on what `style_features`
+keeps, and the last block of VGG19 trained further. The parts are split by artist: whoever paints in
+the test was never seen, so that what is learned is the style and not the painter.
+"""
+
+import warnings
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+import pandas as pd
+import torch
+from sklearn.dummy import DummyClassifier
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import StratifiedGroupKFold
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import FunctionTransformer, StandardScaler
+from sklearn.svm import LinearSVC
+from torch import Tensor, nn
+from torch.nn import functional
+from tqdm import tqdm
+
+from ..errors import NSTError, NSTWarning, unknown
+from ..images.tensors import normalize, to_tensor
+from ..networks.backbone import Backbone
+from ..parallel import hides_bar
+from ..wikiart.names import file_of
+from .style_features import StyleFeatures, read_square
+
+CLASSIFIERS = ("logistic", "svm", "most frequent")
+
+
+def split_by_artist(
+    catalog: pd.DataFrame, *, folds: int = 4, seed: int = 0
+) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Divide paintings into folds, each artist in one of them.
+
+    Parameters
+    ----------
+    catalog : DataFrame
+        Columns ``style`` and ``artist``. Styles with fewer than two artists cannot be in training
+        and test at once: they are left out, with a warning that names them. So are paintings
+        without an artist.
+    folds : int
+        How many; at most as many as the artists of each style can fill.
+    seed : int
+        Of the draw.
+
+    Returns
+    -------
+    list of (ndarray, ndarray)
+        Rows to train on and rows to test on, a pair a fold; every row left in is tested once.
+
+    Raises
+    ------
+    NSTError
+        If fewer than two styles are left.
+    """
+    if folds < 2:
+        raise NSTError(f"a split needs 2 folds or more, not {folds}")
+    named = catalog["artist"].fillna("").str.strip() != ""
+    artists = catalog[named].groupby("style")["artist"].nunique()
+    kept = artists.index[artists >= 2]
+    left = sorted(set(catalog["style"]) - set(kept))
+    if len(kept) < 2:
+        raise NSTError(
+            "the split is by artist and needs two styles or more with two artists each; of "
+            f"{len(left) + len(kept)} styles {len(kept)} have them"
+        )
+    if left:
+        warnings.warn(
+            f"{len(left)} of {len(left) + len(kept)} styles have paintings by fewer than two "
+            f"artists and are left out: {', '.join(left[:5])}{', …' if left[5:] else ''}",
+            NSTWarning,
+            stacklevel=2,
+        )
+    rows = np.flatnonzero((named & catalog["style"].isin(kept)).to_numpy())
+    used = catalog.iloc[rows]
+    folds = min(folds, used["artist"].nunique())
+    with warnings.catch_warnings():
+        # Of styles with fewer paintings than folds: some folds then test none of them.
+        warnings.simplefilter("ignore", UserWarning)
+        splitter = StratifiedGroupKFold(folds, shuffle=True, random_state=seed)
+        parts = list(splitter.split(rows, used["style"], used["artist"]))
+    return [(rows[train], rows[test]) for train, test in parts if len(test)]
+
+
+def predict_styles(
+    features: StyleFeatures,
+    names: str | Sequence[str],
+    folds: Sequence[tuple[np.ndarray, np.ndarray]],
+    *,
+    classifier: str = "logistic",
+) -> pd.DataFrame:
+    """Predict each painting's style by a classifier that has not seen its artist.
+
+    Parameters
+    ----------
+    features : StyleFeatures
+        Descriptors.
+    names : str or sequence of str
+        Which of them. Gram matrices pass through a signed root first, as pooled products should
+        (Lin et al., "Bilinear CNN Models", ICCV 2015); all are standardized.
+    folds : sequence of (ndarray, ndarray)
+        As `split_by_artist` returns them.
+    classifier : {"logistic", "svm", "most frequent"}
+        ``most frequent`` always says the commonest style: what chance is.
+
+    Returns
+    -------
+    DataFrame
+        A row for each painting tested: ``style``, ``artist``, ``predicted``, ``fold``.
+    """
+    names = [names] if isinstance(names, str) else list(names)
+    x, styles = features.array(*names), features.catalog["style"].to_numpy(str)
+    parts = []
+    for fold, (train, test) in enumerate(folds):
+        model = _classifier(classifier, names)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ConvergenceWarning)
+            model.fit(x[train], styles[train])
+        part = features.catalog.iloc[test][["style", "artist"]]
+        parts.append(part.assign(predicted=model.predict(x[test]), fold=fold))
+    return pd.concat(parts, ignore_index=True)
+
+
+def accuracy(
+    predictions: pd.DataFrame, *, draws: int = 2000, level: float = 0.95, seed: int = 0
+) -> dict[str, float]:
+    """Return the share of right predictions, with an interval over artists.
+
+    Paintings by one artist are alike, so that single paintings would make the interval too narrow:
+    artists are drawn with replacement, each with all paintings (a cluster bootstrap).
+
+    Parameters
+    ----------
+    predictions : DataFrame
+        As `predict_styles` returns them.
+    draws : int
+        Of artists.
+    level : float
+        Of the interval.
+
+    Returns
+    -------
+    dict of str to float
+        ``accuracy``, ``low``, ``high``, ``paintings``, ``artists``.
+    """
+    right = predictions["style"] == predictions["predicted"]
+    by_artist = right.groupby(predictions["artist"]).agg(["sum", "size"]).to_numpy(float)
+    rng = np.random.default_rng(seed)
+    drawn = by_artist[rng.integers(0, len(by_artist), (draws, len(by_artist)))].sum(1)
+    low, high = np.quantile(drawn[:, 0] / drawn[:, 1], [(1 - level) / 2, (1 + level) / 2])
+    whole = {"accuracy": right.mean(), "low": low, "high": high}
+    return {**whole, "paintings": len(right), "artists": len(by_artist)}
+
+
+def compare_descriptors(
+    features: StyleFeatures,
+    folds: Sequence[tuple[np.ndarray, np.ndarray]],
+    arms: dict[str, tuple[str | Sequence[str], str]],
+) -> pd.DataFrame:
+    """Return the accuracy of descriptors and classifiers, a row each, as given.
+
+    Parameters
+    ----------
+    arms : dict of str to (str or sequence of str, str)
+        By title: descriptors, and classifier.
+    """
+    rows = {
+        title: accuracy(predict_styles(features, names, folds, classifier=classifier))
+        for title, (names, classifier) in arms.items()
+    }
+    table = pd.DataFrame.from_dict(rows, orient="index").rename_axis("from")
+    return table.astype({"paintings": int, "artists": int})
+
+
+def by_layer(
+    features: StyleFeatures,
+    folds: Sequence[tuple[np.ndarray, np.ndarray]],
+    layers: Sequence[str],
+    *,
+    classifier: str = "logistic",
+) -> pd.DataFrame:
+    """Return how well each statistic of each layer tells styles apart.
+
+    Returns
+    -------
+    DataFrame
+        Columns ``statistic`` (``mean``, ``moments``, ``gram``), ``layer``, and those of `accuracy`.
+    """
+    rows = [
+        {"statistic": statistic, "layer": layer}
+        | accuracy(predict_styles(features, f"{statistic} {layer}", folds, classifier=classifier))
+        for statistic in ("mean", "moments", "gram")
+        for layer in layers
+    ]
+    return pd.DataFrame(rows)
+
+
+def fine_tune(
+    features: StyleFeatures,
+    fold: tuple[np.ndarray, np.ndarray],
+    backbone: Backbone,
+    *,
+    size: int = 128,
+    epochs: int = 5,
+    rate: float = 3e-4,
+    limit: int = 2000,
+    seed: int = 0,
+    progress: bool = True,
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Train the last block of VGG19 further, with a linear layer behind it.
+
+    What the blocks before it give is computed once and kept in memory; the learning rate falls to
+    0 along a cosine (Loshchilov and Hutter, ICLR 2017), Adam moves the weights.
+
+    Parameters
+    ----------
+    features : StyleFeatures
+        Which paintings there are; their descriptors are not used.
+    fold : (ndarray, ndarray)
+        Rows to train on and to test on.
+    backbone : Backbone
+        VGG19; it is not changed, a copy of its block is.
+    size : int
+        Side of the squares that are read, pixels.
+    epochs : int
+        Times that the training part is gone through.
+    rate : float
+        The first learning rate of the block; the linear layer's is ten times that.
+    limit : int
+        Most paintings of each part, drawn at random where there are more; bounds memory.
+    seed : int
+        Of the draws.
+
+    Returns
+    -------
+    predictions : DataFrame
+        Of the test part, as `predict_styles` returns them.
+    history : DataFrame
+        Columns ``step``, ``rate``, ``loss``.
+
+    Raises
+    ------
+    NSTError
+        For another network.
+    """
+    if backbone.name != "vgg19":
+        raise NSTError("fine-tuning is made for the last block of VGG19; load that backbone")
+    rng = np.random.default_rng(seed)
+    train, test = (np.sort(rng.permutation(part)[:limit]) for part in fold)
+    names, wanted = np.unique(features.catalog["style"].iloc[train], return_inverse=True)
+    block, head = _last_block(backbone), nn.Linear(512, len(names))
+    nn.init.zeros_(head.weight)
+    nn.init.zeros_(head.bias)
+    maps, answers = _maps(features, train, backbone, size), torch.from_numpy(wanted)
+    optimizer = torch.optim.Adam(
+        [{"params": block.parameters()}, {"params": head.parameters(), "lr": 10 * rate}], lr=rate
+    )
+    batches = [rng.permutation(len(train)) for _ in range(epochs)]
+    batches = [order[i : i + 32] for order in batches for i in range(0, len(order), 32)]
+    falling = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, len(batches))
+    history = []
+    shown = tqdm(batches, desc="fine-tuning", unit="step", disable=hides_bar(progress))
+    for step, batch in enumerate(shown):
+        optimizer.zero_grad()
+        scores = head(block(maps[batch].float()).mean(dim=(2, 3)))
+        loss = functional.cross_entropy(scores, answers[batch])
+        loss.backward()
+        history.append({"step": step, "rate": falling.get_last_lr()[0], "loss": loss.item()})
+        optimizer.step()
+        falling.step()
+    predicted = []
+    with torch.no_grad():
+        for part in _maps(features, test, backbone, size).split(32):
+            predicted.append(head(block(part.float()).mean(dim=(2, 3))).argmax(1))
+    part = features.catalog.iloc[test][["style", "artist"]].reset_index(drop=True)
+    return part.assign(predicted=names[torch.cat(predicted)], fold=0), pd.DataFrame(history)
+
+
+def _classifier(kind: str, names: Sequence[str]):
+    if kind not in CLASSIFIERS:
+        raise unknown("classifier", kind, CLASSIFIERS)
+    if kind == "most frequent":
+        return DummyClassifier()
+    model = (
+        LogisticRegression(C=0.1, max_iter=300)
+        if kind == "logistic"
+        else LinearSVC(C=0.01, dual="auto", random_state=0)
+    )
+    rooted = [FunctionTransformer(_signed_root)] if all("gram" in n for n in names) else []
+    return make_pipeline(*rooted, StandardScaler(), model)
+
+
+def _signed_root(x: np.ndarray) -> np.ndarray:
+    return np.sign(x) * np.sqrt(np.abs(x))
+
+
+def _last_block(backbone: Backbone) -> nn.Sequential:
+    """Return a copy of VGG19's fifth block that can be trained."""
+    parts: list[nn.Module] = []
+    for i in range(1, 5):
+        parts += [backbone.convolution(f"conv5_{i}"), nn.ReLU()]
+    return nn.Sequential(*parts).requires_grad_(True)
+
+
+def _maps(features: StyleFeatures, rows: np.ndarray, backbone: Backbone, size: int) -> Tensor:
+    """Return what VGG19's fourth block gives, shape (n, 512, size / 16, size / 16), bfloat16."""
+    return torch.cat(
+        [
+            backbone.extract(batch, ["pool4"])["pool4"].bfloat16()
+            for batch in _pictures(features, rows, size)
+        ]
+    )
+
+
+def _pictures(features: StyleFeatures, rows: np.ndarray, size: int) -> Iterator[Tensor]:
+    """Read paintings again, in batches; one that is gone since counts as black."""
+    paths = [file_of(features.root, name) for name in features.catalog["path"].iloc[rows]]
+    for i in range(0, len(paths), 16):
+        squares = [read_square(path, size) for path in paths[i : i + 16]]
+        yield torch.cat(
+            [
+                torch.zeros(1, 3, size, size) if image is None else normalize(to_tensor(image))
+                for image in squares
+            ]
+        )

@@ -1,0 +1,318 @@
+"""What a frozen network sees in many paintings: computed once, kept, and read from the disk.
+
+A matrix a descriptor, a row a painting, memory-mapped: 81,444 files take 2 GB on the disk and next
+to nothing in memory. What is computed stays when the computation is interrupted or a file is
+damaged.
+"""
+
+import hashlib
+import warnings
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import torch
+from PIL import Image
+from skimage import color
+from torch import Tensor
+from tqdm import tqdm
+
+from .. import paths
+from ..errors import NSTError, NSTWarning
+from ..images.formats import ImageError
+from ..images.io import read_image
+from ..images.tensors import normalize, to_tensor
+from ..networks.backbone import Backbone
+from ..networks.device import pick_device, pick_precision
+from ..parallel import hides_bar
+from ..paths import alone_with, make_folder
+from ..transfer.losses import gram
+from ..wikiart.catalog import WikiArt
+from ..wikiart.files import check_file
+from ..wikiart.names import file_of
+from .run_cache import code_hash
+
+LAYERS = ("relu1_1", "relu2_1", "relu3_1", "relu4_1", "relu5_1")
+STATISTICS = ("mean", "moments", "gram")
+"""Of a layer: its mean over the picture; mean and deviation; Gram matrix."""
+
+PROJECTED = 32
+"""Channels that a layer is projected to, by fixed random directions, before its Gram matrix."""
+
+PIXELS, BINS = 16, 6
+"""Sides of the picture whose raw pixels are kept; bins of a color's L, a and b."""
+
+_UNKNOWN, _DONE, _UNREADABLE = range(3)
+_FLUSH_EVERY = 50
+
+
+class StyleFeatures:
+    """Descriptors of many paintings, on the disk.
+
+    Made by `extract_features`.
+
+    Attributes
+    ----------
+    folder, root : Path
+        Where the descriptors are, and the paintings.
+    catalog : DataFrame
+        Rows of the dataset's catalog of the paintings that were read, in the order of `array`.
+    names : tuple of str
+        Descriptors: ``pixels``, ``colors``, and for each layer ``mean relu1_1``, ``moments …``,
+        ``gram …``.
+    problems : DataFrame
+        ``path`` and ``problem`` of the files that could not be read.
+    """
+
+    def __init__(
+        self, folder: Path, root: Path, catalog: pd.DataFrame, sizes: dict[str, int]
+    ) -> None:
+        self.folder, self.root, self._sizes, self._rows = folder, root, sizes, len(catalog)
+        state = _matrix(folder / "state.npy", (self._rows,), np.uint8)
+        self._read = np.flatnonzero(state == _DONE)
+        self.catalog = catalog.iloc[self._read].reset_index(drop=True)
+        self.names = tuple(sizes)
+        bad = catalog.iloc[np.flatnonzero(state == _UNREADABLE)]["path"]
+        told = [check_file(str(file_of(root, name)))[0] or "cannot be read" for name in bad]
+        self.problems = pd.DataFrame({"path": bad.tolist(), "problem": told}, dtype=str)
+
+    def __len__(self) -> int:
+        """Return the number of paintings."""
+        return len(self.catalog)
+
+    def array(self, *names: str) -> np.ndarray:
+        """Return descriptors side by side, float32, a row for each painting of `catalog`."""
+        for name in names:
+            if name not in self._sizes:
+                raise NSTError(f"no descriptor {name!r}; there are {', '.join(self.names)}")
+        parts = []
+        for name in names:
+            shape = (self._rows, self._sizes[name])
+            parts.append(_matrix(self.folder / f"{name}.npy", shape, np.float32)[self._read])
+        return np.concatenate(parts, axis=1)
+
+
+def extract_features(
+    wikiart: WikiArt,
+    backbone: Backbone,
+    *,
+    layers: Sequence[str] = LAYERS,
+    size: int = 128,
+    folder: Path | None = None,
+    progress: bool = True,
+) -> StyleFeatures:
+    """Describe every painting by a frozen network; go on where an earlier call ended.
+
+    Parameters
+    ----------
+    wikiart : WikiArt
+        Its files without a known problem.
+    backbone : Backbone
+        The network.
+    layers : sequence of str
+        Layers to describe by `STATISTICS`.
+    size : int
+        Side of the central square that is read, pixels.
+    folder : Path, optional
+        Where descriptors are kept; ``data/runs/features`` when left out. Inside, a folder for each
+        dataset, network, size and state of the code.
+    progress : bool
+        Show a bar.
+
+    Returns
+    -------
+    StyleFeatures
+        A file that cannot be read is left out, with one warning for all.
+
+    Raises
+    ------
+    NSTError
+        If there is nothing to read or the size is below 32, where the deepest layer has one
+        position.
+    """
+    if size < 32:
+        raise NSTError(f"pictures must be read at 32 pixels or more, not {size}")
+    catalog = wikiart.catalog[wikiart.catalog["problem"] == ""].reset_index(drop=True)
+    if catalog.empty:
+        raise NSTError(f"{wikiart.root.name}: no file without a problem, nothing to describe")
+    layers = backbone.check_layers(layers)
+    place = (folder or paths.RUNS / "features") / _key(
+        wikiart.root, catalog, backbone, layers, size
+    )
+    make_folder(place)
+    sizes = _sizes(backbone, layers)
+    with alone_with(place / "state.npy"):
+        arrays = {
+            name: _matrix(place / f"{name}.npy", (len(catalog), width), np.float32)
+            for name, width in sizes.items()
+        }
+        state = _matrix(place / "state.npy", (len(catalog),), np.uint8)
+        _describe(wikiart.root, catalog, backbone, layers, size, arrays, state, progress)
+    features = StyleFeatures(place, wikiart.root, catalog, sizes)
+    if len(features.problems):
+        first = features.problems["path"].iloc[0]
+        warnings.warn(
+            f"{len(features.problems)} of {len(catalog)} files could not be read and are left out "
+            f"({first}: {features.problems['problem'].iloc[0]})",
+            NSTWarning,
+            stacklevel=2,
+        )
+    return features
+
+
+def _describe(
+    root: Path,
+    catalog: pd.DataFrame,
+    backbone: Backbone,
+    layers: Sequence[str],
+    size: int,
+    arrays: dict[str, np.ndarray],
+    state: np.ndarray,
+    progress: bool,
+) -> None:
+    """Fill in the rows that are missing; what is done is on the disk whatever ends the loop."""
+    missing = np.flatnonzero(state == _UNKNOWN)
+    device = pick_device()
+    placed = backbone.to(device, pick_precision("auto", device))
+    directions = {layer: _directions(_width(backbone, layer)) for layer in layers}
+    bar = tqdm(
+        total=len(state),
+        initial=len(state) - len(missing),
+        desc="describing",
+        unit="file",
+        disable=hides_bar(progress and len(missing) > 0),
+    )
+    with bar:
+        try:
+            for done, batch in enumerate(_batches(root, catalog["path"].tolist(), missing, size)):
+                readable = [(i, image) for i, image in batch if image is not None]
+                if readable:
+                    rows = np.array([i for i, _ in readable])
+                    pictures = [image for _, image in readable]
+                    for name, values in _described(pictures, placed, directions).items():
+                        arrays[name][rows] = values
+                for i, image in batch:
+                    state[i] = _DONE if image is not None else _UNREADABLE
+                bar.update(len(batch))
+                if done % _FLUSH_EVERY == _FLUSH_EVERY - 1:
+                    _flush(arrays, state)
+        finally:
+            _flush(arrays, state)
+
+
+def _flush(arrays: dict[str, np.ndarray], state: np.ndarray) -> None:
+    """Write to the disk: the numbers before the notes that they are there."""
+    for array in (*arrays.values(), state):
+        array.flush()
+
+
+def _batches(
+    root: Path, names: Sequence[str], rows: np.ndarray, size: int, count: int = 16
+) -> Iterator[list[tuple[int, Image.Image | None]]]:
+    """Read pictures ahead in a thread, and yield them in batches; None where one is damaged."""
+
+    def read(rows: np.ndarray) -> list[tuple[int, Image.Image | None]]:
+        return [(int(i), read_square(file_of(root, names[i]), size)) for i in rows]
+
+    parts = [rows[i : i + count] for i in range(0, len(rows), count)]
+    with ThreadPoolExecutor(1) as pool:
+        ahead = pool.submit(read, parts[0]) if parts else None
+        for part in [*parts[1:], None]:
+            if ahead is None:
+                return
+            ready, ahead = ahead.result(), pool.submit(read, part) if part is not None else None
+            yield ready
+
+
+def read_square(path: Path, size: int) -> Image.Image | None:
+    """Return a picture's central square, or None where it cannot be read."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", NSTWarning)  # what was cut off is still a painting
+            image = read_image(path, 3 * size)
+    except (ImageError, OSError):
+        return None
+    side = min(image.size)
+    x, y = (image.width - side) // 2, (image.height - side) // 2
+    return image.resize(
+        (size, size), Image.Resampling.LANCZOS, (x, y, x + side, y + side), reducing_gap=3
+    )
+
+
+def _described(
+    pictures: Sequence[Image.Image], backbone: Backbone, directions: dict[str, Tensor]
+) -> dict[str, np.ndarray]:
+    """Return the descriptors of a batch of squares, a row a picture."""
+    small = [image.resize((PIXELS, PIXELS), Image.Resampling.BOX) for image in pictures]
+    rows = {
+        "pixels": np.stack([np.asarray(image, np.float32).ravel() / 255 for image in small]),
+        "colors": np.stack([_colors(image) for image in pictures]),
+    }
+    batch = torch.cat([normalize(to_tensor(image)) for image in pictures])
+    with torch.no_grad():
+        for layer, x in backbone.read(batch, list(directions)):
+            x = x.float()
+            mean, deviation = x.mean(dim=(2, 3)), x.std(dim=(2, 3), correction=0)
+            rows[f"mean {layer}"] = mean.cpu().numpy()
+            rows[f"moments {layer}"] = torch.cat([mean, deviation], 1).cpu().numpy()
+            fewer = torch.einsum("nchw,cd->ndhw", x, directions[layer].to(x.device))
+            matrix = gram(fewer).cpu().numpy()
+            rows[f"gram {layer}"] = matrix[:, *np.triu_indices(PROJECTED)]
+    return rows
+
+
+def _colors(image: Image.Image) -> np.ndarray:
+    """Return the square roots of a picture's shares of colors, in bins of CIELAB."""
+    image = image.resize((64, 64), Image.Resampling.BOX)
+    lab = color.rgb2lab(np.asarray(image)).reshape(-1, 3)
+    spans = ((0, 100), (-80, 80), (-80, 80))
+    lab = np.clip(lab, [low for low, _ in spans], [high for _, high in spans])
+    counts, _ = np.histogramdd(lab, bins=BINS, range=spans)
+    return np.sqrt(counts.ravel() / len(lab)).astype(np.float32)
+
+
+def _directions(width: int) -> Tensor:
+    """Return orthonormal random directions: the Gram matrix of projections is a projected one."""
+    generator = torch.Generator().manual_seed(width)
+    square = torch.randn(width, PROJECTED, generator=generator)
+    return torch.linalg.qr(square)[0]
+
+
+def _width(backbone: Backbone, layer: str) -> int:
+    return backbone.extract(torch.zeros(1, 3, 32, 32), [layer])[layer].shape[1]
+
+
+def _sizes(backbone: Backbone, layers: Sequence[str]) -> dict[str, int]:
+    sizes = {"pixels": 3 * PIXELS**2, "colors": BINS**3}
+    for layer in layers:
+        width = _width(backbone, layer)
+        sizes |= {f"mean {layer}": width, f"moments {layer}": 2 * width}
+        sizes[f"gram {layer}"] = PROJECTED * (PROJECTED + 1) // 2
+    return sizes
+
+
+def _key(
+    root: Path, catalog: pd.DataFrame, backbone: Backbone, layers: Sequence[str], size: int
+) -> str:
+    """Return a folder's name: what decides the numbers, the files' sizes and dates among it."""
+    digest = hashlib.sha256(code_hash("experiments/style_features.py").encode())
+    digest.update(f"{backbone.weights.sha256} {backbone.name} {layers} {size}".encode())
+    for name in catalog["path"]:
+        path = file_of(root, name)
+        known = path.stat() if path.is_file() else None
+        told = (known.st_size, known.st_mtime_ns) if known else ()
+        digest.update(f"{name} {told}\n".encode())
+    return digest.hexdigest()[:24]
+
+
+def _matrix(path: Path, shape: tuple[int, ...], dtype: type) -> np.ndarray:
+    """Open a matrix on the disk, or make it anew, all zeros, where it is missing or another."""
+    try:
+        kept = np.lib.format.open_memmap(path, mode="r+")
+        if kept.shape == shape and kept.dtype == dtype:
+            return kept
+    except (OSError, ValueError, EOFError):
+        pass
+    return np.lib.format.open_memmap(path, mode="w+", dtype=dtype, shape=shape)

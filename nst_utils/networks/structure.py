@@ -1,0 +1,146 @@
+"""What a network is made of, counted on the network itself: shapes, parameters, multiplications.
+
+torchvision's own module tree is built on torch's ``meta`` device, which has shapes and no numbers,
+so that a network of half a gigabyte is counted without allocating it.
+"""
+
+from collections.abc import Iterator
+
+import pandas as pd
+import torch
+from torch import Tensor, nn
+
+from .registry import backbone_spec
+from .resnet50 import STAGES, STEM
+
+
+def layer_table(name: str, size: int = 224) -> pd.DataFrame:
+    """Return a network's layers in the order in which a picture passes them.
+
+    Parameters
+    ----------
+    name : {"vgg19", "resnet50"}
+        The network, as published, its classifier included.
+    size : int
+        Side of the square picture, pixels.
+
+    Returns
+    -------
+    DataFrame
+        Indexed by layer, for VGG19 by the workbook's names: ``kind``, ``channels``, ``height``,
+        ``width``, ``parameters``, ``multiplications`` (of numbers, for one picture), and
+        ``receptive field`` (side in pixels; missing in fully connected layers, which see all, and
+        in ResNet-50, whose paths differ).
+    """
+    rows = []
+    network = _build(name)
+    names = iter(backbone_spec(name).layers)
+    field, step = 1, 1
+    for path, module, x, y in _passes(network, size):
+        kind = type(module).__name__
+        row = {"layer": next(names, path) if name == "vgg19" and y.ndim == 4 else path}
+        row |= {"kind": kind, "channels": y.shape[1]}
+        row |= {"height": y.shape[2], "width": y.shape[3]} if y.ndim == 4 else {}
+        row["parameters"] = sum(p.numel() for p in module.parameters())
+        row["multiplications"] = _multiplications(module, x, y)
+        if name == "vgg19" and y.ndim == 4:
+            if isinstance(module, nn.Conv2d | nn.MaxPool2d):
+                side, stride = (
+                    value if isinstance(value, int) else value[0]
+                    for value in (module.kernel_size, module.stride)
+                )
+                field, step = field + (side - 1) * step, step * stride
+            row["receptive field"] = field
+        rows.append(row)
+    whole = ["channels", "height", "width", "parameters", "multiplications", "receptive field"]
+    table = pd.DataFrame(rows).set_index("layer")
+    kept = [column for column in whole if column in table]
+    return table.astype(dict.fromkeys(kept, "Int64"))
+
+
+def stage_table(size: int = 224) -> pd.DataFrame:
+    """Return ResNet-50's stages: blocks, shapes, parameters, multiplications.
+
+    Returns
+    -------
+    DataFrame
+        Indexed by the names of torchvision's modules; ``blocks`` is missing in the stem, and
+        ``projections`` counts the blocks whose shortcut is a convolution instead of the identity.
+    """
+    table = layer_table("resnet50", size)
+    network = _build("resnet50")
+    rows = {}
+    for name in (*STEM, *STAGES, "fc"):
+        part = table[table.index.str.split(".").str[0] == name]
+        last = part.iloc[-1]
+        row = {"channels": last["channels"], "height": last["height"], "width": last["width"]}
+        row |= {key: part[key].sum() for key in ("parameters", "multiplications")}
+        if name in STAGES:
+            blocks = getattr(network, name)
+            row["blocks"] = len(blocks)
+            row["projections"] = sum(block.downsample is not None for block in blocks)
+        rows[name] = row
+    return pd.DataFrame.from_dict(rows, orient="index").astype("Int64").rename_axis("stage")
+
+
+def report_keys() -> pd.DataFrame:
+    """Return what the report's keys '0' to '4' of ResNet-50 read, beside what it calls them.
+
+    Returns
+    -------
+    DataFrame
+        Indexed by key: ``report``, ``module``, and the module's ``type``.
+    """
+    said = ("conv1", "layer1", "layer2", "layer3", "layer4")
+    children = list(_build("resnet50").named_children())[:-2]
+    rows = [
+        {"key": str(i), "report": said[i], "module": name, "type": type(module).__name__}
+        for i, (name, module) in enumerate(children[:5])
+    ]
+    return pd.DataFrame(rows).set_index("key")
+
+
+def fully_connected_parameters(table: pd.DataFrame, layer: str, inputs: str | None = None) -> int:
+    """Return the weights that a fully connected layer of a convolution's shapes would need.
+
+    Parameters
+    ----------
+    table : DataFrame
+        As `layer_table` returns it.
+    layer : str
+        The convolution.
+    inputs : str, optional
+        The layer before it; a picture of three channels when left out.
+    """
+    out = table.loc[layer]
+    before = table.loc[inputs] if inputs else out
+    channels = before["channels"] if inputs else 3
+    numbers = channels * before["height"] * before["width"]
+    return int(numbers) * int(out["channels"] * out["height"] * out["width"])
+
+
+def _build(name: str) -> nn.Module:
+    from torchvision import models
+
+    backbone_spec(name)  # raises for another name, with the valid ones
+    with torch.device("meta"):
+        return getattr(models, name)(weights=None).eval()
+
+
+def _passes(network: nn.Module, size: int) -> Iterator[tuple[str, nn.Module, Tensor, Tensor]]:
+    """Send a picture without numbers through and yield each part's name, itself, input, output."""
+    passed = []
+    for path, module in network.named_modules():
+        if not list(module.children()):
+            module.register_forward_hook(
+                lambda module, x, y, path=path: passed.append((path, module, x[0], y))
+            )
+    with torch.no_grad():
+        network(torch.empty(1, 3, size, size, device="meta"))
+    yield from passed
+
+
+def _multiplications(module: nn.Module, x: Tensor, y: Tensor) -> int:
+    if isinstance(module, nn.Conv2d):
+        return y.numel() * module.weight[0].numel()
+    return module.weight.numel() if isinstance(module, nn.Linear) else 0

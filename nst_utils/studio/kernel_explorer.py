@@ -1,0 +1,70 @@
+"""A kernel moved over a photo by sliders: what lies under it, and what comes out."""
+
+import io
+
+import ipywidgets as widgets
+
+from ..errors import unknown
+from ..experiments.building_blocks import KERNELS
+from ..images.samples import open_picture
+from ..plotting.album import PREVIEW_DPI, render_figure
+from ..plotting.background import kernel_figure
+from ..plotting.translations import translator
+
+
+class KernelExplorer(widgets.VBox):
+    """A menu of kernels, two sliders for the place, and a picture that follows.
+
+    Parameters
+    ----------
+    photo : path, picture or sample's name
+        Shown at 64 pixels, so that single pixels can be seen.
+    kernel : str
+        The first one, out of `building_blocks.KERNELS`.
+    language : {"en", "vi"}
+        Of the labels.
+
+    Raises
+    ------
+    UnknownNameError
+        For another kernel or language.
+    """
+
+    def __init__(self, photo: object, kernel: str = "vertical edges", language: str = "en") -> None:
+        say = translator(language)
+        if kernel not in KERNELS:
+            raise unknown("kernel", kernel, KERNELS)
+        self._photo, self._language = open_picture(photo, 64), language
+        side = len(KERNELS[kernel])
+        self.kernel = widgets.Dropdown(
+            options=[(say(name), name) for name in KERNELS], value=kernel, layout={"width": "auto"}
+        )
+        self.row, self.column = (
+            widgets.IntSlider(
+                value=(whole - side) // 3, min=0, max=whole - side, description=say(name)
+            )
+            for name, whole in (("row", self._photo.height), ("column", self._photo.width))
+        )
+        self.picture = widgets.Image(format="jpeg", layout={"max_width": "100%"})
+        controls = (self.kernel, self.row, self.column)
+        for control in controls:
+            control.observe(self._draw, names="value")
+        super().__init__([widgets.HBox(controls, layout={"flex_flow": "row wrap"}), self.picture])
+        self._draw()
+
+    def __repr__(self) -> str:
+        """Say in one line what is shown."""
+        return f"<KernelExplorer: {self.kernel.value} at {self.row.value}, {self.column.value}>"
+
+    def _repr_mimebundle_(self, **options: object) -> dict:
+        # Without a browser the line alone is the output: the same every time.
+        bundle = super()._repr_mimebundle_(**options)
+        return bundle | {"text/plain": repr(self)}
+
+    def _draw(self, _: object = None) -> None:
+        place = [(self.row.value, self.column.value)]
+        kernel = KERNELS[self.kernel.value]
+        figure = kernel_figure(self._photo, kernel, place, language=self._language)
+        written = io.BytesIO()
+        render_figure(figure, PREVIEW_DPI).save(written, "JPEG", quality=85)
+        self.picture.value = written.getvalue()
