@@ -12,12 +12,15 @@ import click
 
 from .. import paths
 from ..errors import one_line
+from ..images.mask_forms import MASK_FORMS
 from ..networks.registry import BACKBONES
 from ..paths import short_path
 from ..signals import defer
 from ..transfer.config import Recipe
+from ..transfer.fields import COLORS
 from .errors import say
 from .recipe_options import build_recipe, recipe_options
+from .region_options import part_to_keep, with_regions
 
 if TYPE_CHECKING:
     from ..transfer.result import Result
@@ -121,7 +124,7 @@ def summarize(result: "Result", written: list[Path]) -> None:
     trained = record["weights"]["trained"]
     lines = [
         ("content", record["content"]["source"]),
-        ("style", record["style"]["source"]),
+        *((role, record[role]["source"]) for role in record if role.startswith("style")),
         ("backbone", BACKBONES[now.backbone].title),
         ("weights", result.weights_label + ("" if trained else ": random, nothing was learned")),
         ("size", f"{size} pixels"),
@@ -152,24 +155,140 @@ def check_trained(settings: Recipe) -> None:
 
 @click.command()
 @click.argument("content")
-@click.argument("style")
-@click.option("--output", "-o", required=True, metavar="FILE", help="PNG file to write.")
+@click.argument("styles", nargs=-1, metavar="[STYLE]...")
+# fmt: off
+@click.option(
+    "--output",
+    "-o",
+    required=True,
+    metavar="FILE",
+    help="PNG file to write; a folder where CONTENT or STYLE is one.",
+)
+@click.option("--blend", metavar="W,W", help="Weights of several styles, for example 7,3.")
+@click.option("--color", help=f"Whose colors: {', '.join(COLORS)}.")
+@click.option("--style-scale", metavar="X", help="Size of the strokes, 0.25 to 4; one for each.")
+@click.option(
+    "--region",
+    "texts",
+    multiple=True,
+    metavar="MASK=STYLE",
+    help=f"Where a style goes; may be repeated. MASK: {MASK_FORMS}. STYLE: a picture, its "
+    "part behind an @ as another mask, or none, where the photo stays.",
+)
+@click.option(
+    "--keep",
+    metavar="PART",
+    help="Part of the structure that stays, 0 to 1, for which "
+    "beta is found; or faces, which are left out.",
+)
+@click.option("--dry-run", is_flag=True, help="Forecast seconds, memory and size; paint nothing.")
+@click.option(
+    "--pairs",
+    type=click.Choice(["all", "zip"]),
+    default="all",
+    show_default=True,
+    help="Of two folders: every pair, or one by one.",
+)
+@click.option("--workers", type=click.IntRange(min=1), help="Processes for folders.")
+@click.option("--scheduler", help="Dask scheduler for folders, tcp://host:8786.")
 @recipe_options
+# fmt: on
 def stylize(
-    content: str, style: str, output: str, name: str, changes: tuple[str, ...], **options: str
+    content: str,
+    styles: tuple[str, ...],
+    output: str,
+    name: str,
+    changes: tuple[str, ...],
+    texts: tuple[str, ...],
+    keep: str | None,
+    dry_run: bool,
+    pairs: str,
+    workers: int | None,
+    scheduler: str | None,
+    **options: str,
 ) -> None:
-    """Paint CONTENT in the manner of STYLE.
+    """Paint CONTENT in the manner of STYLE, or of several styles.
 
-    Both are a path, an http(s) address, or the name of a sample.
+    Each is a path, an http(s) address, or the name of a sample. Where CONTENT or STYLE is a folder,
+    every pair is painted.
     """
-    from ..experiments.run_cache import paint
-
     settings = build_recipe(name, changes, **options)
-    path = checked_output(output, content, style)
+    styles, settings = with_regions(list(styles), texts, keep, settings)
     if options["backbone"] and settings.weights == "auto":
         check_trained(settings)
-    result, _ = paint(content, style, settings)
-    summarize(result, [save_or_rescue(result, path)])
+    if any(paths.user_path(source).is_dir() for source in (content, *styles)):
+        _check_folder_options(styles, texts, keep, dry_run)
+        paint_folders(content, styles[0], output, settings, pairs == "zip", workers, scheduler)
+        return
+    if dry_run:
+        print_forecast(content, styles, settings)
+        return
+    path = checked_output(output, content, *styles)
+    paint_one(content, styles, settings, path, keep)
+
+
+def _check_folder_options(
+    styles: list[str], texts: tuple[str, ...], keep: str | None, dry_run: bool
+) -> None:
+    if len(styles) != 1 or texts or keep or dry_run:
+        raise click.UsageError(
+            "folders take one CONTENT and one STYLE, without --region, --keep and --dry-run"
+        )
+
+
+def paint_one(
+    content: str, styles: list[str], settings: Recipe, path: Path, keep: str | None
+) -> None:
+    """Paint one picture, after a look at the memory, and sum up the run."""
+    from ..experiments.forecast import check_memory
+    from ..experiments.run_cache import paint
+
+    check_memory(content, styles, settings)
+    part = part_to_keep(keep)
+    if part is None:
+        result, _ = paint(content, styles, settings)
+        summarize(result, [save_or_rescue(result, path)])
+        return
+    from ..experiments.keep_structure import keep_structure
+
+    kept = keep_structure(content, styles, settings, part)
+    summarize(kept.result, [save_or_rescue(kept.result, path)])
+    say(f"{'kept':9} {kept.kept:.2f} of the structure, {part:g} was asked, at beta "
+        f"{kept.result.recipe.beta:.3g}")  # fmt: skip
+    say(f"{'search':9} {kept.short} short and {kept.whole} whole runs, {kept.seconds:.1f} s in all")
+
+
+def print_forecast(content: str, styles: list[str], settings: Recipe) -> None:
+    """Print what a run would take."""
+    from ..experiments.forecast import check_memory, forecast
+
+    told = forecast(content, styles, settings)
+    say(f"{'size':9} {told.width} x {told.height} pixels")
+    say(f"{'steps':9} {sum(settings.steps)} at {', '.join(map(str, settings.scales))} px")
+    say(f"{'seconds':9} about {told.seconds:.0f}")
+    say(f"{'memory':9} about {told.megabytes:.0f} MB, {told.free_megabytes:.0f} MB are free")
+    check_memory(content, styles, settings)
+
+
+def paint_folders(
+    contents: str, styles: str, output: str, settings: Recipe, zipped: bool,
+    workers: int | None, scheduler: str | None,
+) -> None:  # fmt: skip
+    """Paint every pair of two folders and list what failed."""
+    from ..experiments.folders import paint_folder
+
+    out = paths.user_path(output)
+    rows = paint_folder(
+        contents, styles, out, settings, zipped=zipped, workers=workers, scheduler=scheduler
+    )
+    counts = rows["state"].value_counts()
+    say(", ".join(f"{counts.get(state, 0)} {state}" for state in ("painted", "there already")))
+    say(f"{'written':9} {short_path(out)}")
+    failed = rows[rows["state"] == "failed"]
+    for row in failed.itertuples():
+        say(f"failed: {row.content} x {row.style}: {row.error}", err=True)
+    if len(failed):
+        raise click.ClickException(f"{len(failed)} of {len(rows)} paintings failed")
 
 
 @click.command()

@@ -17,6 +17,8 @@ from ..networks.weights import find_moved, find_weights
 from ..networks.weights_file import WeightsError
 from ..paths import is_address, is_regular
 from ..transfer.config import Recipe
+from ..transfer.fields import STARTS
+from ..transfer.pictures import mask_files
 from ..transfer.result import Result
 from ..transfer.run import OnStep, stylize
 from ..untrusted import DataError, check_schema
@@ -91,6 +93,7 @@ RECORD = {
         "threads": {"type": "integer", "minimum": 1, "maximum": 10**5},
         "versions": {"type": "object", "additionalProperties": _TEXT},
     },
+    "patternProperties": {"^(style|mask) [0-9]{1,2}$": _ENTRY},
 }
 """Schema of the record of a run, as far as a run is repeated from it."""
 
@@ -151,13 +154,20 @@ def repeat_run(
     recipe = Recipe.from_json(json.dumps(record["recipe"]))
     recipe = _with_weights(recipe, record, image, trust)
     given = {"content": content, "style": style}
-    inputs = {role: _input(record[role], role, given[role], image, trust) for role in given}
+    roles = ["content", "style", *(role for role in record if role.startswith("style "))]
+    inputs = {role: _input(record[role], role, given.get(role), image, trust) for role in roles}
     if "start" in record:
         start = _input(record["start"], "start", None, image, trust)
         recipe = recipe.replace(start=str(start))
-    elif recipe.start not in ("content", "style", "noise"):
+    elif recipe.start not in STARTS:
         raise RepeatError(f"{image}: its record names a start picture without a checksum")
-    result = stylize(inputs["content"], inputs["style"], recipe, on_step=on_step)
+    masks = {}
+    for i, form in enumerate(mask_files(recipe), start=1):
+        if f"mask {i}" not in record:
+            raise RepeatError(f"{image}: its record names a mask without a checksum")
+        masks[form] = _input(record[f"mask {i}"], f"mask {i}", None, image, trust)
+    styles = [inputs[role] for role in roles[1:]]
+    result = stylize(inputs["content"], styles, recipe, masks=masks, on_step=on_step)
     then, now = (np.asarray(p, np.float64) for p in (read_image(image), result.image))
     if then.shape != now.shape:
         raise RepeatError(f"{image}: the picture has another size than its record makes")

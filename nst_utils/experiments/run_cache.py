@@ -8,7 +8,7 @@ import dataclasses
 import hashlib
 import json
 import warnings
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -24,6 +24,8 @@ from ..images.tensors import to_tensor
 from ..networks.weights import find_weights
 from ..paths import make_folder, replacing
 from ..transfer.config import Recipe
+from ..transfer.fields import STARTS
+from ..transfer.pictures import mask_files, style_bound
 from ..transfer.progress import Watch
 from ..transfer.result import Result, StepRecord
 from ..transfer.run import stylize
@@ -68,6 +70,7 @@ def paint(
     style: Any,
     recipe: Recipe,
     *,
+    masks: Mapping[str, Any] | None = None,
     show_every: int = 0,
     keep: Path | None = None,
 ) -> tuple[Result, Frames]:
@@ -75,8 +78,8 @@ def paint(
 
     Parameters
     ----------
-    content, style
-        As for `run.stylize`.
+    content, style, masks
+        As for `run.stylize`. A run with masks is not kept: their files may change.
     recipe : Recipe
         What to do.
     show_every : int
@@ -92,14 +95,21 @@ def paint(
     frames : list of (StepRecord, PIL.Image.Image)
         As `progress.Watch` keeps them.
     """
-    pictures = [InputPicture.open(source, 2 * recipe.size) for source in (content, style)]
-    cached = CachedRun(keep, *pictures, recipe, show_every)
+    content, styles = open_pair(content, style, recipe)
+    cached = CachedRun(keep, content, styles, recipe, show_every)
     if kept := cached.load():
         return kept
     with Watch(sum(recipe.steps), show_every=show_every) as watch:
-        result = stylize(*pictures, recipe, on_step=watch)
+        result = stylize(content, styles, recipe, masks=masks, on_step=watch)
     cached.save(result, watch.frames)
     return result, watch.frames
+
+
+def open_pair(content: Any, style: Any, recipe: Recipe) -> tuple[InputPicture, list[InputPicture]]:
+    """Open a content and one or several style pictures once, as large as a run can use them."""
+    styles = style if isinstance(style, list | tuple) else [style]
+    opened = [InputPicture.open(source, style_bound(recipe)) for source in styles]
+    return InputPicture.open(content, 2 * recipe.size), opened
 
 
 class CachedRun:
@@ -109,22 +119,22 @@ class CachedRun:
     ----------
     keep : Path or None
         Folder of finished runs; with None nothing is kept and nothing is found.
-    content, style, recipe, show_every
-        What decides the run. One that starts from a file is not kept: the file may change.
+    content, styles, recipe, show_every
+        What decides the run. One that reads another file is not kept: the file may change.
     """
 
     def __init__(
         self,
         keep: Path | None,
         content: InputPicture,
-        style: InputPicture,
+        styles: Sequence[InputPicture],
         recipe: Recipe,
         show_every: int = 0,
     ) -> None:
         self.folder = None
-        if keep is not None and recipe.start in ("content", "style", "noise"):
+        if keep is not None and recipe.start in STARTS and not mask_files(recipe):
             weights = find_weights(recipe.backbone, recipe.weights).sha256
-            pictures = content.sha256, style.sha256
+            pictures = content.sha256, *(style.sha256 for style in styles)
             key = run_key(recipe, weights, pictures, code_hash(), str(show_every))
             self.folder = keep / key
 

@@ -25,7 +25,7 @@ from ..parallel import map_jobs
 from ..paths import alone_with, replacing, user_path, write_text
 from ..signals import requested, watching_signals
 from ..transfer.config import Recipe
-from ..transfer.fields import RecipeError
+from ..transfer.fields import STARTS, RecipeError
 from ..untrusted import DataError, check_schema, read_json
 from .metrics import judge
 from .run_cache import code_hash, run_key
@@ -190,7 +190,7 @@ def _jobs(recipes: list[Recipe], pairs: list[tuple[str, str]], out: Path) -> lis
     jobs = {}
     for (content, style), recipe in itertools.product(pairs, recipes):
         pictures = [content, style]
-        if recipe.start not in ("content", "style", "noise"):
+        if recipe.start not in STARTS:
             pictures.append(recipe.start)
         for picture in pictures:
             if picture not in sums:

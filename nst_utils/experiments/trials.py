@@ -10,7 +10,6 @@ from PIL import Image
 from tqdm import tqdm
 
 from ..errors import NSTError, one_line, show
-from ..images.inputs import InputPicture
 from ..parallel import run_in_fresh_process
 from ..paths import public_source
 from ..transfer.config import Recipe
@@ -21,7 +20,7 @@ from ..transfer.run import stylize
 from . import metrics
 from .metrics import Judges
 from .peak_memory import PeakMemory
-from .run_cache import CachedRun
+from .run_cache import CachedRun, open_pair
 
 
 def run_trial(
@@ -58,19 +57,20 @@ def run_trial(
     result : Result or None
         None where there is an error.
     """
-    sources = {"content": public_source(content), "style": public_source(style)}
+    sources = {"content": public_source(content), "style": _told(style)}
     row = {**sources, **recipe_columns(recipe), "error": ""}
     try:
-        pictures = [InputPicture.open(source, 2 * recipe.size) for source in (content, style)]
-        cached = CachedRun(keep, *pictures, recipe)
+        opened, styles = open_pair(content, style, recipe)
+        cached = CachedRun(keep, opened, styles, recipe)
         if kept := cached.load():
             result, peak = kept[0], float("nan")
         else:
             with PeakMemory() as memory:
-                result = stylize(*pictures, recipe)
+                result = stylize(opened, styles, recipe)
             peak = memory.mb
             cached.save(result)
-        images = [picture.image for picture in pictures]
+        # Of several styles the first one is what the painting is measured against.
+        images = opened.image, styles[0].image
         row |= metrics.measure(result.image, *images, judges, untouched)
     except Exception as error:  # one run's failure, of whatever kind, is that run's row
         reason = one_line(error)
@@ -82,6 +82,12 @@ def run_trial(
     row |= {f"loss_{layer}": value for layer, value in best.layers.items()}
     row |= {"label": result.weights_label, "done": len(result.history), "stopped": result.stopped}
     return row | {"seconds": result.seconds, "peak_mb": peak}, result
+
+
+def _told(style: Any) -> str:
+    """Return what one or several style pictures are called."""
+    styles = style if isinstance(style, list | tuple) else [style]
+    return " + ".join(public_source(source) for source in styles)
 
 
 def recipe_columns(recipe: Recipe) -> dict[str, int | float | str]:

@@ -8,6 +8,8 @@
 - ``colors``: one picture's colors given to another
 - ``png``: PNG files with the record of how they were made inside
 - ``samples``: pictures to begin with, by name
+- ``mask_forms``: how a mask is written: boxes, lightness, faces, parts, files
+- ``masks``: masks over a picture
 - ``inputs``: a picture as a run takes it: opened once, read at any size
 - ``report_loaders``: the report's own two readers, defects included
 """
@@ -16,7 +18,9 @@ import lazy_loader
 
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
-    submodules="colors decode formats inputs io png report_loaders samples tensors tiff".split(),
+    submodules=(
+        "colors decode formats inputs io mask_forms masks png report_loaders samples tensors tiff"
+    ).split(),
     submod_attrs={
         "io": ["ImageError", "fit", "read_image"],
         "png": ["check_output", "read_provenance", "save_png"],

@@ -1,13 +1,25 @@
-"""Colors of one picture given to another: Gaussian optimal transport of their pixels."""
+"""Colors of one picture given to another: Gaussian optimal transport of pixels, lightness apart."""
 
+import numpy as np
 import torch
+from skimage import color
+from skimage.color.colorconv import rgb_from_xyz
 from torch import Tensor
 
 RIDGE = 1e-5
 """Added to each channel's variance, so that gray and constant pictures have a map too."""
 
 
-def recolor(picture: Tensor, like: Tensor) -> Tensor:
+STEPS_INTO_GAMUT = 7
+"""Halvings by which a lightness is found that a screen can show with a given color."""
+
+
+def recolor(
+    picture: Tensor,
+    like: Tensor,
+    where: Tensor | None = None,
+    like_where: Tensor | None = None,
+) -> Tensor:
     """Give a picture the mean color and the covariance of colors of another one.
 
     The map is the one between the two Gaussians that moves colors least, so that what is red
@@ -17,18 +29,21 @@ def recolor(picture: Tensor, like: Tensor) -> Tensor:
     ----------
     picture, like : Tensor, shape (1, 3, H, W)
         RGB in [0, 1]; their sizes may differ.
+    where, like_where : Tensor, shape (1, 1, H, W), optional
+        Masks: which pixels of each make up its colors.
 
     Returns
     -------
     Tensor, of the shape of `picture`
-        In [0, 1]: what the map sends out of it is clipped.
+        All of it moved; in [0, 1]: what the map sends out of it is clipped.
 
     References
     ----------
     Pitié and Kokaram, CVMP 2007, for the map (linear, of Monge and Kantorovich). For style
     transfer: Gatys et al., "Preserving Color in Neural Artistic Style Transfer", arXiv 1606.05897.
     """
-    (mean, spread), (wanted, goal) = (_moments(p) for p in (picture, like))
+    mean, spread = _moments(picture, where)
+    wanted, goal = _moments(like, like_where)
     root, inverse = _roots(spread)
     between, _ = _roots(root @ goal @ root)
     transport = inverse @ between @ inverse
@@ -37,11 +52,95 @@ def recolor(picture: Tensor, like: Tensor) -> Tensor:
     return moved.T.reshape(picture.shape).clamp(0, 1).to(picture.dtype)
 
 
-def _moments(picture: Tensor) -> tuple[Tensor, Tensor]:
+def to_gray(picture: Tensor, like: Tensor | None = None) -> Tensor:
+    """Return a picture without color, every pixel's CIELAB lightness kept.
+
+    Parameters
+    ----------
+    picture : Tensor, shape (1, 3, H, W)
+        RGB in [0, 1].
+    like : Tensor, shape (1, 3, h, w), optional
+        A picture whose lightness is matched beforehand, in mean and deviation, so that a dark style
+        does not darken a bright photo (Gatys et al., arXiv 1606.05897).
+
+    Returns
+    -------
+    Tensor, shape (1, 3, H, W)
+    """
+    lightness = _lab(picture)[..., 0]
+    if like is not None:
+        other = _lab(like)[..., 0]
+        spread = lightness.std()
+        gain = other.std() / spread if spread > 1e-3 else 0.0
+        lightness = np.clip((lightness - lightness.mean()) * gain + other.mean(), 0, 100)
+    lab = np.stack([lightness, np.zeros_like(lightness), np.zeros_like(lightness)], axis=-1)
+    return _rgb(lab).clamp(0, 1).to(picture.dtype)
+
+
+def with_colors(picture: Tensor, colors: Tensor) -> Tensor:
+    """Return one picture's lightness with another one's colors: CIELAB's L of one, a and b.
+
+    Where no screen shows that color at that lightness, lightness gives way, towards the other
+    picture's own, and the color stays.
+
+    Parameters
+    ----------
+    picture, colors : Tensor, shape (1, 3, H, W)
+        RGB in [0, 1], of one size.
+
+    Returns
+    -------
+    Tensor, shape (1, 3, H, W)
+    """
+    light, colored = _lab(picture), _lab(colors)
+    wanted = colored.copy()
+    wanted[..., 0] = light[..., 0]
+    odd = ~_shown(wanted)
+    near, far = colored[odd], wanted[odd]
+    low, high = np.zeros(len(near)), np.ones(len(near))
+    for _ in range(STEPS_INTO_GAMUT):
+        middle = (low + high) / 2
+        good = _shown(near + middle[:, None] * (far - near))
+        low, high = np.where(good, middle, low), np.where(good, high, middle)
+    wanted[odd] = near + low[:, None] * (far - near)
+    return _rgb(wanted).clamp(0, 1).to(picture.dtype)
+
+
+def _lab(picture: Tensor) -> np.ndarray:
+    return color.rgb2lab(picture[0].detach().cpu().permute(1, 2, 0).double().clamp(0, 1).numpy())
+
+
+def _linear(lab: np.ndarray) -> np.ndarray:
+    """Return linear RGB, also outside what a screen shows."""
+    y = (lab[..., 0] + 16) / 116
+    cube = np.stack([y + lab[..., 1] / 500, y, y - lab[..., 2] / 200], axis=-1)
+    xyz = np.where(cube > 0.2068966, cube**3, (cube - 16 / 116) / 7.787)
+    return xyz * color.xyz_tristimulus_values(illuminant="D65", observer="2") @ rgb_from_xyz.T
+
+
+def _shown(lab: np.ndarray) -> np.ndarray:
+    linear = _linear(lab)
+    return ((linear > -1e-4) & (linear < 1 + 1e-4)).all(axis=-1)
+
+
+def _rgb(lab: np.ndarray) -> Tensor:
+    linear = _linear(lab).clip(0, 1)
+    rgb = np.where(linear > 0.0031308, 1.055 * linear ** (1 / 2.4) - 0.055, 12.92 * linear)
+    return torch.from_numpy(rgb).permute(2, 0, 1)[None].contiguous()
+
+
+def _moments(picture: Tensor, where: Tensor | None) -> tuple[Tensor, Tensor]:
     """Return mean (3,) and covariance (3, 3) of a picture's colors, in float64."""
     rows = picture.double().flatten(2)[0]
-    spread = torch.cov(rows, correction=0)
-    return rows.mean(dim=1), spread + RIDGE * torch.eye(len(rows), dtype=spread.dtype)
+    if where is None:
+        mean, spread = rows.mean(dim=1), torch.cov(rows, correction=0)
+    else:
+        share = where.double().flatten()
+        share = share / share.sum().clamp(min=RIDGE)
+        mean = rows @ share
+        rows = rows - mean[:, None]
+        spread = (rows * share) @ rows.T
+    return mean, spread + RIDGE * torch.eye(len(rows), dtype=spread.dtype)
 
 
 def _roots(matrix: Tensor) -> tuple[Tensor, Tensor]:

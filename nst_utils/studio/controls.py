@@ -8,7 +8,7 @@ import ipywidgets as widgets
 
 from ..networks.registry import BACKBONES
 from ..transfer.config import Recipe
-from ..transfer.fields import GRAMS
+from ..transfer.fields import GRAMS, STARTS
 from .state import BUDGET
 
 SIZES = (128, 192, 256, 384, 512, 768, 1024)
@@ -72,7 +72,7 @@ class Controls:
             "gram": list(GRAMS),
             "pooling": ["max", "average"],
             "optimizer": ["lbfgs", "adam"],
-            "start": _with(["content", "style", "noise"], recipe.start),
+            "start": _with(list(STARTS), recipe.start),
             "size": sorted({*SIZES, recipe.size}),
         }
         self.menus = {name: self._make_menu(name, options) for name, options in choices.items()}

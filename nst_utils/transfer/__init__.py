@@ -7,7 +7,15 @@
 - ``losses``: Gram matrices, content, style, total variation, as functions of tensors
 - ``neighbors``: nearest style vectors by cosine, in blocks
 - ``transport``: earth mover's, Gaussian and sliced Wasserstein distances, self-similarity
-- ``style_statistics``: what of a style is matched: one class for each
+- ``guidance``: a layer's positions weighed by a mask, statistics under such weights
+- ``layer_statistics``: Gram matrices, Gaussian and sliced Wasserstein, layer by layer
+- ``neighbor_statistics``: neighbors, hypercolumns, the earth mover, position by position
+- ``style_statistics``: the class for each style statistic
+- ``proposals``: parts that content and style share, by factorization
+- ``regions``: parts of a picture, each with its styles
+- ``coloring``: whose colors a painting gets
+- ``pictures``: a run's pictures, opened, then at each scale
+- ``instant``: a painting in a second, by a filter
 - ``objective``: a recipe's loss at one scale
 - ``optimizers``: L-BFGS and Adam, one evaluation a step
 - ``result``: a record a step, the result, the provenance
@@ -21,7 +29,8 @@ import lazy_loader
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submodules=(
-        "config fields losses neighbors objective optimizers presets progress result run "
+        "coloring config fields guidance instant layer_statistics losses neighbor_statistics "
+        "neighbors objective optimizers pictures presets progress proposals regions result run "
         "scales start style_statistics transport"
     ).split(),
     submod_attrs={

@@ -101,7 +101,24 @@ class Recipe:
         "a whole number, or one for each scale, for example 60,30",
     )
     color: str = kinds.choice("recolored", kinds.COLORS, kinds.COLOR_HELP)
-    start: str = kinds.text("content", "content, style, noise, or a picture file", kinds.is_start)
+    blend: tuple[float, ...] = kinds.numbers(
+        (),
+        "weights of several styles; empty: all alike",
+        "numbers, for example 7,3",
+        low=0,
+        high=1e6,
+    )
+    style_scale: tuple[float, ...] = kinds.numbers(
+        (1.0,), "size of the strokes, 0.25 to 4; one number, or one for each style",
+        "numbers, for example 2 or 1,0.5", low=0.25, high=4,
+    )  # fmt: skip
+    regions: tuple[tuple[str, int, str], ...] = kinds.regions(
+        "where each style goes: [mask, number of the style, mask of the style]"
+    )
+    average: float = kinds.number(
+        0.0, "decay of a mean over late iterates; 0: none, 0.9: of about ten", high=0.999
+    )
+    start: str = kinds.text("content", "content, style, noise, instant, or a file", kinds.is_start)
     start_noise: float = kinds.number(
         0.0, "standard deviation of noise added to the start", high=1e3
     )
@@ -181,32 +198,7 @@ class Recipe:
         >>> Recipe().replace(size=256, steps=30).steps
         (20, 10)
         """
-        known = [spec.name for spec in fields(self)]
-        for name in changes:
-            if name not in known:
-                raise unknown("recipe field", name, known)
-        if "scales" in changes:
-            scales = check_field(field_of("scales"), changes["scales"])
-            size = changes.setdefault("size", scales[-1])
-        else:
-            size = check_field(field_of("size"), changes.get("size", self.size))
-            same = size == self.size or len(self.scales) == 1
-            scales = (*self.scales[:-1], size) if same else ladder(size)
-        if "backbone" in changes and changes["backbone"] != self.backbone:
-            moved = {"content_layer", "style_layers"} - changes.keys()
-            if moved:
-                raise RecipeError(
-                    f"a recipe for {self.backbone} names that network's layers: give "
-                    f"{' and '.join(sorted(moved))} for {changes['backbone']} too, "
-                    "or start from config.recipe(name, backbone=…)"
-                )
-        steps = check_field(field_of("steps"), changes.get("steps", self.steps))
-        if len(steps) == 1 and len(scales) > 1:
-            shares = [a / b for a, b in zip(self.steps, self.steps[1:], strict=False)]
-            scales, steps = split_steps(steps[0], scales, shares or (SCALE_STEP,))
-        elif "steps" not in changes and len(steps) != len(scales):
-            steps = fit_steps(steps, len(scales))
-        return dataclasses.replace(self, **changes | {"scales": scales, "steps": steps})
+        return dataclasses.replace(self, **_kept_in_step(self, changes))
 
     def at(self, step: int) -> "Recipe":
         """Return the recipe in effect at a step: the schedule's changes up to it, applied.
@@ -281,6 +273,36 @@ class Recipe:
             If it names a field that does not exist.
         """
         return cls(**_read_fields(text))
+
+
+def _kept_in_step(recipe: Recipe, changes: dict[str, Any]) -> dict[str, Any]:
+    """Return changes with the scales and steps that go with them; see `Recipe.replace`."""
+    known = [spec.name for spec in fields(recipe)]
+    for name in changes:
+        if name not in known:
+            raise unknown("recipe field", name, known)
+    if "scales" in changes:
+        scales = check_field(field_of("scales"), changes["scales"])
+        size = changes.setdefault("size", scales[-1])
+    else:
+        size = check_field(field_of("size"), changes.get("size", recipe.size))
+        same = size == recipe.size or len(recipe.scales) == 1
+        scales = (*recipe.scales[:-1], size) if same else ladder(size)
+    if "backbone" in changes and changes["backbone"] != recipe.backbone:
+        moved = {"content_layer", "style_layers"} - changes.keys()
+        if moved:
+            raise RecipeError(
+                f"a recipe for {recipe.backbone} names that network's layers: give "
+                f"{' and '.join(sorted(moved))} for {changes['backbone']} too, "
+                "or start from config.recipe(name, backbone=…)"
+            )
+    steps = check_field(field_of("steps"), changes.get("steps", recipe.steps))
+    if len(steps) == 1 and len(scales) > 1:
+        shares = [a / b for a, b in zip(recipe.steps, recipe.steps[1:], strict=False)]
+        scales, steps = split_steps(steps[0], scales, shares or (SCALE_STEP,))
+    elif "steps" not in changes and len(steps) != len(scales):
+        steps = fit_steps(steps, len(scales))
+    return changes | {"scales": scales, "steps": steps}
 
 
 def _read_fields(text: str) -> dict[str, Any]:

@@ -19,10 +19,13 @@ from ..untrusted import parse_json
 GRAMS = ("sum", "mean", "chw", "centered", "moments")
 """Variants of the Gram matrix, and what may stand in its place; see `losses.gram`."""
 
-COLORS = ("free", "recolored", "recolored_twice")
-"""Whether the photo is first given the style's colors, and the painting in the end."""
+COLORS = ("free", "recolored", "recolored_twice", "content", "match", "only")
+"""Whose colors the painting gets; see `coloring`."""
 
-COLOR_HELP = "recolored: the photo first gets the style's colors; twice: the painting, too"
+COLOR_HELP = (
+    "recolored: the photo first gets the style's colors; twice: the painting, too; content: the "
+    "photo's own colors; match: the style first gets the photo's; only: colors, but no strokes"
+)
 
 CONTENT_STATISTICS = ("activations", "self_similarity")
 """What of the content's activations is kept; the second: `transport.self_similarity_loss`."""
@@ -38,7 +41,7 @@ MAX_SIZE = 8192
 
 
 MOST_NUMBERS = 64
-"""Entries of a list of scales or steps."""
+"""Entries of a list of scales, steps, weights or regions."""
 
 MOST_CHANGES = 10_000
 """Entries of a schedule."""
@@ -163,6 +166,53 @@ def whole_numbers(help: str, form: str) -> Any:
     return _declare((), Rule(help, check, parse, form))
 
 
+def numbers(default: tuple[float, ...], help: str, form: str, *, low: float, high: float) -> Any:
+    """Declare a field that takes one number or several, within bounds, not all of them 0."""
+
+    def check(name: str, value: Any) -> tuple[float, ...]:
+        items = value if isinstance(value, list | tuple) else [value]
+        if len(items) > MOST_NUMBERS:
+            raise RecipeError(f"{name} must be at most {MOST_NUMBERS} numbers, not {len(items):,}")
+        if any(not _is_number(item) or not low <= item <= high for item in items):
+            raise RecipeError(
+                f"{name} must be numbers from {low:g} to {high:g}, not {brief(value)}"
+            )
+        if items and not any(items):
+            raise RecipeError(f"{name} must hold a number above 0; all came as 0")
+        return tuple(float(item) for item in items)
+
+    def parse(text: str) -> list[int | float]:
+        return [_number(part) for part in text.strip("[]()").split(",") if part]
+
+    return _declare(default, Rule(help, check, parse, form))
+
+
+def regions(help: str) -> Any:
+    """Declare a field that lists regions: what is covered, by which style, what of that style."""
+    wanted = "regions must be a list of [mask, number of the style, mask of the style]"
+
+    def check(name: str, value: Any) -> tuple[tuple[str, int, str], ...]:
+        if not isinstance(value, list | tuple) or isinstance(value, str):
+            raise RecipeError(f"{wanted}, not {brief(value)}")
+        if len(value) > MOST_NUMBERS:
+            raise RecipeError(f"{wanted}, at most {MOST_NUMBERS}, not {len(value):,}")
+        entries = []
+        for entry in value:
+            known = isinstance(entry, list | tuple) and len(entry) in (2, 3)
+            mask, number, other = (*entry, "")[:3] if known else (None, None, None)
+            number = _whole(number)
+            texts = isinstance(mask, str) and isinstance(other, str) and 0 < len(mask) <= 4096
+            if not texts or number is None or not 0 <= number <= MOST_NUMBERS or len(other) > 4096:
+                raise RecipeError(f"{wanted} (number 0: the photo stays); one is {brief(entry)}")
+            entries.append((mask, number, other))
+        return tuple(entries)
+
+    def parse(text: str) -> Any:
+        return parse_json(text, "regions")
+
+    return _declare((), Rule(help, check, parse, 'JSON, for example [["box:0,0,1,0.5", 1]]'))
+
+
 def text(default: str, help: str, valid: Callable[[str], Sequence[str]] | None = None) -> Any:
     """Declare a field that takes a text.
 
@@ -187,12 +237,15 @@ def text(default: str, help: str, valid: Callable[[str], Sequence[str]] | None =
     return _declare(default, Rule(help, check))
 
 
+STARTS = ("content", "style", "noise", "instant")
+"""What a run can start from besides a file; `instant` is a filter's painting, made in a second."""
+
+
 def is_start(value: str) -> Sequence[str]:
     """Return what a run can start from, unless the value is among it."""
-    known = ("content", "style", "noise")
-    if value in known or PurePath(value).suffix:
+    if value in STARTS or PurePath(value).suffix:
         return ()
-    return (*known, "the name of a picture file")
+    return (*STARTS, "the name of a picture file")
 
 
 def is_device(value: str) -> Sequence[str]:

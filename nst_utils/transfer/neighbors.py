@@ -76,10 +76,18 @@ def nearest(queries: Tensor, bank: Tensor) -> Tensor:
     return torch.cat([(part @ bank.T).argmax(dim=1) for part in queries.split(block)])
 
 
-def cosine_distance(dot: Tensor, square: Tensor, target_square: Tensor) -> Tensor:
-    """Return the mean of 1 minus the cosine, from products and squared lengths by position."""
+def cosine_distance(
+    dot: Tensor, square: Tensor, target_square: Tensor, weights: Tensor | None = None
+) -> Tensor:
+    """Return the mean of 1 minus the cosine, from products and squared lengths by position.
+
+    Positions count alike, or by weights of the same shape.
+    """
     lengths = (square * target_square).clamp(min=EPSILON).sqrt()
-    return (1 - dot / lengths).mean()
+    distance = 1 - dot / lengths
+    if weights is None:
+        return distance.mean()
+    return (distance * weights).sum() / weights.sum().clamp(min=EPSILON)
 
 
 def neighbor_loss(features: Tensor, bank: Tensor, *, centered: bool = False) -> Tensor:

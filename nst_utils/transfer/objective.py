@@ -3,7 +3,8 @@
 Also decides where and in which number format a recipe runs, since targets and pictures must agree.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -13,7 +14,9 @@ from ..networks.backbone import Backbone
 from ..networks.registry import backbone_spec
 from . import losses
 from .config import Recipe
-from .style_statistics import style_statistic
+from .guidance import Guide
+from .regions import Region, StyleImage
+from .style_statistics import StyleStatistic, style_statistic
 from .transport import self_similarity_loss
 
 _TARGET_FIELDS = (
@@ -37,8 +40,10 @@ class Objective:
         The network, already on its device and in its number format.
     recipe : Recipe
         Layers, weights and normalizations.
-    content, style : Tensor, shape (1, 3, H, W)
-        ImageNet-normalized; their sizes may differ.
+    content : Tensor, shape (1, 3, H, W)
+        ImageNet-normalized.
+    style : Tensor, shape (1, 3, h, w), or sequence of Region
+        ImageNet-normalized, of any size; or where each of several styles goes, with theirs.
     picture : Tensor, shape (1, 3, H, W), optional
         ImageNet-normalized: what the scale begins with; the content image when left out.
     content_factor : float
@@ -63,7 +68,7 @@ class Objective:
         backbone: Backbone,
         recipe: Recipe,
         content: Tensor,
-        style: Tensor,
+        style: Tensor | Sequence[Region],
         picture: Tensor | None = None,
         content_factor: float = 1.0,
     ) -> None:
@@ -71,24 +76,40 @@ class Objective:
         self.layers = _active(recipe)
         # A layer may be content and style at once.
         self._tapped = list(dict.fromkeys([recipe.content_layer, *self.layers]))
-        self._style = style_statistic(recipe, self.layers)
-        self.terms = self._style.terms
-        positions = {}
+        regions = [Region((StyleImage(style),))] if isinstance(style, Tensor) else style
+        self._parts = [part for region in regions for part in _parts(recipe, self.layers, region)]
+        self.terms = self._parts[0].statistic.terms
+        sizes = {}
         with torch.no_grad():
             # Once each, for as long as the picture has this size.
             for name, tensor in self._read(content, self._tapped):
-                positions[name] = tensor[0, 0].numel()
+                sizes[name] = tensor[:, :1]
                 if name == recipe.content_layer:
                     self._content = tensor
-            for turns in self._style.rotations:
-                turned = style.rot90(turns, (2, 3))
-                for name, tensor in self._read(turned, self.layers):
-                    self._style.learn(name, tensor, turned, positions[name])
-            if self._style.queries:
+            for part in self._parts:
+                self._learn(part, sizes)
+            if self._parts[0].statistic.queries:
                 query = content if picture is None else content.lerp(picture, QUERY)
-                read = self._read(query, self.layers)
-                self._style.match({name: self._style.see(name, t, query) for name, t in read})
+                for part in self._parts:
+                    see, read = part.statistic.see, self._read(query, self.layers)
+                    part.statistic.match({name: see(name, t, query) for name, t in read})
             self._content_energy = losses.mean_square(self._content)
+
+    def _learn(self, part: "_Part", sizes: dict[str, Tensor]) -> None:
+        """Show a statistic its style images."""
+        guide = part.statistic.guide
+        total = sum(image.weight for image in part.images)
+        for image in part.images:
+            # Of several images, statistics are blended where that has a meaning.
+            more = {"weight": image.weight / total} if len(part.images) > 1 else {}
+            for turns in part.statistic.rotations:
+                turned = image.picture.rot90(turns, (2, 3))
+                own = None if image.mask is None else Guide(image.mask).turned(turns)
+                for name, tensor in self._read(turned, self.layers):
+                    there = sizes[name]
+                    count = guide.at(there).sum().item() if guide else there.numel()
+                    part.statistic.learn(name, tensor, turned, count, own, **more)
+        part.statistic.ready()
 
     def _read(self, x: Tensor, layers: list[str]) -> Iterator[tuple[str, Tensor]]:
         """Read layers one by one, the deep ones smoothed as the recipe says."""
@@ -124,14 +145,21 @@ class Objective:
             the total before their weights.
         """
         recipe = self.recipe
-        seen = {}
+        seen: list[dict[str, Tensor]] = [{} for _ in self._parts]
         # Each loss as soon as its layer is there: see `Backbone.read`.
         for name, tensor in self._read(x, self._tapped):
             if name == recipe.content_layer:
                 content = self._content_loss(tensor)
             if name in self.layers:
-                seen[name] = self._style.see(name, tensor, x)
-        parts = torch.stack(self._style.losses(seen, x))
+                for part, own in zip(self._parts, seen, strict=True):
+                    own[name] = part.statistic.see(name, tensor, x)
+        terms = [
+            torch.stack(part.statistic.losses(own, x))
+            for part, own in zip(self._parts, seen, strict=True)
+        ]
+        parts = terms[0]
+        if len(terms) > 1 or self._parts[0].share != 1:
+            parts = sum(part.share * own for part, own in zip(self._parts, terms, strict=True))
         if recipe.style_statistic in LAYERWISE:
             weights = parts.new_tensor([recipe.style_layers[name] for name in self.layers])
         else:
@@ -148,6 +176,33 @@ class Objective:
         if self.recipe.content_statistic == "self_similarity":
             return self_similarity_loss(_thinned(features), _thinned(self._content))
         return losses.content_loss(features, self._content, self.recipe.loss, self._content_energy)
+
+
+@dataclass(frozen=True)
+class _Part:
+    """A statistic, the style images that it learns, and what it counts beside the others."""
+
+    statistic: StyleStatistic
+    images: tuple[StyleImage, ...]
+    share: float
+
+
+def _parts(recipe: Recipe, layers: list[str], region: Region) -> list[_Part]:
+    """Return the statistics of a region: one for all its styles, or one for each.
+
+    A region counts by its area: a pixel is then drawn to its style as strongly as in a picture that
+    has that style everywhere. Statistics of a layer as a whole are blended; neighbors of two styles
+    cannot be, their losses are.
+    """
+    guide = None if region.mask is None else Guide(region.mask)
+    area = 1.0 if region.mask is None else region.mask.mean().item()
+    if recipe.style_statistic in LAYERWISE:
+        return [_Part(style_statistic(recipe, layers, guide), region.styles, area)]
+    total = sum(image.weight for image in region.styles)
+    return [
+        _Part(style_statistic(recipe, layers, guide), (image,), area * image.weight / total)
+        for image in region.styles
+    ]
 
 
 LAYERWISE = ("gram", "gaussian_wasserstein", "sliced_wasserstein")

@@ -136,6 +136,48 @@ def _dot(a: Tensor, b: Tensor) -> float:
     return torch.dot(a.flatten(), b.flatten()).item()
 
 
+_USUAL_RATES = {"lbfgs": "1", "adam": "0.02 to 0.05"}
+
+
+def explain_unchanged(recipe: Recipe) -> str:
+    """Say that no step was better than the picture that its scale began with, and what may help."""
+    return (
+        "no step lowered the loss, the picture is the start image unchanged: the step length "
+        f"is probably too long, set learning_rate below {recipe.learning_rate:g} (usual with "
+        f"{recipe.optimizer}: {_USUAL_RATES[recipe.optimizer]}), or the style weighs too little, "
+        "raise beta"
+    )
+
+
+class RunningMean:
+    """A mean over late pictures, each step's share falling by a factor, its bias corrected.
+
+    Against the noise of single steps, above all Adam's (as in Kingma and Ba, ICLR 2015, for
+    moments).
+
+    Parameters
+    ----------
+    decay : float
+        0 keeps nothing; 0.9 averages about the last ten.
+    """
+
+    def __init__(self, decay: float) -> None:
+        self.decay, self._sum, self._weight = decay, None, 0.0
+
+    def add(self, picture: Tensor, *, good: bool = True) -> None:
+        """Take in a step's picture, unless it went wrong."""
+        if not self.decay or not good:
+            return
+        if self._sum is None:
+            self._sum = torch.zeros_like(picture)
+        self._sum = self.decay * self._sum + (1 - self.decay) * picture
+        self._weight = self.decay * self._weight + 1 - self.decay
+
+    def value(self, otherwise: Tensor) -> Tensor:
+        """Return the mean, or something else where there is none."""
+        return otherwise if self._sum is None else self._sum / self._weight
+
+
 class PictureOptimizer:
     """An optimizer and the tensor that it moves, in the space that the recipe names.
 

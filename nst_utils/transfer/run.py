@@ -9,7 +9,7 @@ import dataclasses
 import math
 import time
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import torch
@@ -17,7 +17,6 @@ from torch import Tensor
 
 from .. import paths
 from ..errors import NSTError, NSTWarning
-from ..images.colors import recolor
 from ..images.tensors import normalize
 from ..networks.backbone import Backbone, load_backbone
 from ..networks.device import (
@@ -31,16 +30,15 @@ from ..signals import defer, requested, watching_signals
 from .config import Recipe
 from .fields import RecipeError
 from .objective import Objective, prepare
-from .optimizers import PictureOptimizer
+from .optimizers import PictureOptimizer, RunningMean, explain_unchanged
+from .pictures import RunPictures, ScalePictures, moved
 from .result import LiveStep, Result, StepRecord, provenance
-from .start import begin, enlarge, open_pictures, pictures_at
+from .start import begin, enlarge
 
 SAVE_EVERY = 60.0
 """Seconds between two saves of the best picture so far below ``data/runs/``."""
 
 MAX_RECOVERIES = 8
-
-_USUAL_RATES = {"lbfgs": "1", "adam": "0.02 to 0.05"}
 
 
 class StopRun(Exception):
@@ -59,6 +57,7 @@ def stylize(
     style: Any,
     recipe: Recipe | None = None,
     *,
+    masks: Mapping[str, Any] | None = None,
     on_step: OnStep | None = None,
 ) -> Result:
     """Paint the content image in the manner of the style image.
@@ -67,8 +66,12 @@ def stylize(
     ----------
     content, style : path, address, sample name, PIL.Image.Image, ndarray, Tensor or InputPicture
         The pictures, of any two sizes; tensors of shape (1, 3, H, W) or (3, H, W) in [0, 1].
+        Several styles come as a list: blended (``blend``), or each in its region (``regions``).
     recipe : Recipe, optional
         What to do; ``config.recipe()`` when left out.
+    masks : mapping of str to path, picture or array, optional
+        Masks by the names that the recipe's ``regions`` give them: white or 1 is covered. A name
+        that is not here is a file.
     on_step : callable, optional
         Called with a `LiveStep` after every step. It may return a changed recipe, whose
         changes (see `config.STEERABLE`) hold from the next step on, clear the optimizer's
@@ -104,18 +107,20 @@ def stylize(
             f"expected a Recipe, for example nst_utils.recipe('quick'), not {recipe!r:.60}"
         )
     with own_settings(), watching_signals():
-        return _Run(content, style, recipe or Recipe(), on_step).paint()
+        recipe = recipe or Recipe()
+        return _Run(RunPictures(content, style, recipe, masks), recipe, on_step).paint()
 
 
 class _Run:
     """The state of one run; `paint` goes through the scales."""
 
-    def __init__(self, content: Any, style: Any, recipe: Recipe, on_step: OnStep | None) -> None:
+    def __init__(self, pictures: RunPictures, recipe: Recipe, on_step: OnStep | None) -> None:
         self.began = time.perf_counter()
         self.recipe = recipe  # as it will be repeated, its schedule growing
         self.now = recipe.at(0)  # as in effect at this step
         self.on_step = on_step
-        self.pictures = open_pictures(content, style, recipe)
+        self.pictures = pictures
+        self.here: ScalePictures | None = None  # the pictures at this scale
         self.device = pick_device(recipe.device)
         self.dtype = pick_precision(recipe.precision, self.device)
         self.random = torch.Generator().manual_seed(recipe.seed)
@@ -125,6 +130,7 @@ class _Run:
         # totals of two scales, or from before and after a change, cannot be compared.
         self.best: tuple[float, Tensor] | None = None
         self.good: Tensor | None = None
+        self.seen: ScalePictures | None = None  # the pictures that the good one was painted from
         self.lowered = False  # whether any step was better than the first one of its scale
         self.rate = 1.0  # shrinks when a step went wrong
         self.recoveries = 0
@@ -162,40 +168,29 @@ class _Run:
         if self.checkpoint is not None or requested() not in ("", "SIGINT"):
             self._save_checkpoint(result)
             result = dataclasses.replace(result, checkpoint=self.checkpoint)
-        if stopped == "finished" and not self.lowered:
-            self._warn_unchanged()
+        # A step may rise before it is taken again, shorter; after a change losses start anew.
+        judged = len(self.history) >= 3 and not self.recipe.schedule
+        if stopped == "finished" and not self.lowered and judged:
+            warnings.warn(explain_unchanged(self.now), NSTWarning, stacklevel=3)
         return result
 
-    def _warn_unchanged(self) -> None:
-        """Say that no step was better than the picture that its scale began with."""
-        now = self.now
-        # A step may rise before it is taken again, shorter; after a change losses start anew.
-        if len(self.history) < 3 or self.recipe.schedule:
-            return
-        warnings.warn(
-            "no step lowered the loss, the picture is the start image unchanged: the step length "
-            f"is probably too long, set learning_rate below {now.learning_rate:g} (usual with "
-            f"{now.optimizer}: {_USUAL_RATES[now.optimizer]}), or the style weighs too little, "
-            "raise beta",
-            NSTWarning,
-            stacklevel=4,
-        )
-
     def _paint_scale(self, scale: int, steps: int) -> None:
-        content, style = pictures_at(self.recipe, self.pictures, scale)
-        x, self._style = self._start(content), style
-        content, style = prepare(content, self.device), prepare(style, self.device)
+        self.here = self.pictures.at(scale)
+        x = self._start(self.here.content)
+        content = prepare(self.here.content, self.device)
+        regions = moved(self.here.regions, lambda t: prepare(t, self.device), self.device)
         self.best = None
         finer = sum(other > scale for other in self.recipe.scales)
         factor = self.recipe.coarse_content**finer
 
         def objective_from(picture: Tensor) -> Objective:
             begun = normalize(picture)
-            return Objective(self.backbone, self.now, content, style, begun, factor)
+            return Objective(self.backbone, self.now, content, regions, begun, factor)
 
         x = x.to(self.device)
         objective = objective_from(x)
         optimizer = PictureOptimizer(objective, x, self.now, self.rate)
+        mean = RunningMean(self.recipe.average)
         for _ in range(steps):
             step = len(self.history)
             if self._follow_schedule(step):
@@ -203,7 +198,7 @@ class _Run:
                     objective = objective_from(optimizer.picture())
                 objective.recipe = self.now
                 optimizer = PictureOptimizer(objective, optimizer.picture(), self.now, self.rate)
-                self.best = None
+                self.best, mean = None, RunningMean(self.recipe.average)
             picture, terms = optimizer.step()
             note = ""
             if not math.isfinite(terms[0]):
@@ -213,11 +208,14 @@ class _Run:
             elif self.best is None or terms[0] < self.best[0]:
                 self.lowered = self.lowered or self.best is not None
                 self.best = (terms[0], picture)
-                self.good = picture
+                self.good, self.seen = picture, self.here
                 defer()
+            mean.add(picture, good=not note)
             self._record_step(step, scale, optimizer, terms, picture, note)
             if requested():
                 raise KeyboardInterrupt
+        if self.recipe.average:
+            self.good = mean.value(self.good)
 
     def _start(self, content: Tensor) -> Tensor:
         """Return the picture to begin a scale with, in [0, 1] or near it."""
@@ -225,7 +223,7 @@ class _Run:
             # MPS has no bicubic enlargement of its own.
             last = self.good.cpu() if self.device.type == "mps" else self.good
             return enlarge(last, content, band=self.recipe.start == "content")
-        return begin(self.recipe, self.pictures, content, self.random)
+        return begin(self.recipe, self.pictures.inputs, content, self.random)
 
     def _follow_schedule(self, step: int) -> bool:
         """Adopt what the schedule changes at a step; tell whether anything did."""
@@ -255,12 +253,6 @@ class _Run:
         return (
             f"the loss was not finite: back to the last good picture, step length x {self.rate:g}"
         )
-
-    def _colored(self, picture: Tensor) -> Tensor:
-        """Return a picture as it is shown and kept: in the style's colors again, if it is asked."""
-        if self.recipe.color != "recolored_twice":
-            return picture
-        return recolor(picture.cpu().clamp(0, 1), self._style)
 
     def _record_step(
         self,
@@ -292,8 +284,8 @@ class _Run:
             record,
             self.recipe,
             self.now,
-            lambda: self._colored(picture),
-            lambda: self._colored(optimizer.picture()),
+            lambda: self.here.colored(picture),
+            lambda: self.here.colored(optimizer.picture()),
             self._result,
         )
         try:
@@ -319,7 +311,7 @@ class _Run:
     def _result(self, stopped: str = "still running") -> Result:
         if self.good is None:
             raise TransferError("the run was interrupted before it had a picture")
-        tensor = self._colored(self.good).detach().cpu().clamp(0, 1)
+        tensor = self.seen.colored(self.good).detach().cpu().clamp(0, 1)
         seconds = time.perf_counter() - self.began
         return Result(
             tensor=tensor,
@@ -331,7 +323,7 @@ class _Run:
             provenance=provenance(
                 recipe=self.recipe,
                 weights=self.backbone.weights,
-                pictures=self.pictures,
+                pictures=self.pictures.inputs,
                 history=self.history,
                 best=self.best[0] if self.best else None,
                 stopped=stopped,

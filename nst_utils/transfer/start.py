@@ -1,4 +1,4 @@
-"""A run's pictures, opened, and the one that it begins with."""
+"""The picture that a run begins with, and the one that each finer scale begins with."""
 
 from typing import Any
 
@@ -6,9 +6,10 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from ..images.colors import recolor
-from ..images.inputs import LEAST_SIDE, InputPicture, open_input
+from ..images.inputs import InputPicture
 from .config import Recipe
+from .instant import paint_instantly
+from .pictures import RunPictures
 
 
 def start_picture(content: Any, style: Any, recipe: Recipe) -> Tensor:
@@ -24,32 +25,9 @@ def start_picture(content: Any, style: Any, recipe: Recipe) -> Tensor:
     ImageError
         If a picture cannot be read or is too small.
     """
-    pictures = open_pictures(content, style, recipe)
-    content, _ = pictures_at(recipe, pictures, recipe.scales[0])
-    return begin(recipe, pictures, content, torch.Generator().manual_seed(recipe.seed))
-
-
-def open_pictures(content: Any, style: Any, recipe: Recipe) -> dict[str, InputPicture]:
-    """Open a run's pictures by role; a start that is a file is one of them.
-
-    Raises
-    ------
-    ImageError
-        If one cannot be read, or is too small.
-    """
-    sources = {"content": content, "style": style}
-    if recipe.start not in ("content", "style", "noise"):
-        sources["start"] = recipe.start
-    # Twice the size keeps Lanczos exact enough, and lets huge JPEGs be decoded reduced.
-    return {role: open_input(source, 2 * recipe.size) for role, source in sources.items()}
-
-
-def pictures_at(
-    recipe: Recipe, pictures: dict[str, InputPicture], scale: int
-) -> tuple[Tensor, Tensor]:
-    """Return content and style as a run reads them at a scale, the content in its new colors."""
-    content, style = (pictures[role].at(scale, LEAST_SIDE) for role in ("content", "style"))
-    return content if recipe.color == "free" else recolor(content, style), style
+    pictures = RunPictures(content, style, recipe)
+    content = pictures.at(recipe.scales[0]).content
+    return begin(recipe, pictures.inputs, content, torch.Generator().manual_seed(recipe.seed))
 
 
 def begin(
@@ -60,6 +38,8 @@ def begin(
         x = content.clone()
     elif recipe.start == "noise":
         x = torch.rand(content.shape, generator=random)
+    elif recipe.start == "instant":
+        x = paint_instantly(content, pictures["style"])
     else:
         role = "style" if recipe.start == "style" else "start"
         x = pictures[role].filling(*content.shape[-2:])

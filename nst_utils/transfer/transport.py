@@ -119,9 +119,11 @@ def matrix_root(matrix: Tensor) -> Tensor:
     return root * norm.sqrt()
 
 
-def gaussian_moments(rows: Tensor) -> tuple[Tensor, Tensor]:
-    """Return mean (d,) and covariance (d, d) of rows, with `RIDGE` on its diagonal."""
-    mean, spread = moments(rows)
+def gaussian_moments(
+    rows: Tensor, known: tuple[Tensor, Tensor] | None = None
+) -> tuple[Tensor, Tensor]:
+    """Return mean (d,) and covariance (d, d) of rows, or known ones, with `RIDGE` added to it."""
+    mean, spread = known or moments(rows)
     ridge = RIDGE * spread.diagonal().mean().detach() + EPSILON
     return mean, spread + ridge * torch.eye(len(spread), dtype=rows.dtype, device=rows.device)
 

@@ -6,6 +6,7 @@ their own. So a painter who is held out shows brushwork that was never seen, and
 less than in the sample.
 """
 
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -85,5 +86,7 @@ def _palette(picture: Image.Image, turn: np.ndarray) -> Image.Image:
     cosine, sine = np.cos(angle), np.sin(angle)
     lab[..., 1:] = lab[..., 1:] @ np.array([[cosine, sine], [-sine, cosine]])
     lab[..., 0] = np.clip(lab[..., 0] + 12 * turn[1], 0, 100)
-    rgb = np.clip(color.lab2rgb(lab), 0, 1)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # what leaves RGB is clipped, as it should
+        rgb = np.clip(color.lab2rgb(lab), 0, 1)
     return Image.fromarray((255 * rgb).round().astype(np.uint8))

@@ -80,8 +80,8 @@ def test_a_run_that_was_stopped_or_starts_from_a_file_is_not_kept(
     def stop(live):
         raise StopRun
 
-    opened = map(InputPicture.open, pictures)
-    place = run_cache.CachedRun(keep, *opened, QUICK)
+    content, style = map(InputPicture.open, pictures)
+    place = run_cache.CachedRun(keep, content, [style], QUICK)
     place.save(stylize(*pictures, QUICK, on_step=stop))
     assert not keep.exists()
 

@@ -1,9 +1,11 @@
+import numpy as np
 import pytest
+import skimage
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nst_utils.images.colors import recolor
+from nst_utils.images.colors import recolor, to_gray, with_colors
 
 
 def picture(seed: int, height: int = 40, width: int = 50) -> torch.Tensor:
@@ -57,3 +59,36 @@ def test_any_colors_stay_in_range(seed, contrast):
     one, two = (torch.rand(1, 3, 6, 7, generator=generator) for _ in range(2))
     moved = recolor(((one - 0.5) * contrast + 0.5).clamp(0, 1), two)
     assert torch.isfinite(moved).all() and 0 <= moved.min() and moved.max() <= 1
+
+
+def test_another_lightness_keeps_the_colors_to_a_gray_level():
+    photo, painting = picture(4), picture(5)
+    kept = with_colors(painting, photo)
+    lab, wanted = (skimage.color.rgb2lab(p[0].permute(1, 2, 0).numpy()) for p in (kept, photo))
+    assert np.abs(lab[..., 1:] - wanted[..., 1:]).max() < 1
+    same = with_colors(photo, photo)
+    assert torch.allclose(same, photo, atol=2e-3)
+    for flat in (torch.zeros(1, 3, 4, 4), torch.ones(1, 3, 4, 4), torch.full((1, 3, 4, 4), 0.5)):
+        assert torch.isfinite(with_colors(flat, photo[..., :4, :4])).all()
+        assert torch.isfinite(with_colors(photo[..., :4, :4], flat)).all()
+
+
+def test_gray_pictures_have_the_lightness_of_another():
+    photo, style = picture(6) * 0.3 + 0.6, picture(7) * 0.3
+    gray = to_gray(style, photo)
+    assert torch.allclose(gray[:, :1].expand_as(gray), gray, atol=1e-3)
+    lightness = [
+        skimage.color.rgb2lab(p[0].permute(1, 2, 0).numpy())[..., 0] for p in (gray, photo)
+    ]
+    assert abs(lightness[0].mean() - lightness[1].mean()) < 2
+    assert torch.isfinite(to_gray(torch.full((1, 3, 4, 4), 0.2), photo)).all()
+
+
+def test_only_what_a_mask_covers_makes_up_the_colors():
+    one, two = picture(8), picture(9)
+    half = torch.zeros(1, 1, *one.shape[-2:])
+    half[..., : one.shape[-1] // 2] = 1
+    left = recolor(one[..., : one.shape[-1] // 2], two)
+    masked = recolor(one, two, half)[..., : one.shape[-1] // 2]
+    assert torch.allclose(masked, left, atol=1e-4)
+    assert torch.allclose(recolor(one, two, torch.ones_like(half)), recolor(one, two), atol=1e-5)

@@ -228,6 +228,9 @@ def test_every_field_can_be_written_on_the_command_line():
         "steps": "30,10",
         "schedule": '[[5, "beta", 3]]',
         "start": "photo.png",
+        "blend": "7,3",
+        "style_scale": "1,0.5",
+        "regions": '[["box:0,0,1,0.5", 1], ["rest", 2, "light:0.5"]]',
     }
     for name in FIELDS:
         default = getattr(Recipe(), name)

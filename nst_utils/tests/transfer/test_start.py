@@ -2,8 +2,9 @@ import pytest
 import torch
 
 from nst_utils.transfer.config import Recipe
+from nst_utils.transfer.pictures import RunPictures
 from nst_utils.transfer.run import stylize
-from nst_utils.transfer.start import open_pictures, start_picture
+from nst_utils.transfer.start import start_picture
 
 SMALL = Recipe(size=32, scales=(24, 32), steps=(1, 1), weights="random", device="cpu", seed=3)
 
@@ -18,6 +19,6 @@ def test_it_is_what_a_run_evaluates_first(tiny, pictures, start, noise):
 
 
 def test_a_file_to_start_from_is_one_of_the_pictures(pictures):
-    named = open_pictures(*pictures, SMALL.replace(start=str(pictures[1])))
-    assert list(named) == ["content", "style", "start"]
-    assert list(open_pictures(*pictures, SMALL)) == ["content", "style"]
+    named = RunPictures(*pictures, SMALL.replace(start=str(pictures[1])))
+    assert list(named.inputs) == ["content", "style", "start"]
+    assert list(RunPictures(*pictures, SMALL).inputs) == ["content", "style"]

@@ -76,12 +76,13 @@ def test_weights_of_what_is_matched_together_make_new_targets():
 def test_only_so_many_positions_are_matched(monkeypatch):
     monkeypatch.setattr(style_statistics.Neighbors, "most", 100)
     found = objective("neighbors")
+    statistic = found._parts[0].statistic
     total, terms = found(CONTENT.clone())
     assert torch.isfinite(total) and terms[2] > 0
-    kept = found._style._kept["relu1_1"]
+    kept = statistic._kept["relu1_1"]
     rows = torch.zeros(1, 1, 32, 40)[..., *kept]
     assert 0 < rows.numel() <= 100
-    assert all(len(rows) <= 100 for bank in found._style._bank.values() for rows in bank)
+    assert all(len(rows) <= 100 for bank in statistic._bank.values() for rows in bank)
 
 
 def test_hypercolumns_know_the_style_turned():

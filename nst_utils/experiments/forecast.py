@@ -1,0 +1,144 @@
+"""What a run will take on this machine, before it begins: seconds, memory, the painting's size."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from ..errors import NSTError
+from ..images.inputs import LEAST_SIDE
+from ..networks.device import pick_device, pick_precision
+from ..parallel import run_in_fresh_process
+from ..transfer.config import Recipe
+from ..transfer.optimizers import LBFGS_HISTORY
+from ..transfer.run import stylize
+from .peak_memory import PeakMemory
+from .run_cache import open_pair
+
+PROBES = (96, 256)
+"""Long sides at which steps are timed and memory is measured."""
+
+PROBE_STEPS = 4
+
+BYTES_A_PIXEL = {"bfloat16": 1400, "float32": 1600}
+"""Of the finest scale, that a run takes on a CPU above `BASE_BYTES`, by number format: measured for
+the default at 512 and 1,024 pixels (see ``benchmark/NOTES.md``). For a guard, no forecast."""
+
+BASE_BYTES = 0.8e9
+
+
+@dataclass(frozen=True)
+class Forecast:
+    """What a run is expected to take.
+
+    Attributes
+    ----------
+    seconds, megabytes : float
+        Of the whole run, and at the peak of the whole process.
+    width, height : int
+        Of the painting, pixels.
+    free_megabytes : float
+        What this machine has free now.
+    """
+
+    seconds: float
+    megabytes: float
+    width: int
+    height: int
+    free_megabytes: float
+
+
+def forecast(content: Any, style: Any, recipe: Recipe, masks: Any = None) -> Forecast:
+    """Time a few steps at small sizes, in a process of their own, and scale them by the pixels.
+
+    Parameters
+    ----------
+    content, style, recipe, masks
+        As for `run.stylize`; paths or names of samples.
+    """
+    opened, _ = open_pair(content, style, recipe)
+    sizes = [size for size in PROBES if size <= recipe.size] or [recipe.size]
+    rows = run_in_fresh_process(_probe, content, style, recipe, sizes, masks)
+    shapes = {size: _shape(opened.size, size) for size in (*sizes, *recipe.scales)}
+    pixels = {size: w * h for size, (w, h) in shapes.items()}
+    last = rows[-1]
+    each = last["seconds_per_step"] / pixels[last["size"]]
+    steps = zip(recipe.scales, recipe.steps, strict=True)
+    seconds = last["overhead"] + sum(count * each * pixels[scale] for scale, count in steps)
+    grows = 0.0
+    if len(rows) > 1:
+        gap = pixels[last["size"]] - pixels[rows[0]["size"]]
+        grows = max(0.0, (last["mb"] - rows[0]["mb"]) / gap)
+    if recipe.optimizer == "lbfgs":
+        # A whole run remembers more pairs of pictures and gradients than the probe: float32.
+        grows += max(0, min(LBFGS_HISTORY, recipe.steps[-1]) - PROBE_STEPS) * 24 / 1e6
+    megabytes = last["mb"] + grows * (pixels[recipe.size] - pixels[last["size"]])
+    width, height = shapes[recipe.size]
+    return Forecast(seconds, megabytes, width, height, free_bytes() / 1e6)
+
+
+def free_bytes() -> float:
+    """Return the memory that is free now, within the container's limit where there is one."""
+    free = float(psutil.virtual_memory().available)
+    for limit, used in (
+        ("memory.max", "memory.current"),
+        ("memory/memory.limit_in_bytes", "memory/memory.usage_in_bytes"),
+    ):
+        try:
+            texts = [(Path("/sys/fs/cgroup") / name).read_text().strip() for name in (limit, used)]
+        except OSError:
+            continue
+        if all(text.isdecimal() for text in texts):
+            free = min(free, int(texts[0]) - int(texts[1]))
+    return free
+
+
+def check_memory(content: Any, style: Any, recipe: Recipe) -> None:
+    """Refuse a run on the CPU that surely does not fit into the free memory, before it begins.
+
+    Raises
+    ------
+    NSTError
+        With the largest size that would fit.
+    """
+    if pick_device(recipe.device).type != "cpu":
+        return
+    opened, _ = open_pair(content, style, recipe)
+    free, form = free_bytes(), pick_precision(recipe.precision, pick_device("cpu"))
+    each = BYTES_A_PIXEL[str(form).removeprefix("torch.")]
+
+    def needed(size: int) -> float:
+        width, height = _shape(opened.size, size)
+        larger = max(1.0, *recipe.style_scale) ** 2
+        return BASE_BYTES + each * width * height * (0.5 + 0.5 * larger)
+
+    if needed(recipe.size) <= free:
+        return
+    fits = [size for size in range(64, recipe.size, 32) if needed(size) <= free]
+    told = f"the largest that would fit is --size {fits[-1]}" if fits else "close other programs"
+    raise NSTError(
+        f"{recipe.size} pixels need about {needed(recipe.size) / 1e9:.1f} GB of memory, but "
+        f"{free / 1e9:.1f} GB are free; {told}"
+    )
+
+
+def _shape(size: tuple[int, int], long: int) -> tuple[int, int]:
+    """Return width and height of a picture whose long side is brought to some pixels."""
+    factor = max(long / max(size), LEAST_SIDE / min(size))
+    return round(size[0] * factor), round(size[1] * factor)
+
+
+def _probe(
+    content: Any, style: Any, recipe: Recipe, sizes: list[int], masks: Any
+) -> list[dict[str, float]]:
+    """Paint a few steps at each size; peaks only grow, so the sizes ascend."""
+    rows = []
+    for size in sizes:
+        short = recipe.replace(scales=(size,), steps=PROBE_STEPS, schedule=(), finish=0.0)
+        with PeakMemory() as memory:
+            result = stylize(content, style, short, masks=masks)
+        times = [step.seconds for step in result.history]
+        each = (times[-1] - times[0]) / (len(times) - 1)
+        rows.append({"size": size, "mb": memory.mb, "seconds_per_step": each, "overhead": times[0]})
+    return rows

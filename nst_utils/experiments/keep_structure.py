@@ -1,0 +1,228 @@
+"""How much of the photo's structure is kept, said as an outcome: the ``beta`` that gives it.
+
+Structural similarity to the photo falls as ``beta`` rises. Short runs at the coarse scale find the
+``beta``, by the secant method on its logarithm; then the whole run is made, and made again where
+the fine scales kept more or less than the coarse one.
+"""
+
+import math
+import time
+import warnings
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from tqdm import tqdm
+
+from ..errors import NSTError, NSTWarning
+from ..parallel import hides_bar
+from ..transfer.config import Recipe
+from ..transfer.progress import Watch, notebook_stream
+from ..transfer.result import Result
+from ..transfer.run import stylize
+from .metrics import ssim
+from .run_cache import open_pair
+
+TOLERANCE = 0.03
+"""How near to what was asked the structural similarity is to come."""
+
+LOWEST, HIGHEST = 1e-2, 1e4
+"""Between which ``beta`` is looked for."""
+
+SHORT = 25
+"""Steps of a run at the coarse scale, at most."""
+
+USUAL_SLOPE = -0.1
+"""About what the logarithm of ``beta`` does to the structure, where nothing was measured yet."""
+
+LONGEST = 4.0
+"""Of a step in the logarithm of ``beta``."""
+
+MOST_SHORT, MOST_WHOLE = 8, 3
+"""Runs of either kind, at most."""
+
+
+@dataclass(frozen=True)
+class Kept:
+    """A painting and how much structure it kept.
+
+    Attributes
+    ----------
+    result : Result
+        The painting; its recipe has the ``beta`` that was found.
+    wanted, kept : float
+        Structural similarity to the photo.
+    short, whole : int
+        Runs that were made.
+    seconds : float
+        All of them together.
+    """
+
+    result: Result
+    wanted: float
+    kept: float
+    short: int
+    whole: int
+    seconds: float
+
+    @property
+    def reached(self) -> bool:
+        """Whether it came as near as `TOLERANCE`."""
+        return abs(self.kept - self.wanted) <= TOLERANCE
+
+
+def keep_structure(
+    content: Any,
+    style: Any,
+    recipe: Recipe,
+    keep: float,
+    *,
+    masks: Mapping[str, Any] | None = None,
+    progress: bool = True,
+) -> Kept:
+    """Paint so that a given part of the photo's structure stays.
+
+    Parameters
+    ----------
+    content, style, recipe, masks
+        As for `run.stylize`; the recipe's ``beta`` is where the search begins.
+    keep : float
+        Structural similarity (see `metrics.ssim`) that the painting is to have, between 0 and 1.
+    progress : bool
+        Show bars.
+
+    Returns
+    -------
+    Kept
+        Where `keep` is out of reach the nearest that is reachable, with a warning.
+
+    Raises
+    ------
+    NSTError
+        If `keep` is no number between 0 and 1, or as `run.stylize`.
+    """
+    if isinstance(keep, bool) or not isinstance(keep, int | float) or not 0 < keep < 1:
+        raise NSTError(f"keep must be a number between 0 and 1, for example 0.5, not {keep!r:.40}")
+    began = time.perf_counter()
+    opened, styles = open_pair(content, style, recipe)
+
+    def paint(settings: Recipe, watch: Any = None) -> tuple[Result, float]:
+        result = stylize(opened, styles, settings, masks=masks, on_step=watch)
+        if result.stopped.startswith("interrupted"):
+            raise KeyboardInterrupt
+        return result, ssim(result.image, opened.image)
+
+    coarse = recipe.scales[0]
+    short = recipe.replace(scales=(coarse,), steps=min(SHORT, recipe.steps[0]), schedule=())
+    bar = tqdm(
+        desc="looking for beta", total=MOST_SHORT, unit="run", disable=hides_bar(progress),
+        file=notebook_stream(), leave=False,
+    )  # fmt: skip
+
+    def at_coarse(beta: float) -> float:
+        found = paint(short.replace(beta=beta))[1]
+        bar.update()
+        bar.set_postfix(beta=f"{beta:.3g}", kept=f"{found:.2f}")
+        return found
+
+    search = Secant(at_coarse, recipe.beta)
+    offset, best, whole = 0.0, None, 0
+    with bar:
+        beta = search.find(keep)
+        while whole < MOST_WHOLE:
+            settings = recipe.replace(beta=beta)
+            if progress and not hides_bar(True):
+                with Watch(sum(settings.steps)) as watch:
+                    result, kept = paint(settings, watch)
+            else:
+                result, kept = paint(settings)
+            whole += 1
+            if best is None or abs(kept - keep) < abs(best[1] - keep):
+                best = result, kept
+            if abs(kept - keep) <= TOLERANCE:
+                break
+            offset = kept - search.predict(beta)
+            again = search.solve(keep - offset)
+            if again == beta:
+                break
+            beta = again
+    result, kept = best
+    if abs(kept - keep) > TOLERANCE:
+        warnings.warn(
+            f"keep={keep:g} is out of reach for this pair: the nearest is {kept:.2f}, at beta "
+            f"{result.recipe.beta:.3g}; "
+            + ("color=free keeps more" if kept < keep else "start=noise keeps less"),
+            NSTWarning,
+            stacklevel=2,
+        )
+    return Kept(result, keep, kept, len(search.points), whole, time.perf_counter() - began)
+
+
+class Secant:
+    """Where a falling function of the logarithm of ``beta`` takes a value.
+
+    Parameters
+    ----------
+    measure : callable
+        Returns the value at a ``beta``.
+    start : float
+        The first one.
+
+    Attributes
+    ----------
+    points : dict of float to float
+        What was measured, by the logarithm of ``beta``.
+    """
+
+    def __init__(self, measure: Callable[[float], float], start: float) -> None:
+        self.measure = measure
+        self.points: dict[float, float] = {}
+        self._start = min(max(start, LOWEST), HIGHEST)
+
+    def find(self, value: float) -> float:
+        """Return the ``beta`` at which the value is expected, after some measurements."""
+        place = math.log(self._start)
+        for _ in range(MOST_SHORT):
+            self.points[place] = self.measure(math.exp(place))
+            if abs(self.points[place] - value) <= TOLERANCE / 3:
+                return math.exp(place)
+            place = math.log(self.solve(value))
+            if any(abs(place - known) < 0.02 for known in self.points):
+                break
+        return math.exp(place)
+
+    def solve(self, value: float) -> float:
+        """Return the ``beta`` at which the value is expected by what was measured.
+
+        Between a point above the value and one below it, by a line; outside all points, by a line
+        through the nearest two, in steps that are neither tiny nor wild.
+        """
+        low, high = math.log(LOWEST), math.log(HIGHEST)
+        above = [(place, y) for place, y in self.points.items() if y >= value]
+        below = [(place, y) for place, y in self.points.items() if y < value]
+        if above and below:
+            (a, x), (b, y) = max(above), min(below)
+            if a < b:
+                share = (x - value) / (x - y)
+                return math.exp(a + (b - a) * min(max(share, 0.1), 0.9))
+        slope, (place, found) = self._slope(value)
+        step = (value - found) / slope
+        step = math.copysign(min(max(abs(step), 0.3), LONGEST), found - value)
+        return math.exp(min(max(place + step, low), high))
+
+    def predict(self, beta: float) -> float:
+        """Return the value expected at a ``beta``."""
+        place = math.log(beta)
+        known = sorted(self.points.items(), key=lambda p: abs(p[0] - place))
+        if len(known) == 1:
+            return known[0][1] + USUAL_SLOPE * (place - known[0][0])
+        (a, x), (b, y) = known[:2]
+        return x + (place - a) * min((y - x) / (b - a), -1e-3)
+
+    def _slope(self, value: float) -> tuple[float, tuple[float, float]]:
+        """Return the slope between the two points nearest to a value, and the nearest one."""
+        known = sorted(self.points.items(), key=lambda p: abs(p[1] - value))
+        if len(known) == 1:
+            return USUAL_SLOPE, known[0]
+        (a, x), (b, y) = known[:2]
+        return min((y - x) / (b - a), -1e-3), (a, x)

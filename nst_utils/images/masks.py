@@ -1,0 +1,118 @@
+"""Masks: which part of a picture is meant, from a file, a box, its lightness, or its faces.
+
+A mask is a tensor of shape (1, 1, h, w) in [0, 1]; between, a region fades into the next one.
+"""
+
+from typing import Any
+
+import numpy as np
+import torch
+from PIL import Image
+from skimage import color, data, feature, filters
+from torch import Tensor
+
+from ..errors import brief
+from .inputs import InputPicture
+from .mask_forms import MASK_FORMS, MaskError, parse_box, parse_lightness
+
+SOFTNESS = 0.01
+"""Standard deviation of the border of a box or a threshold, in shares of the longer side."""
+
+
+def read_mask(form: str, picture: Tensor, file: InputPicture | None = None) -> Tensor:
+    """Return a mask over a picture.
+
+    Parameters
+    ----------
+    form : str
+        As `mask_forms.MASK_FORMS` says, but for ``rest`` and ``proposed``, which depend on more
+        than the picture.
+    picture : Tensor, shape (1, 3, h, w)
+        RGB in [0, 1].
+    file : InputPicture, optional
+        The mask's picture, where it has one: white is covered, black is not. It is stretched to
+        the picture's shape.
+
+    Returns
+    -------
+    Tensor, shape (1, 1, h, w)
+
+    Raises
+    ------
+    MaskError
+        If it cannot be understood, or no face is found.
+    """
+    if file is not None:
+        return _from_file(file, picture.shape[-2:])
+    kind, _, value = form.partition(":")
+    if kind == "box":
+        return _soft(_box(value, picture.shape[-2:]))
+    if kind in ("light", "dark"):
+        lightness = color.rgb2lab(picture[0].permute(1, 2, 0).numpy())[..., 0] / 100
+        limit = parse_lightness(value, form)
+        return _soft(lightness > limit if kind == "light" else lightness < limit)
+    if kind == "faces":
+        return _faces(picture)
+    raise MaskError(f"mask {brief(form)} is not understood; expected {MASK_FORMS}")
+
+
+def _box(text: str, shape: tuple[int, int]) -> np.ndarray:
+    left, top, right, bottom = parse_box(text)
+    height, width = shape
+    rows, columns = (np.arange(height) + 0.5) / height, (np.arange(width) + 0.5) / width
+    return ((rows >= top) & (rows < bottom))[:, None] & ((columns >= left) & (columns < right))
+
+
+def _soft(mask: np.ndarray) -> Tensor:
+    blurred = filters.gaussian(mask.astype(np.float32), SOFTNESS * max(mask.shape), mode="nearest")
+    return torch.from_numpy(np.clip(blurred, 0, 1).astype(np.float32))[None, None]
+
+
+def _from_file(file: InputPicture, shape: torch.Size) -> Tensor:
+    image = file.image.convert("L").resize(shape[::-1], Image.Resampling.BILINEAR)
+    return torch.from_numpy(np.asarray(image, np.float32).copy())[None, None] / 255
+
+
+def _faces(picture: Tensor) -> Tensor:
+    """Return soft ellipses over faces, found by scikit-image's cascade of local binary patterns."""
+    gray = (picture[0].mean(dim=0).numpy() * 255).astype(np.uint8)
+    least = max(24, min(gray.shape) // 12)
+    cascade = feature.Cascade(data.lbp_frontal_face_cascade_filename())
+    found = cascade.detect_multi_scale(
+        gray, 1.15, 1, (least, least), (min(gray.shape),) * 2, min_neighbor_number=4
+    )
+    if not found:
+        raise MaskError(
+            "no face was found in the picture; mark it by a box (box:left,top,right,bottom) or by "
+            "a mask file"
+        )
+    rows, columns = np.indices(gray.shape)
+    covered = np.zeros(gray.shape, bool)
+    for face in found:
+        y, x = face["r"] + 0.5 * face["height"], face["c"] + 0.5 * face["width"]
+        # A head is higher than the square in which the cascade finds its face.
+        radii = 0.75 * face["height"], 0.6 * face["width"]
+        covered |= ((rows - y) / radii[0]) ** 2 + ((columns - x) / radii[1]) ** 2 < 1
+    return _soft(covered)
+
+
+def as_mask_picture(mask: Any) -> InputPicture:
+    """Open what a user gave as a mask: a file, a picture, or an array or tensor of two dimensions.
+
+    Raises
+    ------
+    MaskError
+        For another shape.
+    ImageError
+        If it cannot be read.
+    """
+    if isinstance(mask, np.ndarray | Tensor) and mask.ndim not in (2, 3):
+        shape = tuple(mask.shape)
+        raise MaskError(f"a mask has two dimensions, height and width, not shape {shape}")
+    if isinstance(mask, np.ndarray | Tensor) and mask.ndim == 2:
+        plain = torch.as_tensor(mask)
+        # Whole numbers run to their type's end, as in a picture; others to 1.
+        whole = not (plain.is_floating_point() or plain.dtype == torch.bool)
+        plain = plain.float() / (torch.iinfo(plain.dtype).max if whole else 1)
+        mask = plain.expand(3, *plain.shape)
+    return InputPicture.open(mask)

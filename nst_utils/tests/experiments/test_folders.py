@@ -1,0 +1,72 @@
+import numpy as np
+import pytest
+from PIL import Image
+
+from nst_utils.errors import NSTError
+from nst_utils.experiments import folders
+from nst_utils.images.png import read_provenance
+from nst_utils.transfer.config import Recipe
+
+SMALL = Recipe(size=32, scales=(32,), steps=(2,), weights="random")
+
+
+@pytest.fixture
+def two(tiny, tmp_path, monkeypatch):
+    """A folder of contents with a broken file, a folder of styles; jobs run in this process."""
+    rng = np.random.default_rng(0)
+    for folder, names in (("photos", "ab"), ("styles", "xy")):
+        (tmp_path / folder).mkdir()
+        for name in names:
+            pixels = rng.integers(0, 255, (24, 30, 3), dtype=np.uint8)
+            Image.fromarray(pixels).save(tmp_path / folder / f"{name}.png")
+    (tmp_path / "photos" / "notes.txt").write_text("no picture")
+    monkeypatch.setattr(
+        folders, "map_jobs", lambda f, jobs, **_: ((i, f(job)) for i, job in enumerate(jobs))
+    )
+    return str(tmp_path / "photos"), str(tmp_path / "styles"), tmp_path / "out"
+
+
+def test_every_pair_is_painted_once(two):
+    rows = folders.paint_folder(*two, SMALL)
+    assert rows["state"].tolist() == ["painted"] * 4
+    assert sorted(path.name for path in two[2].glob("*.png")) == [
+        "a_x_x.png", "a_x_y.png", "b_x_x.png", "b_x_y.png",
+    ]  # fmt: skip
+    assert read_provenance(two[2] / "a_x_y.png")["style"]["source"] == "y.png"
+    again = folders.paint_folder(*two, SMALL)
+    assert again["state"].tolist() == ["there already"] * 4
+    other = folders.paint_folder(*two, SMALL.replace(beta=5), zipped=True)
+    assert other["state"].tolist() == ["painted"] * 2  # another recipe is another painting
+    assert other["output"].tolist() == ["a_x_x.png", "b_x_y.png"]
+
+
+def test_a_bad_file_costs_its_own_rows(two):
+    from pathlib import Path
+
+    (Path(two[0]) / "c.jpg").write_bytes(b"\xff\xd8\xff no picture")
+    rows = folders.paint_folder(*two, SMALL)
+    assert rows["state"].tolist() == ["painted"] * 4 + ["failed"] * 2
+    assert rows["error"].str.contains("c.jpg").sum() == 2
+
+
+def test_what_was_not_painted_here_is_left_alone(two):
+    two[2].mkdir()
+    mine = two[2] / "a_x_x.png"
+    Image.new("RGB", (9, 9)).save(mine)
+    before = mine.read_bytes()
+    rows = folders.paint_folder(*two, SMALL)
+    assert rows["state"][0] == "failed" and "left as it is" in rows["error"][0]
+    assert mine.read_bytes() == before
+
+
+def test_one_picture_and_same_names(two):
+    from pathlib import Path
+
+    Image.new("RGB", (20, 20), "red").save(Path(two[0]) / "a.jpg")
+    rows = folders.paint_folder(two[0], "mosaic", two[2], SMALL)
+    assert rows["output"].tolist() == ["a_x_mosaic.png", "a_x_mosaic_2.png", "b_x_mosaic.png"]
+    with pytest.raises(NSTError, match="as many styles as contents: 3 and 2"):
+        folders.paint_folder(two[0], two[1], two[2], SMALL, zipped=True)
+    (Path(two[0]).parent / "none").mkdir()
+    with pytest.raises(NSTError, match="no picture in this folder"):
+        folders.paint_folder(str(Path(two[0]).parent / "none"), two[1], two[2], SMALL)

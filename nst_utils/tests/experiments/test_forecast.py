@@ -1,0 +1,36 @@
+import pytest
+
+from nst_utils.errors import NSTError
+from nst_utils.experiments import forecast as module
+from nst_utils.transfer.config import Recipe
+
+SMALL = Recipe(size=512, weights="random", device="cpu")
+
+
+def test_a_run_is_scaled_up_by_its_pixels(tiny, pictures, monkeypatch):
+    rows = [
+        {"size": 96, "mb": 500.0, "seconds_per_step": 0.01, "overhead": 1.0},
+        {"size": 256, "mb": 600.0, "seconds_per_step": 0.1, "overhead": 1.0},
+    ]
+    monkeypatch.setattr(module, "run_in_fresh_process", lambda *_: rows)
+    told = module.forecast(*pictures, SMALL)
+    assert (told.width, told.height) == (512, 384)
+    assert told.seconds == pytest.approx(1 + 60 * 0.1 + 30 * 0.4)
+    grown = 100 / (256 * 192 - 96 * 72) + 16 * 24 / 1e6
+    assert told.megabytes == pytest.approx(600 + grown * (512 * 384 - 256 * 192))
+    assert told.free_megabytes > 0
+
+
+def test_the_probe_measures(tiny, pictures):
+    [row] = module._probe(*pictures, SMALL, [32], None)
+    assert row["seconds_per_step"] > 0 and row["mb"] > 50
+
+
+def test_what_does_not_fit_is_refused_with_what_would(pictures, monkeypatch):
+    monkeypatch.setattr(module, "free_bytes", lambda: 2e9)
+    module.check_memory(*pictures, SMALL)
+    with pytest.raises(NSTError, match=r"8192 pixels need about .* 2.0 GB are free; .*--size \d+"):
+        module.check_memory(*pictures, SMALL.replace(size=8192))
+    monkeypatch.setattr(module, "free_bytes", lambda: 1e8)
+    with pytest.raises(NSTError, match="close other programs"):
+        module.check_memory(*pictures, SMALL)

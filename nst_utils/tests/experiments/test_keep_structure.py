@@ -1,0 +1,51 @@
+import math
+
+import pytest
+
+from nst_utils.errors import NSTError, NSTWarning
+from nst_utils.experiments import keep_structure as module
+from nst_utils.experiments.keep_structure import TOLERANCE, Secant, keep_structure
+from nst_utils.experiments.metrics import ssim
+from nst_utils.images.samples import open_picture
+from nst_utils.transfer.config import Recipe
+
+SMALL = Recipe(size=48, scales=(32, 48), steps=(6, 3), weights="random")
+
+
+@pytest.mark.parametrize("start", [1e-3, 1.0, 30.0, 1e5])
+@pytest.mark.parametrize("wanted", [0.3, 0.5, 0.75])
+def test_the_secant_method_finds_a_falling_curve(start, wanted):
+    asked = []
+
+    def measure(beta):
+        asked.append(beta)
+        return 0.15 + 0.75 / (1 + (beta / 20) ** 0.6)
+
+    found = Secant(measure, start).find(wanted)
+    assert abs(measure(found) - wanted) < TOLERANCE
+    assert len(asked) <= module.MOST_SHORT + 1
+
+
+def test_what_is_out_of_reach_ends_at_the_bound():
+    search = Secant(lambda beta: 0.5 - 0.01 * math.log(beta), 30)
+    assert search.find(0.9) == pytest.approx(module.LOWEST)
+
+
+def test_the_painting_keeps_what_was_asked(tiny, pictures):
+    kept = keep_structure(*pictures, SMALL.replace(color="free"), 0.9, progress=False)
+    assert kept.kept == pytest.approx(ssim(kept.result.image, open_picture(pictures[0])))
+    assert kept.reached
+    assert kept.seconds >= kept.result.seconds
+    assert 1 <= kept.short <= module.MOST_SHORT and 1 <= kept.whole <= module.MOST_WHOLE
+
+
+def test_the_nearest_is_painted_and_said(tiny, pictures):
+    with pytest.warns(NSTWarning, match="keep=0.999 is out of reach.*the nearest is 0.8"):
+        kept = keep_structure(*pictures, SMALL.replace(color="recolored"), 0.999, progress=False)
+    assert not kept.reached
+
+
+@pytest.mark.parametrize("keep", [0, 1, -3, "half", None, True, float("nan")])
+def test_other_values_are_refused(pictures, keep):
+    with pytest.raises(NSTError, match="between 0 and 1"):
+        keep_structure(*pictures, SMALL, keep)

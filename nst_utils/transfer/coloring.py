@@ -1,0 +1,97 @@
+"""Whose colors a painting gets: what a recipe's ``color`` does before the run, and after it.
+
+- ``free``: nothing; the style's colors come with its activations, the photo's stay where they can
+- ``recolored``: the photo is first given the style's mean and covariance; ``recolored_twice``: so
+  is the painting in the end
+- ``content``: photo and style are painted without color, the style's lightness matched to the
+  photo's; the painting's lightness then gets the photo's colors
+- ``match``: the style is first given the photo's mean and covariance
+- ``only``: the painting's colors on the lightness of the recolored photo: no strokes
+"""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from ..images.colors import recolor, to_gray, with_colors
+from .regions import Region, StyleImage
+
+_RECOLORED = ("recolored", "recolored_twice", "only")
+
+
+def color_content(kind: str, content: Tensor, regions: Sequence[Region]) -> Tensor:
+    """Return the content image as a run reads it.
+
+    Parameters
+    ----------
+    kind : str
+        One of `fields.COLORS`.
+    content : Tensor, shape (1, 3, H, W)
+        In [0, 1].
+    regions : sequence of Region
+        With their styles as they are, in [0, 1].
+    """
+    if kind == "content":
+        return to_gray(content)
+    return recolored(content, regions) if kind in _RECOLORED else content
+
+
+def color_style(kind: str, style: StyleImage, content: Tensor, where: Tensor | None) -> StyleImage:
+    """Return a style image as a run reads it; `where` masks the part of the content it is for."""
+    if kind == "content":
+        return style.replace(to_gray(style.picture, content))
+    if kind == "match":
+        return style.replace(recolor(style.picture, content, style.mask, where))
+    return style
+
+
+def color_painting(
+    kind: str, painting: Tensor, content: Tensor, regions: Sequence[Region]
+) -> Tensor:
+    """Return a painting as it is shown and kept.
+
+    Parameters
+    ----------
+    kind, regions
+        As for `color_content`.
+    painting : Tensor, shape (1, 3, H, W)
+        What the optimizer has made.
+    content : Tensor, shape (1, 3, H, W)
+        The photo, as it is.
+    """
+    if kind == "content":
+        painting = with_colors(painting, content)
+    elif kind == "only":
+        painting = with_colors(recolored(content, regions), painting.cpu().clamp(0, 1))
+    elif kind == "recolored_twice":
+        painting = recolored(painting.cpu().clamp(0, 1), regions)
+    covered = cover(regions)
+    if covered is None:
+        return painting
+    # Where no style is to go the photo stays, pixel for pixel.
+    return content.lerp(painting.cpu().clamp(0, 1), covered)
+
+
+def recolored(picture: Tensor, regions: Sequence[Region]) -> Tensor:
+    """Give each region of a picture its styles' colors; what no region covers keeps its own."""
+    moved, left = torch.zeros_like(picture), None
+    for region in regions:
+        total = sum(style.weight for style in region.styles)
+        part = sum(
+            (style.weight / total) * recolor(picture, style.picture, region.mask, style.mask)
+            for style in region.styles
+        )
+        if region.mask is None:
+            return part
+        moved = moved + region.mask * part
+        left = region.mask if left is None else left + region.mask
+    return moved + (1 - left) * picture if left is not None else picture
+
+
+def cover(regions: Sequence[Region]) -> Tensor | None:
+    """Return how far each pixel belongs to a region with a style, (1, 1, H, W); None: fully."""
+    if any(region.mask is None for region in regions):
+        return None
+    covered = torch.stack([region.mask for region in regions]).sum(dim=0).clamp(0, 1)
+    return None if covered.min() > 1 - 1e-6 else covered

@@ -1,0 +1,180 @@
+"""A run's pictures: opened once, then at each scale, colored and divided into regions."""
+
+import warnings
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ..errors import NSTWarning, brief
+from ..images.inputs import LEAST_SIDE, InputPicture, open_input
+from ..images.io import ImageError
+from ..images.mask_forms import is_file, proposed_part
+from ..images.masks import as_mask_picture
+from .coloring import color_content, color_painting, color_style
+from .config import Recipe
+from .fields import STARTS, RecipeError
+from .proposals import propose_parts
+from .regions import Region, check_regions, regions_at
+
+MOST_STYLES = 16
+
+
+@dataclass(frozen=True)
+class ScalePictures:
+    """What a run reads at one scale.
+
+    Attributes
+    ----------
+    photo : Tensor, shape (1, 3, H, W)
+        The content image as it is, in [0, 1].
+    content : Tensor, shape (1, 3, H, W)
+        The same in the colors that it is painted from.
+    plain : list of Region
+        Where styles go, with their pictures as they are.
+    regions : list of Region
+        The same, with the pictures in the colors that are painted.
+    color : str
+        The recipe's; see `coloring`.
+    """
+
+    photo: Tensor
+    content: Tensor
+    plain: list[Region]
+    regions: list[Region]
+    color: str
+
+    def colored(self, painting: Tensor) -> Tensor:
+        """Return a painting as it is shown and kept; see `coloring.color_painting`."""
+        return color_painting(self.color, painting, self.photo, self.plain)
+
+
+class RunPictures:
+    """Content and style images, start picture and masks, opened and checked.
+
+    Parameters
+    ----------
+    content : path, address, sample name, PIL.Image.Image, ndarray, Tensor or InputPicture
+    style : the same, or a list of them
+    recipe : Recipe
+    masks : mapping of str to path, picture or array, optional
+        Masks by what the recipe's regions call them; others are opened as files.
+
+    Attributes
+    ----------
+    inputs : dict of str to InputPicture
+        By role: ``content``, ``style``, ``style 2`` and on, ``start``, ``mask 1`` and on.
+
+    Raises
+    ------
+    ImageError
+        If a picture cannot be read, or is too small.
+    RecipeError, MaskError
+        If regions, weights or stroke sizes do not fit the styles.
+    """
+
+    def __init__(
+        self, content: Any, style: Any, recipe: Recipe, masks: Mapping[str, Any] | None = None
+    ) -> None:
+        styles = list(style) if isinstance(style, list | tuple) else [style]
+        if not 1 <= len(styles) <= MOST_STYLES:
+            raise RecipeError(f"expected 1 to {MOST_STYLES} style images, not {len(styles)}")
+        check_regions(recipe, len(styles))
+        self.recipe, masks = recipe, dict(masks or {})
+        scales = recipe.style_scale * (len(styles) if len(recipe.style_scale) == 1 else 1)
+        self.scales = scales
+        # Twice the size keeps Lanczos exact enough, and lets huge JPEGs be decoded reduced.
+        bound = 2 * recipe.size
+        self.inputs = {"content": open_input(content, bound)}
+        self.style_roles = ["style", *(f"style {i + 2}" for i in range(len(styles) - 1))]
+        for role, source, scale in zip(self.style_roles, styles, scales, strict=True):
+            self.inputs[role] = open_input(source, max(bound, round(bound * scale)))
+            self._check_scale(role, scale)
+        if recipe.start not in STARTS:
+            self.inputs["start"] = open_input(recipe.start, bound)
+        self.masks: dict[str, InputPicture] = {}
+        for form in mask_files(recipe):
+            self.masks[form] = _open_mask(form, masks.pop(form, form))
+            self.inputs[f"mask {len(self.masks)}"] = self.masks[form]
+        if masks:
+            raise RecipeError(f"no region of the recipe is called {brief(next(iter(masks)))}")
+        self._parts: dict[int, tuple[Tensor, Tensor]] = {}
+
+    def _check_scale(self, role: str, scale: float) -> None:
+        """Say where strokes are asked for that the style picture has too few pixels for."""
+        if scale == 1:
+            return
+        size, picture = self.recipe.size, self.inputs[role]
+        short = min(picture.size) / max(picture.size) * self.recipe.scales[0] * scale
+        if short < LEAST_SIDE:
+            raise ImageError(
+                f"{picture.source}: at {scale:g} times the size its short side would have "
+                f"{short:.0f} pixels at the first scale; at least {LEAST_SIDE} are needed, raise "
+                "style_scale or size"
+            )
+        if max(picture.size) < 0.9 * size * scale:
+            warnings.warn(
+                f"{picture.source} has {max(picture.size)} pixels on its long side, but strokes "
+                f"{scale:g} times as large need {size * scale:.0f}: it is enlarged, and its "
+                "texture will be soft",
+                NSTWarning,
+                stacklevel=5,
+            )
+
+    @property
+    def styles(self) -> list[InputPicture]:
+        """The style images, in order."""
+        return [self.inputs[role] for role in self.style_roles]
+
+    def at(self, scale: int) -> ScalePictures:
+        """Return them with the content's long side at `scale` pixels."""
+        recipe = self.recipe
+        photo = self.inputs["content"].at(scale, LEAST_SIDE)
+        styles = [
+            picture.at(scale if times == 1 else round(scale * times), LEAST_SIDE)
+            for picture, times in zip(self.styles, self.scales, strict=True)
+        ]
+        plain = regions_at(recipe, photo, styles, self.masks, self._propose)
+        regions = [
+            Region(
+                tuple(color_style(recipe.color, s, photo, region.mask) for s in region.styles),
+                region.mask,
+            )
+            for region in plain
+        ]
+        content = color_content(recipe.color, photo, plain)
+        return ScalePictures(photo, content, plain, regions, recipe.color)
+
+    def _propose(self, place: int) -> tuple[Tensor, Tensor]:
+        """Return the proposed parts of the content and of a style, made once."""
+        if place not in self._parts:
+            forms = [form for form, *_ in self.recipe.regions if form.startswith("proposed:")]
+            count = proposed_part(forms[0])[0]
+            style = self.styles[place]
+            self._parts[place] = propose_parts(self.inputs["content"], style, count)
+        return self._parts[place]
+
+
+def mask_files(recipe: Recipe) -> list[str]:
+    """Return the masks of a recipe's regions that are pictures, each once, in order."""
+    forms = [form for entry in recipe.regions for form in (entry[0], entry[2])]
+    return list(dict.fromkeys(filter(is_file, forms)))
+
+
+def style_bound(recipe: Recipe) -> int:
+    """Return the long side above which a style picture is read smaller, pixels."""
+    return round(2 * recipe.size * max(1, *recipe.style_scale))
+
+
+def _open_mask(form: str, given: Any) -> InputPicture:
+    try:
+        return as_mask_picture(given)
+    except ImageError as error:
+        raise type(error)(f"mask {brief(form)}: {error}") from None
+
+
+def moved(regions: Sequence[Region], change: Any, device: torch.device) -> list[Region]:
+    """Return regions with changed style pictures, on a device."""
+    return [region.map(change, device) for region in regions]

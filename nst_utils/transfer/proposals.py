@@ -1,0 +1,62 @@
+"""Proposed regions: parts that content and style image share, found without further weights.
+
+Deep Feature Factorization (Collins, Achanta and Süsstrunk, ECCV 2018): the activations of both
+pictures, one row a position, are written as a product of non-negative matrices, W H. A row of H is
+what a part looks like to the network, a column of W where it is.
+"""
+
+import warnings
+
+import numpy as np
+import torch
+from sklearn.decomposition import NMF
+from sklearn.exceptions import ConvergenceWarning
+from torch import Tensor
+
+from ..images.inputs import InputPicture
+from ..images.tensors import normalize
+from ..networks.backbone import load_backbone
+
+SIDE = 320
+"""Long side at which the pictures are read, pixels."""
+
+LAYER = "relu5_1"
+
+
+def propose_parts(content: InputPicture, style: InputPicture, count: int) -> tuple[Tensor, Tensor]:
+    """Divide two pictures into matching parts.
+
+    Parameters
+    ----------
+    content, style : InputPicture
+    count : int
+        Parts, 3 to 6 being usual.
+
+    Returns
+    -------
+    (Tensor, Tensor)
+        Shape (count, h, w) each: how far each position belongs to each part, adding up to 1. The
+        parts are ordered by what they cover of the content, the largest first.
+    """
+    network = load_backbone("vgg19")
+    with torch.no_grad():
+        maps = [
+            network.extract(normalize(picture.at(SIDE, 16)), [LAYER])[LAYER][0].float()
+            for picture in (content, style)
+        ]
+    rows = np.concatenate([m.flatten(1).T.numpy() for m in maps])
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        found = NMF(count, init="nndsvda", max_iter=150, random_state=0).fit_transform(rows)
+    found = found / np.maximum(found.max(axis=0, keepdims=True), 1e-9)
+    # Sharpened, so that a position belongs to one part rather than to all.
+    shares = found**2 + 1e-9
+    shares = shares / shares.sum(axis=1, keepdims=True)
+    split = maps[0][0].numel()
+    order = np.argsort(-shares[:split].sum(axis=0))
+    parts = torch.from_numpy(shares[:, order].astype(np.float32))
+    sides = [m.shape[-2:] for m in maps]
+    return tuple(
+        part.T.reshape(count, *side)
+        for part, side in zip((parts[:split], parts[split:]), sides, strict=True)
+    )

@@ -1,0 +1,183 @@
+"""Regions of a picture, each with its styles: what a recipe says, and at one size."""
+
+import dataclasses
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from ..errors import brief
+from ..images.inputs import InputPicture
+from ..images.mask_forms import MaskError, check_mask, proposed_part
+from ..images.masks import read_mask
+from .config import Recipe
+from .fields import RecipeError
+
+LEAST_COVER = 1e-3
+"""Share of a picture below which a mask covers nothing."""
+
+Parts = Callable[[int], tuple[Tensor, Tensor]]
+"""Given a style's place: its ``proposed`` parts of the content and of the style, (k, h, w) each."""
+
+
+@dataclass(frozen=True)
+class StyleImage:
+    """A style image at one size.
+
+    Attributes
+    ----------
+    picture : Tensor, shape (1, 3, h, w)
+    weight : float
+        Beside the other styles of its region.
+    mask : Tensor, shape (1, 1, h, w), or None
+        The part of it that is meant; None: all.
+    """
+
+    picture: Tensor
+    weight: float = 1.0
+    mask: Tensor | None = None
+
+    def replace(self, picture: Tensor) -> "StyleImage":
+        """Return it with other pixels."""
+        return dataclasses.replace(self, picture=picture)
+
+
+@dataclass(frozen=True)
+class Region:
+    """A part of the content image and the styles that go there.
+
+    Attributes
+    ----------
+    styles : tuple of StyleImage
+        Blended by their weights.
+    mask : Tensor, shape (1, 1, H, W), or None
+        In [0, 1]; None: all of it.
+    """
+
+    styles: tuple[StyleImage, ...]
+    mask: Tensor | None = None
+
+    def map(self, change: Callable[[Tensor], Tensor], device: torch.device) -> "Region":
+        """Return it with changed style pictures, all of it on a device."""
+        moved = tuple(
+            StyleImage(change(s.picture), s.weight, None if s.mask is None else s.mask.to(device))
+            for s in self.styles
+        )
+        return Region(moved, None if self.mask is None else self.mask.to(device))
+
+
+def check_regions(recipe: Recipe, styles: int) -> None:
+    """Refuse a recipe whose weights, stroke sizes or regions do not fit the number of styles.
+
+    Raises
+    ------
+    RecipeError, MaskError
+        With what was expected and what came.
+    """
+    for name in ("blend", "style_scale"):
+        count = len(getattr(recipe, name))
+        single = name == "style_scale" and count == 1
+        if count and not single and count != styles:
+            raise RecipeError(f"{name} has {count} numbers for {styles} styles; give one for each")
+    if recipe.blend and recipe.regions:
+        raise RecipeError(
+            "blend mixes styles everywhere, regions give each its own place: set one of them"
+        )
+    used = {number for _, number, _ in recipe.regions}
+    for form, number, other in recipe.regions:
+        for text in filter(None, (form, other)):
+            check_mask(text)
+        if number > styles:
+            raise RecipeError(
+                f"region {brief(form)} names style {number}, but there are {styles}; add a style, "
+                "or use 0, where the photo stays"
+            )
+    if recipe.regions and not used - {0}:
+        raise RecipeError("no region has a style, so that nothing would be painted")
+    unused = set(range(1, styles + 1)) - used
+    if recipe.regions and unused:
+        raise RecipeError(f"style {min(unused)} is in no region; give it one, or leave it out")
+
+
+def regions_at(
+    recipe: Recipe,
+    content: Tensor,
+    styles: Sequence[Tensor],
+    files: Mapping[str, InputPicture],
+    parts: Parts,
+) -> list[Region]:
+    """Return a recipe's regions with a style, at one size.
+
+    Where masks overlap they share; what none covers keeps the photo.
+
+    Parameters
+    ----------
+    recipe : Recipe
+    content : Tensor, shape (1, 3, H, W)
+        The photo, in [0, 1].
+    styles : sequence of Tensor, shape (1, 3, h, w)
+        In [0, 1].
+    files : mapping of str to InputPicture
+        Masks that are pictures, by what the recipe calls them.
+    parts : callable
+        See `Parts`.
+
+    Raises
+    ------
+    MaskError
+        If a mask covers nothing.
+    """
+    if not recipe.regions:
+        weights = recipe.blend or (1.0,) * len(styles)
+        if len(styles) == 1:
+            return [Region((StyleImage(styles[0]),))]
+        pairs = zip(styles, weights, strict=True)
+        return [Region(tuple(StyleImage(s, w) for s, w in pairs if w > 0))]
+    masks = []
+    for form, number, _ in recipe.regions:
+        if form == "rest":
+            masks.append(None)
+        else:
+            place = max(number, 1) - 1
+            masks.append(_mask(form, content, files, lambda p=place: parts(p)[0]))
+    known = [mask for mask in masks if mask is not None]
+    total = torch.stack(known).sum(dim=0) if known else torch.zeros_like(content[:, :1])
+    shared = total.clamp(min=1)
+    left = (1 - total).clamp(min=0)
+    regions = []
+    for (form, number, other), mask in zip(recipe.regions, masks, strict=True):
+        mask = mask / shared if mask is not None else left
+        if mask.mean() < LEAST_COVER:
+            raise MaskError(f"region {brief(form)} covers nothing of the content image")
+        if number:
+            style = styles[number - 1]
+            kind = other or (form if form.startswith("proposed:") else "")
+            where = None
+            if kind:
+                where = _mask(kind, style, files, lambda p=number - 1: parts(p)[1])
+                if where.mean() < LEAST_COVER:
+                    if other:
+                        raise MaskError(f"region {brief(other)} covers nothing of style {number}")
+                    where = None  # the style has no such part: all of it
+            everywhere = bool(mask.min() > 1 - 1e-6)
+            regions.append(Region((StyleImage(style, 1.0, where),), None if everywhere else mask))
+    return regions
+
+
+def _mask(
+    form: str,
+    picture: Tensor,
+    files: Mapping[str, InputPicture],
+    parts: Callable[[], Tensor],
+) -> Tensor:
+    if not form.startswith("proposed:"):
+        return read_mask(form, picture, files.get(form))
+    count, part = proposed_part(form)
+    maps = parts()
+    chosen = maps[None, part - 1 : part] if len(maps) == count else None
+    if chosen is None:
+        raise MaskError("all proposed regions of a style must be of one number of parts")
+    size = picture.shape[-2:]
+    resized = torch.nn.functional.interpolate(chosen, size=size, mode="bicubic", antialias=False)
+    return resized.clamp(0, 1)
