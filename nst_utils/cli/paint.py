@@ -240,7 +240,7 @@ def paint_one(
     content: str, styles: list[str], settings: Recipe, path: Path, keep: str | None
 ) -> None:
     """Paint one picture, after a look at the memory, and sum up the run."""
-    from ..experiments.forecast import check_memory
+    from ..experiments.forecasts import check_memory
     from ..experiments.run_cache import paint
 
     check_memory(content, styles, settings)
@@ -249,7 +249,7 @@ def paint_one(
         result, _ = paint(content, styles, settings)
         summarize(result, [save_or_rescue(result, path)])
         return
-    from ..experiments.keep_structure import keep_structure
+    from ..experiments.structure_search import keep_structure
 
     kept = keep_structure(content, styles, settings, part)
     summarize(kept.result, [save_or_rescue(kept.result, path)])
@@ -260,7 +260,7 @@ def paint_one(
 
 def print_forecast(content: str, styles: list[str], settings: Recipe) -> None:
     """Print what a run would take."""
-    from ..experiments.forecast import check_memory, forecast
+    from ..experiments.forecasts import check_memory, forecast
 
     told = forecast(content, styles, settings)
     say(f"{'size':9} {told.width} x {told.height} pixels")

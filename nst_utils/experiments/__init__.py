@@ -13,9 +13,9 @@
 - ``style_features``: what a frozen network sees in many paintings, kept on the disk
 - ``style_classifier``: transfer learning: which style is this, split by artist
 - ``notebooks``: notebooks run again under new parameters
-- ``keep_structure``: the ``beta`` at which a given part of the structure stays
+- ``structure_search``: the ``beta`` at which a given part of the structure stays
 - ``folders``: every picture of a folder in every style of another
-- ``forecast``: what a run will take on this machine
+- ``forecasts``: what a run will take on this machine
 - ``tables``: layers read, shares of the loss, measures
 """
 
@@ -24,14 +24,14 @@ import lazy_loader
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submodules=(
-        "building_blocks folders forecast judges keep_structure metrics notebooks peak_memory "
-        "reproduce run_cache statistics style_classifier style_features sweeps tables trials "
-        "variance"
+        "building_blocks folders forecasts judges metrics notebooks peak_memory "
+        "reproduce run_cache statistics structure_search style_classifier style_features "
+        "sweeps tables trials variance"
     ).split(),
     submod_attrs={
         "folders": ["paint_folder"],
-        "forecast": ["forecast"],
-        "keep_structure": ["keep_structure"],
+        "forecasts": ["forecast"],
+        "structure_search": ["keep_structure"],
         "metrics": ["judge", "measure"],
         "judges": ["JudgeError"],
         "notebooks": ["run_notebooks"],

@@ -23,7 +23,8 @@ from .translations import translator
 
 def show_picture(axes: Axes, image: Image.Image, title: str) -> None:
     """Show a picture without ticks, its title above."""
-    axes.imshow(image, interpolation="lanczos")
+    # A gray picture is gray, and not what a color map makes of it.
+    axes.imshow(image.convert("RGB"), interpolation="lanczos")
     axes.set_anchor("N")
     axes.set_title(title, fontsize=8, parse_math=False)  # a file name may hold a $
     axes.set_xticks([])

@@ -8,10 +8,13 @@ import ipywidgets as widgets
 
 from ..networks.registry import BACKBONES
 from ..transfer.config import Recipe
-from ..transfer.fields import GRAMS, STARTS
+from ..transfer.fields import COLORS, GRAMS, STARTS
 from .state import BUDGET
 
 SIZES = (128, 192, 256, 384, 512, 768, 1024)
+
+STROKES = (0.25, 0.5, 1, 2, 4)
+"""Sizes of strokes, in those of the style picture."""
 
 RATES = {"lbfgs": 1.0, "adam": 0.02}
 """Step length that suits an optimizer; the other one's would move nothing or burst."""
@@ -69,6 +72,8 @@ class Controls:
             "backbone": [(spec.title, name) for name, spec in BACKBONES.items()],
             "weights": self._weights(recipe),
             "content_layer": list(BACKBONES[recipe.backbone].layers),
+            "color": list(COLORS),
+            "style_scale": _strokes(recipe.style_scale),
             "gram": list(GRAMS),
             "pooling": ["max", "average"],
             "optimizer": ["lbfgs", "adam"],
@@ -111,6 +116,8 @@ class Controls:
             self.menus["content_layer"].options = list(BACKBONES[recipe.backbone].layers)
             self.menus["weights"].options = self._weights(recipe)
             for name, menu in self.menus.items():
+                if name == "style_scale":
+                    menu.options = _strokes(recipe.style_scale)
                 menu.value = getattr(recipe, name)
         finally:
             self._quiet = False
@@ -189,5 +196,11 @@ class Controls:
         return [(self._say("untrained") if name == "random" else name, name) for name in names]
 
 
-def _with(options: list[str], value: str) -> list[str]:
+def _strokes(value: tuple[float, ...]) -> list[tuple[str, tuple[float, ...]]]:
+    """Return the sizes of strokes to choose from, a recipe's own among them."""
+    known = [(float(scale),) for scale in STROKES]
+    return [(", ".join(f"{x:g}" for x in s), s) for s in _with(known, value)]
+
+
+def _with(options: list[Any], value: Any) -> list[Any]:
     return options if value in options else [*options, value]

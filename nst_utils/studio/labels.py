@@ -80,6 +80,8 @@ LABELS: dict[str, tuple[str, str]] = {
     "backbone": ("backbone", "mạng"),
     "weights": ("trained weights", "trọng số mạng"),
     "content_layer": ("content layer", "tầng nội dung"),
+    "color": ("colors", "màu sắc"),
+    "style_scale": ("stroke size", "cỡ nét cọ"),
     "gram": ("Gram variant", "biến thể Gram"),
     "pooling": ("pooling", "gộp (pooling)"),
     "optimizer": ("optimizer", "bộ tối ưu"),

@@ -12,7 +12,7 @@ from ..errors import NSTWarning, brief
 from ..images.inputs import LEAST_SIDE, InputPicture, open_input
 from ..images.io import ImageError
 from ..images.mask_forms import is_file, proposed_part
-from ..images.masks import as_mask_picture
+from ..images.masks import as_mask_picture, read_mask
 from .coloring import color_content, color_painting, color_style
 from .config import Recipe
 from .fields import STARTS, RecipeError
@@ -20,6 +20,9 @@ from .proposals import propose_parts
 from .regions import Region, check_regions, regions_at
 
 MOST_STYLES = 16
+
+FACES_SIDE = 512
+"""Long side at which faces are looked for, pixels."""
 
 
 @dataclass(frozen=True)
@@ -98,6 +101,10 @@ class RunPictures:
         for form in mask_files(recipe):
             self.masks[form] = _open_mask(form, masks.pop(form, form))
             self.inputs[f"mask {len(self.masks)}"] = self.masks[form]
+        if any(form == "faces" for form, *_ in recipe.regions):
+            # Looked for once, where faces are large enough, and the same at every scale.
+            found = read_mask("faces", self.inputs["content"].at(FACES_SIDE))
+            self.masks["faces"] = as_mask_picture(found[0, 0])
         if masks:
             raise RecipeError(f"no region of the recipe is called {brief(next(iter(masks)))}")
         self._parts: dict[int, tuple[Tensor, Tensor]] = {}

@@ -155,7 +155,8 @@ def regions_at(
             kind = other or (form if form.startswith("proposed:") else "")
             where = None
             if kind:
-                where = _mask(kind, style, files, lambda p=number - 1: parts(p)[1])
+                mine = {} if kind == "faces" else files  # those of the content
+                where = _mask(kind, style, mine, lambda p=number - 1: parts(p)[1])
                 if where.mean() < LEAST_COVER:
                     if other:
                         raise MaskError(f"region {brief(other)} covers nothing of style {number}")

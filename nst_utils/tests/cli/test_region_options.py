@@ -62,12 +62,12 @@ def test_controls_from_the_command_line_are_repeated(tiny, pictures, tmp_path, m
 
 
 def test_keep_and_forecast_are_printed(tiny, pictures, tmp_path, monkeypatch):
-    from nst_utils.experiments import forecast
+    from nst_utils.experiments import forecasts
 
     found = run("stylize", *pictures, "--output", tmp_path / "o.png", "--keep", "0.9", *SMALL)
     assert found.exit_code == 0, found.output
     assert "0.9 was asked, at beta" in found.stdout and "whole runs" in found.stdout
-    monkeypatch.setattr(forecast, "run_in_fresh_process", lambda work, *words: work(*words))
+    monkeypatch.setattr(forecasts, "run_in_fresh_process", lambda work, *words: work(*words))
     found = run("stylize", *pictures, "--output", tmp_path / "no.png", "--dry-run", *SMALL)
     assert found.exit_code == 0, found.output
     assert "32 x 24 pixels" in found.stdout and "MB are free" in found.stdout

@@ -7,6 +7,7 @@ import pytest
 from nst_utils.plotting.translations import LANGUAGES
 from nst_utils.studio.controls import STOP
 from nst_utils.studio.panel import Studio
+from nst_utils.studio.replay import as_code
 from nst_utils.transfer.config import Recipe
 
 TINY = Recipe(size=48, scales=(32, 48), steps=(4, 10), weights="random")
@@ -323,3 +324,15 @@ def test_words_for_how_much(panel):
     assert studio._controls.sliders["beta"].value == pytest.approx(120)
     subtle.click()
     assert studio.controller.wanted.beta == 8
+
+
+def test_colors_and_stroke_sizes_are_chosen_from_menus(tiny, pictures):
+    studio = Studio(*map(str, pictures))
+    try:
+        menus = studio._controls.menus
+        menus["color"].value, menus["style_scale"].value = "content", (2.0,)
+        wanted = studio.controller.wanted
+        assert (wanted.color, wanted.style_scale) == ("content", (2.0,))
+        assert "style_scale" in as_code(*map(str, pictures), [wanted])
+    finally:
+        studio.close()

@@ -163,3 +163,9 @@ def test_regions_are_checked_without_a_run():
     region = Region((StyleImage(torch.zeros(1, 3, 4, 4)),), torch.ones(1, 1, 4, 4))
     moved = region.map(lambda picture: picture + 1, torch.device("cpu"))
     assert moved.styles[0].picture.min() == 1 and moved.mask is not None
+
+
+def test_faces_are_found_however_small_the_painting(tiny):
+    recipe = SMALL.replace(regions=(("faces", 0), ("rest", 1)))
+    here = RunPictures("astronaut", "mosaic", recipe).at(32)
+    assert 0.9 < here.regions[0].mask.mean() < 0.995

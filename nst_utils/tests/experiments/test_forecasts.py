@@ -1,7 +1,7 @@
 import pytest
 
 from nst_utils.errors import NSTError
-from nst_utils.experiments import forecast as module
+from nst_utils.experiments import forecasts as module
 from nst_utils.transfer.config import Recipe
 
 SMALL = Recipe(size=512, weights="random", device="cpu")

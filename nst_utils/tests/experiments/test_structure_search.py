@@ -3,9 +3,9 @@ import math
 import pytest
 
 from nst_utils.errors import NSTError, NSTWarning
-from nst_utils.experiments import keep_structure as module
-from nst_utils.experiments.keep_structure import TOLERANCE, Secant, keep_structure
+from nst_utils.experiments import structure_search as module
 from nst_utils.experiments.metrics import ssim
+from nst_utils.experiments.structure_search import TOLERANCE, Secant, keep_structure
 from nst_utils.images.samples import open_picture
 from nst_utils.transfer.config import Recipe
 
