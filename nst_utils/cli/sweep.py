@@ -14,8 +14,8 @@ from .recipe_options import build_recipe, parse_value
 def parse_grid(texts: tuple[str, ...]) -> dict[str, list[Any]]:
     """Read ``FIELD=V1,V2`` texts into fields and their values.
 
-    Lists themselves (``scales``, ``steps``) are written with ``+``: ``scales=128+256,256``; layers
-    as everywhere: ``style_layers=relu1_1:1+relu2_1:0.5,relu3_1``.
+    Lists themselves (``scales``, ``steps``, ``blend``, ``style_scale``) are written with ``+``:
+    ``scales=128+256,256``; layers as everywhere: ``style_layers=relu1_1:1+relu2_1:0.5,relu3_1``.
 
     Raises
     ------
@@ -35,7 +35,7 @@ def parse_grid(texts: tuple[str, ...]) -> dict[str, list[Any]]:
             raise RecipeError(f"--grid takes FIELD=V1,V2, not {text!r}")
         if name in grid:
             raise RecipeError(f"--grid names {name} twice; write all its values behind one")
-        lists = name in ("scales", "steps")
+        lists = name in ("scales", "steps", "blend", "style_scale")
         grid[name] = [
             parse_value(name, value.replace("+", ",") if lists else value)
             for value in values.split(",")

@@ -15,6 +15,9 @@ from ..errors import brief
 from .inputs import InputPicture
 from .mask_forms import MASK_FORMS, MaskError, parse_box, parse_lightness
 
+CERTAIN = 8
+"""Times that a face must be found at neighboring places; at 4 a helmet was taken for one."""
+
 SOFTNESS = 0.01
 """Standard deviation of the border of a box or a threshold, in shares of the longer side."""
 
@@ -79,7 +82,7 @@ def _faces(picture: Tensor) -> Tensor:
     least = max(24, min(gray.shape) // 12)
     cascade = feature.Cascade(data.lbp_frontal_face_cascade_filename())
     found = cascade.detect_multi_scale(
-        gray, 1.15, 1, (least, least), (min(gray.shape),) * 2, min_neighbor_number=4
+        gray, 1.15, 1, (least, least), (min(gray.shape),) * 2, min_neighbor_number=CERTAIN
     )
     if not found:
         raise MaskError(

@@ -20,7 +20,8 @@ from ..networks.backbone import load_backbone
 SIDE = 320
 """Long side at which the pictures are read, pixels."""
 
-LAYER = "relu5_1"
+LAYER = "relu4_1"
+"""Its parts follow outlines; those of ``relu5_1`` were blurred and took the border for a part."""
 
 
 def propose_parts(content: InputPicture, style: InputPicture, count: int) -> tuple[Tensor, Tensor]:
