@@ -29,6 +29,7 @@ from ..networks.device import pick_device, pick_precision
 from ..parallel import hides_bar
 from ..paths import alone_with, make_folder
 from ..transfer.losses import gram
+from ..transfer.progress import notebook_stream
 from ..wikiart.catalog import WikiArt
 from ..wikiart.files import check_file
 from ..wikiart.names import file_of
@@ -182,6 +183,7 @@ def _describe(
         initial=len(state) - len(missing),
         desc="describing",
         unit="file",
+        file=notebook_stream(),
         disable=hides_bar(progress and len(missing) > 0),
     )
     with bar:
