@@ -16,8 +16,9 @@ from ..transfer.run import stylize
 from .peak_memory import PeakMemory
 from .run_cache import open_pair
 
-PROBES = (96, 256)
-"""Long sides at which steps are timed and memory is measured."""
+PROBES = (256, 448)
+"""Long sides at which steps are timed and memory is measured: at smaller ones, what is made ready once
+would be taken for growth."""
 
 PROBE_STEPS = 4
 

@@ -9,15 +9,15 @@ SMALL = Recipe(size=512, weights="random", device="cpu")
 
 def test_a_run_is_scaled_up_by_its_pixels(tiny, pictures, monkeypatch):
     rows = [
-        {"size": 96, "mb": 500.0, "seconds_per_step": 0.01, "overhead": 1.0},
-        {"size": 256, "mb": 600.0, "seconds_per_step": 0.1, "overhead": 1.0},
+        {"size": 256, "mb": 500.0, "seconds_per_step": 0.01, "overhead": 1.0},
+        {"size": 448, "mb": 600.0, "seconds_per_step": 0.3, "overhead": 1.0},
     ]
     monkeypatch.setattr(module, "run_in_fresh_process", lambda *_: rows)
     told = module.forecast(*pictures, SMALL)
     assert (told.width, told.height) == (512, 384)
-    assert told.seconds == pytest.approx(1 + 60 * 0.1 + 30 * 0.4)
-    grown = 100 / (256 * 192 - 96 * 72) + 16 * 24 / 1e6
-    assert told.megabytes == pytest.approx(600 + grown * (512 * 384 - 256 * 192))
+    assert told.seconds == pytest.approx(1 + 0.3 / (448 * 336) * (60 * 256 * 192 + 30 * 512 * 384))
+    grown = 100 / (448 * 336 - 256 * 192) + 16 * 24 / 1e6
+    assert told.megabytes == pytest.approx(600 + grown * (512 * 384 - 448 * 336))
     assert told.free_megabytes > 0
 
 
