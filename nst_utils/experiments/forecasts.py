@@ -17,8 +17,8 @@ from .peak_memory import PeakMemory
 from .run_cache import open_pair
 
 PROBES = (256, 448)
-"""Long sides at which steps are timed and memory is measured: at smaller ones, what is made ready once
-would be taken for growth."""
+"""Long sides at which steps are timed and memory is measured: at smaller ones, what is made ready
+once would be taken for growth."""
 
 PROBE_STEPS = 4
 
