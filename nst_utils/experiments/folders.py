@@ -2,6 +2,7 @@
 
 import json
 import warnings
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -156,7 +157,7 @@ def _stem(source: str) -> str:
     return Path(source).stem if not paths.is_address(source) else brief(source.rsplit("/", 1)[-1])
 
 
-def _numbered(stem: str):
+def _numbered(stem: str) -> Iterator[str]:
     """Yield file names for a stem: itself, then with a number."""
     yield f"{stem}.png"
     number = 2

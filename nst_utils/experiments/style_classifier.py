@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 import pandas as pd
 import torch
+from sklearn.base import BaseEstimator
 from sklearn.dummy import DummyClassifier
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
@@ -281,7 +282,7 @@ def fine_tune(
     return part.assign(predicted=names[torch.cat(predicted)], fold=0), pd.DataFrame(history)
 
 
-def _classifier(kind: str, names: Sequence[str]):
+def _classifier(kind: str, names: Sequence[str]) -> BaseEstimator:
     if kind not in CLASSIFIERS:
         raise unknown("classifier", kind, CLASSIFIERS)
     if kind == "most frequent":

@@ -109,12 +109,12 @@ def filter_figure(
         limit = np.quantile(np.abs(shown), 0.99)
         low = 0 if shown.min() >= 0 else -limit
         axes.imshow(shown, cmap="gray", vmin=low, vmax=limit)
-        axes.set_title(translator(language)(title), fontsize=8)
+        axes.set_title(say(title), fontsize=8)
     learned.suptitle(say("learned filters of the first layer"), fontsize=8)
     grid = learned.subplots(below, 2 * columns, squeeze=False).flat
     for axes, weights in zip(grid, filters, strict=False):
         axes.imshow((weights + 1) / 2)
-    for axes in figure.axes if hasattr(figure, "axes") else ():
+    for axes in figure.axes:
         axes.set_xticks([])
         axes.set_yticks([])
         axes.spines[:].set_visible(False)
@@ -145,7 +145,7 @@ def activation_functions_figure(depths: pd.DataFrame, *, language: str = "en") -
             axes.plot(part["layer"], part[column], **style)
     titles = ("function", "derivative", "mean square of activations", "share with a flat slope")
     for axes, title in zip(panels, titles, strict=True):
-        axes.set_title(translator(language)(title), fontsize=8)
+        axes.set_title(say(title), fontsize=8)
         draw_grid(axes)
     for axes in panels[2:]:
         axes.set_xlabel(say("layer"), fontsize=8)
@@ -172,7 +172,7 @@ def gradient_figure(norms: pd.DataFrame, *, language: str = "en") -> Figure:
         for _, run in part.groupby("seed"):
             axes.plot(run["layer"], run["norm"], color=CYCLE[k], linewidth=0.5, alpha=0.5)
         mean = np.exp(np.log(part["norm"]).groupby(part["layer"]).mean())
-        label = translator(language)(stack)
+        label = say(stack)
         axes.plot(mean.index, mean, color=CYCLE[k], linestyle=STYLES[k], label=label)
     axes.set_yscale("log")
     axes.set_xlabel(say("layer"), fontsize=8)
@@ -228,7 +228,7 @@ def accuracy_figure(table: pd.DataFrame, chance: float, *, language: str = "en")
         spread = np.stack([part["accuracy"] - part["low"], part["high"] - part["accuracy"]])
         axes.errorbar(
             x, part["accuracy"], yerr=np.maximum(spread, 0), color=CYCLE[k], linestyle=STYLES[k],
-            marker=MARKERS[k], markersize=5, capsize=2, label=translator(language)(statistic),
+            marker=MARKERS[k], markersize=5, capsize=2, label=say(statistic),
         )  # fmt: skip
     axes.axhline(chance, color="0.5", linewidth=1, label=say("always the commonest style"))
     axes.set_xticks(range(len(part)), part["layer"], fontsize=8)
