@@ -5,15 +5,19 @@
 - ``fair_lock``: paintings that share the cores step in turn
 - ``replay``: the recipes that led to a picture, as code, as a command, run again
 - ``history``: points, marks, snapshots, as plain data
+- ``film``: how a painting came about, frame by frame
 - ``painting_thread``: the thread that paints, and what it shows
 - ``controller``: a painting in the background, steered by its owner
 - ``comparison``: two paintings side by side
-- ``browser_widgets``: a picture to look at and a place for one, with code in the browser
+- ``browser_widgets``: a picture, a place for one, a mask over one, with code in the browser
 - ``pickers``: widgets that choose a picture
+- ``thumbnails``: buttons that show a picture
 - ``controls``: sliders and menus
 - ``canvas``: pictures, snapshots, the loss curve
 - ``status_bar``: what is going on, and text to copy
 - ``export``: the painting, its figure and its recipe, saved
+- ``regions_tab``: a second style, its share, and where it goes
+- ``gallery``: what was saved, loaded again
 - ``toolbar``: the buttons
 - ``panel``: the panel itself
 - ``kernel_explorer``: a kernel moved over a photo by sliders
@@ -24,8 +28,9 @@ import lazy_loader
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submodules=(
-        "browser_widgets canvas comparison controller controls export fair_lock history "
-        "kernel_explorer labels painting_thread panel pickers replay state status_bar toolbar"
+        "browser_widgets canvas comparison controller controls export fair_lock film gallery "
+        "history kernel_explorer labels painting_thread panel pickers regions_tab replay state "
+        "status_bar thumbnails toolbar"
     ).split(),
     submod_attrs={
         "controller": ["Controller", "studio_recipe"],

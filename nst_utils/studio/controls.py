@@ -33,7 +33,7 @@ _LABEL = {"description_width": "150px"}
 
 
 class Controls:
-    """Sliders for the weights and menus for the method, in two tabs.
+    """Sliders for the weights and menus for the method, in two tabs; others may follow.
 
     Parameters
     ----------
@@ -100,6 +100,12 @@ class Controls:
             titles=[say("weights tab"), say("method tab")],
         )
         self.show(recipe)
+
+    def add_tab(self, box: widgets.Widget, title: str) -> None:
+        """Add a tab of somebody else's behind these two."""
+        titles = [*self.tabs.titles, title]
+        self.tabs.children = [*self.tabs.children, box]
+        self.tabs.titles = titles
 
     def show(self, recipe: Recipe) -> None:
         """Set every control to a recipe."""

@@ -10,7 +10,9 @@ from ..images.samples import open_picture
 from ..paths import claim_file, public_source, write_text
 from ..plotting.album import save_quickstart
 from .controller import Controller
-from .replay import to_json
+from .film import Film
+from .history import StudioError
+from .replay import public_style, to_json
 
 
 class SaveError(NSTError, OSError):
@@ -29,6 +31,37 @@ def painting_file(controller: Controller) -> tuple[str, bytes]:
     with tempfile.TemporaryDirectory() as folder:
         path = result.save(Path(folder) / f"painting_{len(result.history):04}.png")
         return path.name, path.read_bytes()
+
+
+def save_film(controller: Controller) -> Path:
+    """Save how a painting came about, as an animated GIF beside the paintings.
+
+    Raises
+    ------
+    StudioError
+        If there are not yet two steps to be shown.
+    SaveError
+        If the folder cannot be written to.
+    """
+    with controller.thread.changed:
+        film = Film(list(controller.thread.film.frames))
+    if len(film.frames) < 2:
+        raise StudioError("a film needs two steps or more: press start first")
+    try:
+        data = film.as_gif()
+        path = claim_file(controller.folder, f"film_{film.frames[-1][0]:04}.gif")
+        path.write_bytes(data)
+        return path
+    except OSError as error:
+        raise _unwritable(controller, error) from None
+
+
+def _unwritable(controller: Controller, error: Exception) -> SaveError:
+    reason = getattr(error, "strerror", None) or one_line(error)
+    return SaveError(
+        f"{controller.folder} cannot be written to ({reason}): free some space or give Studio "
+        "another folder"
+    )
 
 
 def save_painting(controller: Controller, language: str = "en") -> list[Path]:
@@ -56,7 +89,7 @@ def save_painting(controller: Controller, language: str = "en") -> list[Path]:
         If the folder cannot be written to.
     """
     result, passages = controller.result(), controller.passages()
-    content, style = controller.content, controller.style
+    content, style = controller.pictures
     name = f"painting_{sum(sum(passage.steps) for passage in passages):04}"
     try:
         painting = claim_file(controller.folder, f"{name}.png")
@@ -65,17 +98,14 @@ def save_painting(controller: Controller, language: str = "en") -> list[Path]:
         recipe = controller.folder / f"{name}_recipe.json"
         record = {
             "content": public_source(content),
-            "style": public_source(style),
+            "style": public_style(style),
             "passages": json.loads(to_json(passages)),
         }
         write_text(recipe, json.dumps(record, indent=1) + "\n")
     except (OSError, ImageError) as error:
-        reason = getattr(error, "strerror", None) or one_line(error)
-        raise SaveError(
-            f"{controller.folder} cannot be written to ({reason}): free some space or give Studio "
-            "another folder"
-        ) from None
-    pictures = [open_picture(source, 2 * max(result.image.size)) for source in (content, style)]
+        raise _unwritable(controller, error) from None
+    shown = (content, controller.style)
+    pictures = [open_picture(source, 2 * max(result.image.size)) for source in shown]
     figure = save_quickstart(
         *pictures,
         result,

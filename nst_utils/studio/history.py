@@ -69,6 +69,7 @@ class Snapshot:
     wanted: Recipe
     passages: tuple[Recipe, ...]
     result: "Result | None"
+    others: tuple[str, ...] = ()
     points: tuple[Point, ...] = ()
     marks: tuple[tuple[int, str], ...] = ()
     moved: bool = False
@@ -82,6 +83,8 @@ class History:
     ----------
     content, style : str
         Pictures as `samples.open_picture` takes them.
+    others : tuple of str
+        Further styles.
     wanted : Recipe
         As set; in effect from the next step on.
     points : list of Point
@@ -107,6 +110,7 @@ class History:
     content: str
     style: str
     wanted: Recipe
+    others: tuple[str, ...] = ()
     points: list[Point] = field(default_factory=list)
     marks: list[tuple[int, str]] = field(default_factory=list)
     snapshots: deque[Snapshot] = field(default_factory=lambda: deque(maxlen=SNAPSHOTS))
@@ -119,6 +123,11 @@ class History:
     result: "Result | None" = None
     base: int = 0
     steps: int = 0
+
+    @property
+    def pictures(self) -> tuple[str, str | list[str]]:
+        """Content and style as `run.stylize` takes them; several styles are a list."""
+        return self.content, [self.style, *self.others] if self.others else self.style
 
     @property
     def step(self) -> int:
@@ -179,7 +188,8 @@ class History:
         return Snapshot(
             self.numbered, self.run, self.result.image if self.step else None, self.step,
             self.content, self.style, self.wanted, self.passages,
-            self.result if self.step else None, tuple(self.points), tuple(self.marks), moved,
+            self.result if self.step else None, self.others, tuple(self.points),
+            tuple(self.marks), moved,
         )  # fmt: skip
 
     def snap(self, *, moved: bool = False) -> None:
@@ -236,6 +246,7 @@ class History:
     def go_back(self, snapshot: Snapshot) -> None:
         """Restore a moment: pictures, recipe, curve and marks, and the way that led there."""
         self.content, self.style, self.wanted = snapshot.content, snapshot.style, snapshot.wanted
+        self.others = snapshot.others
         self.over, self.recipe, self.result = snapshot.passages, None, snapshot.result
         self.base, self.steps, self.run = snapshot.step, 0, snapshot.run
         self.points, self.marks = list(snapshot.points), list(snapshot.marks)

@@ -14,7 +14,8 @@ from ..errors import NSTError
 from ..networks.registry import backbone_spec
 from ..transfer.config import Recipe
 from .fair_lock import ENGINE_LOCK
-from .history import History
+from .film import Film
+from .history import History, Snapshot
 from .state import Frame, Status
 
 if TYPE_CHECKING:
@@ -48,6 +49,8 @@ class PaintingThread:
         Pause after one step; steps since start was pressed.
     frames : deque of Frame
         The newest picture: a slow viewer misses frames, not memory.
+    film : Film
+        Pictures of the way so far.
     label : str
         Network and weights of the newest picture.
     partner : PaintingThread or None
@@ -64,6 +67,7 @@ class PaintingThread:
         self.single, self.done = False, 0
         self.times: deque[float] = deque(maxlen=12)
         self.frames: deque[Frame] = deque(maxlen=1)
+        self.film = Film()
         self._thread = threading.Thread(target=self._work, name="nst-studio", daemon=True)
 
     def begin(self) -> None:
@@ -73,6 +77,30 @@ class PaintingThread:
     def show(self, frame: Frame) -> None:
         """Make a picture the newest one."""
         self.frames.append(frame)
+
+    def begin_anew(self) -> None:
+        """Forget the picture, which becomes a snapshot; what was set stays."""
+        self.history.snap(moved=True)
+        self.history.clear()
+        self.film.cut(0)
+        self.run, self.job, self.done = None, None, 0
+        self.frames.clear()
+        if self.state not in ("loading", "closed"):
+            self.state, self.message = "ready", ""
+        self.changed.notify_all()
+
+    def go_back(self, snapshot: Snapshot) -> None:
+        """Show how it was, and wait there."""
+        self.run = self.job = None
+        self.film.cut(snapshot.step if snapshot.run == self.history.run else 0)
+        self.history.go_back(snapshot)
+        self.frames.clear()
+        if snapshot.image is not None:
+            self.show(Frame(snapshot.image, snapshot.step))
+            self.label = snapshot.result.weights_label
+        if self.state != "loading":
+            self.state = "paused" if snapshot.step else "ready"
+        self.message = ""
 
     def leave_passage(self) -> None:
         """End the passage under way; the thread leaves it after the step."""
@@ -129,7 +157,7 @@ class PaintingThread:
                 self.changed.wait_for(lambda: self.job or self.state == "closed")
                 if self.state == "closed":
                     return
-                run, job, pictures = object(), self.job, (self.history.content, self.history.style)
+                run, job, pictures = object(), self.job, self.history.pictures
                 self.run, self.job = run, None
             message = self._paint(run, job, pictures)
             with self.changed:
@@ -139,7 +167,7 @@ class PaintingThread:
 
     def _warm_up(self) -> None:
         """Take a step that nobody sees: imports, weights, pictures and kernels are then ready."""
-        settings, pictures = self.history.wanted, (self.history.content, self.history.style)
+        settings, pictures = self.history.wanted, self.history.pictures
         with ENGINE_LOCK, warnings.catch_warnings(), contextlib.suppress(NSTError):
             warnings.simplefilter("ignore")
             from ..transfer.run import stylize
@@ -151,7 +179,7 @@ class PaintingThread:
                 self.state = "ready"
             self.changed.notify_all()
 
-    def _paint(self, run: object, job: Recipe, pictures: tuple[str, str]) -> str:
+    def _paint(self, run: object, job: Recipe, pictures: tuple[str, str | list[str]]) -> str:
         """Paint a passage; return why it ended, where that was not the owner's wish."""
         from ..transfer.run import stylize
 
@@ -224,6 +252,7 @@ class PaintingThread:
         shown = history.result.image
         if self.state == "running" and history.marks and history.marks[-1][0] == history.step - 1:
             shown = to_pil(live.moved())
+        self.film.add(history.step, shown)
         self.show(Frame(shown, history.step))
 
 

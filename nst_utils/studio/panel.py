@@ -5,12 +5,13 @@ the owner's thread alone, by a task that looks at the controller ten times a sec
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import ipywidgets as widgets
 
+from .. import paths
 from ..errors import NSTError
 from ..images.samples import open_picture
 from ..paths import short_path
@@ -19,10 +20,12 @@ from .canvas import Canvas
 from .comparison import begin_comparison, end_comparison
 from .controller import Controller, studio_recipe
 from .controls import Controls
-from .export import painting_file, save_painting
+from .export import painting_file, save_film, save_painting
+from .gallery import Gallery, SavedPainting, load_saved
 from .history import Snapshot, StudioError
 from .labels import studio_translator
 from .pickers import PicturePicker
+from .regions_tab import RegionsTab
 from .replay import as_code, as_command
 from .status_bar import StatusBar
 from .toolbar import Toolbar
@@ -40,8 +43,10 @@ class Studio(widgets.VBox):
 
     Parameters
     ----------
-    content, style : str
-        Sample names, paths or addresses.
+    content : str
+        A sample's name, a path or an address.
+    style : str or sequence of str
+        The same, or two.
     recipe : Recipe, optional
         To begin with; ``quick`` at `size`, as long as one likes, when left out.
     size : int
@@ -72,7 +77,7 @@ class Studio(widgets.VBox):
     def __init__(
         self,
         content: str = "chelsea",
-        style: str = "nocturne",
+        style: str | Sequence[str] = "nocturne",
         recipe: Recipe | None = None,
         *,
         size: int = 256,
@@ -82,7 +87,7 @@ class Studio(widgets.VBox):
         # What can go wrong does so before there is a thread or a widget.
         self._say, self._language, self._folder = studio_translator(language), language, folder
         settings = recipe or studio_recipe(size)
-        for source in (content, style):
+        for source in (content, *([style] if isinstance(style, str) else style)):
             open_picture(source, 64)
         self.controllers = [Controller(content, style, settings, folder=folder)]
         self._active, self._task = 0, None
@@ -92,8 +97,16 @@ class Studio(widgets.VBox):
                 self.controller.wanted, self._say, self._set, self._set_budget
             )
             self._canvas = Canvas(self._say, language, self._complain, self._download)
-            self._toolbar = Toolbar(self._say, self._actions(), self._compared, self._switched)
-            self._make_pickers()
+            self._toolbar = Toolbar(self._say, _make_actions(self), self._compared, self._switched)
+            self._pickers = _make_pickers(self)
+            steered = lambda: self.controller  # noqa: E731
+            self._regions = RegionsTab(self._say, steered, self._change, self._complain)
+            kept = folder or paths.RUNS / "studio"
+            self._gallery = Gallery(
+                self._say, kept, lambda saved: self._try(lambda: self._load(saved))
+            )
+            self._controls.add_tab(self._regions.box, self._say("regions tab"))
+            self._controls.add_tab(self._gallery.box, self._say("gallery tab"))
             self._canvas.arrange(self.controllers)
             super().__init__(_arranged(self), layout=widgets.Layout(width="100%"))
         except BaseException:
@@ -144,35 +157,6 @@ class Studio(widgets.VBox):
             self._task.cancel()
         super().close()
 
-    # The parts.
-
-    def _make_pickers(self) -> None:
-        self._pickers = {}
-        for role in ("content", "style"):
-            source = getattr(self.controller, role)
-            self._pickers[role] = PicturePicker(
-                role,
-                source,
-                self._say,
-                lambda chosen, role=role: self._choose(**{role: chosen}),
-                self._complain,
-                lambda: self.controller.folder / "uploads",
-            )
-
-    def _actions(self) -> dict[str, Callable[[], object]]:
-        """Return what each button does; what cannot be done is said in the panel."""
-        actions = {
-            **{name: self._each(name) for name in ("start", "pause", "step", "reset")},
-            "undo": lambda: self._step_back("undo"),
-            "redo": lambda: self._step_back("redo"),
-            "save": self._save,
-            "code": lambda: self._write(as_code),
-            "command": lambda: self._write(as_command),
-            "close": self.close,
-            "swap": self._swap_pictures,
-        }
-        return {name: lambda act=act: self._try(act) for name, act in actions.items()}
-
     # What the user does.
 
     def _try(self, action: Callable[[], object]) -> None:
@@ -205,7 +189,21 @@ class Studio(widgets.VBox):
         self._status.clear()
         for controller in self.controllers:
             controller.choose(**pictures)
+        self._canvas.first_look = self.controller.pictures
         self.refresh()
+
+    def _change(self, action: Callable[[], object]) -> None:
+        """Do what a tab asks for; the controls then show the recipe that holds."""
+        self._try(action)
+        self._controls.show(self.controller.wanted)
+
+    def _load(self, saved: SavedPainting) -> None:
+        load_saved(self.controller, saved)
+        self._controls.show(self.controller.wanted)
+
+    def _reset(self) -> None:
+        self._canvas.first_look = None
+        self._each("reset")()
 
     def _swap_pictures(self) -> None:
         self._choose(content=self.controller.style, style=self.controller.content)
@@ -232,10 +230,16 @@ class Studio(widgets.VBox):
         written = save_painting(self.controller, self._language)
         names = ", ".join(map(short_path, written))
         self._status.news = self._say("saved").format(names)
+        self._gallery.refresh()
+
+    def _save_film(self) -> None:
+        self._status.news = self._say("saving")
+        self._show_status()
+        self._status.news = self._say("saved").format(short_path(save_film(self.controller)))
 
     def _write(self, form: Callable[..., str]) -> None:
         shown = self.controller
-        self._status.offer(form(shown.content, shown.style, shown.passages()))
+        self._status.offer(form(*shown.pictures, shown.passages()))
 
     def _compared(self, wanted: bool) -> None:
         """Put a second painting beside the first, both from the beginning; or keep one of them."""
@@ -274,6 +278,7 @@ class Studio(widgets.VBox):
         go_back = lambda snapshot: self._try(lambda: self._go_back(snapshot))  # noqa: E731
         self._canvas.show_strip(self.controller.history.snapshots, go_back)
         self._canvas.show_curve(self.controller)
+        self._regions.refresh()
         for role, picker in self._pickers.items():
             if picker.source != getattr(self.controller, role):
                 picker.show(getattr(self.controller, role))
@@ -282,6 +287,37 @@ class Studio(widgets.VBox):
         status = self.controller.status()
         self._status.show(status)
         self._toolbar.show_state(status.state)
+
+
+def _make_pickers(panel: Studio) -> dict[str, PicturePicker]:
+    return {
+        role: PicturePicker(
+            role,
+            getattr(panel.controller, role),
+            panel._say,
+            lambda chosen, role=role: panel._choose(**{role: chosen}),
+            panel._complain,
+            lambda: panel.controller.folder / "uploads",
+        )
+        for role in ("content", "style")
+    }
+
+
+def _make_actions(panel: Studio) -> dict[str, Callable[[], object]]:
+    """Return what each button does; what cannot be done is said in the panel."""
+    actions = {
+        **{name: panel._each(name) for name in ("start", "pause", "step")},
+        "reset": panel._reset,
+        "undo": lambda: panel._step_back("undo"),
+        "redo": lambda: panel._step_back("redo"),
+        "save": panel._save,
+        "film": panel._save_film,
+        "code": lambda: panel._write(as_code),
+        "command": lambda: panel._write(as_command),
+        "close": panel.close,
+        "swap": panel._swap_pictures,
+    }
+    return {name: lambda act=act: panel._try(act) for name, act in actions.items()}
 
 
 def _arranged(panel: Studio) -> list[widgets.Widget]:

@@ -2,7 +2,7 @@
 
 import io
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import ipywidgets as widgets
@@ -33,10 +33,10 @@ class PicturePicker(widgets.HBox):
 
     Parameters
     ----------
-    role : {"content", "style"}
+    role : {"content", "style", "second style"}
         Which picture is chosen.
     source : str
-        The one to begin with, as `samples.open_picture` takes it.
+        The one to begin with, as `samples.open_picture` takes it; empty for none.
     say : callable
         Speaks labels; see `translations`.
     pick : callable
@@ -46,6 +46,8 @@ class PicturePicker(widgets.HBox):
         Called with a sentence when a choice cannot be had.
     folder : callable
         Returns where uploads are kept.
+    optional : bool
+        Whether none may be chosen: an empty source.
     """
 
     def __init__(
@@ -56,6 +58,8 @@ class PicturePicker(widgets.HBox):
         pick: Callable[[str], None],
         complain: Callable[[str], None],
         folder: Callable[[], Path],
+        *,
+        optional: bool = False,
     ) -> None:
         self.role, self.source = role, source
         self._pick, self._complain, self._folder = pick, complain, folder
@@ -69,9 +73,8 @@ class PicturePicker(widgets.HBox):
         known = list_samples().values()
         listed = [s.name for kind in kinds for s in known if s.kind == kind and s.available]
         listed += [s.name for s in known if s.available and s.name not in listed]
-        self.menu = widgets.Dropdown(
-            options=[(name, name) for name in listed], value=None, description=say(role)
-        )
+        options = [(say("none"), "")] * optional + [(name, name) for name in listed]
+        self.menu = widgets.Dropdown(options=options, value=None, description=say(role))
         self.menu.layout.width = "auto"
         self.menu.style.description_width = "84px"
         self.path = widgets.Text(
@@ -96,6 +99,9 @@ class PicturePicker(widgets.HBox):
             self.menu.value = source
         finally:
             self._quiet = False
+        if not source:
+            self.slot.alt, self.slot.thumb = "", b""
+            return
         try:
             self.slot.alt = short_name(source)
             self.slot.thumb = jpeg(fit(open_picture(source, 2 * THUMB), 2 * THUMB))
@@ -163,6 +169,12 @@ class PicturePicker(widgets.HBox):
 
         draw.on_click(drawn)
         return [widgets.HBox([menu, draw])]
+
+
+def name_pair(content: str, styles: str | Sequence[str]) -> str:
+    """Return what is painted in which style, or styles."""
+    listed = [styles] if isinstance(styles, str) else styles
+    return f"{short_name(content)} × {' + '.join(map(short_name, listed))}"
 
 
 def short_name(source: str) -> str:

@@ -143,7 +143,7 @@ def replay_passages(
     return result
 
 
-def as_code(content: str, style: str, passages: Sequence[Recipe]) -> str:
+def as_code(content: str, style: str | Sequence[str], passages: Sequence[Recipe]) -> str:
     """Write the Python that runs passages again.
 
     Examples
@@ -159,7 +159,7 @@ def as_code(content: str, style: str, passages: Sequence[Recipe]) -> str:
     painting
     """
     lines = ["from nst_utils import recipe, stylize", ""]
-    lines += [f"content, style = {public_source(content)!r}, {public_source(style)!r}"]
+    lines += [f"content, style = {public_source(content)!r}, {public_style(style)!r}"]
     for i, settings in enumerate(passages):
         arguments = _unchained(settings, i)
         if i:
@@ -176,11 +176,21 @@ def _argument(name: str, value: Any) -> str:
     return f"    {name}={text},".replace("\n", "\n" + " " * (5 + len(name)))
 
 
-def _pair(content: str, style: str) -> list[str]:
-    return ["-p", "content", public_source(content), "-p", "style", public_source(style)]
+def public_style(style: str | Sequence[str]) -> str | list[str]:
+    """Return what a style, or each of several, is called in public."""
+    return public_source(style) if isinstance(style, str) else [public_source(s) for s in style]
 
 
-def as_command(content: str, style: str, passages: Sequence[Recipe]) -> str:
+def _pair(content: str, style: str | Sequence[str]) -> list[str]:
+    told = public_style(style)
+    # papermill takes a list as YAML, of which JSON is a part.
+    several = ["-y", f"style: {json.dumps(told)}"]
+    return ["-p", "content", public_source(content)] + (
+        ["-p", "style", told] if isinstance(told, str) else several
+    )
+
+
+def as_command(content: str, style: str | Sequence[str], passages: Sequence[Recipe]) -> str:
     """Write the papermill command that runs passages again, for a POSIX shell in the clone.
 
     It names this Python, so that it runs as it stands.

@@ -12,6 +12,7 @@ _BUTTONS = {
     "undo": ("Undo", "undo help", "undo"),
     "redo": ("Redo", "redo help", "repeat"),
     "save": ("Save", "save help", "save"),
+    "film": ("Film", "film help", "film"),
     "code": ("Code", "code help", "code"),
     "command": ("Command", "command help", "terminal"),
     "close": ("Close", "close help", "times"),

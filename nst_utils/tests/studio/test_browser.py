@@ -188,6 +188,7 @@ def drive(page, address: str) -> Path:
     page.locator(".nst-status:has-text('saved:')").wait_for(timeout=60_000)
     page.screenshot(path=SHOTS / "5_saved.png")
     saved = re.search(r"saved: (\S+),", page.locator(".nst-status").inner_text())[1]
+    mark_a_region(page)
     bring_a_large_photo(page)
     narrow_and_reloaded(page, address)
     return (ROOT / saved).parent
@@ -219,6 +220,36 @@ def look_closer(page) -> None:
     page.locator(".nst-tool[aria-label='whole picture']").first.click()
     handles = page.locator(".nst-studio .noUi-handle").all()
     assert all(handle.get_attribute("aria-label") for handle in handles)
+
+
+def mark_a_region(page) -> None:
+    """Draw a box over the photo, which stays there; the painting goes on by regions."""
+    page.locator(".lm-TabBar-tab:has-text('Regions')").first.click()
+    page.locator(".nst-painter").first.scroll_into_view_if_needed()
+    page.locator(".nst-tool[aria-label='mark a box']").first.click()
+    box = page.locator(".nst-mask").first.bounding_box()
+    middle = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+    page.mouse.move(box["x"] + 5, box["y"] + 5)
+    page.mouse.down()
+    page.mouse.move(*middle, steps=4)
+    page.mouse.up()
+    where = page.locator(".widget-dropdown:has-text('what is marked') select").first
+    where.select_option("stays the photo")
+    page.wait_for_timeout(500)  # the mask is on its way
+    page.screenshot(path=SHOTS / "region.png")
+    page.locator(".nst-studio button:has-text('Paint by regions')").first.click()
+    page.locator(".nst-studio button:has-text('Start')").first.click()
+    page.locator(".nst-status:has-text('running')").wait_for(timeout=30_000)
+    page.wait_for_timeout(3000)
+    page.locator(".nst-studio button:has-text('Pause')").first.click()
+    page.locator(".nst-status:has-text('paused')").wait_for(timeout=30_000)
+    page.locator(".nst-studio button:has-text('Copy code')").first.click()
+    code = page.locator(".nst-studio textarea[readonly]")
+    code.wait_for(timeout=30_000)
+    page.wait_for_timeout(500)
+    assert "regions=" in code.input_value() and "'rest'" in code.input_value()
+    page.locator(".nst-studio button:has-text('Hide')").first.click()
+    page.locator(".lm-TabBar-tab:has-text('Weights')").first.click()
 
 
 def bring_a_large_photo(page) -> None:

@@ -3,8 +3,10 @@ import time
 
 import ipywidgets
 import pytest
+from PIL import Image
 
 from nst_utils.plotting.translations import LANGUAGES
+from nst_utils.studio import canvas
 from nst_utils.studio.controls import STOP
 from nst_utils.studio.panel import Studio
 from nst_utils.studio.replay import as_code
@@ -336,3 +338,46 @@ def test_colors_and_stroke_sizes_are_chosen_from_menus(tiny, pictures):
         assert "style_scale" in as_code(*map(str, pictures), [wanted])
     finally:
         studio.close()
+
+
+def test_a_film_of_the_way_is_saved(panel):
+    studio = panel()
+    press(studio, "film")
+    assert "two steps" in studio._status.complaint
+    paint(studio, 9)
+    press(studio, "film")
+    [film] = studio.controller.folder.glob("film_*.gif")
+    with Image.open(film) as frames:
+        assert 1 < frames.n_frames <= 9  # equal ones are one, shown longer
+    assert film.name in studio._status.line.value
+
+
+def test_a_chosen_pair_is_shown_at_once_by_a_filter(panel, pictures, monkeypatch):
+    studio = panel()
+    plain = bytes(studio._canvas.views[0].painting)
+    monkeypatch.setattr(canvas, "can_look_first", lambda: True)
+    monkeypatch.setattr(
+        canvas, "paint_first_look", lambda photo, style: Image.new("RGB", photo.size, "red")
+    )
+    studio._choose(style=str(pictures[0]))
+    look = bytes(studio._canvas.views[0].painting)
+    assert look != plain and "first look" in studio._canvas.views[0].caption
+    press(studio, "reset")  # shows what the next start begins with
+    assert bytes(studio._canvas.views[0].painting) == plain
+    assert "first look" not in studio._canvas.views[0].caption
+    studio._choose(style=str(pictures[1]))
+    paint(studio, 3)
+    assert "first look" not in studio._canvas.views[0].caption
+
+
+def test_a_saved_painting_is_loaded_from_its_tab(panel):
+    studio = panel()
+    studio._controls.sliders["beta"].value = 79.4328
+    paint(studio, 3)
+    press(studio, "save")
+    studio._controls.sliders["beta"].value = 10
+    [button] = studio._gallery._strip.row.children
+    button.click()
+    assert studio.controller.wanted.beta == 79.4 and not studio.controller.history.step
+    assert round(studio._controls.sliders["beta"].value, 1) == 79.4
+    assert studio._controls.tabs.titles[2:] == ("Regions", "Saved")

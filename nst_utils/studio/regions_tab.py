@@ -1,0 +1,229 @@
+"""The studio's tab for several styles: how much of each, and where each goes."""
+
+import io
+from collections.abc import Callable
+from functools import lru_cache
+from pathlib import Path
+
+import ipywidgets as widgets
+import numpy as np
+from PIL import Image
+
+from ..images.io import fit
+from ..images.samples import open_picture
+from ..paths import claim_file
+from .browser_widgets import MaskPainter
+from .controller import Controller
+from .history import StudioError
+from .pickers import PicturePicker, jpeg
+
+SIDE = 480
+"""Long side of the photo over which a mask is painted, pixels."""
+
+PARTS = 4
+"""Parts that are proposed to begin with."""
+
+_FADE = 0.4
+"""Shares of a part between which its mark fades."""
+
+_TOOLS = ("mask brush", "mask eraser", "mask box", "mask part", "mask clear", "mask width")
+_WHERE = {"second": "marked second", "photo": "marked photo", "only": "marked only"}
+_HELP = {"apply": "apply help", "everywhere": "everywhere help", "crop": "crop help"}
+_LABEL = {"description_width": "150px"}
+
+
+class RegionsTab:
+    """A second style, its share, and a mask that says where it goes.
+
+    Parameters
+    ----------
+    say : callable
+        Speaks labels.
+    controller : callable
+        Returns the painting that is steered now.
+    act : callable
+        Called with what is to be done; it tells the user of an `NSTError`.
+    complain : callable
+        Called with a sentence when a picture cannot be had.
+
+    Attributes
+    ----------
+    box : ipywidgets.VBox
+        To be shown.
+    mask : PIL.Image.Image or None
+        Gray, of the photo's shape: what is marked.
+    """
+
+    def __init__(
+        self,
+        say: Callable[[str], str],
+        controller: Callable[[], Controller],
+        act: Callable[[Callable[[], object]], None],
+        complain: Callable[[str], None],
+    ) -> None:
+        self._say, self._controller, self._act = say, controller, act
+        self.mask: Image.Image | None = None
+        self._shown = ""
+        second = next(iter(controller().history.others), "")
+        self.second = PicturePicker(
+            "second style", second, say, self._add_style, complain,
+            lambda: controller().folder / "uploads", optional=True,
+        )  # fmt: skip
+        self.share = widgets.FloatSlider(
+            0.5, min=0, max=1, step=0.05, description=say("share"), style=_LABEL,
+            continuous_update=False, layout={"width": "98%"},
+        )  # fmt: skip
+        self.share.observe(lambda _: act(self.blend), "value")
+        words = {name.removeprefix("mask "): say(name) for name in _TOOLS}
+        self.painter = MaskPainter(
+            words, lambda data: act(lambda: self._painted(data)),
+            lambda x, y: act(lambda: self.mark_part_at(x, y)),
+        )  # fmt: skip
+        self.count = widgets.BoundedIntText(
+            PARTS, min=2, max=6, description=say("parts"), style=_LABEL, layout={"width": "220px"}
+        )
+        self.count.observe(lambda _: self._number_parts(), "value")
+        self.parts = widgets.HBox()
+        self._number_parts()
+        self.where = widgets.Dropdown(
+            options=[(say(text), kind) for kind, text in _WHERE.items()], description=say("marked"),
+            style=_LABEL, layout={"width": "98%"},
+        )  # fmt: skip
+        self.buttons = {
+            name: self._button(name, press)
+            for name, press in (
+                ("apply", self.apply), ("everywhere", self.forget), ("crop", self.crop)
+            )
+        }  # fmt: skip
+        row = widgets.HBox(list(self.buttons.values()), layout={"flex_flow": "row wrap"})
+        proposed = widgets.HBox([self.count, self.parts], layout={"flex_flow": "row wrap"})
+        self.box = widgets.VBox([self.second, self.share, self.painter, proposed, self.where, row])
+
+    def refresh(self) -> None:
+        """Show the photo that is painted now, without the mark of another one."""
+        controller = self._controller()
+        second = next(iter(controller.history.others), "")
+        if self.second.source != second:
+            self.second.show(second)
+        if controller.content == self._shown:
+            return
+        self._shown, self.mask = controller.content, None
+        photo = fit(open_picture(controller.content, 2 * SIDE), SIDE)
+        self.painter.mask = b""
+        self.painter.photo = jpeg(photo)
+
+    # What the user does.
+
+    def _add_style(self, source: str) -> None:
+        self._controller().choose(others=(source,) if source else ())
+        if source:
+            self.blend()
+
+    def blend(self) -> None:
+        """Give the second style its share, everywhere."""
+        if not self._controller().history.others:
+            raise StudioError("choose a second style first; there is nothing to blend yet")
+        share = round(self.share.value, 2)
+        self._controller().set(blend=(1 - share, share), regions=())
+
+    def _painted(self, data: bytes) -> None:
+        mask = open_picture(data, SIDE).convert("L")
+        self.mask = mask if mask.getextrema()[1] else None
+
+    def mark_part_at(self, x: float, y: float) -> None:
+        """Mark the proposed part at a place of the photo, given in shares of its sides."""
+        parts = self._proposed()
+        height, width = parts.shape[1:]
+        row, column = min(int(y * height), height - 1), min(int(x * width), width - 1)
+        self.mark_part(int(parts[:, row, column].argmax()))
+
+    def mark_part(self, part: int) -> None:
+        """Mark a proposed part, beside what is marked already."""
+        # Where two parts share a place, the larger share has it; between, they fade.
+        share = np.clip((self._proposed()[part] - 0.5) / _FADE + 0.5, 0, 1)
+        controller = self._controller()
+        size = fit(open_picture(controller.content, 2 * SIDE), SIDE).size
+        image = Image.fromarray((share * 255).round().astype(np.uint8))
+        image = image.resize(size, Image.Resampling.BICUBIC)
+        if self.mask is not None:
+            marked = self.mask.resize(size)
+            image = Image.fromarray(np.maximum(np.asarray(image), np.asarray(marked)))
+        self.mask = image
+        data = io.BytesIO()
+        image.save(data, "PNG")
+        self.painter.mask = data.getvalue()
+
+    def apply(self) -> None:
+        """Paint by regions: the marked part as the menu says, the rest in the first style."""
+        controller = self._controller()
+        if self.where.value == "second" and not controller.history.others:
+            raise StudioError(
+                "choose a second style first, or let the photo stay where it is marked"
+            )
+        form = str(self._save_mask(controller))
+        inside, outside = {"second": (2, 1), "photo": (0, 1), "only": (1, 0)}[self.where.value]
+        if self.where.value != "second" and controller.history.others:
+            controller.choose(others=())
+        controller.set(blend=(), regions=[[form, inside, ""], ["rest", outside, ""]])
+
+    def forget(self) -> None:
+        """Paint everywhere alike again; what is marked stays marked."""
+        controller = self._controller()
+        controller.set(regions=(), blend=())
+        if controller.history.others:
+            self.blend()
+
+    def crop(self) -> None:
+        """Paint only the part of the photo around what is marked."""
+        if self.mask is None:
+            raise StudioError("mark the part to be kept first: the box is made for that")
+        controller = self._controller()
+        whole = open_picture(controller.content)
+        # A faint edge of a proposed part is not meant.
+        box = self.mask.point(lambda v: 255 * (v > 127)).getbbox() or self.mask.getbbox()
+        times = [w / m for w, m in zip(whole.size * 2, self.mask.size * 2, strict=True)]
+        box = [round(side * factor) for side, factor in zip(box, times, strict=True)]
+        path = claim_file(controller.folder / "uploads", "cropped.png")
+        whole.crop(box).save(path)
+        controller.choose(content=str(path))
+
+    # How it is done.
+
+    def _save_mask(self, controller: Controller) -> Path:
+        if self.mask is None:
+            raise StudioError("nothing is marked yet: paint over the photo, or click a part of it")
+        path = claim_file(controller.folder / "masks", "mask.png")
+        self.mask.save(path)
+        return path
+
+    def _proposed(self) -> np.ndarray:
+        """Return how far each position of the photo belongs to each part, shape (k, h, w)."""
+        controller = self._controller()
+        return _propose(controller.content, controller.style, self.count.value)
+
+    def _number_parts(self) -> None:
+        for old in self.parts.children:
+            old.close()
+        buttons = []
+        for part in range(self.count.value):
+            button = widgets.Button(description=str(part + 1), tooltip=self._say("part help"))
+            button.layout.width = "34px"
+            button.on_click(lambda _, part=part: self._act(lambda: self.mark_part(part)))
+            buttons.append(button)
+        self.parts.children = buttons
+
+    def _button(self, name: str, press: Callable[[], None]) -> widgets.Button:
+        button = widgets.Button(description=self._say(name), tooltip=self._say(_HELP[name]))
+        button.layout.width = "auto"
+        button.on_click(lambda _: self._act(press))
+        return button
+
+
+@lru_cache(maxsize=8)
+def _propose(content: str, style: str, count: int) -> np.ndarray:
+    from ..images.inputs import open_input
+    from ..transfer.proposals import SIDE as READ
+    from ..transfer.proposals import propose_parts
+
+    pictures = [open_input(source, 2 * READ) for source in (content, style)]
+    return propose_parts(*pictures, count)[0].numpy()

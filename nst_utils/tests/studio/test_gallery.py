@@ -1,0 +1,83 @@
+import json
+
+import pytest
+from PIL import Image
+
+from nst_utils.errors import NSTError
+from nst_utils.studio import gallery
+from nst_utils.studio.controller import Controller
+from nst_utils.studio.export import save_painting
+from nst_utils.studio.gallery import Gallery, list_saved, load_saved, read_saved
+from nst_utils.transfer.config import Recipe
+
+TINY = Recipe(size=48, scales=(32, 48), steps=(4, 10), weights="random")
+
+
+@pytest.fixture
+def studio(tiny, pictures, tmp_path):
+    controller = Controller(*map(str, pictures), TINY, budget=6, folder=tmp_path / "kept")
+    yield controller
+    controller.close()
+    assert controller.join(20)
+
+
+def test_what_was_saved_is_loaded_again(studio, pictures):
+    studio.set(beta=77.0, blend=())
+    studio.start()
+    studio.wait(20)
+    studio.set(beta=33.0)
+    studio.step()
+    studio.wait(20)
+    save_painting(studio)
+    [saved] = list_saved(studio.folder)
+    assert saved.path.is_file() and saved.recipe.beta == 33 and not saved.recipe.schedule
+    studio.choose(style=str(pictures[0]))
+    studio.set(beta=1.0)
+    load_saved(studio, saved)
+    assert studio.pictures == tuple(map(str, pictures)) and studio.wanted.beta == 33
+    assert not studio.history.step and studio.wanted.start == "content"
+
+
+def test_several_styles_come_back(studio, pictures):
+    studio.choose(others=[str(pictures[0])])
+    studio.set(blend=(1, 3))
+    studio.start()
+    studio.wait(20)
+    save_painting(studio)
+    [saved] = list_saved(studio.folder)
+    assert len(saved.styles) == 2 and saved.recipe.blend == (1, 3)
+    studio.choose(others=())
+    assert studio.wanted.blend == ()
+    load_saved(studio, saved)
+    assert studio.wanted.blend == (1, 3) and studio.history.others == saved.styles[1:]
+
+
+@pytest.mark.parametrize(
+    "record",
+    [
+        [], {}, {"content": 3}, {"content": "a", "style": []}, {"content": "a", "style": [1]},
+        {"content": "a", "style": "b"}, {"content": "a", "style": "b", "passages": [{"beta": -1}]},
+        {"content": "a", "style": "b", "passages": [{"no such": 1}]},
+    ],
+)  # fmt: skip
+def test_anybodys_file_is_passed_over(record, tmp_path):
+    path = tmp_path / "painting_0001_recipe.json"
+    path.write_text(json.dumps(record))
+    with pytest.raises(NSTError):
+        read_saved(path)
+    assert list_saved(tmp_path) == []
+
+
+def test_the_newest_are_shown_and_pressed(tmp_path, monkeypatch):
+    monkeypatch.setattr(gallery, "MOST", 2)
+    record = {"content": "chelsea", "style": "nocturne", "passages": [{"beta": 5}]}
+    for i in range(3):
+        (tmp_path / f"painting_{i}_recipe.json").write_text(json.dumps(record))
+        Image.new("RGB", (40, 30)).save(tmp_path / f"painting_{i}.png")
+    pressed = []
+    shown = Gallery(str, tmp_path, pressed.append)
+    buttons = shown._strip.row.children
+    assert len(buttons) == 2 and "chelsea × nocturne · beta 5" in buttons[0].tooltip
+    buttons[1].click()
+    assert pressed[0].recipe.beta == 5
+    assert Gallery(str, tmp_path / "none", pressed.append).note.value == "gallery empty"

@@ -1,0 +1,151 @@
+import io
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from nst_utils.errors import NSTError
+from nst_utils.studio import regions_tab
+from nst_utils.studio.controller import Controller
+from nst_utils.studio.regions_tab import RegionsTab
+from nst_utils.transfer import proposals
+from nst_utils.transfer.config import Recipe
+
+TINY = Recipe(size=48, scales=(32, 48), steps=(4, 10), weights="random")
+
+
+@pytest.fixture
+def studio(tiny, pictures, tmp_path):
+    controller = Controller(*map(str, pictures), TINY, budget=3, folder=tmp_path / "kept")
+    yield controller
+    controller.close()
+    assert controller.join(20)
+
+
+@pytest.fixture
+def told():
+    return []
+
+
+@pytest.fixture
+def tab(studio, told):
+    def act(action):
+        try:
+            action()
+        except NSTError as error:
+            told.append(str(error))
+
+    made = RegionsTab(str, lambda: studio, act, told.append)
+    made.refresh()
+    return made
+
+
+def png(marked) -> bytes:
+    data = io.BytesIO()
+    Image.fromarray((np.asarray(marked) * 255).astype(np.uint8)).save(data, "PNG")
+    return data.getvalue()
+
+
+def paint(tab, data):
+    tab.painter._got(None, {"kind": "mask"}, [data])
+
+
+def halves() -> np.ndarray:
+    mask = np.zeros((36, 48))
+    mask[:, :24] = 1
+    return mask
+
+
+def test_a_second_style_is_blended_by_its_share(tab, studio, pictures, told):
+    tab.share.value = 0.25
+    assert "second style first" in told.pop()
+    tab._add_style(str(pictures[0]))
+    assert studio.pictures == (str(pictures[0]), [str(pictures[1]), str(pictures[0])])
+    assert studio.wanted.blend == (0.75, 0.25)
+    tab.share.value = 0.5
+    assert studio.wanted.blend == (0.5, 0.5)
+    studio.start()
+    assert studio.wait(20).state == "finished", studio.status().message
+    tab._add_style("")
+    assert studio.wanted.blend == () and isinstance(studio.pictures[1], str) and not told
+
+
+def test_what_is_marked_gets_the_second_style(tab, studio, pictures, told):
+    tab.buttons["apply"].click()
+    assert "second style first" in told.pop()
+    tab._add_style(str(pictures[0]))
+    tab.buttons["apply"].click()
+    assert "nothing is marked" in told.pop()
+    paint(tab, png(halves()))
+    tab.buttons["apply"].click()
+    (form, inside, _), rest = studio.wanted.regions
+    assert (inside, rest) == (2, ("rest", 1, "")) and studio.wanted.blend == ()
+    with Image.open(form) as mask:
+        assert np.asarray(mask).mean() == pytest.approx(255 / 2, abs=1)
+    studio.start()
+    assert studio.wait(20).state == "finished", studio.status().message
+    assert "mask 1" in studio.result().provenance
+    tab.buttons["everywhere"].click()
+    assert studio.wanted.regions == () and studio.wanted.blend == (0.5, 0.5) and not told
+
+
+@pytest.mark.parametrize(("where", "numbers"), [("photo", (0, 1)), ("only", (1, 0))])
+def test_the_photo_stays_where_it_is_asked_to(tab, studio, told, where, numbers):
+    paint(tab, png(halves()))
+    tab.where.value = where
+    tab.buttons["apply"].click()
+    assert tuple(number for _, number, _ in studio.wanted.regions) == numbers
+    studio.start()
+    assert studio.wait(20).state == "finished", studio.status().message
+    photo = studio.result().provenance  # painted at all
+    assert photo["recipe"]["regions"] and not told
+
+
+def test_a_proposed_part_is_clicked_or_numbered(tab, studio, monkeypatch, told):
+    parts = torch.zeros(4, 6, 8)
+    parts[0, :, :4], parts[2, :, 4:] = 1, 1
+    asked = []
+    monkeypatch.setattr(
+        proposals, "propose_parts", lambda *given: asked.append(given[2]) or (parts, parts)
+    )
+    regions_tab._propose.cache_clear()
+    tab.painter._got(None, {"kind": "part", "x": 0.1, "y": 2.0}, [])
+    assert np.asarray(tab.mask)[18, [6, 42]].tolist() == [255, 0]
+    with Image.open(io.BytesIO(tab.painter.mask)) as mask:
+        assert mask.size == tab.mask.size
+    tab.parts.children[2].click()  # beside what is marked
+    assert np.asarray(tab.mask).min() > 100 and asked == [4] and not told
+    tab.count.value = 3
+    assert len(tab.parts.children) == 3
+    regions_tab._propose.cache_clear()
+
+
+def test_the_photo_is_cropped_to_what_is_marked(tab, studio, pictures, told):
+    tab.buttons["crop"].click()
+    assert "mark the part" in told.pop()
+    paint(tab, png(halves()))
+    tab.buttons["crop"].click()
+    with Image.open(studio.content) as cropped, Image.open(pictures[0]) as whole:
+        assert cropped.size == (whole.width // 2, whole.height)
+    tab.refresh()
+    assert tab.mask is None and not told
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        None, {"kind": "mask"}, {"kind": "part", "x": "a", "y": 0}, {"kind": "part"},
+        {"kind": "other"},
+    ],
+)  # fmt: skip
+def test_a_strange_message_changes_nothing(tab, message, told):
+    tab.painter._got(None, message, [])
+    assert tab.mask is None and not told
+
+
+def test_a_mask_that_is_no_picture_is_told(tab, told):
+    paint(tab, b"no picture")
+    assert tab.mask is None and len(told) == 1
+    paint(tab, png(np.zeros((36, 48))))
+    assert tab.mask is None  # nothing is marked any more
