@@ -322,22 +322,3 @@ class Album:
             "date": paths.utc_now(),
             "versions": {"nst_utils": __version__},
         }
-
-
-def finished_table(name: str, **options: Any) -> pd.DataFrame | None:
-    """Return a table of ``figures/`` as it was last made under ``profile="report"``.
-
-    Parameters
-    ----------
-    name : str
-        File name without ``.csv``.
-    **options
-        As for `pandas.read_csv`.
-
-    Returns
-    -------
-    DataFrame or None
-        None where there is none.
-    """
-    path = paths.FIGURES / f"{name}.csv"
-    return pd.read_csv(path, **options) if path.is_file() else None
