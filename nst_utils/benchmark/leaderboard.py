@@ -105,13 +105,14 @@ def leaderboard_entries(
     seconds: float,
     seeds: int,
     out: Path,
+    curve: Sequence[float] = CURVE,
 ) -> list[Entry]:
     """Return every picture of a leaderboard, pair by pair, so that whole pairs are done first."""
     entries = []
     for (i, style), content in itertools.product(enumerate(styles), contents):
         other = styles[(i + 1) % len(styles)]
         for method in methods:
-            factors = CURVE if method == REFERENCE else (1.0,)
+            factors = curve if method == REFERENCE else (1.0,)
             # Nothing in a peer or a control is random.
             many = range(seeds if method in RECIPES else 1)
             for factor, seed in itertools.product(factors, many):
@@ -129,6 +130,7 @@ def run_leaderboard(
     size: int = 256,
     seconds: float = 12.0,
     seeds: int = 1,
+    curve: Sequence[float] = CURVE,
     out: Any,
     workers: int | None = None,
     scheduler: str | None = None,
@@ -148,6 +150,8 @@ def run_leaderboard(
         Of processor time, that pastiche gets for a picture; recipes take the steps they have.
     seeds : int
         Seeds of each recipe.
+    curve : sequence of float
+        Factors on the default's ``beta``; judges are tried on its pictures.
     out : path
         Folder: ``leaderboard.csv``, ``pictures/``.
     workers, scheduler, progress
@@ -176,7 +180,7 @@ def run_leaderboard(
     for name in (_ROWS, PICTURES):
         (out / name).mkdir(parents=True, exist_ok=True)
     entries = leaderboard_entries(
-        contents, styles, methods, size=size, seconds=seconds, seeds=seeds, out=out
+        contents, styles, methods, size=size, seconds=seconds, seeds=seeds, out=out, curve=curve
     )
     with watching_signals():
         try:
