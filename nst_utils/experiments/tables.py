@@ -104,6 +104,12 @@ def seconds_to(result: Result, loss: float) -> float:
     return float("nan")
 
 
+def steps_to(result: Result, loss: float) -> float:
+    """Return the steps that a run's last scale took until it first reached a loss, or NaN."""
+    last = [record for record in result.history if record.scale == result.history[-1].scale]
+    return next((float(i) for i, record in enumerate(last) if record.total <= loss), float("nan"))
+
+
 def style_shares(results: Mapping[str, Result]) -> pd.DataFrame:
     """Return each layer's share of the weighted style loss at the start of a run, a column a run.
 

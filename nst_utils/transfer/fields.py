@@ -31,7 +31,7 @@ CONTENT_STATISTICS = ("activations", "self_similarity")
 """What of the content's activations is kept; the second: `transport.self_similarity_loss`."""
 
 STYLE_STATISTICS = (
-    "gram", "neighbors", "hypercolumns", "earth_mover", "gaussian_wasserstein",
+    "gram", "gram_moments", "neighbors", "hypercolumns", "earth_mover", "gaussian_wasserstein",
     "sliced_wasserstein",
 )  # fmt: skip
 """What of a style image is matched; see `style_statistics`."""

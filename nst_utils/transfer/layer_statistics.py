@@ -1,4 +1,4 @@
-"""Style statistics layer by layer: Gram matrices, Gaussian and sliced Wasserstein distances."""
+"""Style statistics layer by layer: Gram matrices, moments, Wasserstein distances."""
 
 from typing import Any
 
@@ -40,12 +40,16 @@ class GramMatrices:
 
         Of several styles the statistics are added up, each by its weight.
         """
+        self._add(name, weight, self._matrix(features, positions, guide))
+
+    def _matrix(self, features: Tensor, positions: float, guide: Guide | None) -> Tensor:
+        """Return a style's matrix; a sum over positions is brought to as many as the picture's."""
         weights = guide.at(features) if guide else None
         matrix = guided_gram(features, weights, self.recipe.gram)
         if self.recipe.gram == "sum":
             own = weights.sum() if guide else features[0, 0].numel()
             matrix = matrix * (positions / own)
-        self._add(name, weight, matrix)
+        return matrix
 
     def _add(self, name: str, weight: float, *tensors: Tensor) -> None:
         """Add a style's statistics, by its weight, to those of the others."""
@@ -74,6 +78,47 @@ class GramMatrices:
     def losses(self, seen: dict[str, Tensor], image: Tensor) -> list[Tensor]:
         """Return the loss terms of the picture, in the order of `terms`."""
         return [seen[name] for name in self.terms]
+
+
+class GramAndMoments(GramMatrices):
+    """Gram matrices beside each channel's mean and deviation (Galerne et al., SPST, 2022).
+
+    The loss of a layer is the mean of both, so that ``beta`` keeps its meaning; the paper weighs
+    them by constants of its network's scale.
+    """
+
+    def learn(
+        self,
+        name: str,
+        features: Tensor,
+        image: Tensor,
+        positions: float,
+        guide: Guide | None = None,
+        weight: float = 1.0,
+    ) -> None:
+        """Take in a layer of a style image."""
+        moments = guided_gram(features, guide.at(features) if guide else None, "moments")
+        self._add(name, weight, self._matrix(features, positions, guide), moments)
+
+    def ready(self) -> None:
+        """Take the energies of both."""
+        for name, targets in self._targets.items():
+            self._energies[name] = tuple(map(losses.mean_square, targets))
+
+    def see(self, name: str, features: Tensor, image: Tensor) -> Tensor:
+        """Return the layer's loss."""
+        weights = self.guide.at(features) if self.guide else None
+        terms = [
+            losses.style_loss(
+                guided_gram(features, weights, variant), target, features[0, 0].numel(),
+                self.recipe.loss, energy,
+            )
+            for variant, target, energy in zip(
+                (self.recipe.gram, "moments"), self._targets[name], self._energies[name],
+                strict=True,
+            )
+        ]  # fmt: skip
+        return sum(terms) / 2
 
 
 class GaussianWasserstein(GramMatrices):

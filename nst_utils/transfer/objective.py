@@ -205,7 +205,7 @@ def _parts(recipe: Recipe, layers: list[str], region: Region) -> list[_Part]:
     ]
 
 
-LAYERWISE = ("gram", "gaussian_wasserstein", "sliced_wasserstein")
+LAYERWISE = ("gram", "gram_moments", "gaussian_wasserstein", "sliced_wasserstein")
 """Style statistics with a term for each layer, which the layer's weight multiplies."""
 
 

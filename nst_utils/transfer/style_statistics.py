@@ -7,11 +7,12 @@ computed at once (see `Backbone.read`), what needs several waits for the last.
 
 from .config import Recipe
 from .guidance import Guide
-from .layer_statistics import GaussianWasserstein, GramMatrices, SlicedWasserstein
+from .layer_statistics import GaussianWasserstein, GramAndMoments, GramMatrices, SlicedWasserstein
 from .neighbor_statistics import EarthMover, Hypercolumns, Neighbors
 
 STATISTICS = {
     "gram": GramMatrices,
+    "gram_moments": GramAndMoments,
     "neighbors": Neighbors,
     "hypercolumns": Hypercolumns,
     "earth_mover": EarthMover,

@@ -55,6 +55,15 @@ def test_seconds_to_a_loss_counts_the_last_scale_only(tiny, pictures):
     assert tables.seconds_to(result, 0) != tables.seconds_to(result, 0)  # never: NaN
 
 
+def test_steps_to_a_loss_are_those_of_the_last_scale(tiny, pictures):
+    result = stylize(*pictures, QUICK)
+    later = [record.total for record in result.history[3:]]
+    goal = min(later)
+    assert tables.steps_to(result, goal) == later.index(goal)
+    assert tables.steps_to(result, 1e9) == 0
+    assert tables.steps_to(result, 0) != tables.steps_to(result, 0)  # never: NaN
+
+
 def test_shares_of_resnet_keep_their_names(tiny, pictures):
     result = stylize(*pictures, QUICK)
     first = dataclasses.replace(result.history[0], layers={"conv1": 1.0, "relu": 3.0})

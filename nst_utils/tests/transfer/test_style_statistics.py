@@ -85,6 +85,16 @@ def test_only_so_many_positions_are_matched(monkeypatch):
     assert all(len(rows) <= 100 for bank in statistic._bank.values() for rows in bank)
 
 
+def test_moments_beside_the_gram_matrix_are_the_mean_of_both():
+    losses = {
+        name: objective(kind, gram=variant)(CONTENT)[1][2].item()
+        for name, kind, variant in (
+            ("gram", "gram", "mean"), ("moments", "gram", "moments"), ("both", "gram_moments", "mean")
+        )
+    }  # fmt: skip
+    assert losses["both"] == pytest.approx((losses["gram"] + losses["moments"]) / 2, rel=1e-4)
+
+
 def test_hypercolumns_know_the_style_turned():
     """A style turned by 90 degrees has the same bank, so the same loss."""
     square = STYLE[..., :32, :]
