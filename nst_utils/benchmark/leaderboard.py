@@ -267,12 +267,12 @@ def _measured(entry: Entry) -> dict[str, Any]:
 @lru_cache(maxsize=1)
 def _judges() -> dict[str, Any]:
     """Return who judges style: VGG19, which most methods read, is shown and held against nobody."""
-    found: dict[str, Any] = {"vgg": metrics.judge("vgg19", "oxford")}
+    asked: dict[str, Any] = {"vgg": metrics.judge("vgg19", "oxford")}
     if find_trained("resnet50"):
-        found["resnet"] = metrics.judge("resnet50")
+        asked["resnet"] = metrics.judge("resnet50")
     if "style_vector" not in judges.missing_judges():
-        found["style_vector"] = judges.vector_distance
-    return found
+        asked["style_vector"] = judges.vector_distance
+    return asked
 
 
 @lru_cache(maxsize=64)

@@ -86,7 +86,7 @@ def judge_orders(rows: pd.DataFrame) -> pd.DataFrame:
         and whether it ``passes``.
     """
     known = rows[rows["error"] == ""]
-    found = {}
+    ranked = {}
     for judge in [*STYLE_JUDGES, *CONTENT_JUDGES]:
         if judge not in known:
             continue
@@ -97,8 +97,8 @@ def judge_orders(rows: pd.DataFrame) -> pd.DataFrame:
         if not kept:
             wrong = _beside_wrong(known, judge)
             orders = pd.concat([orders, ordered_share(wrong)])
-        found[judge] = orders
-    table = pd.DataFrame(found).T
+        ranked[judge] = orders
+    table = pd.DataFrame(ranked).T
     table.columns = [name.replace("<", ">") for name in table.columns]
     table = table.T.groupby(level=0, sort=False).first().T
     table["least"] = table.min(axis=1)

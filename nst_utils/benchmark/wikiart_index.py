@@ -86,5 +86,5 @@ def measure_growth(
     for count in counts:
         with tempfile.TemporaryDirectory() as place:
             make_tree(Path(place), count, csv_files=csv_files)
-            found = [run_in_fresh_process(index_once, place) for _ in range(2)]
-        yield {"files": count, "first": found[0][0], "later": found[1][0], "mb": found[0][1]}
+            runs = [run_in_fresh_process(index_once, place) for _ in range(2)]
+        yield {"files": count, "first": runs[0][0], "later": runs[1][0], "mb": runs[0][1]}

@@ -90,10 +90,10 @@ def _pick(folder: Path | None, kind: str) -> list[str]:
 
     if folder is None:
         return [sample.name for sample in list_samples().values() if sample.kind == kind]
-    found = sorted(str(path) for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES)
-    if not found:
+    files = sorted(str(path) for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES)
+    if not files:
         raise click.ClickException(f"{folder}: no pictures there")
-    return found
+    return files
 
 
 def print_tables(rows: Any) -> None:

@@ -16,6 +16,7 @@ def parse_grid(texts: tuple[str, ...]) -> dict[str, list[Any]]:
 
     Lists themselves (``scales``, ``steps``, ``blend``, ``style_scale``) are written with ``+``:
     ``scales=128+256,256``; layers as everywhere: ``style_layers=relu1_1:1+relu2_1:0.5,relu3_1``.
+    Regions hold commas of their own and are parted by ``;``.
 
     Raises
     ------
@@ -38,7 +39,7 @@ def parse_grid(texts: tuple[str, ...]) -> dict[str, list[Any]]:
         lists = name in ("scales", "steps", "blend", "style_scale")
         grid[name] = [
             parse_value(name, value.replace("+", ",") if lists else value)
-            for value in values.split(",")
+            for value in values.split(";" if name == "regions" else ",")
         ]
     return grid
 
@@ -54,7 +55,13 @@ def parse_grid(texts: tuple[str, ...]) -> dict[str, list[Any]]:
 )
 @click.option("--pairs", default=1, show_default=True, help="Pairs of samples to run it on.")
 @click.option("--content", help="One content picture of your own, with --style.")
-@click.option("--style", help="One style picture of your own, with --content.")
+@click.option(
+    "--style",
+    "styles",
+    multiple=True,
+    help="A style picture of your own, with --content; repeat it to blend several, or to give "
+    "each its region.",
+)
 @click.option("--seeds", default=1, show_default=True, help="Seeds a combination.")
 @click.option(
     "--recipe", "name", default="quick", show_default=True, help=f"Base: {', '.join(RECIPES)}."
@@ -70,7 +77,7 @@ def sweep(
     grids: tuple[str, ...],
     pairs: int,
     content: str | None,
-    style: str | None,
+    styles: tuple[str, ...],
     seeds: int,
     name: str,
     changes: tuple[str, ...],
@@ -85,14 +92,14 @@ def sweep(
     """
     from ..experiments.sweeps import sweep as run
 
-    if bool(content) != bool(style):
+    if bool(content) != bool(styles):
         raise click.UsageError("give --content and --style together")
     base = build_recipe(name, changes, **options)
     grid = parse_grid(grids)
     table = run(
         grid,
         base=base,
-        pairs=[(content, style)] if content and style else pairs,
+        pairs=[(content, styles)] if content else pairs,
         seeds=seeds,
         out=out,
         workers=workers,

@@ -52,9 +52,9 @@ def index(folder: Path, refresh: bool) -> None:
     """Index DIR, or load its index, and say what does not fit together."""
     from ..wikiart.catalog import WikiArt
 
-    found = WikiArt(folder, refresh=refresh)
-    say(repr(found).strip("<>"))
-    kinds = found.findings()["kind"].value_counts()
+    dataset = WikiArt(folder, refresh=refresh)
+    say(repr(dataset).strip("<>"))
+    kinds = dataset.findings()["kind"].value_counts()
     for kind, count in kinds.items():
         say(f"{count:8,}  {kind}")
 
@@ -66,13 +66,13 @@ def stats(folder: Path, top: int) -> None:
     """Count DIR: the report's numbers beside what is there, then styles and artists."""
     from ..wikiart.catalog import WikiArt
 
-    found = WikiArt(folder)
-    say(found.statistics().to_string())
+    dataset = WikiArt(folder)
+    say(dataset.statistics().to_string())
     for column in ("style", "artist", "subset"):
-        counts = found.catalog[column].value_counts()
+        counts = dataset.catalog[column].value_counts()
         say(f"\n{column}: {(counts > 0).sum():,}")
         for name, count in counts[counts > 0].head(top).items():
-            say(f"{count:8,}  {100 * count / len(found):5.1f} %  {name or '(none)'}")
+            say(f"{count:8,}  {100 * count / len(dataset):5.1f} %  {name or '(none)'}")
 
 
 @wikiart.command()
@@ -81,11 +81,11 @@ def verify(folder: Path) -> None:
     """Decode every file of DIR and list those that cannot be used; nothing is changed."""
     from ..wikiart.catalog import WikiArt
 
-    found = WikiArt(folder)
-    bad = found.verify()
+    dataset = WikiArt(folder)
+    bad = dataset.verify()
     for path, problem in bad.itertuples(index=False):
         say(f"{path}: {problem}")
-    say(f"{len(bad):,} of {len(found):,} files cannot be used")
+    say(f"{len(bad):,} of {len(dataset):,} files cannot be used")
 
 
 @wikiart.command()

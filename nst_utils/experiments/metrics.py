@@ -193,13 +193,13 @@ def measure(
     """
     content = fit(content, max(image.size), enlarge=True)
     untouched = {} if untouched is None else untouched
-    found = {"ssim": ssim(image, content), "edges": edge_agreement(image, content)}
+    measured = {"ssim": ssim(image, content), "edges": edge_agreement(image, content)}
     missing = {name: j for name, j in _style_judges(judges).items() if name not in untouched}
     for name, distance in missing.items():
         untouched[name] = max(distance(content, style), 1e-9)
     for name, value in style_distances(image, style, judges).items():
-        found[name] = value / untouched[name]
-    return found
+        measured[name] = value / untouched[name]
+    return measured
 
 
 def style_distances(
@@ -210,14 +210,14 @@ def style_distances(
 
 
 def _style_judges(judges: Judges | None) -> dict[str, Callable[[Image.Image, Image.Image], float]]:
-    found = {"color": color_distance, "texture": texture_distance}
+    distances = {"color": color_distance, "texture": texture_distance}
     for name, judge in (judges or {}).items():
         if callable(judge):
-            found[name] = judge
+            distances[name] = judge
         else:
             network, layers = judge
-            found[name] = partial(gram_distance, judge=network, layers=list(layers))
-    return found
+            distances[name] = partial(gram_distance, judge=network, layers=list(layers))
+    return distances
 
 
 def judge(backbone: str, weights: str = "auto") -> tuple[Backbone, tuple[str, ...]]:

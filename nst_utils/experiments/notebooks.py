@@ -91,7 +91,7 @@ def read_parameters(notebook: Path) -> dict[str, Any]:
         check_schema(book, _NOTEBOOK, "a notebook")
     except DataError as error:
         raise NotebookError(f"{notebook}: not a readable notebook ({error})") from None
-    found: dict[str, Any] = {}
+    parameters: dict[str, Any] = {}
     for cell in book["cells"]:
         if "parameters" not in cell.get("metadata", {}).get("tags", []):
             continue
@@ -110,8 +110,8 @@ def read_parameters(notebook: Path) -> dict[str, Any]:
             targets = [node.target] if isinstance(node, ast.AnnAssign) else targets
             for target in targets:
                 if isinstance(target, ast.Name):
-                    found[target.id] = _literal(node.value)
-    return found
+                    parameters[target.id] = _literal(node.value)
+    return parameters
 
 
 def _literal(node: ast.expr | None) -> Any:
@@ -233,13 +233,13 @@ def run_notebooks(
         for i, (path, copy) in enumerate(zip(notebooks, copies, strict=True))
     ]
     outcomes: dict[int, NotebookOutcome] = {}
-    for i, found in map_jobs(
+    for i, outcome in map_jobs(
         execute, todo, workers=jobs, scheduler=scheduler, title="notebooks", progress=progress
     ):
-        if isinstance(found, Exception):  # the worker died with it
-            reason = f"worker lost: {one_line(repr(found), 200)}"
-            found = NotebookOutcome(notebooks[i].name, 0.0, reason, 0, copies[i])
-        outcomes[i] = found
+        if isinstance(outcome, Exception):  # the worker died with it
+            reason = f"worker lost: {one_line(repr(outcome), 200)}"
+            outcome = NotebookOutcome(notebooks[i].name, 0.0, reason, 0, copies[i])
+        outcomes[i] = outcome
     return [outcomes[i] for i in range(len(notebooks))]
 
 

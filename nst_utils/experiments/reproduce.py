@@ -189,13 +189,13 @@ def _with_weights(recipe: Recipe, record: Mapping[str, Any], image: Path, trust:
     # A path out of a record is not opened, but looked for by its checksum.
     if trust or not is_weights_name(recipe.weights):
         try:
-            found = find_weights(recipe.backbone, recipe.weights)
+            file = find_weights(recipe.backbone, recipe.weights)
         except WeightsError as error:
             label = one_line(error, 200)
         else:
-            if found.sha256 == digest:
+            if file.sha256 == digest:
                 return recipe
-            label = found.label
+            label = file.label
     moved = find_moved(named.get("file") or recipe.weights, digest) if digest else None
     if moved is not None:
         return recipe.replace(weights=str(moved))
@@ -214,21 +214,21 @@ def _input(entry: Mapping[str, str], role: str, given: Any, image: Path, trust: 
     others = []
     for place in places:
         try:
-            found = open_picture(place, 64).info["sha256"]
+            digest = open_picture(place, 64).info["sha256"]
         except NSTError as error:
             if len(places) == 1:
                 raise RepeatError(
                     f"{role} cannot be read ({error}); name it with --{role}"
                 ) from None
             continue
-        if found == wanted:
+        if digest == wanted:
             return place
-        others.append((place, found))
+        others.append((place, digest))
     if others:
-        place, found = others[0]
+        place, digest = others[0]
         raise RepeatError(
             f"{role} {place} is another picture than the record names: its SHA-256 starts with "
-            f"{found[:16]}, not with {wanted[:16]}; name the right one with --{role}"
+            f"{digest[:16]}, not with {wanted[:16]}; name the right one with --{role}"
         )
     raise RepeatError(
         f"{role} {brief(name)} is neither beside {image} nor in the working directory; "

@@ -120,10 +120,10 @@ def keep_structure(
     )  # fmt: skip
 
     def at_coarse(beta: float) -> float:
-        found = paint(short.replace(beta=beta))[1]
+        kept = paint(short.replace(beta=beta))[1]
         bar.update()
-        bar.set_postfix(beta=f"{beta:.3g}", kept=f"{found:.2f}")
-        return found
+        bar.set_postfix(beta=f"{beta:.3g}", kept=f"{kept:.2f}")
+        return kept
 
     search = Secant(at_coarse, recipe.beta)
     offset, best, whole = 0.0, None, 0
@@ -205,9 +205,9 @@ class Secant:
             if a < b:
                 share = (x - value) / (x - y)
                 return math.exp(a + (b - a) * min(max(share, 0.1), 0.9))
-        slope, (place, found) = self._slope(value)
-        step = (value - found) / slope
-        step = math.copysign(min(max(abs(step), 0.3), LONGEST), found - value)
+        slope, (place, known) = self._slope(value)
+        step = (value - known) / slope
+        step = math.copysign(min(max(abs(step), 0.3), LONGEST), known - value)
         return math.exp(min(max(place + step, low), high))
 
     def predict(self, beta: float) -> float:

@@ -26,10 +26,12 @@ from ..paths import alone_with, replacing, user_path, write_text
 from ..signals import requested, watching_signals
 from ..transfer.config import Recipe
 from ..transfer.fields import STARTS, RecipeError
+from ..transfer.pictures import mask_files
+from ..transfer.regions import check_regions
 from ..untrusted import DataError, check_schema, read_json
 from .metrics import judge
 from .run_cache import code_hash, run_key
-from .trials import recipe_columns, run_trial
+from .trials import name_styles, recipe_columns, run_trial
 
 PICTURES = "pictures"
 ROW = {
@@ -52,10 +54,10 @@ class SweepError(NSTError, RuntimeError):
 
 @dataclass(frozen=True)
 class Job:
-    """One run of a sweep: two pictures, a recipe, and where its row and picture go."""
+    """One run of a sweep: its pictures, a recipe, and where its row and picture go."""
 
     content: str
-    style: str
+    style: str | tuple[str, ...]
     recipe: Recipe
     out: Path
     key: str
@@ -101,7 +103,7 @@ def sweep(
     grid: Mapping[str, Sequence[Any]],
     *,
     base: Recipe,
-    pairs: int | Iterable[tuple[str, str]] = 1,
+    pairs: int | Iterable[tuple[str, str | Sequence[str]]] = 1,
     seeds: int = 1,
     out: str | os.PathLike,
     workers: int | None = None,
@@ -118,7 +120,7 @@ def sweep(
         What is not in the grid.
     pairs : int or iterable of (content, style)
         How many pairs of samples (see `pair_samples`), or the pairs themselves: paths, addresses
-        or names of samples.
+        or names of samples; several styles in place of one are blended or have their regions.
     seeds : int
         Seeds 0, 1 and so on. With several, and a recipe that starts from a picture without noise,
         ``start_noise`` becomes 0.05: without it a seed changes nothing.
@@ -183,13 +185,17 @@ def sweep(
     return pd.DataFrame([_row_of(job) for job in jobs])
 
 
-def _jobs(recipes: list[Recipe], pairs: list[tuple[str, str]], out: Path) -> list[Job]:
+def _jobs(
+    recipes: list[Recipe], pairs: list[tuple[str, str | Sequence[str]]], out: Path
+) -> list[Job]:
     if not recipes or not pairs:
         raise SweepError("nothing to run: the grid or the list of pairs is empty")
     sums: dict[Any, str] = {}
     jobs = {}
     for (content, style), recipe in itertools.product(pairs, recipes):
-        pictures = [content, style]
+        styles = (style,) if isinstance(style, str) else tuple(style)
+        check_regions(recipe, len(styles))
+        pictures = [content, *styles, *mask_files(recipe)]
         if recipe.start not in STARTS:
             pictures.append(recipe.start)
         for picture in pictures:
@@ -200,7 +206,8 @@ def _jobs(recipes: list[Recipe], pairs: list[tuple[str, str]], out: Path) -> lis
             sums[weights] = find_weights(*weights).sha256
         code = code_hash(*_MEASURING)
         key = run_key(recipe, sums[weights], [sums[picture] for picture in pictures], code)
-        jobs.setdefault(key, Job(content, style, recipe, out, key))
+        one = styles[0] if len(styles) == 1 else styles
+        jobs.setdefault(key, Job(content, one, recipe, out, key))
     return list(jobs.values())
 
 
@@ -257,7 +264,7 @@ def _judges() -> dict[str, Any]:
 
 def _blank(job: Job, error: Exception) -> dict[str, Any]:
     reason = one_line(error)
-    row = {"content": job.content, "style": job.style, **recipe_columns(job.recipe)}
+    row = {"content": job.content, "style": name_styles(job.style), **recipe_columns(job.recipe)}
     return row | {"key": job.key, "picture": "", "error": f"worker lost: {reason}"}
 
 

@@ -57,7 +57,7 @@ def run_trial(
     result : Result or None
         None where there is an error.
     """
-    sources = {"content": public_source(content), "style": _told(style)}
+    sources = {"content": public_source(content), "style": name_styles(style)}
     row = {**sources, **recipe_columns(recipe), "error": ""}
     try:
         opened, styles = open_pair(content, style, recipe)
@@ -84,7 +84,7 @@ def run_trial(
     return row | {"seconds": result.seconds, "peak_mb": peak}, result
 
 
-def _told(style: Any) -> str:
+def name_styles(style: Any) -> str:
     """Return what one or several style pictures are called."""
     styles = style if isinstance(style, list | tuple) else [style]
     return " + ".join(public_source(source) for source in styles)
@@ -92,15 +92,15 @@ def _told(style: Any) -> str:
 
 def recipe_columns(recipe: Recipe) -> dict[str, int | float | str]:
     """Return a recipe's fields as numbers and text, lists and layers as on the command line."""
-    found: dict[str, Any] = {}
+    columns: dict[str, Any] = {}
     for name, value in recipe.to_dict().items():
         if isinstance(value, dict):
             value = "+".join(f"{layer}:{weight:g}" for layer, weight in value.items())
         elif isinstance(value, list):
             plain = all(isinstance(entry, int | float) for entry in value)
             value = ",".join(map(str, value)) if plain else json.dumps(value)
-        found[name] = value
-    return found
+        columns[name] = value
+    return columns
 
 
 def run_trials(

@@ -108,10 +108,10 @@ def ordered_share(steps: pd.DataFrame, *, falling: bool = True) -> pd.Series:
     Series
         Indexed by ``first > second``.
     """
-    found: Mapping[str, float] = {}
+    shares: Mapping[str, float] = {}
     for one, two in zip(steps.columns, steps.columns[1:], strict=False):
         both = steps[[one, two]].dropna()
         right = both[one] > both[two] if falling else both[one] < both[two]
         sign = ">" if falling else "<"
-        found[f"{one} {sign} {two}"] = float(right.mean()) if len(both) else float("nan")
-    return pd.Series(found, dtype=float)
+        shares[f"{one} {sign} {two}"] = float(right.mean()) if len(both) else float("nan")
+    return pd.Series(shares, dtype=float)

@@ -71,9 +71,9 @@ def parse_box(text: str) -> tuple[float, float, float, float]:
 
 def _numbers(text: str, count: int, form: str) -> list[float]:
     try:
-        found = [float(part) for part in text.split(",")]
+        numbers = [float(part) for part in text.split(",")]
     except ValueError:
-        found = []
-    if len(found) != count or not all(map(math.isfinite, found)):
+        numbers = []
+    if len(numbers) != count or not all(map(math.isfinite, numbers)):
         raise MaskError(f"mask {brief(form)} is not understood; expected {MASK_FORMS}")
-    return found
+    return numbers

@@ -81,17 +81,17 @@ def _faces(picture: Tensor) -> Tensor:
     gray = (picture[0].mean(dim=0).numpy() * 255).astype(np.uint8)
     least = max(24, min(gray.shape) // 12)
     cascade = feature.Cascade(data.lbp_frontal_face_cascade_filename())
-    found = cascade.detect_multi_scale(
+    faces = cascade.detect_multi_scale(
         gray, 1.15, 1, (least, least), (min(gray.shape),) * 2, min_neighbor_number=CERTAIN
     )
-    if not found:
+    if not faces:
         raise MaskError(
             "no face was found in the picture; mark it by a box (box:left,top,right,bottom) or by "
             "a mask file"
         )
     rows, columns = np.indices(gray.shape)
     covered = np.zeros(gray.shape, bool)
-    for face in found:
+    for face in faces:
         y, x = face["r"] + 0.5 * face["height"], face["c"] + 0.5 * face["width"]
         # A head is higher than the square in which the cascade finds its face.
         radii = 0.75 * face["height"], 0.6 * face["width"]

@@ -83,15 +83,15 @@ def _photos() -> dict[str, dict[str, Any]]:
 @lru_cache(maxsize=1)
 def list_samples() -> dict[str, Sample]:
     """Return every sample by name: photos, painted styles, then downloadable paintings."""
-    found = [
+    listed = [
         Sample(entry["name"], "content", entry["title"], entry["credit"])
         for entry in _photos().values()
     ]
-    found += [
+    listed += [
         Sample(entry["name"], "style", entry["title"], "made for nst_utils", sha256=entry["sha256"])
         for entry in _manifest()["styles"]
     ]
-    found += [
+    listed += [
         Sample(
             entry["name"],
             "painting",
@@ -102,7 +102,7 @@ def list_samples() -> dict[str, Sample]:
         )
         for entry in _manifest()["paintings"]
     ]
-    return {sample.name: sample for sample in found}
+    return {sample.name: sample for sample in listed}
 
 
 def open_sample(name: str, size: int | None = None, *, enlarge: bool = False) -> Image.Image:

@@ -10,6 +10,7 @@
 - ``structure``: shapes, parameters and multiplications, counted on the network itself
 - ``weights``: weights files: found, downloaded, checked, read
 - ``oxford``: the original Oxford weights: decoded, preprocessing folded in, rescaled
+- ``packaged``: networks inside optional packages, run by onnxruntime
 - ``device``: the device and the number format that suit this machine
 - ``winograd_maps``: the maps of Winograd's convolution, to points and back
 - ``winograd``: 3 x 3 convolutions with a quarter of the multiplications
@@ -22,8 +23,8 @@ import lazy_loader
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submodules=(
-        "backbone device layers oxford quantized registry resnet50 spec state_dicts structure "
-        "vgg19 weights weights_file winograd winograd_maps"
+        "backbone device layers oxford packaged quantized registry resnet50 spec state_dicts "
+        "structure vgg19 weights weights_file winograd winograd_maps"
     ).split(),
     submod_attrs={
         "backbone": ["Backbone", "load_backbone"],

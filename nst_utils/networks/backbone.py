@@ -150,8 +150,8 @@ class Backbone:
             If a layer does not exist; lists the valid ones.
         """
         wanted = self.check_layers(layers)
-        found = dict(self.read(x, wanted))
-        return {layer: found[layer] for layer in wanted}
+        activations = dict(self.read(x, wanted))
+        return {layer: activations[layer] for layer in wanted}
 
     def read(
         self, x: Tensor, layers: Iterable[str], *, fresh: bool = False
@@ -268,8 +268,8 @@ def load_backbone(
     ):
         if value not in valid:
             raise unknown(what, value, valid)
-    found = find_weights(name, weights)
-    if weights == "auto" and not found.trained:
+    file = find_weights(name, weights)
+    if weights == "auto" and not file.trained:
         warnings.warn(
             f"no trained weights for {name} were found and none could be downloaded: going on "
             "untrained, with random weights",
@@ -277,7 +277,7 @@ def load_backbone(
             stacklevel=2,
         )
     # Placed anew: what a backbone makes ready for itself goes with it.
-    return _build(name, found, pooling, padding).to("cpu")
+    return _build(name, file, pooling, padding).to("cpu")
 
 
 @lru_cache(maxsize=4)

@@ -131,8 +131,8 @@ class Convolution(nn.Module):
         grad = grad.contiguous(memory_format=torch.channels_last)
         if self._by_winograd(channels, grad):
             return winograd.gradient(grad, self._transformed(channels, grad), rectified)
-        found = _convolve(grad, self._packed("backward", grad), None, False)
-        return found if rectified is None else _masked_(found, rectified)
+        gradient = _convolve(grad, self._packed("backward", grad), None, False)
+        return gradient if rectified is None else _masked_(gradient, rectified)
 
     def _by_winograd(self, channels: int, x: Tensor) -> bool:
         return winograd.is_faster(channels, len(self._bias), _positions(x), self._dtype)
@@ -271,10 +271,10 @@ class _MaxPool(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None]:
         (places,) = ctx.saved_tensors
-        found = _channels_last(grad, ctx.shape)
+        gradient = _channels_last(grad, ctx.shape)
         if ctx.shape[2] % 2:
-            found[:, :, -1] = 0  # no window has the last row
-        for strip, above, place in _strips(found, grad, places):
+            gradient[:, :, -1] = 0  # no window has the last row
+        for strip, above, place in _strips(gradient, grad, places):
             if ctx.taken:
                 above, place = above * (place >= 0), place.clamp(min=0)
             where = place + _corners(place, ctx.shape[3])
@@ -282,7 +282,7 @@ class _MaxPool(torch.autograd.Function):
             torch.ops.aten.max_pool2d_with_indices_backward.grad_input(
                 above, strip, *WINDOW, where, grad_input=strip
             )
-        return found, None
+        return gradient, None
 
 
 WINDOW = [2, 2], [2, 2], [0, 0], ONE, False

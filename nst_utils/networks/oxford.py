@@ -142,9 +142,9 @@ def recognize_oxford(
     (first, bias), (table, own_bias) = tensors[0], packaged[0]
     own = table.decode()
     # Many filters are gray: both orders are alike, and the one that is more so is meant.
-    found = {"BGR": _likeness(first, own), "RGB": _likeness(first, own.flip(1))}
-    order = max(found, key=found.get)
-    if found[order] < 0.95:
+    likeness = {"BGR": _likeness(first, own), "RGB": _likeness(first, own.flip(1))}
+    order = max(likeness, key=likeness.get)
+    if likeness[order] < 0.95:
         return None
     turned = own if order == "BGR" else own.flip(1)
     # Filters may have been scaled one by one, their biases with them.

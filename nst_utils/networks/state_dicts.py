@@ -41,8 +41,8 @@ def unwrap_state(value: Any, path: Path) -> dict[str, Tensor]:
     state = _find_tensors(value)
     if state is None:
         keys = list(value)[:5] if isinstance(value, Mapping) else []
-        found = f"a dict with {brief(keys)}" if keys else type(value).__name__
-        raise WeightsError(f"{path}: expected a state dict, names to tensors, not {found}")
+        kind = f"a dict with {brief(keys)}" if keys else type(value).__name__
+        raise WeightsError(f"{path}: expected a state dict, names to tensors, not {kind}")
     for name, tensor in state.items():
         if tensor.layout != torch.strided or tensor.device.type != "cpu" or tensor.is_complex():
             raise WeightsError(
@@ -95,8 +95,8 @@ def match_names(
             if free and all(prefix + name in state for name in names):
                 return {mine: state[prefix + name] for mine, name in zip(own, names, strict=True)}
     missing = next((name for name in own if name not in state), own[0])
-    found = ", ".join(list(state)[:4])
+    names = ", ".join(list(state)[:4])
     raise WeightsError(
         f"{path}: not weights of {title} ({missing} is missing); the file has {len(state)} "
-        f"tensors: {found} …"
+        f"tensors: {names} …"
     )

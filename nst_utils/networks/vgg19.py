@@ -80,10 +80,10 @@ def _read_file(weights: "WeightsFile") -> list[tuple["Tensor", "Tensor"]]:
             f"{weights.path}: not weights of VGG19 but of VGG with batch normalization, which is "
             "another network"
         )
-    found = iter(match_names(state, spellings, "VGG19", weights.path).values())
+    matched = iter(match_names(state, spellings, "VGG19", weights.path).values())
     tensors, inputs = [], 3
     for name, width in WIDTHS.items():
-        weight, bias = next(found), next(found)
+        weight, bias = next(matched), next(matched)
         shape = (width, inputs, 3, 3)
         if weight.shape != shape or bias.shape != shape[:1]:
             raise WeightsError(

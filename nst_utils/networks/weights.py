@@ -65,8 +65,8 @@ def locate_source(backbone: str, name: str) -> list[Path]:
     """
     source = _source(backbone, name)
     if source.package:
-        found = importlib.util.find_spec(source.package)
-        places = [Path(place) for place in found.submodule_search_locations] if found else []
+        package = importlib.util.find_spec(source.package)
+        places = [Path(place) for place in package.submodule_search_locations] if package else []
     else:
         places = _known_folders()
     return [path for place in places if (path := place / source.filename).is_file()]
@@ -121,15 +121,15 @@ def find_weights(backbone: str, name: str = "auto") -> WeightsFile:
     passed: list[WeightsError] = []
     for attempt in tries:
         try:
-            found = attempt()
-            if found.source == "file":
-                read_state(found.path)  # a file that only has the name is passed over
+            file = attempt()
+            if file.source == "file":
+                read_state(file.path)  # a file that only has the name is passed over
         except WeightsError as error:
             passed.append(error)
             continue
         for error in passed:
             warnings.warn(f"passed over: {error}", NSTWarning, stacklevel=3)
-        return found
+        return file
     if passed:  # who brought weights did not ask for random ones
         raise passed[0]
     folder = os.environ.get("NST_WEIGHTS_DIR")
@@ -138,13 +138,13 @@ def find_weights(backbone: str, name: str = "auto") -> WeightsFile:
     for known in spec.sources:
         if not locate_source(backbone, known):  # else it was tried above
             try:
-                found = _named(backbone, known)
+                file = _named(backbone, known)
             except WeightsError as error:
                 warnings.warn(str(error), NSTWarning, stacklevel=3)
                 continue
-            said = f"{found.label} was downloaded; {spec.sources[known].license}"
+            said = f"{file.label} was downloaded; {spec.sources[known].license}"
             warnings.warn(said, NSTWarning, stacklevel=3)
-            return found
+            return file
     return find_weights(backbone, "random")
 
 

@@ -82,12 +82,12 @@ def transform(weight: Tensor, dtype: torch.dtype) -> Tensor:
     """
     d, c = weight.shape[:2]
     _, kernels, _ = transform_matrices(torch.float32)
-    found = torch.empty(SIDE * SIDE, c, d, dtype=dtype)
+    matrices = torch.empty(SIDE * SIDE, c, d, dtype=dtype)
     for start in range(0, d, 64):  # not all at once: in float32 they are large
         block = weight[start : start + 64]
         values = kernels @ block.permute(2, 3, 1, 0).reshape(9, -1)
-        found[..., start : start + 64] = values.view(SIDE * SIDE, c, -1)
-    return found
+        matrices[..., start : start + 64] = values.view(SIDE * SIDE, c, -1)
+    return matrices
 
 
 def is_transformed_at_use(channels: int, outputs: int, positions: int, dtype: torch.dtype) -> bool:
@@ -165,15 +165,15 @@ def convolve(x: Tensor, weight: Tensor, bias: Tensor, relu: bool) -> Tensor:
         # At the point (1, 1) a constant stands for itself everywhere in the tile.
         products[SIDE + 1].add_(bias)
         products = products.flatten(1)
-        found = torch.mm(back, products, out=_as(own, (TILE * TILE, products.shape[1])))
-        found = found.view(TILE, TILE, n, -1, columns, d)
+        tiles = torch.mm(back, products, out=_as(own, (TILE * TILE, products.shape[1])))
+        tiles = tiles.view(TILE, TILE, n, -1, columns, d)
         out = y[:, top:bottom]
         whole = out.shape[1] == bottom - top and w == TILE * columns
         room = out if whole else _as(third, (n, bottom - top, TILE * columns, d))
         if relu:
-            torch.clamp_min(found, 0, out=_tiles(room))
+            torch.clamp_min(tiles, 0, out=_tiles(room))
         else:
-            _tiles(room).copy_(found)
+            _tiles(room).copy_(tiles)
         if not whole:
             out.copy_(room[:, : out.shape[1], :w])
     return made
@@ -214,16 +214,16 @@ def gradient(grad: Tensor, weight: Tensor, rectified: Tensor | None = None) -> T
         values = torch.mm(back.mT, taken, out=_as(second, (SIDE * SIDE, taken.shape[1])))
         values = values.view(SIDE * SIDE, -1, d)
         products = torch.bmm(values, weight.mT, out=_as(first, (*values.shape[:2], c))).flatten(1)
-        found, _, _ = _evaluated(into.mT, products, first, second)
+        gradient, _, _ = _evaluated(into.mT, products, first, second)
         # Windows overlap by two rows and columns, and strips by two rows.
         padded = _as(third, (n, bottom - top + 2, TILE * columns + 2, c))
         out = _windows(padded)
-        found = found.view(out.shape)
+        gradient = gradient.view(out.shape)
         padded[:, -2:], padded[:, :, -2:] = 0, 0
-        out[:TILE, :TILE] = found[:TILE, :TILE]
-        out[TILE:, :TILE] += found[TILE:, :TILE]
-        out[:TILE, TILE:] += found[:TILE, TILE:]
-        out[TILE:, TILE:] += found[TILE:, TILE:]
+        out[:TILE, :TILE] = gradient[:TILE, :TILE]
+        out[TILE:, :TILE] += gradient[TILE:, :TILE]
+        out[:TILE, TILE:] += gradient[:TILE, TILE:]
+        out[TILE:, TILE:] += gradient[TILE:, TILE:]
         if before is not None:
             padded[:, :2] += before
         before = padded[:, -2:].clone()
@@ -287,9 +287,9 @@ def _room(rows: int, numbers: int, weight: Tensor) -> tuple[list[slice], Tensor,
     strips = -(-rows * row // size)
     height = max(1, -(-rows // strips))
     size = max(room, height * row)
-    found = _scratch("strips", 3 * size * weight.itemsize).view(weight.dtype).view(3, -1)
+    parts = _scratch("strips", 3 * size * weight.itemsize).view(weight.dtype).view(3, -1)
     slices = [slice(top, min(top + height, rows)) for top in range(0, rows, height)]
-    return slices, *found
+    return slices, *parts
 
 
 _own = threading.local()

@@ -54,8 +54,8 @@ def transform_matrices(dtype: torch.dtype) -> tuple[Tensor, Tensor, Tensor]:
 
 def polynomial(roots: tuple[Fraction, ...] | list[Fraction]) -> list[Fraction]:
     """Return the coefficients of a polynomial from its roots, constant first."""
-    found = [Fraction(1)]
+    coefficients = [Fraction(1)]
     for root in roots:
-        above, below = [Fraction(0), *found], [*found, Fraction(0)]
-        found = [a - root * b for a, b in zip(above, below, strict=True)]
-    return found
+        above, below = [Fraction(0), *coefficients], [*coefficients, Fraction(0)]
+        coefficients = [a - root * b for a, b in zip(above, below, strict=True)]
+    return coefficients

@@ -122,8 +122,8 @@ def plot_terms(
 def _begins(steps: Sequence[int], scales: Sequence[int]) -> list[tuple[int, int]]:
     """Return where a scale begins, and which."""
     before = [None, *scales[:-1]]
-    found = zip(steps, scales, before, strict=True) if steps else ()
-    return [(step, scale) for step, scale, last in found if scale != last]
+    changes = zip(steps, scales, before, strict=True) if steps else ()
+    return [(step, scale) for step, scale, last in changes if scale != last]
 
 
 def _note(

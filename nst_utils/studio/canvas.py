@@ -201,9 +201,10 @@ def paint_first_look(photo: Image.Image, style: str) -> Image.Image:
     """Return a picture by a feed-forward network, in a fraction of a second."""
     from ..images.inputs import open_input
     from ..images.tensors import to_pil, to_tensor
-    from ..transfer.instant import SIDE, paint_instantly
+    from ..networks.packaged import STYLE_SIDE
+    from ..transfer.instant import paint_instantly
 
-    return to_pil(paint_instantly(to_tensor(photo), open_input(style, 2 * SIDE)))
+    return to_pil(paint_instantly(to_tensor(photo), open_input(style, 2 * STYLE_SIDE)))
 
 
 def _beginning(controller: Controller) -> Image.Image:

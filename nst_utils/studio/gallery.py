@@ -76,11 +76,11 @@ def list_saved(folder: Path) -> list[SavedPainting]:
     times = {path: path.stat().st_mtime for path in folder.rglob(f"painting_*{_RECIPE}")}
     for path in sorted(times, key=times.get, reverse=True):
         try:
-            found = read_saved(path)
+            painting = read_saved(path)
         except NSTError:
             continue
-        if found.path.is_file():
-            saved.append(found)
+        if painting.path.is_file():
+            saved.append(painting)
         if len(saved) == MOST:
             break
     return saved

@@ -160,8 +160,8 @@ class PicturePicker(widgets.HBox):
 
         def drawn(_: widgets.Button) -> None:
             try:
-                found = wikiart.filter(style=menu.value)
-                row = found.sample(1, seed=random.randrange(2**31)).iloc[0]
+                drawn_from = wikiart.filter(style=menu.value)
+                row = drawn_from.sample(1, seed=random.randrange(2**31)).iloc[0]
             except NSTError as error:
                 self._complain(str(error))
             else:

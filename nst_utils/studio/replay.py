@@ -64,13 +64,13 @@ def recipe_changes(settings: Recipe) -> dict[str, Any]:
     ``recipe(**changes(settings))`` is the recipe again.
     """
     plain = recipe("quick", backbone=settings.backbone).to_dict()
-    found = {name: value for name, value in settings.to_dict().items() if value != plain[name]}
+    changes = {name: value for name, value in settings.to_dict().items() if value != plain[name]}
     if settings.backbone != recipe().backbone:
-        found = {"backbone": settings.backbone, **found}
-    if "size" in found or "scales" in found:
+        changes = {"backbone": settings.backbone, **changes}
+    if "size" in changes or "scales" in changes:
         # A new size would else make a ladder, and the ladder's steps.
-        found |= {"scales": list(settings.scales), "steps": list(settings.steps)}
-    return found
+        changes |= {"scales": list(settings.scales), "steps": list(settings.steps)}
+    return changes
 
 
 def to_json(passages: Sequence[Recipe]) -> str:
@@ -80,10 +80,10 @@ def to_json(passages: Sequence[Recipe]) -> str:
 
 def _unchained(settings: Recipe, place: int) -> dict[str, Any]:
     """Return a passage's changes; where it begins follows from its place."""
-    found = recipe_changes(settings)
+    changes = recipe_changes(settings)
     if place:
-        found.pop("start", None)
-    return found
+        changes.pop("start", None)
+    return changes
 
 
 def from_json(text: str) -> list[Recipe]:

@@ -135,14 +135,14 @@ def whole(default: int, help: str, *, low: int, high: int | None = None) -> Any:
     """Declare a field that takes a whole number within bounds."""
 
     def check(name: str, value: Any) -> int:
-        found = _whole(value)
-        if found is None or not low <= found < 2**63:
+        number = _whole(value)
+        if number is None or not low <= number < 2**63:
             raise RecipeError(
                 f"{name} must be a whole number of at least {low}, not {brief(value)}"
             )
-        if high is not None and found > high:
-            raise RecipeError(f"{name} must be at most {high} pixels, not {found}")
-        return found
+        if high is not None and number > high:
+            raise RecipeError(f"{name} must be at most {high} pixels, not {number}")
+        return number
 
     form = f"a whole number, for example {default}"
     return _declare(default, Rule(help, check, _number, form))
@@ -155,10 +155,10 @@ def whole_numbers(help: str, form: str) -> Any:
         items = value if isinstance(value, list | tuple) else [value]
         if len(items) > MOST_NUMBERS:
             raise RecipeError(f"{name} must be at most {MOST_NUMBERS} numbers, not {len(items):,}")
-        found = [_whole(item) for item in items]
-        if any(item is None or not 1 <= item < 2**63 for item in found):
+        numbers = [_whole(item) for item in items]
+        if any(item is None or not 1 <= item < 2**63 for item in numbers):
             raise RecipeError(f"{name} must be whole numbers of at least 1, not {brief(value)}")
-        return tuple(found)
+        return tuple(numbers)
 
     def parse(text: str) -> list[int | float]:
         return [_number(part) for part in text.strip("[]()").split(",")]

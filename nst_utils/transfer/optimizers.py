@@ -232,9 +232,9 @@ class PictureOptimizer:
         x = self.x if self.space == "normalized" else normalize(self.x)
         total, terms = self.objective(x)
         total.backward()
-        found = terms.tolist()
+        values = terms.tolist()
         if self.lbfgs:
-            self.lbfgs.step(found[0], self.x.grad)
+            self.lbfgs.step(values[0], self.x.grad)
         else:
             self.adam.step()
-        return evaluated, found
+        return evaluated, values

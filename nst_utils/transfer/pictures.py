@@ -103,8 +103,8 @@ class RunPictures:
             self.inputs[f"mask {len(self.masks)}"] = self.masks[form]
         if any(form == "faces" for form, *_ in recipe.regions):
             # Looked for once, where faces are large enough, and the same at every scale.
-            found = read_mask("faces", self.inputs["content"].at(FACES_SIDE))
-            self.masks["faces"] = as_mask_picture(found[0, 0])
+            faces = read_mask("faces", self.inputs["content"].at(FACES_SIDE))
+            self.masks["faces"] = as_mask_picture(faces[0, 0])
         if masks:
             raise RecipeError(f"no region of the recipe is called {brief(next(iter(masks)))}")
         self._parts: dict[int, tuple[Tensor, Tensor]] = {}

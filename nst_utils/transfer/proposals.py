@@ -48,10 +48,10 @@ def propose_parts(content: InputPicture, style: InputPicture, count: int) -> tup
     rows = np.concatenate([m.flatten(1).T.numpy() for m in maps])
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
-        found = NMF(count, init="nndsvda", max_iter=150, random_state=0).fit_transform(rows)
-    found = found / np.maximum(found.max(axis=0, keepdims=True), 1e-9)
+        activity = NMF(count, init="nndsvda", max_iter=150, random_state=0).fit_transform(rows)
+    activity = activity / np.maximum(activity.max(axis=0, keepdims=True), 1e-9)
     # Sharpened, so that a position belongs to one part rather than to all.
-    shares = found**2 + 1e-9
+    shares = activity**2 + 1e-9
     shares = shares / shares.sum(axis=1, keepdims=True)
     split = maps[0][0].numel()
     order = np.argsort(-shares[:split].sum(axis=0))

@@ -168,7 +168,7 @@ class WikiArt:
     def _names(self, column: str, names: str | Iterable[str]) -> list[str]:
         """Return the catalog's spelling of names, or raise with the nearest."""
         known = {comparable(name): name for name in self.catalog[column].unique() if name}
-        found = []
+        matched = []
         for name in [names] if isinstance(names, str) else names:
             if comparable(str(name)) not in known:
                 near = get_close_matches(comparable(str(name)), known, n=1, cutoff=0.5)
@@ -177,8 +177,8 @@ class WikiArt:
                 raise UnknownNameError(
                     f"unknown {column} {name!r}: {hint}Most frequent: {', '.join(frequent)}"
                 )
-            found.append(known[comparable(str(name))])
-        return found
+            matched.append(known[comparable(str(name))])
+        return matched
 
     def sample(
         self, count: int, *, seed: int = 0, balance: str | None = None, check_files: bool = True
@@ -258,8 +258,8 @@ class WikiArt:
             are kept beside the data and known to the next `WikiArt` of this folder.
         """
         names = self.catalog["path"].tolist()
-        found = list(read_files(check_file, self.root, names, title="verifying", progress=progress))
-        problems = with_duplicates(names, found, self.catalog["phash"].tolist())
+        read = list(read_files(check_file, self.root, names, title="verifying", progress=progress))
+        problems = with_duplicates(names, read, self.catalog["phash"].tolist())
         self.catalog = self.catalog.assign(problem=problems)
         store_problems(self.root, self.catalog)
         return self.catalog.loc[self.catalog["problem"] != "", ["path", "problem"]]

@@ -275,9 +275,9 @@ def _artgan_rows(root: Path, findings: list) -> pd.DataFrame | None:
     """Read ArtGAN's ``style_train.csv`` and ``style_val.csv``, in the root or a folder near it."""
     parts = []
     for subset in ("train", "val"):
-        found = _near(root, f"style_{subset}.csv")
-        if found is not None:
-            table = _read_csv(found)
+        csv = _near(root, f"style_{subset}.csv")
+        if csv is not None:
+            table = _read_csv(csv)
             paths = _inside(table[0], findings)
             parts.append(pd.DataFrame({"path": paths, "subset": subset}))
     if not parts:
@@ -340,10 +340,10 @@ def _genres(root: Path, paths: pd.Series) -> pd.Series | None:
     table = _read_csv(path, ("file", "genre"))
     named = {str(code): genre for code, genre in enumerate(GENRES, start=129)}
     known = table.drop_duplicates("file").set_index("file")["genre"].map(named)
-    found = paths.map(known.astype(object).fillna(""))
-    if found.isna().any():
+    labels = paths.map(known.astype(object).fillna(""))
+    if labels.isna().any():
         loosely = {comparable(name): genre for name, genre in known.dropna().items()}
-        found = found.fillna(
-            paths[found.isna()].map(lambda name: loosely.get(comparable(name), ""))
+        labels = labels.fillna(
+            paths[labels.isna()].map(lambda name: loosely.get(comparable(name), ""))
         )
-    return found
+    return labels

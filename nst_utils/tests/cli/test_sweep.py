@@ -19,6 +19,9 @@ def test_grids_are_parsed_by_their_fields():
         "optimizer": ["adam", "lbfgs"],
     }
     assert parse_grid(("steps=4+2,6",)) == {"steps": [(4, 2), (6,)]}
+    assert parse_grid(("blend=7+3,1+1",))["blend"] == [(7, 3), (1, 1)]
+    regions = parse_grid(('regions=[["box:0,0,1,0.5",1],["rest",2]];[["faces",0],["rest",1]]',))
+    assert [len(value) for value in regions["regions"]] == [2, 2]
     with pytest.raises(UnknownNameError, match="did you mean 'beta'"):
         parse_grid(("bet=1",))
     for wrong in ("beta", "beta=", "=1"):

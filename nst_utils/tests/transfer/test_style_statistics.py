@@ -89,9 +89,11 @@ def test_moments_beside_the_gram_matrix_are_the_mean_of_both():
     losses = {
         name: objective(kind, gram=variant)(CONTENT)[1][2].item()
         for name, kind, variant in (
-            ("gram", "gram", "mean"), ("moments", "gram", "moments"), ("both", "gram_moments", "mean")
+            ("gram", "gram", "mean"),
+            ("moments", "gram", "moments"),
+            ("both", "gram_moments", "mean"),
         )
-    }  # fmt: skip
+    }
     assert losses["both"] == pytest.approx((losses["gram"] + losses["moments"]) / 2, rel=1e-4)
 
 
