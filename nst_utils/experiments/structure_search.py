@@ -1,8 +1,9 @@
 """How much of the photo's structure is kept, said as an outcome: the ``beta`` that gives it.
 
 Structural similarity to the photo falls as ``beta`` rises. Short runs at the coarse scale find the
-``beta``, by the secant method on its logarithm; then the whole run is made, and made again where
-the fine scales kept more or less than the coarse one.
+``beta``, by the secant method on its logarithm; then the whole run is made. Where the fine scales
+kept more or less than the coarse one it is made again: first at the ``beta`` that the short runs
+give for the difference, then, with what was asked between two whole runs, by these alone.
 """
 
 import math
@@ -12,6 +13,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+from scipy.interpolate import PchipInterpolator
 from tqdm import tqdm
 
 from ..errors import NSTError, NSTWarning
@@ -38,7 +41,7 @@ USUAL_SLOPE = -0.1
 LONGEST = 4.0
 """Of a step in the logarithm of ``beta``."""
 
-MOST_SHORT, MOST_WHOLE = 8, 3
+MOST_SHORT, MOST_WHOLE = 8, 5
 """Runs of either kind, at most."""
 
 
@@ -125,27 +128,30 @@ def keep_structure(
         bar.set_postfix(beta=f"{beta:.3g}", kept=f"{kept:.2f}")
         return kept
 
-    search = Secant(at_coarse, recipe.beta)
-    offset, best, whole = 0.0, None, 0
+    search, whole = Secant(at_coarse, recipe.beta), Secant(at_coarse, recipe.beta)
+    best = None
     with bar:
-        beta = search.find(keep)
-        while whole < MOST_WHOLE:
+        # Short runs keep more, and may never get down to what was asked where whole ones do.
+        low, high = (recipe.beta * math.exp(sign * LONGEST) for sign in (-1, 1))
+        beta = min(max(search.find(keep), low), high)
+        while len(whole.points) < MOST_WHOLE:
             settings = recipe.replace(beta=beta)
             if progress and not hides_bar(True):
                 with Watch(sum(settings.steps)) as watch:
                     result, kept = paint(settings, watch)
             else:
                 result, kept = paint(settings)
-            whole += 1
+            whole.points[math.log(beta)] = kept
             if best is None or abs(kept - keep) < abs(best[1] - keep):
                 best = result, kept
             if abs(kept - keep) <= TOLERANCE:
                 break
-            offset = kept - search.predict(beta)
-            again = search.solve(keep - offset)
-            if again == beta:
+            if whole.brackets(keep):
+                beta = whole.solve(keep)
+            else:
+                beta = whole.further(search.solve(keep - kept + search.predict(beta)), kept > keep)
+            if any(abs(math.log(beta) - known) < 0.02 for known in whole.points):
                 break
-            beta = again
     result, kept = best
     if abs(kept - keep) > TOLERANCE:
         warnings.warn(
@@ -155,7 +161,8 @@ def keep_structure(
             NSTWarning,
             stacklevel=2,
         )
-    return Kept(result, keep, kept, len(search.points), whole, time.perf_counter() - began)
+    runs = len(search.points), len(whole.points)
+    return Kept(result, keep, kept, *runs, time.perf_counter() - began)
 
 
 class Secant:
@@ -194,21 +201,35 @@ class Secant:
     def solve(self, value: float) -> float:
         """Return the ``beta`` at which the value is expected by what was measured.
 
-        Between a point above the value and one below it, by a line; outside all points, by a line
-        through the nearest two, in steps that are neither tiny nor wild.
+        Between a point above the value and one below it, by a falling curve through all points;
+        outside them, by a line through the nearest two, in steps that are neither tiny nor wild.
         """
         low, high = math.log(LOWEST), math.log(HIGHEST)
-        above = [(place, y) for place, y in self.points.items() if y >= value]
-        below = [(place, y) for place, y in self.points.items() if y < value]
-        if above and below:
-            (a, x), (b, y) = max(above), min(below)
-            if a < b:
-                share = (x - value) / (x - y)
-                return math.exp(a + (b - a) * min(max(share, 0.1), 0.9))
+        if self.brackets(value):
+            a = max(place for place, y in self.points.items() if y >= value)
+            b = min(place for place, y in self.points.items() if y < value)
+            places = np.array(sorted(self.points))
+            falling = np.minimum.accumulate([self.points[place] for place in places])
+            values, firsts = np.unique(falling, return_index=True)
+            between = float(PchipInterpolator(values, places[firsts])(value))
+            return math.exp(min(max(between, a + 0.1 * (b - a)), b - 0.1 * (b - a)))
         slope, (place, known) = self._slope(value)
         step = (value - known) / slope
         step = math.copysign(min(max(abs(step), 0.3), LONGEST), known - value)
         return math.exp(min(max(place + step, low), high))
+
+    def brackets(self, value: float) -> bool:
+        """Tell whether a value lies between two points, the higher one at the lower ``beta``."""
+        above = [place for place, y in self.points.items() if y >= value]
+        below = [place for place, y in self.points.items() if y < value]
+        return bool(above and below) and max(above) < min(below)
+
+    def further(self, beta: float, up: bool) -> float:
+        """Return a ``beta`` beyond all points, as near to another one as a fair step allows."""
+        sign = 1 if up else -1
+        edge = sign * max(sign * place for place in self.points)
+        step = min(max(sign * (math.log(beta) - edge), 1.0), LONGEST)
+        return math.exp(min(max(edge + sign * step, math.log(LOWEST)), math.log(HIGHEST)))
 
     def predict(self, beta: float) -> float:
         """Return the value expected at a ``beta``."""

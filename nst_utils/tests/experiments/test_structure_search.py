@@ -39,6 +39,26 @@ def test_the_painting_keeps_what_was_asked(tiny, pictures):
     assert 1 <= kept.short <= module.MOST_SHORT and 1 <= kept.whole <= module.MOST_WHOLE
 
 
+def test_whole_runs_that_keep_less_than_short_ones_are_searched_by_themselves(
+    pictures, tmp_path, monkeypatch
+):
+    """The short ones never get down to what is asked; the whole ones do at a common beta."""
+
+    class Painting:
+        def __init__(self, recipe):
+            self.recipe, self.stopped, self.seconds = recipe, "finished", 1.0
+            low, high = (0.6, 0.9) if len(recipe.scales) == 1 else (0.41, 0.9)
+            self.image = low + (high - low) / (1 + (recipe.beta / 10) ** 0.8)
+
+    monkeypatch.setattr(module, "stylize", lambda _c, _s, recipe, **_: Painting(recipe))
+    monkeypatch.setattr(module, "ssim", lambda image, _: image)
+    for wanted in (0.45, 0.5, 0.55, 0.7, 0.85):
+        kept = keep_structure(*pictures, SMALL.replace(beta=30), wanted, progress=False)
+        assert kept.reached and kept.whole <= module.MOST_WHOLE
+    with pytest.warns(NSTWarning, match="nearest is 0.41"):
+        assert not keep_structure(*pictures, SMALL, 0.3, progress=False).reached
+
+
 def test_the_nearest_is_painted_and_said(tiny, pictures):
     with pytest.warns(NSTWarning, match="keep=0.999 is out of reach.*the nearest is 0.8"):
         kept = keep_structure(*pictures, SMALL.replace(color="recolored"), 0.999, progress=False)
