@@ -45,6 +45,7 @@ def save_figure(
     *,
     caption: str = "",
     command: str = "",
+    draft: bool = False,
 ) -> Path:
     """Save a figure as PNG at 200 dpi and as PDF, its record beside it, and list it in the folder.
 
@@ -63,6 +64,8 @@ def save_figure(
         What it shows, for the folder's page.
     command : str
         What makes it again.
+    draft : bool
+        The PNG alone, as a notebook shows it: a PDF takes as long to write as some paintings.
 
     Returns
     -------
@@ -78,6 +81,11 @@ def save_figure(
     made = {"caption": caption, "command": command, **record}
     try:
         make_folder(path.parent)
+        if draft:
+            image = render_figure(figure, PREVIEW_DPI)
+            save_png(image, path, made, dpi=(PREVIEW_DPI, PREVIEW_DPI))
+            _write_record(path, made)
+            return path
         image = render_figure(figure)
         save_png(image, path, made, dpi=(DPI, DPI), optimize=True)
         if path.stat().st_size > MAX_BYTES:
@@ -200,7 +208,7 @@ class Album:
     notebook : str
         The notebook's name, for example ``"02_vgg19"``; every figure's name begins with it.
     profile : {"default", "report"}
-        Only ``report`` writes to ``figures/``; else figures go below ``data/runs/``.
+        Only ``report`` writes to ``figures/``, PDFs too; else drafts go below ``data/runs/``.
     language : {"en", "vi"}
         Of the labels.
     parameters : mapping
@@ -268,6 +276,7 @@ class Album:
             self._record([result.provenance for result in results]),
             caption=self._say(caption, vi),
             command=self._command(),
+            draft=self.profile != "report",
         )
         preview = io.BytesIO()
         render_figure(figure, PREVIEW_DPI).save(preview, "JPEG", quality=82)

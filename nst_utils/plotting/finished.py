@@ -14,7 +14,7 @@ from .. import paths
 from ..images.png import read_provenance
 from ..images.samples import open_picture
 
-SIDE = 1000  # of a preview, pixels: what a notebook page shows
+SIDE = 840  # of a preview, pixels: about what a notebook page shows
 
 
 def finished_table(name: str, **options: Any) -> pd.DataFrame | None:
@@ -61,5 +61,5 @@ def finished_figure(name: str) -> display.Image | None:
     picture = open_picture(path)
     picture.thumbnail((SIDE, 2 * SIDE))
     preview = io.BytesIO()
-    picture.save(preview, "JPEG", quality=80)
+    picture.save(preview, "JPEG", quality=64)
     return display.Image(preview.getvalue(), format="jpeg", alt=str(caption))

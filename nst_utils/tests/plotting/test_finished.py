@@ -19,7 +19,7 @@ def test_a_figure_of_the_large_run_is_shown_small_with_its_caption():
     with Image.open(paths.FIGURES / "x_wide.png") as whole:
         assert whole.width == 1800
     shown = plotting.finished_figure("x_wide")
-    assert Image.open(io.BytesIO(shown.data)).size == (1000, 222)
+    assert Image.open(io.BytesIO(shown.data)).size == (840, 187)
     assert shown.alt == "what it shows"
     assert plotting.finished_figure("x_narrow") is None
 
