@@ -240,7 +240,7 @@ def mark_a_region(page) -> None:
     page.locator(".nst-studio button:has-text('Paint by regions')").first.click()
     page.locator(".nst-studio button:has-text('Start')").first.click()
     page.locator(".nst-status:has-text('running')").wait_for(timeout=30_000)
-    page.wait_for_timeout(3000)
+    page.wait_for_timeout(1000)
     page.locator(".nst-studio button:has-text('Pause')").first.click()
     page.locator(".nst-status:has-text('paused')").wait_for(timeout=30_000)
     page.locator(".nst-studio button:has-text('Copy code')").first.click()
