@@ -5,20 +5,8 @@ from PIL import Image
 
 from nst_utils.errors import NSTError
 from nst_utils.studio import gallery
-from nst_utils.studio.controller import Controller
 from nst_utils.studio.export import save_painting
 from nst_utils.studio.gallery import Gallery, list_saved, load_saved, read_saved
-from nst_utils.transfer.config import Recipe
-
-TINY = Recipe(size=48, scales=(32, 48), steps=(4, 10), weights="random")
-
-
-@pytest.fixture
-def studio(tiny, pictures, tmp_path):
-    controller = Controller(*map(str, pictures), TINY, budget=6, folder=tmp_path / "kept")
-    yield controller
-    controller.close()
-    assert controller.join(20)
 
 
 def test_what_was_saved_is_loaded_again(studio, pictures):

@@ -7,20 +7,8 @@ from PIL import Image
 
 from nst_utils.errors import NSTError
 from nst_utils.studio import regions_tab
-from nst_utils.studio.controller import Controller
 from nst_utils.studio.regions_tab import RegionsTab
 from nst_utils.transfer import proposals
-from nst_utils.transfer.config import Recipe
-
-TINY = Recipe(size=48, scales=(32, 48), steps=(4, 10), weights="random")
-
-
-@pytest.fixture
-def studio(tiny, pictures, tmp_path):
-    controller = Controller(*map(str, pictures), TINY, budget=3, folder=tmp_path / "kept")
-    yield controller
-    controller.close()
-    assert controller.join(20)
 
 
 @pytest.fixture
