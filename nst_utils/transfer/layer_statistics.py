@@ -40,16 +40,21 @@ class GramMatrices:
 
         Of several styles the statistics are added up, each by its weight.
         """
-        self._add(name, weight, self._matrix(features, positions, guide))
+        self._add(name, weight, *self._statistics(features, positions, guide))
 
-    def _matrix(self, features: Tensor, positions: float, guide: Guide | None) -> Tensor:
-        """Return a style's matrix; a sum over positions is brought to as many as the picture's."""
+    def _statistics(
+        self, features: Tensor, positions: float, guide: Guide | None
+    ) -> tuple[Tensor, ...]:
+        """Return what of a style's layer is matched.
+
+        A sum over positions is brought to as many as the picture has.
+        """
         weights = guide.at(features) if guide else None
         matrix = guided_gram(features, weights, self.recipe.gram)
         if self.recipe.gram == "sum":
             own = weights.sum() if guide else features[0, 0].numel()
             matrix = matrix * (positions / own)
-        return matrix
+        return (matrix,)
 
     def _add(self, name: str, weight: float, *tensors: Tensor) -> None:
         """Add a style's statistics, by its weight, to those of the others."""
@@ -87,18 +92,11 @@ class GramAndMoments(GramMatrices):
     them by constants of its network's scale.
     """
 
-    def learn(
-        self,
-        name: str,
-        features: Tensor,
-        image: Tensor,
-        positions: float,
-        guide: Guide | None = None,
-        weight: float = 1.0,
-    ) -> None:
-        """Take in a layer of a style image."""
+    def _statistics(
+        self, features: Tensor, positions: float, guide: Guide | None
+    ) -> tuple[Tensor, ...]:
         moments = guided_gram(features, guide.at(features) if guide else None, "moments")
-        self._add(name, weight, self._matrix(features, positions, guide), moments)
+        return *super()._statistics(features, positions, guide), moments
 
     def ready(self) -> None:
         """Take the energies of both."""
@@ -129,17 +127,10 @@ class GaussianWasserstein(GramMatrices):
         moments = guided_moments(rows, guide.at(features).flatten()) if guide else None
         return transport.gaussian_moments(rows, moments)
 
-    def learn(
-        self,
-        name: str,
-        features: Tensor,
-        image: Tensor,
-        positions: float,
-        guide: Guide | None = None,
-        weight: float = 1.0,
-    ) -> None:
-        """Take in a layer of a style image; of several, means and covariances are added up."""
-        self._add(name, weight, *self._moments(features, guide))
+    def _statistics(
+        self, features: Tensor, positions: float, guide: Guide | None
+    ) -> tuple[Tensor, ...]:
+        return self._moments(features, guide)
 
     def ready(self) -> None:
         """Take the roots of the covariances."""
@@ -165,18 +156,12 @@ class SlicedWasserstein(GramMatrices):
         count = min(rows.shape[1] // 2, DIRECTIONS)
         return transport.directions(count, rows.shape[1], self.recipe.seed).to(rows.device)
 
-    def learn(
-        self,
-        name: str,
-        features: Tensor,
-        image: Tensor,
-        positions: float,
-        guide: Guide | None = None,
-        weight: float = 1.0,
-    ) -> None:
-        """Take in a layer of a style image; of several, quantiles are added up: a barycenter."""
+    def _statistics(
+        self, features: Tensor, positions: float, guide: Guide | None
+    ) -> tuple[Tensor, ...]:
+        # Of several styles the quantiles are added up: a barycenter.
         rows = rows_inside(features, guide).float()
-        self._add(name, weight, transport.quantiles(rows, self._along(rows), QUANTILES))
+        return (transport.quantiles(rows, self._along(rows), QUANTILES),)
 
     def ready(self) -> None:
         """Take the mean squares of the quantiles."""
