@@ -14,6 +14,7 @@
 - ``proposals``: parts that content and style share, by factorization
 - ``regions``: parts of a picture, each with its styles
 - ``coloring``: whose colors a painting gets
+- ``detail``: the finest band of an enlarged picture, of the content and of the style
 - ``pictures``: a run's pictures, opened, then at each scale
 - ``instant``: a painting in a second, by a filter
 - ``objective``: a recipe's loss at one scale
@@ -29,9 +30,9 @@ import lazy_loader
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submodules=(
-        "coloring config fields guidance instant layer_statistics losses neighbor_statistics "
-        "neighbors objective optimizers pictures presets progress proposals regions result run "
-        "scales start style_statistics transport"
+        "coloring config detail fields guidance instant layer_statistics losses "
+        "neighbor_statistics neighbors objective optimizers pictures presets progress "
+        "proposals regions result run scales start style_statistics transport"
     ).split(),
     submod_attrs={
         "config": ["Recipe"],

@@ -27,7 +27,7 @@ STEERABLE = (
 ).split()
 """Fields that may change during a run, through ``schedule`` or through ``on_step``."""
 
-BEFORE = {"color": "free"}
+BEFORE = {"color": "free", "detail": "content"}
 """What was done before a field was there."""
 
 
@@ -121,6 +121,9 @@ class Recipe:
     start: str = kinds.text("content", "content, style, noise, instant, or a file", kinds.is_start)
     start_noise: float = kinds.number(
         0.0, "standard deviation of noise added to the start", high=1e3
+    )
+    detail: str = kinds.choice(
+        "both", kinds.DETAILS, "whose finest details a finer scale begins with"
     )
     space: str = kinds.choice(
         "normalized", ("unit", "normalized"), "tensor that the optimizer moves"

@@ -27,6 +27,9 @@ COLOR_HELP = (
     "photo's own colors; match: the style first gets the photo's; only: colors, but no strokes"
 )
 
+DETAILS = ("none", "content", "style", "both")
+"""Whose finest band an enlarged picture gets; see `detail`."""
+
 CONTENT_STATISTICS = ("activations", "self_similarity")
 """What of the content's activations is kept; the second: `transport.self_similarity_loss`."""
 

@@ -42,6 +42,7 @@ REPORT_LAYERS = {
 
 REPORT_CHANGES = {
     "color": "free",
+    "detail": "content",
     "alpha": 1.0,
     "beta": 1e3,
     "tv": 0.0,
@@ -76,7 +77,7 @@ PRESETS: dict[str, Preset] = {
             "vgg19": ("relu3_4", {f"relu{block}_1": 1.0 for block in range(1, 6)}),
             "resnet50": (BACKBONES["resnet50"].content_layer, BACKBONES["resnet50"].style_layers),
         },
-        {"color": "free", "beta": 20.0, "tv": 0.05},
+        {"color": "free", "detail": "content", "beta": 20.0, "tv": 0.05},
     ),
     "report": Preset(
         "what the report means to do: layers as it names them, before the ReLU",
@@ -110,6 +111,7 @@ PRESETS: dict[str, Preset] = {
             # network normalized per channel. In these units a beta of 1 keeps the photo and 10
             # loses it; 3 was chosen by eye.
             "color": "free",
+            "detail": "content",
             "beta": 3.0,
             "tv": 0.0,
             "loss": "paper",

@@ -176,7 +176,7 @@ class _Run:
 
     def _paint_scale(self, scale: int, steps: int) -> None:
         self.here = self.pictures.at(scale)
-        x = self._start(self.here.content)
+        x = self._start(self.here)
         content = prepare(self.here.content, self.device)
         regions = moved(self.here.regions, lambda t: prepare(t, self.device), self.device)
         self.best = None
@@ -217,13 +217,13 @@ class _Run:
         if self.recipe.average:
             self.good = mean.value(self.good)
 
-    def _start(self, content: Tensor) -> Tensor:
+    def _start(self, here: ScalePictures) -> Tensor:
         """Return the picture to begin a scale with, in [0, 1] or near it."""
         if self.good is not None:
             # MPS has no bicubic enlargement of its own.
             last = self.good.cpu() if self.device.type == "mps" else self.good
-            return enlarge(last, content, band=self.recipe.start == "content")
-        return begin(self.recipe, self.pictures.inputs, content, self.random)
+            return enlarge(last, here, self.recipe)
+        return begin(self.recipe, self.pictures.inputs, here.content, self.random)
 
     def _follow_schedule(self, step: int) -> bool:
         """Adopt what the schedule changes at a step; tell whether anything did."""

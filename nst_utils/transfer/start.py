@@ -4,12 +4,12 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.nn import functional
 
 from ..images.inputs import InputPicture
 from .config import Recipe
+from .detail import band_of_styles, finest_band, resized
 from .instant import paint_instantly
-from .pictures import RunPictures
+from .pictures import RunPictures, ScalePictures
 
 
 def start_picture(content: Any, style: Any, recipe: Recipe) -> Tensor:
@@ -48,30 +48,30 @@ def begin(
     return x
 
 
-def enlarge(last: Tensor, content: Tensor, *, band: bool) -> Tensor:
+def enlarge(last: Tensor, here: ScalePictures, recipe: Recipe) -> Tensor:
     """Return the picture to begin a finer scale with.
 
     Parameters
     ----------
     last : Tensor, shape (1, 3, h, w)
-        Of the coarser scale.
-    content : Tensor, shape (1, 3, H, W)
-        The content image at the finer scale.
-    band : bool
-        Add what the content has at the finer scale and not at the coarser one: its finest band.
-        Without it the scale begins with a blurred picture, and takes ten steps to sharpen it.
+        Of the coarser scale, in [0, 1] or near it.
+    here : ScalePictures
+        At the finer scale.
+    recipe : Recipe
+        Its ``detail`` says whose finest band is added: without any the scale begins with a blurred
+        picture, and takes ten steps to sharpen it. The content's is added only to what began with
+        the content.
 
     Returns
     -------
     Tensor, shape (1, 3, H, W)
+        On the device of `last`.
     """
-    size = content.shape[-2:]
-    larger = _resized(last, size)
-    if band:
-        content = content.to(last.device)
-        larger = larger + content - _resized(_resized(content, last.shape[-2:]), size)
-    return larger
-
-
-def _resized(picture: Tensor, size: torch.Size) -> Tensor:
-    return functional.interpolate(picture, size=size, mode="bicubic", antialias=True)
+    size, small = here.content.shape[-2:], last.shape[-2:]
+    larger = resized(last, size)
+    bands = []
+    if recipe.detail in ("content", "both") and recipe.start == "content":
+        bands.append(finest_band(here.content.to(last.device), small)[1])
+    if recipe.detail in ("style", "both"):
+        bands.append(band_of_styles(larger, here.regions, max(small) / max(size)))
+    return sum(bands, larger)

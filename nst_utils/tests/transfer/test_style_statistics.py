@@ -12,7 +12,6 @@ from nst_utils.transfer.fields import STYLE_STATISTICS
 from nst_utils.transfer.objective import Objective
 from nst_utils.transfer.presets import recipe
 from nst_utils.transfer.run import stylize
-from nst_utils.transfer.start import enlarge
 
 from ..conftest import tiny_backbone
 
@@ -158,11 +157,3 @@ def test_a_recolored_run_begins_in_the_styles_colors(tiny, pictures):
     kept = []
     stylize(*pictures, twice.recipe, on_step=lambda live: kept.append(live.picture()))
     assert min((p - twice.tensor).abs().max() for p in kept) < 1e-6  # shown as it is kept
-
-
-def test_a_finer_scale_begins_with_the_contents_finest_band():
-    content = torch.rand(1, 3, 32, 48, generator=torch.Generator().manual_seed(0))
-    small = torch.nn.functional.interpolate(content, (16, 24), mode="bicubic", antialias=True)
-    assert torch.allclose(enlarge(small, content, band=True), content, atol=1e-5)
-    blurred = enlarge(small, content, band=False)
-    assert (blurred - content).abs().mean() > 0.1
