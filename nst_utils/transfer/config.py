@@ -66,7 +66,7 @@ class Recipe:
         "layers whose activations carry the style, each with its weight",
     )
     alpha: float = kinds.number(1.0, "weight of the content loss")
-    beta: float = kinds.number(30.0, "weight of the style loss")
+    beta: float = kinds.number(8.0, "weight of the style loss")
     tv: float = kinds.number(0.0, "weight of the total variation, squared, per pixel")
     loss: str = kinds.choice(
         "relative", ("relative", "report", "paper"), "how losses are normalized"
@@ -81,7 +81,7 @@ class Recipe:
     finish: float = kinds.number(
         0.0, "part of the last scale's steps that match neighbors, without content", high=1
     )
-    gram: str = kinds.choice("mean", kinds.GRAMS, "variant of the Gram matrix")
+    gram: str = kinds.choice("centered", kinds.GRAMS, "variant of the Gram matrix")
     smoothing: str = kinds.choice(
         "none", ("none", "scaled", "softmax"), "what is done to the activations of deep layers"
     )
@@ -100,7 +100,7 @@ class Recipe:
         "steps per scale; one number is the total",
         "a whole number, or one for each scale, for example 60,30",
     )
-    color: str = kinds.choice("recolored", kinds.COLORS, kinds.COLOR_HELP)
+    color: str = kinds.choice("recolored_twice", kinds.COLORS, kinds.COLOR_HELP)
     blend: tuple[float, ...] = kinds.numbers(
         (),
         "weights of several styles; empty: all alike",

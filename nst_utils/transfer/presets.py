@@ -67,9 +67,14 @@ NEIGHBOR_CHANGES = {"color": "recolored_twice"}
 
 PRESETS: dict[str, Preset] = {
     "quick": Preset(
-        "the default: relative losses, coarse to fine, L-BFGS, automatic precision",
+        "the default: centered Gram matrices, relative losses, coarse to fine, L-BFGS",
         {name: (spec.content_layer, spec.style_layers) for name, spec in BACKBONES.items()},
         {},
+    ),
+    "thorough": Preset(
+        "the default with each channel's mean and deviation, and half again as many steps",
+        {name: (spec.content_layer, spec.style_layers) for name, spec in BACKBONES.items()},
+        {"style_statistic": "gram_moments", "beta": 12.0, "steps": (90, 60)},
     ),
     "gram": Preset(
         "Gram matrices alone: the photo's own colors, all layers alike; for ablations",
@@ -77,7 +82,7 @@ PRESETS: dict[str, Preset] = {
             "vgg19": ("relu3_4", {f"relu{block}_1": 1.0 for block in range(1, 6)}),
             "resnet50": (BACKBONES["resnet50"].content_layer, BACKBONES["resnet50"].style_layers),
         },
-        {"color": "free", "detail": "content", "beta": 20.0, "tv": 0.05},
+        {"color": "free", "gram": "mean", "detail": "content", "beta": 20.0, "tv": 0.05},
     ),
     "report": Preset(
         "what the report means to do: layers as it names them, before the ReLU",
@@ -161,6 +166,7 @@ PRESETS: dict[str, Preset] = {
             "alpha": 1.0,
             "beta": 1.0,
             "color": "free",
+            "detail": "content",
             "coarse_content": 2.0,
             "optimizer": "adam",
             "learning_rate": 0.05,

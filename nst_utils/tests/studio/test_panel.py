@@ -7,7 +7,7 @@ from PIL import Image
 
 from nst_utils.plotting.translations import LANGUAGES
 from nst_utils.studio import canvas
-from nst_utils.studio.controls import STOP
+from nst_utils.studio.controls import PRESETS, STOP
 from nst_utils.studio.panel import Studio
 from nst_utils.studio.replay import as_code
 from nst_utils.transfer.config import Recipe
@@ -176,10 +176,10 @@ def test_compare_begins_together_goes_in_step_and_keeps_one(panel, pictures):
     assert (one.status().step, two.status().step) == (0, 0)
     studio._toolbar.side.value = 1
     studio._controls.sliders["beta"].value = 200
-    assert (one.wanted.beta, two.wanted.beta) == (30, 200)
+    assert (one.wanted.beta, two.wanted.beta) == (TINY.beta, 200)
     studio.refresh()
     assert [view.caption for view in studio._canvas.views] == [
-        "A: beta 30 · step 0", "B: beta 200 · step 0",
+        f"A: beta {TINY.beta:g} · step 0", "B: beta 200 · step 0",
     ]  # fmt: skip
     ahead = []
     for mine, other in ((one, two), (two, one)):
@@ -194,9 +194,9 @@ def test_compare_begins_together_goes_in_step_and_keeps_one(panel, pictures):
     studio._toolbar.compare.value = False
     assert studio.controllers == [two] and one.join(20)
     # Nothing is lost: what A was is among the snapshots, newest first.
-    assert [snapshot.wanted.beta for snapshot in two.history.snapshots] == [30]
+    assert [snapshot.wanted.beta for snapshot in two.history.snapshots] == [TINY.beta]
     studio._canvas.strip.children[0].click()
-    assert studio.controller.wanted.beta == 30 and studio.controller.status().step == 6
+    assert studio.controller.wanted.beta == TINY.beta and studio.controller.status().step == 6
 
 
 def test_two_panels_do_not_disturb_each_other(panel):
@@ -276,7 +276,8 @@ def test_each_move_is_one_step_back_and_forward(panel):
     press(studio, "undo")
     assert (now().alpha, now().beta, now().style_layers["relu1_1"]) == (1, 50, 2)
     press(studio, "undo")
-    assert now().beta == 30 and studio._controls.sliders["beta"].value == pytest.approx(30)
+    assert now().beta == TINY.beta
+    assert studio._controls.sliders["beta"].value == pytest.approx(TINY.beta, rel=STOP * 3)
     for _ in range(4):
         press(studio, "redo")
     assert now().style_layers["relu2_1"] == 0.25 and now().beta == 50
@@ -288,7 +289,7 @@ def test_moves_before_the_first_step_can_be_undone(panel):
     studio = panel()
     studio._controls.sliders["beta"].value = 100
     press(studio, "undo")
-    assert studio.controller.wanted.beta == 30 and studio.controller.status().step == 0
+    assert studio.controller.wanted.beta == TINY.beta and studio.controller.status().step == 0
 
 
 def test_a_refused_move_takes_the_control_back(panel):
@@ -314,7 +315,7 @@ def test_a_snapshot_brings_back_the_curve_the_label_and_the_pair(panel, pictures
     assert len(set(names)) == len(names) == 2
     studio._canvas.strip.children[-1].click()
     history = studio.controller.history
-    assert history.points == first and history.step == 25 and history.wanted.beta == 30
+    assert history.points == first and history.step == 25 and history.wanted.beta == TINY.beta
     assert studio.controller.status().label == history.result.weights_label
 
 
@@ -322,10 +323,10 @@ def test_words_for_how_much(panel):
     studio = panel()
     subtle, _, wild = studio._controls.presets
     wild.click()
-    assert studio.controller.wanted.beta == 120
-    assert studio._controls.sliders["beta"].value == pytest.approx(120)
+    assert studio.controller.wanted.beta == PRESETS["wild"]
+    assert studio._controls.sliders["beta"].value == pytest.approx(PRESETS["wild"], rel=STOP * 3)
     subtle.click()
-    assert studio.controller.wanted.beta == 8
+    assert studio.controller.wanted.beta == PRESETS["subtle"]
 
 
 def test_colors_and_stroke_sizes_are_chosen_from_menus(tiny, pictures):

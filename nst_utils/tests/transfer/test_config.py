@@ -278,8 +278,10 @@ def test_recipes_of_strangers_are_one_sentence(text):
     assert str(caught.value).isprintable() and len(str(caught.value)) < 400
 
 
-def test_a_whole_recipe_of_before_keeps_its_colors():
+def test_a_whole_recipe_of_before_means_what_was_done_then():
     old = Recipe().to_dict()
-    del old["color"]
-    assert Recipe.from_json(json.dumps(old)).color == "free"
-    assert Recipe.from_json('{"size": 256}').color == Recipe().color == "recolored"
+    del old["color"], old["detail"]
+    read = Recipe.from_json(json.dumps(old))
+    assert (read.color, read.detail) == ("free", "content")
+    few = Recipe.from_json('{"size": 256}')
+    assert (few.color, few.detail) == (Recipe().color, Recipe().detail)

@@ -79,7 +79,7 @@ def test_targets_have_no_gradient_and_are_kept():
 def test_fits_where_only_weights_change():
     found = Objective(tiny_backbone(), RECIPE, CONTENT, STYLE)
     assert found.fits(RECIPE.replace(alpha=3, beta=1, style_layers={"relu1_1": 5, "relu2_1": 1}))
-    assert not found.fits(RECIPE.replace(gram="centered"))
+    assert not found.fits(RECIPE.replace(gram="mean"))
     assert not found.fits(RECIPE.replace(style_layers={"relu1_1": 1}))
     assert not found.fits(RECIPE.replace(content_layer="relu2_2"))
 

@@ -53,7 +53,7 @@ def test_records_hold_every_term(tiny, pictures):
 @pytest.mark.parametrize("space", ["unit", "normalized"])
 def test_both_optimizers_in_both_spaces(tiny, pictures, optimizer, space):
     rate = 1.0 if optimizer == "lbfgs" else 0.02
-    made = QUICK.replace(optimizer=optimizer, space=space, learning_rate=rate, steps=(20, 1))
+    made = QUICK.replace(optimizer=optimizer, space=space, learning_rate=rate, steps=(30, 1))
     totals = [r.total for r in stylize(*pictures, made).history if r.scale == 32]
     assert min(totals) < 0.95 * totals[0]
 

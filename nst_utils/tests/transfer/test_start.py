@@ -6,7 +6,15 @@ from nst_utils.transfer.pictures import RunPictures
 from nst_utils.transfer.run import stylize
 from nst_utils.transfer.start import start_picture
 
-SMALL = Recipe(size=32, scales=(24, 32), steps=(1, 1), weights="random", device="cpu", seed=3)
+SMALL = Recipe(
+    size=32,
+    scales=(24, 32),
+    steps=(1, 1),
+    color="recolored",
+    weights="random",
+    device="cpu",
+    seed=3,
+)  # what a step shows is what it evaluated: the colors of the painting are left alone
 
 
 @pytest.mark.parametrize("start", ["content", "style", "noise"])
