@@ -11,6 +11,7 @@
 - ``wikiart_index``: how indexing grows with the number of files
 - ``leaderboard``: methods over many pairs: what is run, kept and measured
 - ``leaderboard_table``: its tables: judges judged, means with intervals, shares of the variance
+- ``recorded_leaderboard``: the one that is stored: its rows and pictures
 - ``table``: every figure by name, run and printed
 """
 
@@ -20,7 +21,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submodules=(
         "ablation common convergence leaderboard leaderboard_table peers quality "
-        "reference speed studio_latency table wikiart_index"
+        "recorded_leaderboard reference speed studio_latency table wikiart_index"
     ).split(),
     submod_attrs={
         "table": ["run_benchmark"],

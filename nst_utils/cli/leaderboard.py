@@ -27,6 +27,7 @@ from .errors import say
 @click.option("--workers", type=click.IntRange(min=1), help="Processes.  [default: cores]")
 @click.option("--scheduler", help="Dask scheduler, tcp://host:8786.")
 @click.option("--show", is_flag=True, help="Paint nothing: the tables of what is in --out.")
+@click.option("--publish", is_flag=True, help="Store the rows and some pictures for notebook 10.")
 def leaderboard(
     contents: Path | None,
     styles: Path | None,
@@ -39,6 +40,7 @@ def leaderboard(
     workers: int | None,
     scheduler: str | None,
     show: bool,
+    publish: bool,
 ) -> None:
     """Compare methods over many pairs of pictures.
 
@@ -81,6 +83,11 @@ def leaderboard(
         say(f"{count} failed: {reason}", err=True)
     if len(failed):
         raise click.ClickException(f"{len(failed)} of {len(rows)} pictures failed")
+    if publish:
+        from ..benchmark.recorded_leaderboard import record_leaderboard
+
+        for written in record_leaderboard(rows, out):
+            say(f"stored {short_path(written)}")
 
 
 def _pick(folder: Path | None, kind: str) -> list[str]:

@@ -34,5 +34,7 @@ def test_the_options_reach_the_run_and_its_tables_are_printed(tmp_path, monkeypa
     assert "Methods over 3 pairs at 64 px" in found.stdout and "quick" in found.stdout
     again = run("leaderboard", "--show", "--out", tmp_path)
     assert again.stdout == found.stdout
+    stored = run("leaderboard", "--show", "--publish", "--out", tmp_path)
+    assert stored.exit_code == 1 and "name no pictures" in stored.stderr
     missing = run("leaderboard", "--show", "--out", tmp_path / "none")
     assert missing.exit_code == 1 and "without --show" in missing.stderr

