@@ -5,6 +5,7 @@ import torch
 from skimage import color
 from skimage.color.colorconv import rgb_from_xyz
 from torch import Tensor
+from torch.nn import functional
 
 RIDGE = 1e-5
 """Added to each channel's variance, so that gray and constant pictures have a map too."""
@@ -104,6 +105,65 @@ def with_colors(picture: Tensor, colors: Tensor) -> Tensor:
         low, high = np.where(good, middle, low), np.where(good, high, middle)
     wanted[odd] = near + low[:, None] * (far - near)
     return _rgb(wanted).clamp(0, 1).to(picture.dtype)
+
+
+def smooth_within_edges(picture: Tensor, guide: Tensor, radius: int = 8) -> Tensor:
+    """Smooth a picture everywhere but along the edges of another one (a guided filter).
+
+    Parameters
+    ----------
+    picture : Tensor, shape (1, c, H, W)
+        Any values.
+    guide : Tensor, shape (1, 1, H, W)
+        In [0, 1]: steps of a tenth and more are edges.
+    radius : int
+        Of the windows that are averaged over, pixels.
+
+    Returns
+    -------
+    Tensor, shape (1, c, H, W)
+        In every window a linear function of the guide.
+
+    References
+    ----------
+    He, Sun and Tang, "Guided Image Filtering", TPAMI 2013.
+    """
+
+    def mean(values: Tensor) -> Tensor:
+        return functional.avg_pool2d(
+            values, 2 * radius + 1, stride=1, padding=radius, count_include_pad=False
+        )
+
+    middle, target = mean(guide), mean(picture)
+    spread = mean(guide * guide) - middle * middle
+    slope = (mean(guide * picture) - middle * target) / (spread + 0.05**2)
+    return mean(slope) * guide + mean(target - slope * middle)
+
+
+def with_hues(picture: Tensor, colors: Tensor) -> Tensor:
+    """Return a picture's lightness with another one's colors, fitted to the edges of the first.
+
+    Parameters
+    ----------
+    picture, colors : Tensor, shape (1, 3, H, W)
+        RGB in [0, 1], of one size.
+
+    Returns
+    -------
+    Tensor, shape (1, 3, H, W)
+        As `with_colors`, after CIELAB's a and b were smoothed within the lightness's edges: where
+        shapes of the two differ by a few pixels there is no fringe.
+
+    References
+    ----------
+    The last step of Kolkin et al., "Neural Neighbor Style Transfer", arXiv 2203.13215, in CIELAB
+    instead of OKLab.
+    """
+    lab = torch.from_numpy(_lab(colors)).permute(2, 0, 1)[None]
+    lightness = torch.from_numpy(_lab(picture)[..., :1]).permute(2, 0, 1)[None] / 100
+    radius = min(8, *((side - 1) // 2 for side in picture.shape[-2:]))
+    lab[:, 1:] = smooth_within_edges(lab[:, 1:], lightness, radius)
+    return with_colors(picture, _rgb(lab[0].permute(1, 2, 0).numpy()).clamp(0, 1))
 
 
 def _lab(picture: Tensor) -> np.ndarray:

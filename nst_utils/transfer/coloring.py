@@ -6,6 +6,7 @@
 - ``content``: photo and style are painted without color, the style's lightness matched to the
   photo's; the painting's lightness then gets the photo's colors
 - ``match``: the style is first given the photo's mean and covariance
+- ``lightness``: the painting's lightness alone; its colors are the recolored photo's
 - ``only``: the painting's colors on the lightness of the recolored photo: no strokes
 """
 
@@ -14,10 +15,10 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from ..images.colors import recolor, to_gray, with_colors
+from ..images.colors import recolor, to_gray, with_colors, with_hues
 from .regions import Region, StyleImage
 
-_RECOLORED = ("recolored", "recolored_twice", "only")
+_RECOLORED = ("recolored", "recolored_twice", "lightness", "only")
 
 
 def color_content(kind: str, content: Tensor, regions: Sequence[Region]) -> Tensor:
@@ -64,6 +65,8 @@ def color_painting(
         painting = with_colors(painting, content)
     elif kind == "only":
         painting = with_colors(recolored(content, regions), painting.cpu().clamp(0, 1))
+    elif kind == "lightness":
+        painting = with_hues(painting.cpu().clamp(0, 1), recolored(content, regions))
     elif kind == "recolored_twice":
         painting = recolored(painting.cpu().clamp(0, 1), regions)
     covered = cover(regions)

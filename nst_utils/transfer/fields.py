@@ -19,12 +19,13 @@ from ..untrusted import parse_json
 GRAMS = ("sum", "mean", "chw", "centered", "moments")
 """Variants of the Gram matrix, and what may stand in its place; see `losses.gram`."""
 
-COLORS = ("free", "recolored", "recolored_twice", "content", "match", "only")
+COLORS = ("free", "recolored", "recolored_twice", "lightness", "content", "match", "only")
 """Whose colors the painting gets; see `coloring`."""
 
 COLOR_HELP = (
-    "recolored: the photo first gets the style's colors; twice: the painting, too; content: the "
-    "photo's own colors; match: the style first gets the photo's; only: colors, but no strokes"
+    "recolored: the photo first gets the style's colors; twice: the painting, too; lightness: the "
+    "painting's, in the recolored photo's colors; content: the photo's own colors; match: the "
+    "style first gets the photo's; only: colors, but no strokes"
 )
 
 DETAILS = ("none", "content", "style", "both")

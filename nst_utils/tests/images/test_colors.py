@@ -5,7 +5,13 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nst_utils.images.colors import recolor, to_gray, with_colors
+from nst_utils.images.colors import (
+    recolor,
+    smooth_within_edges,
+    to_gray,
+    with_colors,
+    with_hues,
+)
 
 
 def picture(seed: int, height: int = 40, width: int = 50) -> torch.Tensor:
@@ -92,3 +98,41 @@ def test_only_what_a_mask_covers_makes_up_the_colors():
     masked = recolor(one, two, half)[..., : one.shape[-1] // 2]
     assert torch.allclose(masked, left, atol=1e-4)
     assert torch.allclose(recolor(one, two, torch.ones_like(half)), recolor(one, two), atol=1e-5)
+
+
+def test_noise_is_smoothed_and_an_edge_of_the_guide_stays():
+    guide = torch.zeros(1, 1, 40, 60)
+    guide[..., 30:] = 1
+    noise = torch.randn(1, 2, 40, 60, generator=torch.Generator().manual_seed(0)) * 0.1
+    smooth = smooth_within_edges(guide + noise, guide)
+    assert (smooth - guide).std() < 0.3 * noise.std()
+    step = (smooth[..., 30] - smooth[..., 29]).mean()
+    assert step.item() == pytest.approx(1, abs=0.1)
+    assert torch.allclose(
+        smooth_within_edges(guide, torch.full_like(guide, 0.5))[0, 0, 5, 5], guide[0, 0, 5, 5]
+    )
+    # Without an edge in the guide it is a mean of means.
+    plain = smooth_within_edges(guide, torch.full_like(guide, 0.5))
+    assert 0.3 < plain[0, 0, 20, 30] < 0.7
+
+
+def test_hues_follow_the_edges_of_the_lightness():
+    """The colors' border lies three pixels beside the picture's: they are brought together."""
+    painting = torch.full((1, 3, 40, 60), 0.35)
+    painting[..., 30:] = 0.65
+    colors = torch.tensor([0.6, 0.4, 0.4]).view(1, 3, 1, 1).repeat(1, 1, 40, 60)
+    colors[..., 33:] = torch.tensor([0.4, 0.4, 0.6]).view(3, 1, 1)
+    a = {}
+    for name, change in (("plain", with_colors), ("fitted", with_hues)):
+        lab = skimage.color.rgb2lab(change(painting, colors)[0].permute(1, 2, 0).numpy())
+        assert np.abs(lab[20, 5, 0] - lab[20, 25, 0]) < 3
+        a[name] = lab[20, :, 2]
+    between, right = slice(30, 33), 55
+    off = {name: abs(values[between].mean() - values[right]) for name, values in a.items()}
+    assert off["fitted"] < 0.5 * off["plain"]
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (1, 9), (3, 2)])
+def test_hues_of_the_smallest_pictures(shape):
+    one = torch.rand(1, 3, *shape)
+    assert with_hues(one, one).shape == one.shape

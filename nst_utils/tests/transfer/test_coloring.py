@@ -22,7 +22,7 @@ def lab(picture):
 
 def test_each_color_does_what_its_name_says():
     assert coloring.color_content("free", PHOTO, EVERYWHERE) is PHOTO
-    for kind in ("recolored", "recolored_twice", "only"):
+    for kind in ("recolored", "recolored_twice", "lightness", "only"):
         moved = coloring.color_content(kind, PHOTO, EVERYWHERE)
         assert torch.equal(moved, recolor(PHOTO, STYLE))
     gray = coloring.color_content("content", PHOTO, EVERYWHERE)
@@ -49,6 +49,16 @@ def test_only_has_the_lightness_of_the_recolored_photo():
     wanted = recolor(PHOTO, STYLE)
     gap = np.abs(lab(kept)[..., 0] - lab(wanted)[..., 0])
     assert np.median(gap) < 0.5
+
+
+def test_lightness_has_the_colors_of_the_recolored_photo():
+    flat = torch.full((1, 3, 20, 24), 0.5)
+    wanted = lab(recolor(PHOTO, flat * 0.2 + STYLE[..., :1, :1] * 0.8))
+    regions = [Region((StyleImage(flat * 0.2 + STYLE[..., :1, :1] * 0.8),))]
+    painting = torch.rand(1, 3, 20, 24, generator=torch.Generator().manual_seed(3)) * 0.2 + 0.4
+    kept = lab(coloring.color_painting("lightness", painting, PHOTO, regions))
+    assert np.abs(kept[..., 1:].mean((0, 1)) - wanted[..., 1:].mean((0, 1))).max() < 3
+    assert np.corrcoef(kept[..., 0].ravel(), lab(painting)[..., 0].ravel())[0, 1] > 0.9
 
 
 def test_blended_styles_share_the_colors():
