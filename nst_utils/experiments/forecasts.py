@@ -1,12 +1,13 @@
 """What a run will take on this machine, before it begins: seconds, memory, the painting's size."""
 
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import psutil
 
-from ..errors import NSTError
+from ..errors import NSTError, NSTWarning
 from ..images.inputs import LEAST_SIDE
 from ..networks.device import pick_device, pick_precision
 from ..parallel import run_in_fresh_process
@@ -137,7 +138,9 @@ def _probe(
     rows = []
     for size in sizes:
         short = recipe.replace(scales=(size,), steps=PROBE_STEPS, schedule=(), finish=0.0)
-        with PeakMemory() as memory:
+        with PeakMemory() as memory, warnings.catch_warnings():
+            # A few steps may lower no loss; that is no news of the run that is asked about.
+            warnings.simplefilter("ignore", NSTWarning)
             result = stylize(content, style, short, masks=masks)
         times = [step.seconds for step in result.history]
         each = (times[-1] - times[0]) / (len(times) - 1)

@@ -65,7 +65,7 @@ def test_stopping_and_running_the_cut_recipe_give_the_same_picture(tiny, picture
 
 
 def test_replay_goes_on_from_the_last_picture(tiny, pictures, tmp_path):
-    first = Recipe(size=32, steps=5, weights="random")
+    first = Recipe(size=32, scales=(32,), steps=10, weights="random")
     second = Recipe(size=48, scales=(48,), steps=4, weights="random", beta=3)
     middle = stylize(*pictures, first).save(tmp_path / "middle.png")
     by_hand = stylize(*pictures, second.replace(start=str(middle)))
