@@ -196,8 +196,8 @@ def at_their_structure(rows: pd.DataFrame, measures: Sequence[str]) -> pd.DataFr
         both = pd.concat([curves, painted(known)[painted(known)["method"] == method]])
         read = at_equal_structure(both, measures, arm="method")
         means = read.groupby(["content", "style", "method"])[list(measures)].mean()
-        if means.empty:
-            continue
+        if not {method, REFERENCE} <= set(means.index.get_level_values("method")):
+            continue  # no curve reaches what it keeps
         wide = means.unstack("method")
         difference = {m: wide[m][method] - wide[m][REFERENCE] for m in measures}
         table[method] = {m: d.mean() for m, d in difference.items()} | {"pairs": len(wide)}

@@ -124,6 +124,15 @@ def test_a_method_is_read_against_the_default_at_its_own_structure():
     assert "photo" not in found.index
 
 
+def test_a_method_that_no_curve_reaches_is_left_out():
+    far = LADDER["method"] == "pastiche"
+    out_of_reach = LADDER.assign(ssim=LADDER["ssim"].mask(far, 0.999))
+    assert list(tables.at_their_structure(out_of_reach, ["color"]).index) == ["nnfm"]
+    # Nor a run of which only some pairs are done.
+    part = LADDER[~((LADDER["method"] == "quick") & (LADDER["factor"] != 1))]
+    assert tables.at_their_structure(part, ["color"]).empty
+
+
 def test_the_variance_is_the_methods_where_nothing_else_varies():
     assert tables.shares(LADDER, ["color"]).loc["color", "method"] == pytest.approx(1)
 
