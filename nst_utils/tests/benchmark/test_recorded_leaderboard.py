@@ -52,3 +52,9 @@ def test_pictures_are_read_from_the_leaderboards_folder_only(finished):
     rows, out = finished
     elsewhere = rows.assign(picture=[f"../../{name}" for name in rows["picture"]])
     assert recorded.picture_grid(elsewhere, out).size == (1200, 900)
+
+
+def test_the_stored_one_has_all_its_pairs():
+    rows = read_leaderboard(recorded.FOLDER / "leaderboard.csv")
+    assert len(recorded.recorded_pictures()) == 48
+    assert set(recorded.SHOWN_METHODS) <= set(rows["method"])
