@@ -90,7 +90,7 @@ def _bank(styles: Sequence[StyleImage], factor: float) -> tuple[Tensor, Tensor]:
             places = meant if len(meant) else places
         share = max(1, round(BANK * style.weight / total))
         places = places[torch.randperm(len(places), generator=random)[:share]]
-        keys.append(_patches(blurred)[places])
+        keys.append(_patches(blurred, places))
         values.append(band.flatten(2)[0].T[places])
     return torch.cat(keys), torch.cat(values)
 
@@ -111,7 +111,9 @@ def _band(picture: Tensor, keys: Tensor, values: Tensor) -> Tensor:
     return torch.cat(strips).T.reshape(1, -1, height, width)
 
 
-def _patches(picture: Tensor) -> Tensor:
-    """Return the patch around every pixel as a row, (H * W, 3 * PATCH**2)."""
-    padded = functional.pad(picture, [PATCH // 2] * 4, mode="replicate")
-    return functional.unfold(padded, PATCH)[0].T
+def _patches(picture: Tensor, places: Tensor) -> Tensor:
+    """Return the patches around some pixels as rows, (n, 3 * PATCH**2); all take gigabytes."""
+    padded = functional.pad(picture, [PATCH // 2] * 4, mode="replicate")[0]
+    down, right = torch.arange(PATCH**2) // PATCH, torch.arange(PATCH**2) % PATCH
+    top, left = places[:, None] // picture.shape[-1], places[:, None] % picture.shape[-1]
+    return padded[:, top + down, left + right].transpose(0, 1).flatten(1)
