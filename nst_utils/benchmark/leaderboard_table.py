@@ -154,8 +154,10 @@ def standings(rows: pd.DataFrame, judges: Sequence[str], content: str = "st_lpip
     reference = known[known["method"] == REFERENCE].groupby(["content", "style"])["overall"].mean()
     measures = [m for m in (*CONTENT_JUDGES, *STYLE_JUDGES) if m in known]
     for method, part in known.groupby("method", sort=False):
+        # Several seeds of a pair count once.
+        part = part.groupby(["content", "style"], as_index=False).mean(numeric_only=True)
         mean, low, high = two_way_interval(part, "overall")
-        own = part.groupby(["content", "style"])["overall"].mean()
+        own = part.set_index(["content", "style"])["overall"]
         ahead = (own < reference.reindex(own.index)).mean()
         table[method] = {
             "overall": mean, "low": low, "high": high,
@@ -213,8 +215,31 @@ def used_judges(judged: pd.DataFrame) -> list[str]:
     return [name for name in STYLE_JUDGES[:4] if name in passed] or ["color"]
 
 
-def shares(rows: pd.DataFrame, measures: Sequence[str]) -> pd.DataFrame:
-    """Return what part of each measure's variance method, style and content explain."""
+def shares(rows: pd.DataFrame, measures: Sequence[str], *, seeds: bool = False) -> pd.DataFrame:
+    """Return what part of each measure's variance method, style and content explain.
+
+    Parameters
+    ----------
+    rows : DataFrame
+        As `leaderboard.run_leaderboard` returns them.
+    measures : sequence of str
+        Columns to explain.
+    seeds : bool
+        Whether to take only what was painted with several seeds, and tell their part as well;
+        else several seeds of a picture count as their mean.
+
+    Returns
+    -------
+    DataFrame
+        A row a measure; empty where no picture has several seeds and they are asked for.
+    """
     known = painted(rows)
     known = known[~known["method"].isin(CONTROLS)]
+    one = ["method", "style", "content"]
+    if seeds:
+        known = known[known.groupby(one)["seed"].transform("nunique") > 1]
+    else:
+        known = known.groupby(one, as_index=False)[list(measures)].mean()
+    if known.empty:
+        return pd.DataFrame()
     return pd.DataFrame({measure: variance_shares(known, measure) for measure in measures}).T

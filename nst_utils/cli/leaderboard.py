@@ -118,3 +118,6 @@ def print_tables(rows: Any) -> None:
     say("\nGaps less the default's where it keeps as much structure (negative is better)")
     say(tables.at_their_structure(rows, used).round(3).to_string())
     say("\nPart of the variance\n" + tables.shares(rows, ["ssim", *used]).round(2).to_string())
+    several = tables.shares(rows, ["ssim", *used], seeds=True)
+    if not several.empty:
+        say("\nPart of the variance, of what has several seeds\n" + several.round(3).to_string())

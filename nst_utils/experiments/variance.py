@@ -61,8 +61,8 @@ def variance_shares(
     Parameters
     ----------
     table : DataFrame
-        A row for each combination of the factors, or several (then the rest is theirs, for
-        instance of seeds); combinations that lack a row are not made up.
+        A row for each combination of the factors, or several: one a seed. Combinations that lack a
+        row are not made up.
     measure : str
         Column to explain.
     factors : sequence of str
@@ -72,7 +72,8 @@ def variance_shares(
     -------
     Series
         Shares that add up to 1: a factor's is the variance of its means; two factors' together is
-        the variance of their means that neither explains; ``rest`` is what is left.
+        the variance of their means that neither explains; ``seed``, where combinations have
+        several rows, the variance among these, as of many seeds; ``rest`` is what is left.
     """
     known = table.dropna(subset=[measure])
     values = known[measure] - known[measure].mean()
@@ -89,6 +90,11 @@ def variance_shares(
         for two in factors[i + 1 :]:
             together = left.groupby([known[one], known[two]]).transform("mean")
             shares[f"{one} x {two}"] = float((together**2).sum()) / total
+    cells = values.groupby([known[name] for name in factors])
+    count = cells.transform("size")
+    if (count > 1).any():
+        among = (values - cells.transform("mean")) ** 2 * count / (count - 1).clip(lower=1)
+        shares["seed"] = min(1.0, float(among.sum()) / total)
     shares["rest"] = max(0.0, 1 - sum(shares.values()))
     return pd.Series(shares)
 

