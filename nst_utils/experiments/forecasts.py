@@ -68,6 +68,9 @@ def forecast(content: Any, style: Any, recipe: Recipe, masks: Any = None) -> For
     each = last["seconds_per_step"] / pixels[last["size"]]
     steps = zip(recipe.scales, recipe.steps, strict=True)
     seconds = last["overhead"] + sum(count * each * pixels[scale] for scale, count in steps)
+    # To go over to a finer scale takes as long as some steps: images anew, and their finest band.
+    finer = sum(pixels[scale] for scale in recipe.scales[1:])
+    seconds += last["change"] * finer / pixels[last["size"]]
     grows = 0.0
     if len(rows) > 1:
         gap = pixels[last["size"]] - pixels[rows[0]["size"]]
@@ -134,15 +137,26 @@ def _shape(size: tuple[int, int], long: int) -> tuple[int, int]:
 def _probe(
     content: Any, style: Any, recipe: Recipe, sizes: list[int], masks: Any
 ) -> list[dict[str, float]]:
-    """Paint a few steps at each size; peaks only grow, so the sizes ascend."""
+    """Paint a few steps at each size; peaks only grow, so the sizes ascend.
+
+    A recipe of several scales is painted at half the size first, to time the change of scale.
+    """
     rows = []
+    several = len(recipe.scales) > 1
     for size in sizes:
-        short = recipe.replace(scales=(size,), steps=PROBE_STEPS, schedule=(), finish=0.0)
+        scales = (size // 2, size) if several else (size,)
+        steps = (1, PROBE_STEPS) if several else (PROBE_STEPS,)
+        short = recipe.replace(scales=scales, steps=steps, schedule=(), finish=0.0)
         with PeakMemory() as memory, warnings.catch_warnings():
             # A few steps may lower no loss; that is no news of the run that is asked about.
             warnings.simplefilter("ignore", NSTWarning)
             result = stylize(content, style, short, masks=masks)
-        times = [step.seconds for step in result.history]
-        each = (times[-1] - times[0]) / (len(times) - 1)
-        rows.append({"size": size, "mb": memory.mb, "seconds_per_step": each, "overhead": times[0]})
+        first = result.history[0].seconds
+        fine = [step.seconds for step in result.history if step.scale == size]
+        each = (fine[-1] - fine[0]) / (len(fine) - 1)
+        change = max(0.0, fine[0] - first - each) if several else 0.0
+        rows.append({
+            "size": size, "mb": memory.mb, "seconds_per_step": each, "overhead": first,
+            "change": change,
+        })  # fmt: skip
     return rows

@@ -9,13 +9,15 @@ SMALL = Recipe(size=512, weights="random", device="cpu")
 
 def test_a_run_is_scaled_up_by_its_pixels(tiny, pictures, monkeypatch):
     rows = [
-        {"size": 256, "mb": 500.0, "seconds_per_step": 0.01, "overhead": 1.0},
-        {"size": 448, "mb": 600.0, "seconds_per_step": 0.3, "overhead": 1.0},
+        {"size": 256, "mb": 500.0, "seconds_per_step": 0.01, "overhead": 1.0, "change": 0.1},
+        {"size": 448, "mb": 600.0, "seconds_per_step": 0.3, "overhead": 1.0, "change": 2.0},
     ]
     monkeypatch.setattr(module, "run_in_fresh_process", lambda *_: rows)
     told = module.forecast(*pictures, SMALL)
     assert (told.width, told.height) == (512, 384)
-    assert told.seconds == pytest.approx(1 + 0.3 / (448 * 336) * (60 * 256 * 192 + 30 * 512 * 384))
+    steps = 0.3 / (448 * 336) * (60 * 256 * 192 + 30 * 512 * 384)
+    change = 2.0 / (448 * 336) * 512 * 384  # to one finer scale
+    assert told.seconds == pytest.approx(1 + steps + change)
     grown = 100 / (448 * 336 - 256 * 192) + 16 * 24 / 1e6
     assert told.megabytes == pytest.approx(600 + grown * (512 * 384 - 448 * 336))
     assert told.free_megabytes > 0
@@ -23,7 +25,9 @@ def test_a_run_is_scaled_up_by_its_pixels(tiny, pictures, monkeypatch):
 
 def test_the_probe_measures(tiny, pictures):
     [row] = module._probe(*pictures, SMALL, [32], None)
-    assert row["seconds_per_step"] > 0 and row["mb"] > 50
+    assert row["seconds_per_step"] > 0 and row["mb"] > 50 and row["change"] >= 0
+    [single] = module._probe(*pictures, SMALL.replace(scales=(512,), steps=9), [32], None)
+    assert single["change"] == 0
 
 
 def test_what_does_not_fit_is_refused_with_what_would(pictures, monkeypatch):
