@@ -75,7 +75,8 @@ def picture_grid(rows: pd.DataFrame, out: Path) -> Image.Image:
     """Return the shown pairs as a grid: a row each, with photo, style, and every shown method."""
     if "picture" not in rows:
         raise LeaderboardError("these rows name no pictures: give the folder that they were run in")
-    known = painted(rows).set_index(["method", "content", "style"])["picture"]
+    first = painted(rows).sort_values("seed", kind="stable")
+    known = first.set_index(["method", "content", "style"])["picture"]
     tiles = []
     for content, style in SHOWN_STYLES.items():
         tiles += [open_picture(content, TILE), open_picture(style, TILE)]

@@ -1,4 +1,5 @@
 import json
+import re
 
 import pandas as pd
 import pytest
@@ -62,6 +63,13 @@ def test_the_folders_page_lists_every_figure_with_its_command(tmp_path):
         "| [a](a.png), [PDF](a.pdf) | shows a | `make it` |",
         "| [b](b.png), [PDF](b.pdf) | shows b | `make it` |",
     ]
+
+
+def test_the_stored_figures_commands_name_files_that_exist():
+    root = paths.ROOT
+    records = [json.loads(path.read_text("utf-8")) for path in (root / "figures").glob("*.json")]
+    named = {file for r in records for file in re.findall(r"[\w/.]+\.(?:py|ipynb)\b", r["command"])}
+    assert len(named) > 5 and [file for file in named if not (root / file).is_file()] == []
 
 
 def test_only_the_report_profile_writes_to_figures():

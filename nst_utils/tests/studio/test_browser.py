@@ -169,6 +169,7 @@ def drive(page, address: str) -> Path:
     page.wait_for_timeout(1500)
     assert pink(seen(curve)) > marks + 25
     page.screenshot(path=SHOTS / "3_steered.png")
+    page.locator(".nst-studio").first.screenshot(path=SHOTS / "studio.png")
 
     page.locator(".nst-studio button:has-text('Pause')").first.click()
     page.locator(".nst-status:has-text('paused')").wait_for(timeout=30_000)
