@@ -236,7 +236,8 @@ def run_entry(entry: Entry, threads: int | None = None) -> None:
     import torch
 
     if threads:
-        torch.set_num_threads(threads)
+        # Not `threads`: more round otherwise, and rows would depend on how many processes run.
+        torch.set_num_threads(1)
     with alone_with(entry.place, wait=False) as alone:
         if not alone or entry.done:
             return

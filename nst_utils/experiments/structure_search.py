@@ -102,10 +102,16 @@ def keep_structure(
     Raises
     ------
     NSTError
-        If `keep` is no number between 0 and 1, or as `run.stylize`.
+        If `keep` is no number between 0 and 1, nothing is weighed against the style (``nnst`` has
+        no content term), or as `run.stylize`.
     """
     if isinstance(keep, bool) or not isinstance(keep, int | float) or not 0 < keep < 1:
         raise NSTError(f"keep must be a number between 0 and 1, for example 0.5, not {keep!r:.40}")
+    if not recipe.alpha > 0 or not recipe.beta > 0:
+        raise NSTError(
+            "keep finds the beta that weighs the style against the content: alpha and beta must be "
+            f"above 0, for example alpha=1, not alpha={recipe.alpha:g} and beta={recipe.beta:g}"
+        )
     began = time.perf_counter()
     opened, styles = open_pair(content, style, recipe)
 

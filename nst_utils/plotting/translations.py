@@ -28,6 +28,10 @@ TRANSLATIONS: dict[str, tuple[str, str]] = {
         "sáu cặp ảnh theo sáu phương pháp, 192 điểm ảnh",
     ),
     "methods, best first": ("methods, best first", "các phương pháp, tốt nhất trước"),
+    "methods in the default's seconds, best first": (
+        "methods in the default's seconds, best first",
+        "các phương pháp trong số giây của mặc định, tốt nhất trước",
+    ),
     "methods over 60 pairs at 192 pixels, with intervals": (
         "methods over 60 pairs at 192 pixels, with intervals",
         "các phương pháp trên 60 cặp ở 192 điểm ảnh, kèm khoảng tin cậy",

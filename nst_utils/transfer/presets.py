@@ -72,12 +72,12 @@ PRESETS: dict[str, Preset] = {
         {},
     ),
     "thorough": Preset(
-        "the default with each channel's mean and deviation, and half again as many steps",
+        "the default with each channel's mean and deviation, and two thirds more steps",
         {name: (spec.content_layer, spec.style_layers) for name, spec in BACKBONES.items()},
         {"style_statistic": "gram_moments", "beta": 12.0, "steps": (90, 60)},
     ),
     "gram": Preset(
-        "Gram matrices alone: the photo's own colors, all layers alike; for ablations",
+        "Gram matrices alone: nothing recolored, all layers alike; for ablations",
         {
             "vgg19": ("relu3_4", {f"relu{block}_1": 1.0 for block in range(1, 6)}),
             "resnet50": (BACKBONES["resnet50"].content_layer, BACKBONES["resnet50"].style_layers),

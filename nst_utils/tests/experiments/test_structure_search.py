@@ -70,3 +70,9 @@ def test_the_nearest_is_painted_and_said(tiny, pictures):
 def test_other_values_are_refused(pictures, keep):
     with pytest.raises(NSTError, match="between 0 and 1"):
         keep_structure(*pictures, SMALL, keep)
+
+
+@pytest.mark.parametrize("without", [{"alpha": 0.0}, {"beta": 0.0}])
+def test_what_weighs_nothing_against_the_style_is_refused(pictures, without):
+    with pytest.raises(NSTError, match="alpha and beta must be above 0"):
+        keep_structure(*pictures, SMALL.replace(**without), 0.5, progress=False)
