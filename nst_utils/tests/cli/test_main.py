@@ -119,9 +119,9 @@ def test_readme_python_runs(tmp_path, monkeypatch):
     for block in blocks:
         small = block.replace("size=256", "size=32, steps=34")
         exec(small, space)
-    assert read_provenance(tmp_path / "cat.png")["recipe"]["beta"] == 60
+    assert read_provenance(tmp_path / "cat.png")["recipe"]["beta"] == 4
     assert len(space["watch"].frames) == 3
-    assert space["steered"].recipe.schedule == ((31, "beta", 100.0),)
+    assert space["steered"].recipe.schedule == ((31, "beta", 15.0),)
 
 
 @pytest.mark.parametrize("command", readme_commands())
