@@ -185,7 +185,6 @@ def run_leaderboard(
     for name in (_ROWS, PICTURES):
         (out / name).mkdir(parents=True, exist_ok=True)
     options = dict(workers=workers, scheduler=scheduler, progress=progress)
-    make = partial(leaderboard_entries, size=size, seeds=seeds, out=out, curve=curve)
     entries: list[Entry] = []
     with watching_signals():
         try:
@@ -197,7 +196,10 @@ def run_leaderboard(
                 )[: len(own)]  # fmt: skip
                 _run(entries, options)
                 methods, seconds = in_equal_seconds(methods, collect(entries))
-            entries = make(contents, styles, methods, seconds=seconds)
+            entries = leaderboard_entries(
+                contents, styles, methods, size=size, seconds=seconds, seeds=seeds, out=out,
+                curve=curve,
+            )  # fmt: skip
             _run(entries, options)
         except KeyboardInterrupt:
             done = sum(entry.done for entry in entries)
