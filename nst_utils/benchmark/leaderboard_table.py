@@ -3,7 +3,7 @@
 Free of torch, so that a stored table is read anywhere.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -64,8 +64,16 @@ def parse_method(method: str) -> tuple[str, float]:
     return name, pace
 
 
-def in_equal_seconds(methods: Sequence[str], first: pd.DataFrame) -> tuple[list[str], float]:
-    """Return methods with the part of their steps that takes the default's seconds.
+def find_reference(methods: Iterable[str]) -> str:
+    """Return the default among methods: ``quick``, or else the first part of it, ``quick@0.5``."""
+    own = [method for method in methods if parse_method(method)[0] == REFERENCE]
+    return REFERENCE if REFERENCE in own or not own else own[0]
+
+
+def in_seconds(
+    methods: Sequence[str], first: pd.DataFrame, seconds: float, *, equal: bool = False
+) -> tuple[list[str], float]:
+    """Return methods with the part of their steps that they have the seconds for.
 
     Parameters
     ----------
@@ -73,23 +81,33 @@ def in_equal_seconds(methods: Sequence[str], first: pd.DataFrame) -> tuple[list[
         Recipes, peers, controls.
     first : DataFrame
         A row of each recipe among them, and of the default: one pair, at their own steps.
+    seconds : float
+        Of processor time: no recipe takes longer.
+    equal : bool
+        Whether recipes take as long as the default does, with more steps than they have, too.
 
     Returns
     -------
     list of str, float
-        The methods, recipes but the default as ``nnst@0.5``; the default's seconds.
+        The methods, recipes with other steps than their own as ``nnst@0.5``; the seconds that a
+        peer gets.
 
     Raises
     ------
     LeaderboardError
-        If a recipe failed on that pair.
+        If a recipe failed on that pair, and the others were to equal its seconds.
     """
-    lost = first.loc[first["error"] != "", "method"]
-    if len(lost):
-        raise LeaderboardError(f"the first pair failed with {', '.join(lost)}: no seconds to equal")
-    took = first.set_index("method")["seconds"]
-    parts = (took[REFERENCE] / took).clip(0.01, 100).drop(REFERENCE)
-    return [f"{m}@{parts[m]:.2g}" if m in parts else m for m in methods], float(took[REFERENCE])
+    if first.empty:
+        return list(methods), seconds
+    failed = first["error"] != ""
+    if equal and failed.any():
+        lost = ", ".join(first.loc[failed, "method"])
+        raise LeaderboardError(f"the first pair failed with {lost}: no seconds to equal")
+    took = first.set_index("method").reindex(columns=["seconds"])["seconds"].dropna()
+    if equal:
+        seconds = min(seconds, float(took[REFERENCE]))
+    parts = (seconds / took).clip(0.01, 100 if equal else 1).map("{:.2g}".format)
+    return [m if parts.get(m, "1") == "1" else f"{m}@{parts[m]}" for m in methods], seconds
 
 
 def read_leaderboard(path: Path) -> pd.DataFrame:
@@ -158,10 +176,11 @@ def _ladder(rows: pd.DataFrame, judge: str) -> pd.DataFrame:
     """Return a judge's numbers, a row a pair, from the photo to the style."""
     pairs = ["content", "style"]
     columns = {}
+    reference = find_reference(rows["method"].unique())
     for name in CONTROLS[:2]:
         columns[name] = rows[rows["method"] == name].groupby(pairs)[judge].mean()
     for factor in CURVE:
-        part = rows[(rows["method"] == REFERENCE) & (rows["factor"] == factor)]
+        part = rows[(rows["method"] == reference) & (rows["factor"] == factor)]
         columns[f"beta x {factor:g}"] = part.groupby(pairs)[judge].mean()
     columns[CONTROLS[2]] = rows[rows["method"] == CONTROLS[2]].groupby(pairs)[judge].mean()
     return pd.DataFrame({name: values for name, values in columns.items() if len(values)})
@@ -171,7 +190,8 @@ def _beside_wrong(rows: pd.DataFrame, judge: str) -> pd.DataFrame:
     """Return for each pair the gap of another style's painting, and of its own."""
     if WRONG + judge not in rows:
         return pd.DataFrame(columns=["wrong style", "right style"])
-    own = rows[(rows["method"] == REFERENCE) & (rows["factor"] == 1)]
+    reference = find_reference(rows["method"].unique())
+    own = rows[(rows["method"] == reference) & (rows["factor"] == 1)]
     right = own.groupby(["content", "style"])[judge].mean()
     wrong = own.groupby(["content", "other"])[WRONG + judge].mean()
     wrong.index = wrong.index.set_names(["content", "style"])
@@ -199,7 +219,8 @@ def standings(rows: pd.DataFrame, judges: Sequence[str], content: str = "st_lpip
     """
     known = with_overall(painted(rows), judges, content)
     table = {}
-    reference = known[known["method"] == REFERENCE].groupby(["content", "style"])["overall"].mean()
+    default = find_reference(known["method"].unique())
+    reference = known[known["method"] == default].groupby(["content", "style"])["overall"].mean()
     measures = [m for m in (*CONTENT_JUDGES, *STYLE_JUDGES) if m in known]
     for method, part in known.groupby("method", sort=False):
         # Several seeds of a pair count once.
@@ -209,7 +230,7 @@ def standings(rows: pd.DataFrame, judges: Sequence[str], content: str = "st_lpip
         ahead = (own < reference.reindex(own.index)).mean()
         table[method] = {
             "overall": mean, "low": low, "high": high,
-            "won": np.nan if method == REFERENCE else ahead,
+            "won": np.nan if method == default else ahead,
             **part[measures].mean(), **part[["seconds", "peak_mb"]].mean(), "pairs": len(own),
         }  # fmt: skip
     return pd.DataFrame(table).T.sort_values("overall")
@@ -238,18 +259,19 @@ def at_their_structure(rows: pd.DataFrame, measures: Sequence[str]) -> pd.DataFr
     painting's own structural similarity; pairs in which the curve does not reach it are left out.
     """
     known = rows[rows["error"] == ""]
-    curves = known[known["method"] == REFERENCE]
+    reference = find_reference(known["method"].unique())
+    curves = known[known["method"] == reference]
     table = {}
     for method in painted(known)["method"].unique():
-        if method == REFERENCE or method in CONTROLS:
+        if method == reference or method in CONTROLS:
             continue
         both = pd.concat([curves, painted(known)[painted(known)["method"] == method]])
         read = at_equal_structure(both, measures, arm="method")
         means = read.groupby(["content", "style", "method"])[list(measures)].mean()
-        if not {method, REFERENCE} <= set(means.index.get_level_values("method")):
+        if not {method, reference} <= set(means.index.get_level_values("method")):
             continue  # no curve reaches what it keeps
         wide = means.unstack("method")
-        difference = {m: wide[m][method] - wide[m][REFERENCE] for m in measures}
+        difference = {m: wide[m][method] - wide[m][reference] for m in measures}
         table[method] = {m: d.mean() for m, d in difference.items()} | {"pairs": len(wide)}
     return pd.DataFrame(table).T
 

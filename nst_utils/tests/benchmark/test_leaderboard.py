@@ -1,5 +1,7 @@
 """The leaderboard: resumable, whole pairs first, one failure is one row; its tables by hand."""
 
+from contextlib import ExitStack
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -31,7 +33,7 @@ def quickly(tiny, monkeypatch):
 
 
 def run(tmp_path, methods=FREE, **changes):
-    settings = dict(size=40, seconds=0.1, out=tmp_path / "out") | changes
+    settings = dict(size=40, seconds=0.1, own_steps=True, out=tmp_path / "out") | changes
     return leaderboard.run_leaderboard(["chelsea"], ["drip", "mosaic"], methods, **settings)
 
 
@@ -90,19 +92,70 @@ def test_recipes_are_given_the_seconds_of_the_default(quickly, tmp_path, monkeyp
 
     monkeypatch.setattr(leaderboard, "_measured", measured)
     methods = ("quick", "nnfm", "nnst", "pastiche", "photo")
-    rows = run(tmp_path, methods, equal_seconds=True, curve=(1.0,))
+    equal = dict(seconds=60.0, own_steps=False, equal_seconds=True, curve=(1.0,))
+    rows = run(tmp_path, methods, **equal)
     assert set(rows["method"]) == {"quick", "nnfm@2", "nnst@0.33", "pastiche", "photo"}
     assert {entry.seconds for entry in quickly if entry.method == "pastiche"} == {10.0}
     # What was painted to learn the seconds is no row of the table, and not painted again.
     assert len(rows) == 10 and [entry.method for entry in quickly].count("nnfm") == 1
     quickly.clear()
-    assert len(run(tmp_path, methods, equal_seconds=True, curve=(1.0,))) == 10 and not quickly
+    assert len(run(tmp_path, methods, **equal)) == 10 and not quickly
+
+
+def test_no_recipe_takes_longer_than_its_seconds(quickly, tmp_path, monkeypatch):
+    def measured(entry):
+        name, pace = tables.parse_method(entry.method)
+        own = {"quick": 10.0, "nnfm": 5.0, "nnst": 30.0, "gram": 6.01, "wasserstein": 1.0}
+        return {"seconds": pace * own.get(name, 0.0)}
+
+    monkeypatch.setattr(leaderboard, "_measured", measured)
+    methods = ("quick", "nnfm", "nnst", "gram", "wasserstein@2")
+    rows = run(tmp_path, methods, seconds=6.0, own_steps=False)
+    # The default has fewer steps, too, and its curve; who named a part gets it.
+    found = ["quick@0.6", "nnfm", "nnst@0.2", "gram", "wasserstein@2"]
+    assert list(rows["method"].unique()) == found
+    assert (rows["method"] == "quick@0.6").sum() == 2 * 3
+    assert rows["seconds"].max() <= 6.01
+    # Where no recipe paints, nothing is painted to learn its seconds.
+    quickly.clear()
+    run(tmp_path, ("photo",), own_steps=False)
+    assert {entry.method for entry in quickly} == {"photo"}
+
+
+def test_a_first_pair_that_another_process_has_is_waited_for(quickly, tmp_path, monkeypatch):
+    from nst_utils.paths import alone_with
+
+    first = leaderboard.leaderboard_entries(
+        ["chelsea"], ["drip", "mosaic"], ["quick"], size=40, seconds=6, seeds=1,
+        out=tmp_path / "out",
+    )[1]  # fmt: skip
+    assert first.factor == 1
+    first.place.parent.mkdir(parents=True)
+    monkeypatch.setattr(leaderboard, "_measured", lambda _: {"seconds": 12.0})
+    with ExitStack() as other:
+        other.enter_context(alone_with(first.place))
+        monkeypatch.setattr(leaderboard.time, "sleep", lambda _: other.close())
+        rows = run(tmp_path, ("quick",), seconds=6.0, own_steps=False)
+    assert set(rows["method"]) == {"quick@0.5"}
+
+
+def test_the_curve_is_painted_on_some_pairs_of_many(tmp_path):
+    names = [str(i) for i in range(20)]
+    entries = leaderboard.leaderboard_entries(
+        names[:10], names, ["quick@0.5", "nnfm"], size=9, seconds=1, seeds=1, out=tmp_path
+    )
+    curve = [(e.content, e.style) for e in entries if e.factor == 4]
+    assert len(entries) == 2 * 200 + 2 * 50 and len(curve) == 50
+    assert {c for c, _ in curve} == set(names[:10]) and {s for _, s in curve} == set(names)
+    assert {e.method for e in entries if e.factor != 1} == {"quick@0.5"}
 
 
 def test_a_first_pair_that_fails_says_so(quickly, tmp_path, monkeypatch):
     monkeypatch.setattr(leaderboard, "stylize", lambda *_: 1 / 0)
     with pytest.raises(LeaderboardError, match="the first pair failed with quick, nnfm"):
-        run(tmp_path, ("nnfm",), equal_seconds=True)
+        run(tmp_path, ("nnfm",), own_steps=False, equal_seconds=True)
+    # Without equality it is a row like any other failure.
+    assert run(tmp_path, ("nnfm",), own_steps=False)["error"].str.contains("division").all()
 
 
 def test_other_files_are_no_leaderboard(tmp_path):
@@ -168,6 +221,11 @@ def test_a_method_that_no_curve_reaches_is_left_out():
     far = LADDER["method"] == "pastiche"
     out_of_reach = LADDER.assign(ssim=LADDER["ssim"].mask(far, 0.999))
     assert list(tables.at_their_structure(out_of_reach, ["color"]).index) == ["nnfm"]
+    # The default may have a part of its steps.
+    part = LADDER.assign(method=LADDER["method"].replace("quick", "quick@0.5"))
+    assert tables.at_their_structure(part, ["color"]).loc["nnfm", "color"] == pytest.approx(0.05)
+    assert tables.judge_orders(part).loc["color", "least"] == 1
+    assert np.isnan(tables.standings(part, ["color"]).loc["quick@0.5", "won"])
     # Nor a run of which only some pairs are done.
     part = LADDER[~((LADDER["method"] == "quick") & (LADDER["factor"] != 1))]
     assert tables.at_their_structure(part, ["color"]).empty

