@@ -171,7 +171,7 @@ def run_leaderboard(
         Whether recipes take all of their steps, however long that is.
     equal_seconds : bool
         Whether all other recipes take such a part of their steps, and pastiche so long, that they
-        take the default's seconds: fewer steps or more.
+        take the default's seconds, or `seconds` where it has more: fewer steps or more.
     out : path
         Folder: ``leaderboard.csv``, ``pictures/``.
     workers, scheduler, progress

