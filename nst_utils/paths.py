@@ -127,6 +127,13 @@ def make_run_folder(*parts: str) -> Path:
     raise AssertionError("counting does not end")
 
 
+def remove_run_file(path: Path) -> None:
+    """Remove the file of a run below ``data/runs``, and its folder where nothing else is in it."""
+    with contextlib.suppress(OSError):
+        path.unlink(missing_ok=True)
+        path.parent.rmdir()
+
+
 def make_folder(folder: Path) -> Path:
     """Make a folder and those around it where they are missing.
 

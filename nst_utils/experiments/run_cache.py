@@ -27,7 +27,7 @@ from ..transfer.config import Recipe
 from ..transfer.fields import STARTS
 from ..transfer.pictures import mask_files, style_bound
 from ..transfer.progress import Watch
-from ..transfer.result import Result, StepRecord
+from ..transfer.result import Result, StepRecord, read_step
 from ..transfer.run import stylize
 from ..untrusted import read_json
 
@@ -168,17 +168,11 @@ class CachedRun:
             )
 
 
-def _step(entry: dict[str, Any]) -> StepRecord:
-    """Return a record of a step with every number of its own type."""
-    numbers = {name: float(entry[name]) for name in ("total", "content", "style", "tv", "seconds")}
-    layers = {str(name): float(value) for name, value in entry["layers"].items()}
-    places = {name: int(entry[name]) for name in ("step", "scale")}
-    return StepRecord(**places, **numbers, layers=layers, note=str(entry["note"]))
-
-
 def _load(folder: Path) -> tuple[Result, Frames]:
     record = read_provenance(folder / "painting.png")
-    history = [_step(entry) for entry in read_json(folder / "history.json", "a history")]
+    recipe = Recipe.from_json(json.dumps(record["recipe"]))
+    entries = read_json(folder / "history.json", "a history")
+    history = [read_step(entry, recipe) for entry in entries]
     by_step = {step.step: step for step in history}
     frames = [
         (by_step[int(path.stem.removeprefix("step-"))], read_image(path))
@@ -187,7 +181,7 @@ def _load(folder: Path) -> tuple[Result, Frames]:
     result = Result(
         tensor=to_tensor(read_image(folder / "painting.png")),
         history=history,
-        recipe=Recipe.from_json(json.dumps(record["recipe"])),
+        recipe=recipe,
         seconds=record["seconds"],
         stopped=record["stopped"],
         weights_label=record["weights"]["label"],

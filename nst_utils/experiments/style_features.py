@@ -28,7 +28,7 @@ from ..networks.backbone import Backbone
 from ..networks.device import pick_device, pick_precision
 from ..parallel import hides_bar
 from ..paths import alone_with, make_folder
-from ..transfer.losses import gram
+from ..transfer.losses import gram_matrix
 from ..transfer.progress import notebook_stream
 from ..wikiart.catalog import WikiArt
 from ..wikiart.files import check_file
@@ -260,7 +260,7 @@ def _described(
             rows[f"mean {layer}"] = mean.cpu().numpy()
             rows[f"moments {layer}"] = torch.cat([mean, deviation], 1).cpu().numpy()
             fewer = torch.einsum("nchw,cd->ndhw", x, directions[layer].to(x.device))
-            matrix = gram(fewer).cpu().numpy()
+            matrix = gram_matrix(fewer).cpu().numpy()
             rows[f"gram {layer}"] = matrix[:, *np.triu_indices(PROJECTED)]
     return rows
 

@@ -78,7 +78,7 @@ def activations(backbones: Mapping[str, tuple[Backbone, Iterable[str]]], x: Tens
             row = {}
             for kind in ("plain", "softmax"):
                 smoothed = losses.smooth(tensor, kind.replace("plain", "none"))
-                matrix = losses.gram(smoothed)
+                matrix = losses.gram_matrix(smoothed)
                 row |= {
                     ("entropy", kind): metrics.entropy(smoothed),
                     ("peak", kind): metrics.peak(smoothed),
@@ -117,9 +117,11 @@ def style_shares(results: Mapping[str, Result]) -> pd.DataFrame:
     """
     columns = {}
     for title, result in results.items():
-        weights, first = result.recipe.at(0).style_layers, result.history[0].layers
-        # What several layers are matched by has their weights in it already.
-        parts = pd.Series({name: weights.get(name, 1.0) * v for name, v in first.items()})
+        first = result.history[0]
+        shares = {
+            name: first.weights[f"style/{name}"] * v for name, v in first.parts("style").items()
+        }
+        parts = pd.Series(shares)
         parts.index = parts.index.str.replace(r"^(conv|relu)(?=\d_)", "", regex=True)
         columns[title] = parts / parts.sum()
     return pd.DataFrame(columns)

@@ -15,7 +15,7 @@ from ..paths import public_source
 from ..transfer.config import Recipe
 from ..transfer.fields import RecipeError
 from ..transfer.progress import notebook_stream
-from ..transfer.result import Result
+from ..transfer.result import Result, StepRecord
 from ..transfer.run import stylize
 from . import metrics
 from .metrics import Judges
@@ -78,10 +78,20 @@ def run_trial(
         return row | {"error": reason if known else f"{type(error).__name__}: {reason}"}, None
     best = result.best
     row |= {"loss_first": result.history[0].total, "loss_total": best.total}
-    row |= {f"loss_{name}": getattr(best, name) for name in ("content", "style", "tv")}
-    row |= {f"loss_{layer}": value for layer, value in best.layers.items()}
+    row |= loss_columns(best)
     row |= {"label": result.weights_label, "done": len(result.history), "stopped": result.stopped}
     return row | {"seconds": result.seconds, "peak_mb": peak}, result
+
+
+def loss_columns(step: StepRecord) -> dict[str, float]:
+    """Return the terms of a step as columns: ``loss_content``, ``loss_style``, ``loss_relu1_1``, ….
+
+    Each is before its weight; the style is its terms' weighted mean, or sum, over ``beta``.
+    """
+    columns = {f"loss_{name.rpartition('/')[2]}": value for name, value in step.terms.items()}
+    shares = [weight for name, weight in step.weights.items() if name.startswith("style/")]
+    style = step.weighted()["style"] / sum(shares) if any(shares) else 0.0
+    return columns | {"loss_style": style}
 
 
 def name_styles(style: Any) -> str:

@@ -4,7 +4,7 @@ Free of torch.
 """
 
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -17,7 +17,7 @@ from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 from PIL import Image
 
 from ..transfer.result import Result
-from .style import CYCLE, STYLES, TERM_COLORS, TERM_LINES, WIDTH, draw_grid
+from .style import CYCLE, STYLES, TERM_COLORS, WIDTH, draw_grid, term_look
 from .translations import translator
 
 
@@ -25,15 +25,28 @@ def plot_losses(axes: Axes, result: Result, language: str = "en") -> None:
     """Plot each loss term of a run, weighted as it enters the total; see `plot_terms`."""
     records = [record for record in result.history if np.isfinite(record.total)]
     steps = [record.step for record in records]
-    weights = [result.recipe.at(record.step) for record in records]
-    curves = {
-        "total": [record.total for record in records],
-        "content": [w.alpha * r.content for w, r in zip(weights, records, strict=True)],
-        "style": [w.beta * r.style for w, r in zip(weights, records, strict=True)],
-        "tv": [w.tv * r.tv for w, r in zip(weights, records, strict=True)],
-    }
+    parts = [record.weighted() for record in records]
+    curves = curves_of([record.total for record in records], parts)
     plot_terms(axes, steps, curves, [record.scale for record in records], language)
     axes.set_xlim(0, max(1, len(result.history) - 1))
+
+
+def curves_of(
+    totals: Sequence[float], parts: Sequence[Mapping[str, float]]
+) -> dict[str, list[float]]:
+    """Return the total and every group of terms as curves, step by step.
+
+    Parameters
+    ----------
+    totals : sequence of float
+    parts : sequence of mapping
+        As `StepRecord.weighted` returns them; a group that is missing at a step counts as 0 there.
+    """
+    names = dict.fromkeys(name for groups in parts for name in groups)
+    return {
+        "total": list(totals),
+        **{name: [groups.get(name, 0.0) for groups in parts] for name in names},
+    }
 
 
 def loss_figure(runs: Mapping[str, Result], *, language: str = "en") -> Figure:
@@ -47,12 +60,11 @@ def loss_figure(runs: Mapping[str, Result], *, language: str = "en") -> Figure:
         above.set_title(title, fontsize=8)
         above.legend(fontsize=7, loc="upper right", ncols=2, frameon=False)
         steps = [record.step for record in result.history]
-        weights = result.recipe.style_layers
-        # Layers, or what several of them are matched by: then their weights are in it already.
-        terms = dict.fromkeys(name for record in result.history for name in record.layers)
+        weights, history = result.recipe.style_layers, result.history
+        terms = dict.fromkeys(name for record in history for name in record.parts("style"))
         for k, name in enumerate(terms):
             weight = weights.get(name, 1.0)
-            values = [weight * record.layers.get(name, np.nan) for record in result.history]
+            values = [weight * record.parts("style").get(name, np.nan) for record in history]
             below.plot(steps, values, linestyle=STYLES[k % 7], color=CYCLE[k % 7], label=name)
         below.set_yscale("log")
         below.set_title(say("style loss by layer"), fontsize=8)
@@ -63,6 +75,13 @@ def loss_figure(runs: Mapping[str, Result], *, language: str = "en") -> Figure:
 
 
 _SYMBOLS = {"content": r"$\alpha\,$", "style": r"$\beta\,$"}
+
+
+def _label(name: str, say: Callable[[str], str]) -> str:
+    """Return a term's name in the legend; a user's own term keeps the name that it has."""
+    return _SYMBOLS.get(name, "") + (say(name) if name in TERM_COLORS else name)
+
+
 LIVE_DPI = 96
 LIVE_TEXT = "#808080"
 MARK, MARK_TEXT = "#CC79A7", "#B5568F"
@@ -89,24 +108,22 @@ def plot_terms(
     steps : sequence of int
         Where each value belongs.
     terms : mapping of str to sequence of float
-        By term (a key of `TERM_COLORS`), weighted as it enters the total. Terms that are 0
-        throughout are left out, and so are single values that are not above 0.
+        By term, weighted as it enters the total. Terms that are 0 throughout are left out, and so
+        are single values that are not above 0.
     scales : sequence of int
         Long side at each step, pixels.
     language : {"en", "vi"}
         Of the labels.
     """
     say = translator(language)
-    for name, values in terms.items():
+    for place, (name, values) in enumerate(terms.items()):
         if any(values):
             values = [value if value > 0 else np.nan for value in values]
-            label = _SYMBOLS.get(name, "") + say(name)
-            axes.plot(
-                steps, values, TERM_LINES[name], color=TERM_COLORS[name], label=label, linewidth=1.4
-            )
+            line, color = term_look(name, place)
+            axes.plot(steps, values, line, color=color, label=_label(name, say), linewidth=1.4)
     axes.set_yscale("log")
     # The content loss starts at 0 when the start is the content: do not let it stretch the axis.
-    lowest = max(terms["content"], default=0) * 1e-2
+    lowest = max(terms.get("content", ()), default=0) * 1e-2
     shown = [v for name in terms for v in terms[name] if v > (lowest if name == "content" else 0)]
     if shown:
         axes.set_ylim(min(shown) / 6, max(shown) * 12)  # room for both rows of labels
@@ -177,15 +194,8 @@ class LiveCurve:
         axes.tick_params(colors=LIVE_TEXT)
         for side in axes.spines.values():
             side.set_color(LIVE_TEXT)
-        self._lines = {
-            name: axes.plot([], [], TERM_LINES[name], linewidth=1.4,
-                            color=LIVE_TEXT if name == "total" else color,
-                            label=_SYMBOLS.get(name, "") + say(name))[0]
-            for name, color in TERM_COLORS.items()
-        }  # fmt: skip
-        # Above the axes, where no line runs, in any language.
-        axes.legend(fontsize=8, loc="lower center", bbox_to_anchor=(0.5, 1), ncols=4, frameon=False,
-                    borderaxespad=0, labelcolor=LIVE_TEXT, columnspacing=1.2)  # fmt: skip
+        self._say, self._lines = say, {}
+        self._add_lines(TERM_COLORS)
         across = axes.get_xaxis_transform()
         self._scales = axes.plot([], [], color="0.7", linewidth=0.8, transform=across)[0]
         self._marks = axes.plot([], [], "--", color=MARK, linewidth=1, transform=across)[0]
@@ -210,11 +220,12 @@ class LiveCurve:
         marks : sequence of (int, str)
             Steps at which something was moved, and what: a line with a triangle at its foot.
         """
+        self._add_lines(terms)
         for name, line in self._lines.items():
-            values = np.array(terms[name], dtype=float)
+            values = np.array(terms.get(name, [0.0] * len(steps)), dtype=float)
             line.set_data(steps, np.where(values > 0, values, np.nan))
         highest = max((max(values) for values in terms.values() if values), default=1.0)
-        style = [value for value in terms["style"] if value > 0]
+        style = [value for value in terms.get("style", ()) if value > 0]
         # Room below for the terms that start at 0, above for the labels.
         self._axes.set_ylim(min(style, default=highest) / 100, highest * 20)
         self._axes.set_xlim(0, max(20, len(steps)) * 1.03)
@@ -229,6 +240,21 @@ class LiveCurve:
         data = io.BytesIO()
         image.save(data, "PNG", compress_level=1)
         return data.getvalue()
+
+    def _add_lines(self, names: Iterable[str]) -> None:
+        """Add a line for each term that has none yet."""
+        fresh = [name for name in names if name not in self._lines]
+        for name in fresh:
+            look, color = term_look(name, len(self._lines))
+            color = LIVE_TEXT if name == "total" else color
+            [self._lines[name]] = self._axes.plot(
+                [], [], look, linewidth=1.4, color=color, label=_label(name, self._say)
+            )
+        if fresh:  # above the axes, where no line runs, in any language
+            self._axes.legend(
+                fontsize=8, loc="lower center", bbox_to_anchor=(0.5, 1), frameon=False,
+                ncols=len(self._lines), borderaxespad=0, labelcolor=LIVE_TEXT, columnspacing=1.2,
+            )  # fmt: skip
 
     def _annotate(
         self, begins: Sequence[tuple[int, int]], marks: Sequence[tuple[int, str]]

@@ -1,5 +1,7 @@
 """The look that all figures share: sizes, colors, line styles, grid."""
 
+from typing import Any
+
 from matplotlib.axes import Axes
 
 DPI = 200
@@ -18,6 +20,12 @@ TERM_COLORS = {"total": "#000000", "content": "#0072B2", "style": "#D55E00", "tv
 """Okabe and Ito's colors, told apart by color-blind readers."""
 
 TERM_LINES = {"total": "-", "content": "--", "style": "-.", "tv": ":"}
+
+
+def term_look(name: str, place: int) -> tuple[Any, str]:
+    """Return line style and color of a loss term; further terms take the next ones of the cycle."""
+    further = 3 + place % 3
+    return TERM_LINES.get(name, STYLES[further]), TERM_COLORS.get(name, CYCLE[further])
 
 
 def draw_grid(axes: Axes) -> None:

@@ -11,7 +11,7 @@ from PIL import Image
 
 from ..errors import NSTError
 from ..images.io import fit
-from ..plotting.loss_curves import LiveCurve
+from ..plotting.loss_curves import LiveCurve, curves_of
 from .browser_widgets import PictureView
 from .controller import Controller
 from .history import Snapshot
@@ -161,10 +161,7 @@ class Canvas:
         named = [(step, ", ".join(map(self._short_name, what.split(", ")))) for step, what in marks]
         self.chart.value = self._curve.draw(
             [point.step for point in points],
-            {
-                term: [getattr(point, term) for point in points]
-                for term in ("total", "content", "style", "tv")
-            },
+            curves_of([point.total for point in points], [point.terms for point in points]),
             [point.scale for point in points],
             named,
         )

@@ -41,9 +41,7 @@ class Point:
     step: int
     scale: int
     total: float
-    content: float
-    style: float
-    tv: float
+    terms: dict[str, float]
 
 
 @dataclass(frozen=True)
@@ -141,10 +139,9 @@ class History:
 
     def add(self, live: "LiveStep") -> None:
         """Take a step of the passage under way."""
-        record, now = live.record, live.in_effect
+        record = live.record
         self.steps, self.recipe, self.result = record.step + 1, live.recipe, live.result()
-        losses = (now.alpha * record.content, now.beta * record.style, now.tv * record.tv)
-        self.points.append(Point(self.step - 1, record.scale, record.total, *losses))
+        self.points.append(Point(self.step - 1, record.scale, record.total, record.weighted()))
 
     def steer(self, live: "LiveStep") -> Recipe | None:
         """Return the recipe for the next step and mark it, where another one is wanted."""

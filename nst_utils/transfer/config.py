@@ -6,7 +6,7 @@ recipes without loading a network.
 
 import dataclasses
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -16,18 +16,20 @@ from ..networks.spec import is_weights_name
 from ..untrusted import DataError, parse_json
 from . import fields as kinds
 from .fields import RecipeError, check_field
+from .losses import LOSSES, losses_for
+from .optimizers import OPTIMIZERS
 from .scales import SCALE_STEP, fit_steps, ladder, split_steps
 
 QUICK_STEPS = (60, 30)
 """Steps of the default recipe at its two scales."""
 
 STEERABLE = (
-    "alpha beta tv learning_rate style_layers content_layer loss gram smoothing pooling padding "
-    "optimizer style_statistic content_statistic"
+    "alpha beta tv terms learning_rate style_layers content_layer loss gram smoothing pooling "
+    "padding optimizer style_statistic content_statistic"
 ).split()
 """Fields that may change during a run, through ``schedule`` or through ``on_step``."""
 
-BEFORE = {"color": "free", "detail": "content"}
+BEFORE = {"color": "free", "detail": "content", "content_mask": "none"}
 """What was done before a field was there."""
 
 
@@ -61,10 +63,11 @@ class Recipe:
     content_layer: str = kinds.text(
         BACKBONES["vgg19"].content_layer, "layer whose activations keep the content"
     )
-    style_layers: dict[str, float] = kinds.layer_weights(
+    style_layers: dict[str, float] = kinds.weights(
         BACKBONES["vgg19"].style_layers,
         "layers whose activations carry the style, each with its weight",
-    )
+        "layer", "relu1_1:1+relu2_1:0.5",
+    )  # fmt: skip
     alpha: float = kinds.number(1.0, "weight of the content loss")
     beta: float = kinds.number(8.0, "weight of the style loss")
     tv: float = kinds.number(0.0, "weight of the total variation, squared, per pixel")
@@ -72,9 +75,21 @@ class Recipe:
         "relative", ("relative", "report", "paper"), "how losses are normalized"
     )
     style_statistic: str = kinds.choice(
-        "gram", kinds.STYLE_STATISTICS, "what of the style's activations is matched"
+        "gram", losses_for("style_statistic"), "what of the style's activations is matched"
     )
-    content_statistic: str = kinds.choice("activations", kinds.CONTENT_STATISTICS, "what is kept")
+    content_statistic: str = kinds.choice(
+        "activations", losses_for("content_statistic"), "what of the content's activations is kept"
+    )
+    content_mask: str = kinds.text(
+        "faces", "where the content counts more: a mask as in regions, faces, or none"
+    )
+    content_factor: float = kinds.number(
+        4.0, "factor on the content loss under content_mask", high=1e6
+    )
+    terms: dict[str, float] = kinds.weights(
+        {}, f"further losses, each with its weight: {', '.join(losses_for('terms'))}",
+        "loss", "laplacian:1", losses_for("terms"),
+    )  # fmt: skip
     coarse_content: float = kinds.number(
         1.0, "factor on alpha at each coarser scale", above=True, high=64
     )
@@ -89,7 +104,7 @@ class Recipe:
     padding: str = kinds.choice(
         "replicate", ("zero", "replicate"), "padding of the first convolution"
     )
-    optimizer: str = kinds.choice("lbfgs", ("lbfgs", "adam"), "method that moves the picture")
+    optimizer: str = kinds.choice("lbfgs", tuple(OPTIMIZERS), "method that moves the picture")
     learning_rate: float = kinds.number(1.0, "step length of the optimizer", above=True, high=1e6)
     size: int = kinds.whole(512, "long side of the result, pixels", low=1, high=kinds.MAX_SIZE)
     scales: tuple[int, ...] = kinds.whole_numbers(
@@ -118,7 +133,9 @@ class Recipe:
     average: float = kinds.number(
         0.0, "decay of a mean over late iterates; 0: none, 0.9: of about ten", high=0.999
     )
-    start: str = kinds.text("content", "content, style, noise, instant, or a file", kinds.is_start)
+    start: str = kinds.text(
+        "content", "content, style, noise, instant, a file, or given (from Python)", kinds.is_start
+    )
     start_noise: float = kinds.number(
         0.0, "standard deviation of noise added to the start", high=1e3
     )
@@ -255,6 +272,17 @@ class Recipe:
             return self
         moves = tuple((step, name, getattr(wanted, name)) for name in changes)
         return self.replace(schedule=self.schedule + moves)
+
+    def style_weight(self, name: str) -> float:
+        """Return the weight of a style term, ``style/relu1_1``, beside the other style terms."""
+        layerwise = LOSSES[self.style_statistic].layerwise
+        return self.style_layers.get(name.removeprefix("style/"), 1.0) if layerwise else 1.0
+
+    def style_shares(self, names: Iterable[str]) -> dict[str, float]:
+        """Return what style terms are multiplied by in the style loss; ``beta`` comes on top."""
+        weights = {name: self.style_weight(name) for name in names}
+        total = sum(weights.values()) if self.loss == "relative" else 1.0
+        return {name: weight / total for name, weight in weights.items()}
 
     def to_dict(self) -> dict[str, Any]:
         """Return the fields as plain JSON values, in order."""

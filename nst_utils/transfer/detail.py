@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from .neighbors import LARGEST_BLOCK
+from .losses.neighbors import LARGEST_BLOCK
 from .regions import Region, StyleImage
 
 PATCH = 5

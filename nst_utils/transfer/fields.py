@@ -17,7 +17,7 @@ from ..errors import NSTError, brief, unknown
 from ..untrusted import parse_json
 
 GRAMS = ("sum", "mean", "chw", "centered", "moments")
-"""Variants of the Gram matrix, and what may stand in its place; see `losses.gram`."""
+"""Variants of the Gram matrix, and what may stand in its place; see `losses.gram_matrix`."""
 
 COLORS = ("free", "recolored", "recolored_twice", "lightness", "content", "match", "only")
 """Whose colors the painting gets; see `coloring`."""
@@ -30,15 +30,6 @@ COLOR_HELP = (
 
 DETAILS = ("none", "content", "style", "both")
 """Whose finest band an enlarged picture gets; see `detail`."""
-
-CONTENT_STATISTICS = ("activations", "self_similarity")
-"""What of the content's activations is kept; the second: `transport.self_similarity_loss`."""
-
-STYLE_STATISTICS = (
-    "gram", "gram_moments", "neighbors", "hypercolumns", "earth_mover", "gaussian_wasserstein",
-    "sliced_wasserstein",
-)  # fmt: skip
-"""What of a style image is matched; see `style_statistics`."""
 
 MAX_SIZE = 8192
 """Pixels on the long side; a picture of that size takes some hundred gigabytes to optimize."""
@@ -241,8 +232,9 @@ def text(default: str, help: str, valid: Callable[[str], Sequence[str]] | None =
     return _declare(default, Rule(help, check))
 
 
-STARTS = ("content", "style", "noise", "instant")
-"""What a run can start from besides a file; `instant` is a filter's painting, made in a second."""
+STARTS = ("content", "style", "noise", "instant", "given")
+"""What a run can start from besides a file: ``instant`` is a filter's painting, made in a second;
+``given`` is the picture that was handed over as ``start``."""
 
 
 def is_start(value: str) -> Sequence[str]:
@@ -259,29 +251,49 @@ def is_device(value: str) -> Sequence[str]:
     return ("auto", "cpu", "cuda", "cuda:1", "mps")
 
 
-def layer_weights(default: Mapping[str, float], help: str) -> Any:
-    """Declare a field that maps layer names to weights."""
-    wanted = "style_layers must map layer names to weights of at least 0, not all 0"
+def weights(
+    default: Mapping[str, float],
+    help: str,
+    what: str,
+    example: str,
+    choices: Sequence[str] = (),
+) -> Any:
+    """Declare a field that maps names to weights; one that is not empty by default never is.
+
+    Parameters
+    ----------
+    default, help
+        As for the others.
+    what : str
+        What is named, for messages: ``"layer"``.
+    example : str
+        As it is written on the command line.
+    choices : sequence of str
+        Every name, where they are known here.
+    """
 
     def check(name: str, value: Any) -> dict[str, float]:
-        if not isinstance(value, Mapping) or not value:
+        wanted = f"{name} must map {what} names to weights of at least 0, not all 0"
+        if not isinstance(value, Mapping) or (default and not value):
             raise RecipeError(f"{wanted}, not {brief(value)}")
         weights = {}
-        for layer, weight in value.items():
+        for key, weight in value.items():
+            if choices and key not in choices:
+                raise unknown(f"{what} in {name}", key, choices)
             if not _is_number(weight) or not 0 <= weight <= LARGEST:
-                raise RecipeError(f"{wanted}; {str(layer)[:60]} came with {brief(weight)}")
-            weights[str(layer)] = float(weight)
-        if not any(weights.values()):
-            raise RecipeError("at least one style layer must weigh more than 0; all came as 0")
+                raise RecipeError(f"{wanted}; {str(key)[:60]} came with {brief(weight)}")
+            weights[str(key)] = float(weight)
+        if default and not any(weights.values()):
+            raise RecipeError(f"at least one {what} must weigh more than 0; all came as 0")
         return weights
 
     def parse(text: str) -> dict[str, float]:
         if text.startswith("{"):
-            return parse_json(text, "layers with their weights")
-        pairs = [part.partition(":") for part in text.split("+")]
-        return {layer.strip(): float(weight) if colon else 1.0 for layer, colon, weight in pairs}
+            return parse_json(text, f"{what} names with their weights")
+        pairs = [part.partition(":") for part in text.split("+") if part]
+        return {key.strip(): float(weight) if colon else 1.0 for key, colon, weight in pairs}
 
-    form = "layers with their weights, for example relu1_1:1+relu2_1:0.5"
+    form = f"{what} names with their weights, for example {example}"
     return _declare(dict(default), Rule(help, check, parse, form))
 
 

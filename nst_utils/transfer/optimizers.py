@@ -1,13 +1,15 @@
-"""Optimizers that move a picture: one evaluation a step, in the space that a recipe names."""
+"""Optimizers for one tensor: one evaluation of loss and gradient a step.
+
+To add one, write its class here and add it to `OPTIMIZERS`. Free of torch when imported, so that a
+recipe can list them.
+"""
 
 import math
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Protocol
 
-import torch
-from torch import Tensor
-
-from ..images.tensors import IMAGENET_STD, denormalize, normalize
-from .config import Recipe
-from .objective import Objective
+if TYPE_CHECKING:
+    from torch import Tensor
 
 LBFGS_HISTORY = 20
 
@@ -19,23 +21,49 @@ too small to change anything, and starts more calmly.
 """
 
 
-class LBFGS:
-    """L-BFGS for one tensor that looks back: a step that threw the loss up is taken again, shorter.
-
-    Every call of `step` asks for one more evaluation, whatever comes of it. Nothing is searched
-    for: a step that lowers the loss stands, as nearly all do, and so does one that raised it by
-    no more than `RISE`.
+class Optimizer(Protocol):
+    """What every optimizer offers.
 
     Parameters
     ----------
     x : Tensor
-        Moved in place. Contiguous.
-    first : float
-        How far the first step moves a number on average.
+        What it moves, in place. Contiguous.
     rate : float
-        Length of every later step, as a factor.
-    memory : int
-        Steps that it remembers.
+        Step length, as a factor.
+    unit : float
+        Length of one unit of a normalized picture in the space of `x`.
+
+    Attributes
+    ----------
+    usual : str
+        Usual values of ``learning_rate``, for a message.
+    """
+
+    usual: str
+
+    def __init__(self, x: "Tensor", rate: float, unit: float = 1.0) -> None: ...
+
+    def step(self, loss: float, grad: "Tensor") -> None:
+        """Move on from where the loss and its gradient were evaluated; `grad` may be kept."""
+
+    def state_dict(self) -> "dict[str, Tensor]":
+        """Return all that it remembers, as tensors; float64 for single numbers."""
+
+    def load_state_dict(self, state: "Mapping[str, Tensor]") -> None:
+        """Take back what `state_dict` returned, so that the next step is exactly the same."""
+
+
+class LBFGS:
+    """L-BFGS for one tensor that looks back: a step that threw the loss up is taken again, shorter.
+
+    Every call of `step` asks for one more evaluation, whatever comes of it. There is no line
+    search: a step that lowers the loss stands, as nearly all do, and so does one that raised it by
+    no more than `RISE`.
+
+    Parameters
+    ----------
+    x, rate, unit
+        As for `Optimizer`.
 
     Notes
     -----
@@ -49,28 +77,23 @@ class LBFGS:
     Newton's Method", SIAM Journal on Numerical Analysis 23, 1986.
     """
 
-    def __init__(self, x: Tensor, first: float, rate: float, memory: int) -> None:
-        self.x, self.first, self.rate, self.memory = x, first, rate, memory
+    usual, memory = "1", LBFGS_HISTORY
+
+    def __init__(self, x: "Tensor", rate: float, unit: float = 1.0) -> None:
+        self.x, self.first, self.rate = x, FIRST_MOVE * unit, rate
         self._pairs: list[tuple[Tensor, Tensor, float]] = []  # s, y, 1 / (s . y)
         self._scale = 0.0
         # Where the last step began that stood: position, loss, gradient.
         self._base: tuple[Tensor, float, Tensor] | None = None
         self._direction, self._length, self._slope = x, 0.0, 0.0
 
-    def step(self, loss: float, grad: Tensor) -> None:
-        """Move on from where the loss and its gradient were evaluated.
-
-        Parameters
-        ----------
-        loss : float
-        grad : Tensor
-            Of the shape of ``x``. Kept.
-        """
+    def step(self, loss: float, grad: "Tensor") -> None:
+        """Move on from where the loss and its gradient were evaluated; the gradient is kept."""
         if self._base is not None:
             before, least, old = self._base
             if loss > (1 + RISE) * least and self._length > SHORTEST * self.rate:
                 self._shorten(loss - least, _dot(self._direction, grad))
-                torch.add(before, self._direction, alpha=self._length, out=self.x)
+                self.x.copy_(before).add_(self._direction, alpha=self._length)
                 return
             self._remember(self._direction * self._length, grad - old)
         self._base = self.x.clone(), loss, grad
@@ -81,9 +104,27 @@ class LBFGS:
         self._length = self.rate
         self.x.add_(self._direction, alpha=self._length)
 
-    def forget(self) -> None:
-        """Take the next loss for another one, not to be compared with the last; keep the pairs."""
-        self._base = None
+    def state_dict(self) -> "dict[str, Tensor]":
+        """Return position and gradient of the last step that stood, and the remembered pairs."""
+        if self._base is None:
+            return {}
+        before, least, grad = self._base
+        numbers = [least, self._length, self._slope, self._scale, *(p[2] for p in self._pairs)]
+        state = {"base": before, "grad": grad, "direction": self._direction}
+        for i, (moved, changed, _) in enumerate(self._pairs):
+            state |= {f"moved.{i}": moved, f"changed.{i}": changed}
+        return state | {"numbers": _numbers(numbers)}
+
+    def load_state_dict(self, state: "Mapping[str, Tensor]") -> None:
+        """Take back what `state_dict` returned."""
+        if not state:
+            return
+        least, self._length, self._slope, self._scale, *weights = state["numbers"].tolist()
+        self._base = state["base"], least, state["grad"]
+        self._direction = state["direction"]
+        self._pairs = [
+            (state[f"moved.{i}"], state[f"changed.{i}"], w) for i, w in enumerate(weights)
+        ]
 
     def _shorten(self, rise: float, slope: float) -> None:
         """Go to the minimum of the cubic through both ends' losses and slopes."""
@@ -95,18 +136,18 @@ class LBFGS:
         # Neither on the spot nor again where it rose.
         self._length = min(max(lowest, length / 10), length / 2)
 
-    def _remember(self, moved: Tensor, changed: Tensor) -> None:
+    def _remember(self, moved: "Tensor", changed: "Tensor") -> None:
         product, square = _dot(moved, changed), _dot(changed, changed)
         if product > 1e-10 * square * self._scale:  # the loss is convex along the step
             self._pairs.append((moved, changed, 1 / product))
             del self._pairs[: -self.memory]
             self._scale = product / square
 
-    def _aim(self, grad: Tensor) -> None:
+    def _aim(self, grad: "Tensor") -> None:
         self._direction = self._ahead(grad)
         self._slope = _dot(self._direction, grad)
 
-    def _ahead(self, grad: Tensor) -> Tensor:
+    def _ahead(self, grad: "Tensor") -> "Tensor":
         """Return the direction: the gradient by the inverse of the curvature that is known."""
         if not self._pairs:
             mean = grad.abs().mean().item() or 1.0
@@ -132,21 +173,45 @@ SHORTEST = 1e-3
 """Part of a step below which it stands even if the loss rose: by rounding, then."""
 
 
-def _dot(a: Tensor, b: Tensor) -> float:
-    return torch.dot(a.flatten(), b.flatten()).item()
+class Adam:
+    """Adam, torch's own (Kingma and Ba, ICLR 2015)."""
+
+    usual = "0.02 to 0.05"
+
+    def __init__(self, x: "Tensor", rate: float, unit: float = 1.0) -> None:
+        import torch
+
+        self.x = x
+        self._adam = torch.optim.Adam([x], lr=rate)
+
+    def step(self, loss: float, grad: "Tensor") -> None:
+        """Move on; see `Optimizer`."""
+        self.x.grad = grad
+        self._adam.step()
+
+    def state_dict(self) -> "dict[str, Tensor]":
+        """Return the step count and both moments."""
+        return dict(self._adam.state.get(self.x, {}))
+
+    def load_state_dict(self, state: "Mapping[str, Tensor]") -> None:
+        """Take back what `state_dict` returned."""
+        if state:
+            self._adam.state[self.x] = dict(state)
 
 
-_USUAL_RATES = {"lbfgs": "1", "adam": "0.02 to 0.05"}
+OPTIMIZERS: dict[str, type[Optimizer]] = {"lbfgs": LBFGS, "adam": Adam}
+"""By the value of `Recipe.optimizer`."""
 
 
-def explain_unchanged(recipe: Recipe) -> str:
-    """Say that no step was better than the picture that its scale began with, and what may help."""
-    return (
-        "no step lowered the loss, the picture is the start image unchanged: the step length "
-        f"is probably too long, set learning_rate below {recipe.learning_rate:g} (usual with "
-        f"{recipe.optimizer}: {_USUAL_RATES[recipe.optimizer]}), or the style weighs too little, "
-        "raise beta"
-    )
+def _dot(a: "Tensor", b: "Tensor") -> float:
+    return a.flatten().dot(b.flatten()).item()
+
+
+def _numbers(values: list[float]) -> "Tensor":
+    """Return numbers as a tensor that holds them exactly."""
+    import torch
+
+    return torch.tensor(values, dtype=torch.float64)
 
 
 class RunningMean:
@@ -162,79 +227,16 @@ class RunningMean:
     """
 
     def __init__(self, decay: float) -> None:
-        self.decay, self._sum, self._weight = decay, None, 0.0
+        self.decay, self.sum, self.weight = decay, None, 0.0
 
-    def add(self, picture: Tensor, *, good: bool = True) -> None:
-        """Take in a step's picture, unless it went wrong."""
-        if not self.decay or not good:
+    def add(self, picture: "Tensor") -> None:
+        """Take in a step's picture."""
+        if not self.decay:
             return
-        if self._sum is None:
-            self._sum = torch.zeros_like(picture)
-        self._sum = self.decay * self._sum + (1 - self.decay) * picture
-        self._weight = self.decay * self._weight + 1 - self.decay
+        before = 0.0 if self.sum is None else self.decay * self.sum
+        self.sum = before + (1 - self.decay) * picture
+        self.weight = self.decay * self.weight + 1 - self.decay
 
-    def value(self, otherwise: Tensor) -> Tensor:
+    def value(self, otherwise: "Tensor") -> "Tensor":
         """Return the mean, or something else where there is none."""
-        return otherwise if self._sum is None else self._sum / self._weight
-
-
-class PictureOptimizer:
-    """An optimizer and the tensor that it moves, in the space that the recipe names.
-
-    Parameters
-    ----------
-    objective : Objective
-        What is brought down.
-    picture : Tensor, shape (1, 3, H, W)
-        To begin with, in [0, 1] or near it.
-    recipe : Recipe
-        Optimizer, learning rate, space.
-    rate : float
-        Factor on the learning rate.
-    memory : int
-        Steps that L-BFGS remembers.
-    """
-
-    def __init__(
-        self,
-        objective: Objective,
-        picture: Tensor,
-        recipe: Recipe,
-        rate: float,
-        memory: int = LBFGS_HISTORY,
-    ) -> None:
-        self.objective, self.space = objective, recipe.space
-        start = normalize(picture) if self.space == "normalized" else picture
-        # Contiguous for L-BFGS's sums; the network converts to channels last.
-        self.x = start.detach().clone().contiguous().requires_grad_()
-        self.lbfgs = self.adam = None
-        if recipe.optimizer == "lbfgs":
-            first = FIRST_MOVE if self.space == "normalized" else FIRST_MOVE * IMAGENET_STD[0]
-            self.lbfgs = LBFGS(self.x.detach(), first, recipe.learning_rate * rate, memory)
-        else:
-            self.adam = torch.optim.Adam([self.x], lr=recipe.learning_rate * rate)
-
-    def picture(self) -> Tensor:
-        """Return a copy of the current picture, in [0, 1] or near it."""
-        x = self.x.detach()
-        return denormalize(x) if self.space == "normalized" else x.clone()
-
-    def turn_to(self, objective: Objective) -> None:
-        """Go on under another objective; what L-BFGS knows of the curvature is kept."""
-        self.objective = objective
-        if self.lbfgs:
-            self.lbfgs.forget()
-
-    def step(self) -> tuple[Tensor, list[float]]:
-        """Evaluate the picture, move it, and return what was evaluated with its loss terms."""
-        evaluated = self.picture()
-        self.x.grad = None
-        x = self.x if self.space == "normalized" else normalize(self.x)
-        total, terms = self.objective(x)
-        total.backward()
-        values = terms.tolist()
-        if self.lbfgs:
-            self.lbfgs.step(values[0], self.x.grad)
-        else:
-            self.adam.step()
-        return evaluated, values
+        return otherwise if self.sum is None else self.sum / self.weight

@@ -11,13 +11,13 @@ from torch import Tensor
 from ..errors import NSTWarning, brief
 from ..images.inputs import LEAST_SIDE, InputPicture, open_input
 from ..images.io import ImageError
-from ..images.mask_forms import is_file, proposed_part
+from ..images.mask_forms import MaskError, is_file, proposed_part
 from ..images.masks import as_mask_picture, read_mask
 from .coloring import color_content, color_painting, color_style
 from .config import Recipe
 from .fields import STARTS, RecipeError
 from .proposals import propose_parts
-from .regions import Region, check_regions, regions_at
+from .regions import Region, check_regions, mask_at, regions_at
 
 MOST_STYLES = 16
 
@@ -41,6 +41,8 @@ class ScalePictures:
         The same, with the pictures in the colors that are painted.
     color : str
         The recipe's; see `coloring`.
+    weights : Tensor, shape (1, 1, H, W), or None
+        How much each pixel counts in the content loss; None: all alike.
     """
 
     photo: Tensor
@@ -48,6 +50,7 @@ class ScalePictures:
     plain: list[Region]
     regions: list[Region]
     color: str
+    weights: Tensor | None = None
 
     def colored(self, painting: Tensor) -> Tensor:
         """Return a painting as it is shown and kept; see `coloring.color_painting`."""
@@ -63,7 +66,9 @@ class RunPictures:
     style : the same, or a list of them
     recipe : Recipe
     masks : mapping of str to path, picture or array, optional
-        Masks by what the recipe's regions call them; others are opened as files.
+        Masks by what the recipe calls them; others are opened as files.
+    start : optional
+        The picture to start from, in any form that the content takes.
 
     Attributes
     ----------
@@ -79,7 +84,12 @@ class RunPictures:
     """
 
     def __init__(
-        self, content: Any, style: Any, recipe: Recipe, masks: Mapping[str, Any] | None = None
+        self,
+        content: Any,
+        style: Any,
+        recipe: Recipe,
+        masks: Mapping[str, Any] | None = None,
+        start: Any = None,
     ) -> None:
         styles = list(style) if isinstance(style, list | tuple) else [style]
         if not 1 <= len(styles) <= MOST_STYLES:
@@ -95,19 +105,31 @@ class RunPictures:
         for role, source, scale in zip(self.style_roles, styles, scales, strict=True):
             self.inputs[role] = open_input(source, max(bound, round(bound * scale)))
             self._check_scale(role, scale)
-        if recipe.start not in STARTS:
-            self.inputs["start"] = open_input(recipe.start, bound)
+        if recipe.start == "given" and start is None:
+            raise RecipeError("start is 'given', but no picture came as start=; hand one over")
+        if start is not None or recipe.start not in STARTS:
+            self.inputs["start"] = open_input(recipe.start if start is None else start, bound)
         self.masks: dict[str, InputPicture] = {}
         for form in mask_files(recipe):
             self.masks[form] = _open_mask(form, masks.pop(form, form))
             self.inputs[f"mask {len(self.masks)}"] = self.masks[form]
-        if any(form == "faces" for form, *_ in recipe.regions):
-            # Looked for once, where faces are large enough, and the same at every scale.
-            faces = read_mask("faces", self.inputs["content"].at(FACES_SIDE))
-            self.masks["faces"] = as_mask_picture(faces[0, 0])
+        self._look_for_faces()
         if masks:
-            raise RecipeError(f"no region of the recipe is called {brief(next(iter(masks)))}")
+            raise RecipeError(f"no mask of the recipe is called {brief(next(iter(masks)))}")
         self._parts: dict[int, tuple[Tensor, Tensor]] = {}
+
+    def _look_for_faces(self) -> None:
+        """Look for faces once, where they are large enough; they are the same at every scale."""
+        needed = any(form == "faces" for form, *_ in self.recipe.regions)
+        if not needed and (self.recipe.content_mask != "faces" or not self.recipe.alpha):
+            return
+        try:
+            faces = read_mask("faces", self.inputs["content"].at(FACES_SIDE))
+        except MaskError:
+            if needed:
+                raise
+        else:
+            self.masks["faces"] = as_mask_picture(faces[0, 0])
 
     def _check_scale(self, role: str, scale: float) -> None:
         """Say where strokes are asked for that the style picture has too few pixels for."""
@@ -152,12 +174,22 @@ class RunPictures:
             for region in plain
         ]
         content = color_content(recipe.color, photo, plain)
-        return ScalePictures(photo, content, plain, regions, recipe.color)
+        return ScalePictures(photo, content, plain, regions, recipe.color, self._weights(photo))
+
+    def _weights(self, photo: Tensor) -> Tensor | None:
+        """Return how much each pixel counts in the content loss: more under the content mask."""
+        form, factor = self.recipe.content_mask, self.recipe.content_factor
+        missing = form == "faces" and "faces" not in self.masks
+        if form == "none" or factor == 1 or missing:
+            return None
+        mask = mask_at(form, photo, self.masks, lambda: self._propose(0)[0])
+        return 1 + (factor - 1) * mask
 
     def _propose(self, place: int) -> tuple[Tensor, Tensor]:
         """Return the proposed parts of the content and of a style, made once."""
         if place not in self._parts:
-            forms = [form for form, *_ in self.recipe.regions if form.startswith("proposed:")]
+            asked = [*(form for form, *_ in self.recipe.regions), self.recipe.content_mask]
+            forms = [form for form in asked if form.startswith("proposed:")]
             count = proposed_part(forms[0])[0]
             style = self.styles[place]
             self._parts[place] = propose_parts(self.inputs["content"], style, count)
@@ -165,8 +197,9 @@ class RunPictures:
 
 
 def mask_files(recipe: Recipe) -> list[str]:
-    """Return the masks of a recipe's regions that are pictures, each once, in order."""
+    """Return the masks of a recipe that are pictures, each once, in order."""
     forms = [form for entry in recipe.regions for form in (entry[0], entry[2])]
+    forms += [recipe.content_mask] if recipe.content_mask != "none" else []
     return list(dict.fromkeys(filter(is_file, forms)))
 
 

@@ -43,6 +43,7 @@ REPORT_LAYERS = {
 REPORT_CHANGES = {
     "color": "free",
     "detail": "content",
+    "content_mask": "none",
     "alpha": 1.0,
     "beta": 1e3,
     "tv": 0.0,
@@ -82,7 +83,14 @@ PRESETS: dict[str, Preset] = {
             "vgg19": ("relu3_4", {f"relu{block}_1": 1.0 for block in range(1, 6)}),
             "resnet50": (BACKBONES["resnet50"].content_layer, BACKBONES["resnet50"].style_layers),
         },
-        {"color": "free", "gram": "mean", "detail": "content", "beta": 20.0, "tv": 0.05},
+        {
+            "color": "free",
+            "gram": "mean",
+            "detail": "content",
+            "content_mask": "none",
+            "beta": 20.0,
+            "tv": 0.05,
+        },
     ),
     "report": Preset(
         "what the report means to do: layers as it names them, before the ReLU",
@@ -117,6 +125,7 @@ PRESETS: dict[str, Preset] = {
             # loses it; 3 was chosen by eye.
             "color": "free",
             "detail": "content",
+            "content_mask": "none",
             "beta": 3.0,
             "tv": 0.0,
             "loss": "paper",

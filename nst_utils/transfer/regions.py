@@ -68,7 +68,7 @@ class Region:
 
 
 def check_regions(recipe: Recipe, styles: int) -> None:
-    """Refuse a recipe whose weights, stroke sizes or regions do not fit the number of styles.
+    """Refuse a recipe whose weights, stroke sizes, regions or masks do not fit the styles.
 
     Raises
     ------
@@ -84,6 +84,9 @@ def check_regions(recipe: Recipe, styles: int) -> None:
         raise RecipeError(
             "blend mixes styles everywhere, regions give each its own place: set one of them"
         )
+    check_mask(recipe.content_mask)
+    if recipe.content_mask == "rest":
+        raise RecipeError("content_mask cannot be rest: there are no other masks beside it")
     used = {number for _, number, _ in recipe.regions}
     for form, number, other in recipe.regions:
         for text in filter(None, (form, other)):
@@ -136,11 +139,9 @@ def regions_at(
         return [Region(tuple(StyleImage(s, w) for s, w in pairs if w > 0))]
     masks = []
     for form, number, _ in recipe.regions:
-        if form == "rest":
-            masks.append(None)
-        else:
-            place = max(number, 1) - 1
-            masks.append(_mask(form, content, files, lambda p=place: parts(p)[0]))
+        place = max(number, 1) - 1
+        rest = form == "rest"
+        masks.append(None if rest else mask_at(form, content, files, lambda p=place: parts(p)[0]))
     known = [mask for mask in masks if mask is not None]
     total = torch.stack(known).sum(dim=0) if known else torch.zeros_like(content[:, :1])
     shared = total.clamp(min=1)
@@ -151,27 +152,52 @@ def regions_at(
         if mask.mean() < LEAST_COVER:
             raise MaskError(f"region {brief(form)} covers nothing of the content image")
         if number:
-            style = styles[number - 1]
-            kind = other or (form if form.startswith("proposed:") else "")
-            where = None
-            if kind:
-                mine = {} if kind == "faces" else files  # those of the content
-                where = _mask(kind, style, mine, lambda p=number - 1: parts(p)[1])
-                if where.mean() < LEAST_COVER:
-                    if other:
-                        raise MaskError(f"region {brief(other)} covers nothing of style {number}")
-                    where = None  # the style has no such part: all of it
+            where = _part_of_style(form, other, number, styles[number - 1], files, parts)
+            style = StyleImage(styles[number - 1], 1.0, where)
             everywhere = bool(mask.min() > 1 - 1e-6)
-            regions.append(Region((StyleImage(style, 1.0, where),), None if everywhere else mask))
+            regions.append(Region((style,), None if everywhere else mask))
     return regions
 
 
-def _mask(
+def _part_of_style(
+    form: str,
+    other: str,
+    number: int,
+    style: Tensor,
+    files: Mapping[str, InputPicture],
+    parts: Parts,
+) -> Tensor | None:
+    """Return the part of a style that a region takes, as a mask; None: all of it."""
+    kind = other or (form if form.startswith("proposed:") else "")
+    if not kind:
+        return None
+    mine = {} if kind == "faces" else files  # those of the content
+    where = mask_at(kind, style, mine, lambda: parts(number - 1)[1])
+    if where.mean() >= LEAST_COVER:
+        return where
+    if other:
+        raise MaskError(f"region {brief(other)} covers nothing of style {number}")
+    return None  # the style has no such part: all of it
+
+
+def mask_at(
     form: str,
     picture: Tensor,
     files: Mapping[str, InputPicture],
     parts: Callable[[], Tensor],
 ) -> Tensor:
+    """Return a mask over a picture, (1, 1, h, w).
+
+    Parameters
+    ----------
+    form : str
+        As `mask_forms.MASK_FORMS` says, but for ``rest``.
+    picture : Tensor, shape (1, 3, h, w)
+    files : mapping of str to InputPicture
+        Masks that are pictures, by what the recipe calls them.
+    parts : callable
+        Returns the picture's proposed parts, (k, h, w).
+    """
     if not form.startswith("proposed:"):
         return read_mask(form, picture, files.get(form))
     count, part = proposed_part(form)

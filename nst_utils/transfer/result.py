@@ -35,11 +35,12 @@ class StepRecord:
     scale : int
         Long side of the recipe's scale at which it was evaluated, pixels.
     total : float
-        ``alpha * content + beta * style + tv * total variation``.
-    content, style, tv : float
-        The terms before their weights, as the recipe normalizes them.
-    layers : dict of str to float
-        The style term of each layer, before its weight.
+        The weighted sum of the terms.
+    terms : dict of str to float
+        Each term before its weight, as the recipe normalizes it: ``content``, ``style/relu1_1`` and
+        the other style terms, ``tv``, and further ones.
+    weights : dict of str to float
+        What each term is multiplied by in the total.
     seconds : float
         Since the run began.
     note : str
@@ -49,12 +50,71 @@ class StepRecord:
     step: int
     scale: int
     total: float
-    content: float
-    style: float
-    tv: float
-    layers: dict[str, float]
+    terms: dict[str, float]
+    weights: dict[str, float]
     seconds: float
     note: str = ""
+
+    def parts(self, group: str) -> dict[str, float]:
+        """Return the terms of a group by what stands behind the slash: the style's by layer.
+
+        Examples
+        --------
+        >>> terms = {"content": 1.0, "style/relu1_1": 2.0}
+        >>> StepRecord(0, 64, 3.0, terms, dict.fromkeys(terms, 1.0), 0.1).parts("style")
+        {'relu1_1': 2.0}
+        """
+        start = f"{group}/"
+        return {k.removeprefix(start): v for k, v in self.terms.items() if k.startswith(start)}
+
+    def weighted(self) -> dict[str, float]:
+        """Return what each group of terms adds to the total: ``content``, ``style``, ``tv``, ….
+
+        The group is what stands before the slash of a name.
+
+        Examples
+        --------
+        >>> terms = {"content": 1.0, "style/relu1_1": 2.0, "style/relu2_1": 3.0}
+        >>> StepRecord(0, 64, 51.0, terms, dict.fromkeys(terms, 10.0), 0.1).weighted()
+        {'content': 10.0, 'style': 50.0}
+        """
+        groups: dict[str, float] = {}
+        for name, value in self.terms.items():
+            group = name.partition("/")[0]
+            groups[group] = groups.get(group, 0.0) + self.weights[name] * value
+        return groups
+
+
+def read_step(entry: Mapping[str, Any], recipe: Recipe) -> StepRecord:
+    """Return a step as it was stored, with every number of its own type.
+
+    Histories of before November 2026 name the terms content, style, tv and layers, and no weights;
+    those follow from the recipe.
+
+    Raises
+    ------
+    KeyError, TypeError, ValueError, AttributeError
+        If it is no step.
+    """
+    if "terms" in entry:
+        kinds = ("terms", "weights")
+        terms, weights = ({str(k): float(v) for k, v in entry[kind].items()} for kind in kinds)
+    else:
+        parts = {f"style/{name}": float(value) for name, value in entry["layers"].items()}
+        terms = {"content": float(entry["content"]), **parts, "tv": float(entry["tv"])}
+        now = recipe.at(int(entry["step"]))
+        shares = now.style_shares(parts)
+        weights = {"content": now.alpha, "tv": now.tv}
+        weights |= {name: now.beta * share for name, share in shares.items()}
+    return StepRecord(
+        step=int(entry["step"]),
+        scale=int(entry["scale"]),
+        total=float(entry["total"]),
+        terms=terms,
+        weights={name: weights[name] for name in terms},
+        seconds=float(entry["seconds"]),
+        note=str(entry["note"]),
+    )
 
 
 class LiveStep:
@@ -159,7 +219,7 @@ class Result:
     provenance : dict
         The record that `save` writes into the picture.
     checkpoint : Path or None
-        Where the run saved its best picture by itself, if it ran long enough.
+        Where the run saved its state, if it did; `run.resume` goes on from there.
     """
 
     tensor: Tensor
@@ -209,6 +269,7 @@ def provenance(
     stopped: str,
     seconds: float,
     machine: Mapping[str, Any],
+    own_terms: Mapping[str, float] | None = None,
 ) -> dict[str, Any]:
     """Collect everything that made a picture, as JSON values.
 
@@ -230,6 +291,8 @@ def provenance(
         How long it took.
     machine : mapping
         Device, number format and number of threads that were used.
+    own_terms : mapping of str to float, optional
+        Terms of the user's own, with their weights: the run cannot be repeated without them.
     """
     totals = [record.total for record in history if math.isfinite(record.total)]
     kept = next((record for record in reversed(history) if record.total == best), None)
@@ -247,11 +310,12 @@ def provenance(
             for role, picture in pictures.items()
         },
         "seed": recipe.seed,
+        **({"own_terms": dict(own_terms)} if own_terms else {}),
         "losses": {
             "first": totals[0] if totals else None,
             "last": totals[-1] if totals else None,
             "best": best,
-            "terms": {name: getattr(kept, name) for name in ("content", "style", "tv") if kept},
+            "terms": kept.terms if kept else {},
         },
         "steps": len(history),
         "stopped": stopped,

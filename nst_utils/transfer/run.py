@@ -1,22 +1,24 @@
 """The optimization: a picture moves until the network sees the content in it, and the style.
 
-`stylize` runs a recipe: coarse to fine over its scales, with Adam or L-BFGS, on any device. It
-reports every step to a callback, keeps the best picture that it evaluated, survives interruption
-and non-finite losses, and never prints or plots.
+`stylize` runs a recipe, coarse to fine over its scales. It reports every step to a callback, keeps
+the best picture that it evaluated, saves its state now and then, and survives interruption and
+losses that are not finite. `resume` goes on from a saved state. Neither prints or plots.
 """
 
 import dataclasses
 import math
 import time
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from .. import paths
-from ..errors import NSTError, NSTWarning
+from .. import __version__, paths
+from ..errors import NSTError, NSTWarning, brief, one_line
+from ..images.inputs import InputPicture
 from ..images.tensors import normalize
 from ..networks.backbone import Backbone, load_backbone
 from ..networks.device import (
@@ -28,17 +30,32 @@ from ..networks.device import (
 )
 from ..signals import defer, requested, watching_signals
 from .config import Recipe
+from .descent import Descent
 from .fields import RecipeError
+from .losses import LOSSES
+from .losses.term import Term
 from .objective import Objective, prepare
-from .optimizers import PictureOptimizer, RunningMean, explain_unchanged
+from .optimizers import OPTIMIZERS, RunningMean
 from .pictures import RunPictures, ScalePictures, moved
 from .result import LiveStep, Result, StepRecord, provenance
 from .start import begin, enlarge
+from .state import (
+    Checkpoint,
+    CheckpointError,
+    RunState,
+    code_version,
+    load_checkpoint,
+    save_checkpoint,
+    under,
+)
+from .style import Style
 
 SAVE_EVERY = 60.0
-"""Seconds between two saves of the best picture so far below ``data/runs/``."""
+"""Seconds between two saves of the state."""
 
 MAX_RECOVERIES = 8
+
+MOST_TERMS = 32
 
 
 class StopRun(Exception):
@@ -58,7 +75,11 @@ def stylize(
     recipe: Recipe | None = None,
     *,
     masks: Mapping[str, Any] | None = None,
+    start: Any = None,
+    terms: Sequence[Term] = (),
     on_step: OnStep | None = None,
+    checkpoint: Any = None,
+    checkpoint_every: float = SAVE_EVERY,
 ) -> Result:
     """Paint the content image in the manner of the style image.
 
@@ -70,12 +91,22 @@ def stylize(
     recipe : Recipe, optional
         What to do; ``config.recipe()`` when left out.
     masks : mapping of str to path, picture or array, optional
-        Masks by the names that the recipe's ``regions`` give them: white or 1 is covered. A name
-        that is not here is a file.
+        Masks by the names that the recipe gives them: white or 1 is covered. A name that is not
+        here is a file.
+    start : optional
+        The picture to start from, in any form that `content` takes; the recipe's ``start`` becomes
+        ``"given"``. A tensor is taken as it is, without rounding to 8 bits.
+    terms : sequence of Term
+        Losses of your own, objects as `losses.term.Term` describes them, with their weights.
     on_step : callable, optional
         Called with a `LiveStep` after every step. It may return a changed recipe, whose
         changes (see `config.STEERABLE`) hold from the next step on, clear the optimizer's
         memory, and join the ``schedule`` of the result's recipe. It may raise `StopRun`.
+    checkpoint : path, optional
+        File in which the run saves its state, from the first step on; see `resume`. When left out,
+        a run that takes long saves it below ``data/runs`` and removes it when it has finished.
+    checkpoint_every : float
+        Seconds between two saves.
 
     Returns
     -------
@@ -91,8 +122,8 @@ def stylize(
     WeightsError
         If the weights cannot be had.
     RecipeError
-        If `recipe` is something else, the device does not exist, or `on_step` changes what cannot
-        change during a run.
+        If `recipe` is something else, the device does not exist, `terms` are no terms, or `on_step`
+        changes what cannot change during a run.
     TransferError
         If there is no picture to return: the first loss is not finite, or no memory.
 
@@ -108,33 +139,211 @@ def stylize(
         )
     with own_settings(), watching_signals():
         recipe = recipe or Recipe()
-        return _Run(RunPictures(content, style, recipe, masks), recipe, on_step).paint()
+        if start is not None:
+            recipe = recipe.replace(start="given")
+        pictures = RunPictures(content, style, recipe, masks, start)
+        random = torch.Generator().manual_seed(recipe.seed)
+        state = RunState(recipe, random.get_state())
+        keeper = _Keeper(checkpoint, checkpoint_every)
+        return _Run(pictures, state, checked_terms(terms), on_step, keeper).paint()
+
+
+def resume(
+    path: Any,
+    *,
+    content: Any = None,
+    style: Any = None,
+    terms: Sequence[Term] = (),
+    on_step: OnStep | None = None,
+    checkpoint_every: float = SAVE_EVERY,
+) -> Result:
+    """Go on with a run from its checkpoint.
+
+    On the same machine, with as many threads, it ends with exactly the picture of a run that was
+    never interrupted.
+
+    Parameters
+    ----------
+    path : path
+        The checkpoint. The run goes on saving its state there.
+    content, style : optional
+        The pictures, to make sure that they are the run's; the checkpoint holds its own copies.
+    terms, on_step, checkpoint_every
+        As for `stylize`; the same terms as there.
+
+    Raises
+    ------
+    CheckpointError
+        If the file is damaged, or the run was made with other pictures, weights, terms or versions.
+    """
+    with own_settings(), watching_signals():
+        kept = load_checkpoint(path)
+        own = checked_terms(terms)
+        _check_inputs(kept, content, style, own)
+        masks = {form: kept.pictures[role] for form, role in kept.masks.items()}
+        start = kept.pictures.get("start")
+        pictures = RunPictures(
+            kept.pictures["content"], kept.styles, kept.state.recipe, masks, start
+        )
+        run = _Run(pictures, kept.state, own, on_step, _Keeper(kept.path, checkpoint_every))
+        _check_made(kept, run.made())
+        return run.paint()
+
+
+def checked_terms(terms: Sequence[Term]) -> list[Term]:
+    """Return a user's own terms, or say what they lack.
+
+    Raises
+    ------
+    RecipeError
+        If one has no name, layers, ``learn`` or call, or a name is taken.
+    """
+    own = list(terms) if isinstance(terms, list | tuple) else [terms]
+    if len(own) > MOST_TERMS:
+        raise RecipeError(f"terms must be at most {MOST_TERMS}, not {len(own)}")
+    names: set[str] = {"content", "style", "tv", "total"}
+    for term in own:
+        name, layers = getattr(term, "name", None), getattr(term, "layers", None)
+        whole = callable(term) and (
+            callable(getattr(term, "learn", None)) or getattr(term, "learns", None) == ""
+        )
+        if not isinstance(name, str) or not isinstance(layers, list | tuple) or not whole:
+            raise RecipeError(
+                "a term needs a name, layers (a tuple of names, or empty), "
+                f"learn(features, image, weight) and a call; see losses.term.Term. {brief(term)} "
+                "lacks one"
+            )
+        if not name or set("/:") & set(name) or name in names or name in LOSSES:
+            raise RecipeError(
+                f"a term cannot be called {brief(name)}: the name is taken, or has / or : in it"
+            )
+        weight = getattr(term, "weight", 1.0)
+        if not isinstance(weight, int | float) or not math.isfinite(weight):
+            raise RecipeError(f"the weight of {name} must be a finite number, not {brief(weight)}")
+        names.add(name)
+    return own
+
+
+def _check_inputs(kept: Checkpoint, content: Any, style: Any, own: Sequence[Term]) -> None:
+    """Refuse pictures and terms that are not those of the checkpoint."""
+    styles = list(style) if isinstance(style, list | tuple) else [style]
+    given = {"content": content}
+    roles = [role for role in kept.pictures if role.startswith("style")]
+    if style is not None:
+        if len(styles) != len(roles):
+            raise CheckpointError(
+                f"{kept.path}: the run has {len(roles)} style pictures, not {len(styles)}"
+            )
+        given |= dict(zip(roles, styles, strict=True))
+    for role, source in given.items():
+        if source is None:
+            continue
+        picture, mine = InputPicture.open(source), kept.pictures[role]
+        if picture.sha256 != mine.sha256:
+            raise CheckpointError(
+                f"{kept.path}: the {role} picture of the run is {brief(mine.source)} with SHA-256 "
+                f"{mine.sha256[:16]}; {brief(picture.source)} is another picture"
+            )
+    names = [term.name for term in own]
+    if sorted(names) != sorted(kept.own_terms):
+        wanted = ", ".join(kept.own_terms) or "none"
+        raise CheckpointError(
+            f"{kept.path}: the run has these terms of its own: {wanted}; hand over the same ones "
+            "as terms=[…]"
+        )
+
+
+def _check_made(kept: Checkpoint, now: Mapping[str, Any]) -> None:
+    """Refuse other weights, versions or number formats; warn of another number of threads."""
+    for name, what in now.items():
+        then = kept.made.get(name)
+        if then == what:
+            continue
+        if name == "threads":
+            warnings.warn(
+                f"the run was made with {then} threads and goes on with {what}: its picture may "
+                "differ in the last digits",
+                NSTWarning,
+                stacklevel=4,
+            )
+            continue
+        raise CheckpointError(
+            f"{kept.path}: the run was made with {name} {brief(then)}, here it is {brief(what)}; "
+            "go on where it was made, or start it again"
+        )
+
+
+class _Keeper:
+    """When and where a run saves its state."""
+
+    def __init__(self, path: Any, every: float) -> None:
+        if not isinstance(every, int | float) or not every >= 0:
+            raise RecipeError(f"checkpoint_every must be at least 0 seconds, not {brief(every)}")
+        self.path = None if path is None else _writable(path)
+        self.named, self.every = path is not None, every
+        # A file that was named is there from the first step on.
+        self.saved_at = -math.inf if self.named else time.perf_counter()
+
+    def due(self) -> bool:
+        return time.perf_counter() - self.saved_at > self.every
+
+    def save(self, write: Callable[[Path], None]) -> None:
+        """Save a state; where that fails, say so and go on."""
+        try:
+            if self.path is None:
+                self.path = paths.make_run_folder() / "checkpoint.safetensors"
+            write(self.path)
+        except (OSError, NSTError) as error:
+            warnings.warn(
+                f"the state of the run could not be saved: {error}", NSTWarning, stacklevel=6
+            )
+            self.every = math.inf
+        self.saved_at = time.perf_counter()
+
+    def remove(self) -> None:
+        """Remove what was saved without having been asked for."""
+        if self.path is not None and not self.named:
+            paths.remove_run_file(self.path)
+            self.path = None
+
+
+def _writable(path: Any) -> Path:
+    path = paths.user_path(path)
+    if path.is_dir() or not path.parent.is_dir():
+        raise RecipeError(
+            f"checkpoint: {path} is a folder, or its folder does not exist; name a file"
+        )
+    return path.absolute()
 
 
 class _Run:
-    """The state of one run; `paint` goes through the scales."""
+    """One run; `paint` goes through the scales."""
 
-    def __init__(self, pictures: RunPictures, recipe: Recipe, on_step: OnStep | None) -> None:
-        self.began = time.perf_counter()
-        self.recipe = recipe  # as it will be repeated, its schedule growing
-        self.now = recipe.at(0)  # as in effect at this step
-        self.on_step = on_step
-        self.pictures = pictures
-        self.here: ScalePictures | None = None  # the pictures at this scale
+    def __init__(
+        self,
+        pictures: RunPictures,
+        state: RunState,
+        own: Sequence[Term],
+        on_step: OnStep | None,
+        keeper: _Keeper,
+    ) -> None:
+        self.began = time.perf_counter() - state.seconds
+        self.pictures, self.state, self.own = pictures, state, own
+        self.on_step, self.keeper = on_step, keeper
+        recipe = state.recipe
+        self.now = recipe.at(max(0, len(state.history) - 1))  # the recipe in effect
         self.device = pick_device(recipe.device)
         self.dtype = pick_precision(recipe.precision, self.device)
-        self.random = torch.Generator().manual_seed(recipe.seed)
+        self.random = torch.Generator()
+        self.random.set_state(state.random)
         self.backbone = self._load_backbone()
-        self.history: list[StepRecord] = []
-        # The best picture under the loss in effect, and the last one that was good under any:
-        # totals of two scales, or from before and after a change, cannot be compared.
-        self.best: tuple[float, Tensor] | None = None
-        self.good: Tensor | None = None
-        self.seen: ScalePictures | None = None  # the pictures that the good one was painted from
-        self.lowered = False  # whether any step was better than the first one of its scale
-        self.rate = 1.0  # shrinks when a step went wrong
-        self.recoveries = 0
-        self.saved_at, self.checkpoint = time.perf_counter(), None
+        self.here: ScalePictures | None = None  # the pictures at this scale
+        self.seen: ScalePictures | None = None  # those that the good picture was painted from
+        self.descent: Descent | None = None
+        self.between = True  # between two steps
+        if state.good is not None:
+            state.good = state.good.to(self.device)
+            self.seen = pictures.at(recipe.scales[state.good_place])
 
     def _load_backbone(self) -> Backbone:
         now = self.now
@@ -143,197 +352,271 @@ class _Run:
 
     def paint(self) -> Result:
         """Go through the scales; whatever ends the run, return the best picture."""
-        stopped = "finished"
-        total = sum(self.recipe.steps)
+        state = self.state
+        stopped, recipe, total = "finished", state.recipe, sum(state.recipe.steps)
+        scale = recipe.scales[state.place]
         try:
-            for scale, steps in zip(self.recipe.scales, self.recipe.steps, strict=True):
-                self._paint_scale(scale, steps)
+            for scale in recipe.scales[state.place :]:
+                self._paint_scale(scale, recipe.steps[state.place])
+                if state.place + 1 < len(recipe.scales):
+                    state.place, state.taken = state.place + 1, 0
         except KeyboardInterrupt:
-            stopped = f"interrupted after {len(self.history)} of {total} steps"
+            stopped = f"interrupted after {len(state.history)} of {total} steps"
             if requested() not in ("", "SIGINT"):
                 stopped += f" by {requested()}"
         except StopRun as reason:
-            stopped = f"stopped after {len(self.history)} of {total} steps"
+            stopped = f"stopped after {len(state.history)} of {total} steps"
             stopped += f": {reason}" if str(reason) else ""
         except (RuntimeError, MemoryError) as error:
             if not is_out_of_memory(error):
                 raise
-            if self.good is None:
+            if state.good is None:
                 raise TransferError(
                     f"not enough memory at {scale} pixels; choose a smaller size"
                 ) from None
-            stopped = f"stopped after {len(self.history)} of {total} steps: out of memory"
-        result = self._result(stopped)
+            stopped = f"stopped after {len(state.history)} of {total} steps: out of memory"
+        self._end(stopped)
+        return self._result(stopped)
+
+    def _end(self, stopped: str) -> None:
+        """Keep the state of a run that was interrupted; warn of one that changed nothing."""
+        state = self.state
+        if stopped == "finished":
+            self.keeper.remove()
         # Who asked a process to end may end it before its caller has saved anything.
-        if self.checkpoint is not None or requested() not in ("", "SIGINT"):
-            self._save_checkpoint(result)
-            result = dataclasses.replace(result, checkpoint=self.checkpoint)
+        if self.keeper.path is not None or requested() not in ("", "SIGINT"):
+            self._save()
         # A step may rise before it is taken again, shorter; after a change losses start anew.
-        judged = len(self.history) >= 3 and not self.recipe.schedule
-        if stopped == "finished" and not self.lowered and judged:
-            warnings.warn(explain_unchanged(self.now), NSTWarning, stacklevel=3)
-        return result
+        judged = len(state.history) >= 3 and not state.recipe.schedule
+        if stopped == "finished" and not state.lowered and judged:
+            warnings.warn(_explain_unchanged(self.now), NSTWarning, stacklevel=4)
 
     def _paint_scale(self, scale: int, steps: int) -> None:
-        self.here = self.pictures.at(scale)
-        x = self._start(self.here)
-        content = prepare(self.here.content, self.device)
-        regions = moved(self.here.regions, lambda t: prepare(t, self.device), self.device)
-        self.best = None
-        finer = sum(other > scale for other in self.recipe.scales)
-        factor = self.recipe.coarse_content**finer
-
-        def objective_from(picture: Tensor) -> Objective:
-            begun = normalize(picture)
-            return Objective(self.backbone, self.now, content, regions, begun, factor)
-
-        x = x.to(self.device)
-        objective = objective_from(x)
-        optimizer = PictureOptimizer(objective, x, self.now, self.rate)
-        mean = RunningMean(self.recipe.average)
-        for _ in range(steps):
-            step = len(self.history)
+        state = self.state
+        mean = RunningMean(state.recipe.average)
+        mean.sum, mean.weight = state.mean_sum, state.mean_weight
+        if state.taken < steps:
+            self._begin_scale(scale)
+            if not state.taken:
+                mean = RunningMean(state.recipe.average)
+        for _ in range(state.taken, steps):
+            step = len(state.history)
             if self._follow_schedule(step):
-                if not objective.fits(self.now):
-                    objective = objective_from(optimizer.picture())
-                objective.recipe = self.now
-                optimizer = PictureOptimizer(objective, optimizer.picture(), self.now, self.rate)
-                self.best, mean = None, RunningMean(self.recipe.average)
-            picture, terms = optimizer.step()
-            note = ""
-            if not math.isfinite(terms[0]):
+                self._turn()
+                mean = RunningMean(state.recipe.average)
+            self.between = False
+            picture, total, terms = self.descent.step()
+            note, weights = "", self.descent.objective.weights
+            if not math.isfinite(total):
                 note = self._recover(scale, picture.shape)
-                picture = self.good
-                optimizer = PictureOptimizer(objective, picture, self.now, self.rate)
-            elif self.best is None or terms[0] < self.best[0]:
-                self.lowered = self.lowered or self.best is not None
-                self.best = (terms[0], picture)
-                self.good, self.seen = picture, self.here
-                defer()
-            mean.add(picture, good=not note)
-            self._record_step(step, scale, optimizer, terms, picture, note)
+                picture = state.good
+                self.descent = self._descent(picture)
+            else:
+                self._judge(picture, total)
+                mean.add(picture)
+            state.mean_sum, state.mean_weight = mean.sum, mean.weight
+            state.taken += 1
+            record = StepRecord(step, scale, total, terms, weights, self._seconds(), note)
+            self._record_step(record, picture)
             if requested():
                 raise KeyboardInterrupt
-        if self.recipe.average:
-            self.good = mean.value(self.good)
+        if state.recipe.average:
+            state.good = mean.value(state.good)
+
+    def _begin_scale(self, scale: int) -> None:
+        """Make objective and optimizer of a scale, or take them up where its state was saved."""
+        state = self.state
+        self.here = self.pictures.at(scale)
+        moving, state.moving = state.moving, {}
+        x = self.here.content if moving else self._start(self.here)
+        x = x.to(self.device)
+        try:
+            self.descent = Descent(self._objective(x, moving), x, self.now, state.rate)
+            if moving:
+                self.descent.load_state_dict(moving)
+            else:
+                state.best = None
+        except (KeyError, IndexError, ValueError) as error:
+            if not moving or isinstance(error, NSTError):
+                raise
+            raise CheckpointError(
+                f"the checkpoint does not fit its own recipe ({one_line(error, 120)}); start the "
+                "run again"
+            ) from None
+
+    def _objective(self, picture: Tensor, moving: Mapping[str, Tensor] | None = None) -> Objective:
+        """Learn styles and content at this scale, under the recipe in effect."""
+        here, state = self.here, self.state
+        regions = moved(here.regions, lambda t: prepare(t, self.device), self.device)
+        finer = len(state.recipe.scales) - 1 - state.place
+        return Objective(
+            Style(self.backbone, self.now, regions, self.own),
+            prepare(here.content, self.device),
+            normalize(picture),
+            state.recipe.coarse_content**finer,
+            None if here.weights is None else here.weights.to(self.device),
+            under("term/", moving) if moving else None,
+        )
+
+    def _descent(self, picture: Tensor) -> Descent:
+        """Begin the optimizer anew, under the same objective."""
+        return Descent(self.descent.objective, picture, self.now, self.state.rate)
+
+    def _turn(self) -> None:
+        """Go on under the recipe that is in effect now."""
+        picture, objective = self.descent.picture(), self.descent.objective
+        if not objective.style.fits(self.now):
+            self.descent.objective = objective = self._objective(picture)
+        objective.recipe = self.now
+        self.descent, self.state.best = self._descent(picture), None
 
     def _start(self, here: ScalePictures) -> Tensor:
         """Return the picture to begin a scale with, in [0, 1] or near it."""
-        if self.good is not None:
+        state = self.state
+        if state.good is not None:
             # MPS has no bicubic enlargement of its own.
-            last = self.good.cpu() if self.device.type == "mps" else self.good
-            return enlarge(last, here, self.recipe)
-        return begin(self.recipe, self.pictures.inputs, here.content, self.random)
+            last = state.good.cpu() if self.device.type == "mps" else state.good
+            return enlarge(last, here, state.recipe)
+        return begin(state.recipe, self.pictures.inputs, here.content, self.random)
 
     def _follow_schedule(self, step: int) -> bool:
         """Adopt what the schedule changes at a step; tell whether anything did."""
-        changing = any(when == step for when, _, _ in self.recipe.schedule)
-        if not changing and step != self.recipe.finish_begins:
+        recipe = self.state.recipe
+        changing = any(when == step for when, _, _ in recipe.schedule)
+        if not changing and step != recipe.finish_begins:
             return False
-        before, self.now = self.now, self.recipe.at(step)
+        before, self.now = self.now, recipe.at(step)
         if self.now == before:
             return False
         if (before.pooling, before.padding) != (self.now.pooling, self.now.padding):
             self.backbone = self._load_backbone()
         return True
 
+    def _judge(self, picture: Tensor, total: float) -> None:
+        """Keep a picture that is the best so far."""
+        state = self.state
+        if state.best is not None and total >= state.best:
+            return
+        state.lowered = state.lowered or state.best is not None
+        state.best, state.good, state.good_place = total, picture, state.place
+        self.seen = self.here
+        defer()
+
     def _recover(self, scale: int, shape: torch.Size) -> str:
         """After a non-finite loss: a smaller step from the last good picture, or the end."""
-        if self.good is None:
+        state = self.state
+        if state.good is None:
             raise TransferError(
                 "the loss is not finite from the start; check the weights file, give smaller alpha "
                 "and beta, or use precision=float32"
             )
-        self.recoveries += 1
-        if self.good.shape != shape:
+        state.recoveries += 1
+        if state.good.shape != shape:
             raise StopRun(f"the loss is not finite at {scale} pixels")
-        if self.recoveries > MAX_RECOVERIES:
-            raise StopRun(f"the loss was not finite {self.recoveries} times")
-        self.rate /= 2
+        if state.recoveries > MAX_RECOVERIES:
+            raise StopRun(f"the loss was not finite {state.recoveries} times")
+        state.rate /= 2
         return (
-            f"the loss was not finite: back to the last good picture, step length x {self.rate:g}"
+            f"the loss was not finite: back to the last good picture, step length x {state.rate:g}"
         )
 
-    def _record_step(
-        self,
-        step: int,
-        scale: int,
-        optimizer: PictureOptimizer,
-        terms: list[float],
-        picture: Tensor,
-        note: str,
-    ) -> None:
-        """Record a step, save now and then, and ask the callback what to do next."""
-        record = StepRecord(
-            step=step,
-            scale=scale,
-            total=terms[0],
-            content=terms[1],
-            style=terms[2],
-            tv=terms[3],
-            layers=dict(zip(optimizer.objective.terms, terms[4:], strict=True)),
-            seconds=time.perf_counter() - self.began,
-            note=note,
-        )
-        self.history.append(record)
-        if time.perf_counter() - self.saved_at > SAVE_EVERY:
-            self._save_checkpoint()
-        if self.on_step is None:
-            return
-        live = LiveStep(
-            record,
-            self.recipe,
-            self.now,
-            lambda: self.here.colored(picture),
-            lambda: self.here.colored(optimizer.picture()),
-            self._result,
-        )
-        try:
-            wanted = self.on_step(live)
-        finally:
-            live.close()
-        if wanted is not None:
-            self.recipe = self.recipe.steered(wanted, step + 1)
-
-    def _save_checkpoint(self, result: Result | None = None) -> None:
-        self.saved_at = time.perf_counter()
-        try:
-            if self.checkpoint is None:
-                folder = paths.make_run_folder()
-                self.checkpoint = folder / "best.png"
-            (result or self._result()).save(self.checkpoint)
-        except (OSError, NSTError) as error:
-            warnings.warn(
-                f"the picture so far could not be saved: {error}", NSTWarning, stacklevel=2
+    def _record_step(self, record: StepRecord, picture: Tensor) -> None:
+        """Record a step, ask the callback what to do next, and save the state now and then."""
+        state = self.state
+        state.history.append(record)
+        self.between = True
+        if self.on_step is not None:
+            descent, here = self.descent, self.here
+            live = LiveStep(
+                record,
+                state.recipe,
+                self.now,
+                lambda: here.colored(picture),
+                lambda: here.colored(descent.picture()),
+                self._result,
             )
-            self.saved_at = float("inf")
+            try:
+                wanted = self.on_step(live)
+            finally:
+                live.close()
+            if wanted is not None:
+                state.recipe = state.recipe.steered(wanted, record.step + 1)
+        if self.keeper.due():
+            self._save()
+
+    def _save(self) -> None:
+        """Save the state, unless a step was cut through: then what was saved before stands."""
+        state = self.state
+        if not self.between:
+            return
+        steps = state.recipe.steps[state.place]
+        going = self.descent is not None and 0 < state.taken < steps
+        now = dataclasses.replace(
+            state,
+            moving=self.descent.state_dict() if going else {},
+            random=self.random.get_state(),
+            seconds=self._seconds(),
+        )
+        pictures = self.pictures
+        own = [term.name for term in self.own]
+        self.keeper.save(
+            lambda path: save_checkpoint(
+                path, now, pictures.inputs, pictures.masks, own, self.made()
+            )
+        )
+
+    def _seconds(self) -> float:
+        return time.perf_counter() - self.began
+
+    def made(self) -> dict[str, Any]:
+        """Return what the run is made with: what must be the same where it goes on."""
+        return {
+            "weights": f"{self.backbone.weights_label}, {self.backbone.weights.sha256[:16]}",
+            "device": str(self.device),
+            "precision": str(self.dtype).removeprefix("torch."),
+            "threads": torch.get_num_threads(),
+            "nst_utils": f"{__version__} ({code_version()})",
+            "torch": torch.__version__,
+        }
 
     def _result(self, stopped: str = "still running") -> Result:
-        if self.good is None:
+        state = self.state
+        if state.good is None:
             raise TransferError("the run was interrupted before it had a picture")
-        tensor = self.seen.colored(self.good).detach().cpu().clamp(0, 1)
-        seconds = time.perf_counter() - self.began
+        tensor = self.seen.colored(state.good).detach().cpu().clamp(0, 1)
+        seconds = self._seconds()
         return Result(
             tensor=tensor,
-            history=list(self.history),
-            recipe=self.recipe,
+            history=list(state.history),
+            recipe=state.recipe,
             seconds=seconds,
             stopped=stopped,
             weights_label=self.backbone.weights_label,
             provenance=provenance(
-                recipe=self.recipe,
+                recipe=state.recipe,
                 weights=self.backbone.weights,
                 pictures=self.pictures.inputs,
-                history=self.history,
-                best=self.best[0] if self.best else None,
+                history=state.history,
+                best=state.best,
                 stopped=stopped,
                 seconds=seconds,
                 machine={
                     "device": str(self.device),
                     "precision": str(self.dtype).removeprefix("torch."),
-                    "format": explain_precision(self.recipe.precision, self.dtype, self.device),
+                    "format": explain_precision(state.recipe.precision, self.dtype, self.device),
                     "threads": torch.get_num_threads(),
                 },
+                own_terms={term.name: getattr(term, "weight", 1.0) for term in self.own},
             ),
-            checkpoint=self.checkpoint,
+            checkpoint=self.keeper.path,
         )
+
+
+def _explain_unchanged(recipe: Recipe) -> str:
+    """Say that no step was better than the picture that its scale began with, and what may help."""
+    return (
+        "no step lowered the loss, the picture is the start image unchanged: the step length "
+        f"is probably too long, set learning_rate below {recipe.learning_rate:g} (usual with "
+        f"{recipe.optimizer}: {OPTIMIZERS[recipe.optimizer].usual}), or the style weighs too "
+        "little, raise beta"
+    )

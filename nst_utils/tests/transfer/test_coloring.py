@@ -82,4 +82,4 @@ def test_an_instant_start_needs_its_packages_or_paints(tiny, pictures, monkeypat
     result = stylize(*pictures, SMALL.replace(start="instant", steps=1))
     painted = instant.paint_instantly(PHOTO, open_input(pictures[1], 512))
     assert painted.shape == PHOTO.shape and painted.min() >= 0 and painted.max() <= 1
-    assert result.history[0].content > 0  # it does not begin with the photo
+    assert result.history[0].terms["content"] > 0  # it does not begin with the photo

@@ -70,7 +70,7 @@ def test_a_result_shows_itself_in_a_notebook_and_in_one_line(result):
 
 def test_the_best_record_is_the_pictures_own(result):
     assert result.best.total == min(record.total for record in result.history[3:])
-    assert result.provenance["losses"]["terms"]["style"] == result.best.style
+    assert result.provenance["losses"]["terms"] == result.best.terms
 
 
 def test_the_history_keeps_numbers_only(tiny, pictures):

@@ -8,10 +8,9 @@ import torch
 from PIL import Image
 
 from nst_utils import paths
-from nst_utils.errors import NSTWarning
+from nst_utils.errors import NSTWarning, UnknownNameError
 from nst_utils.images.inputs import LEAST_SIDE
 from nst_utils.images.io import ImageError
-from nst_utils.images.png import read_provenance
 from nst_utils.images.samples import open_picture
 from nst_utils.images.tensors import load
 from nst_utils.networks.device import is_out_of_memory
@@ -43,9 +42,10 @@ def test_loss_falls_and_the_best_picture_is_returned(tiny, pictures):
 
 def test_records_hold_every_term(tiny, pictures):
     record = stylize(*pictures, QUICK).history[3]
-    parts = QUICK.alpha * record.content + QUICK.beta * record.style + QUICK.tv * record.tv
+    parts = sum(record.weights[name] * value for name, value in record.terms.items())
     assert record.total == pytest.approx(parts, rel=1e-4)
-    assert list(record.layers) == list(QUICK.style_layers)
+    assert record.total == pytest.approx(sum(record.weighted().values()), rel=1e-4)
+    assert list(record.parts("style")) == list(QUICK.style_layers)
     assert record.seconds > 0
 
 
@@ -169,7 +169,7 @@ class Fragile(Objective):
         total, terms = super().__call__(x)
         Fragile.calls += 1
         if Fragile.calls - 1 in Fragile.bad:
-            return total * math.nan, terms * math.nan
+            return total * math.nan, {name: value * math.nan for name, value in terms.items()}
         return total, terms
 
 
@@ -251,12 +251,12 @@ def test_a_changed_recipe_steers_the_run_and_joins_the_schedule(tiny, pictures):
             return QUICK.replace(beta=500, style_layers=layers, pooling="average", alpha=0)
 
     result = stylize(*pictures, QUICK, on_step=steer)
-    assert list(result.history[2].layers) == list(QUICK.style_layers)
-    assert list(result.history[3].layers) == list(layers)
+    assert list(result.history[2].parts("style")) == list(QUICK.style_layers)
+    assert list(result.history[3].parts("style")) == list(layers)
     moved = {(step, name) for step, name, _ in result.recipe.schedule}
     assert moved == {(3, "beta"), (3, "style_layers"), (6, "pooling"), (6, "alpha")}
     late = result.history[7]
-    assert late.total == pytest.approx(500 * late.style + QUICK.tv * late.tv, rel=1e-4)
+    assert late.total == pytest.approx(late.weighted()["style"], rel=1e-4)
 
 
 def test_the_result_is_from_after_the_last_change(tiny, pictures):
@@ -298,26 +298,65 @@ def test_what_cannot_change_during_a_run_is_refused(tiny, pictures):
         stylize(*pictures, QUICK, on_step=lambda r: "faster")
 
 
-def test_long_runs_save_the_best_picture_by_themselves(tiny, pictures, monkeypatch):
-    monkeypatch.setattr(transfer_run, "SAVE_EVERY", -1.0)
+def test_long_runs_save_their_state_by_themselves(tiny, pictures):
     seen = []
-
-    def look(live):
-        found = list(paths.RUNS.rglob("best.png"))
-        assert all(read_provenance(path)["stopped"] == "still running" for path in found)
-        seen.extend(found)
-
-    result = stylize(*pictures, QUICK, on_step=look)
-    assert result.checkpoint in seen
-    assert read_provenance(result.checkpoint)["stopped"] == "finished"
+    look = lambda live: seen.extend(paths.RUNS.rglob("checkpoint.safetensors"))  # noqa: E731
+    result = stylize(*pictures, QUICK, on_step=look, checkpoint_every=0)
+    assert seen and result.checkpoint is None
+    assert not list(paths.RUNS.rglob("*.safetensors"))  # of no use once the run has finished
 
 
 def test_a_run_that_cannot_save_goes_on(tiny, pictures, monkeypatch, tmp_path):
-    monkeypatch.setattr(transfer_run, "SAVE_EVERY", -1.0)
     (tmp_path / "file").write_text("in the way")
     monkeypatch.setattr(paths, "RUNS", tmp_path / "file" / "runs")
     with pytest.warns(UserWarning, match="could not be saved"):
-        assert stylize(*pictures, QUICK).stopped == "finished"
+        assert stylize(*pictures, QUICK, checkpoint_every=0).stopped == "finished"
+
+
+def test_a_start_that_is_handed_over_is_taken_as_it_is(tiny, pictures):
+    x = torch.rand(1, 3, 36, 48) * 0.5 + 0.25
+    seen = []
+    made = QUICK.replace(scales=(48,), steps=2)
+    result = stylize(*pictures, made, start=x, on_step=lambda live: seen.append(live.picture()))
+    assert result.recipe.start == "given" and "start" in result.provenance
+    free = made.replace(color="free")
+    stylize(*pictures, free, start=x, on_step=lambda live: seen.append(live.picture()))
+    assert torch.allclose(seen[2], x, atol=1e-6)  # not rounded to 8 bits
+    with pytest.raises(RecipeError, match="no picture came as start="):
+        stylize(*pictures, made.replace(start="given"))
+
+
+class Brightness:
+    name, layers = "brightness", ("relu1_1",)
+
+    def learn(self, features, image, weight):
+        self.goal = getattr(self, "goal", 0.0) + weight * image.mean()
+
+    def __call__(self, features, image):
+        return (image.mean() - self.goal).square() + 0 * features["relu1_1"].sum()
+
+
+def test_terms_of_ones_own_join_the_record_and_the_curve(tiny, pictures):
+    result = stylize(*pictures, QUICK, terms=[Brightness()])
+    assert max(r.terms["brightness"] for r in result.history) > 0
+    assert result.history[0].weighted()["brightness"] == result.history[0].terms["brightness"]
+    assert result.provenance["own_terms"] == {"brightness": 1.0}
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({"name": "style"}, "cannot be called 'style'"),
+        ({"name": "a/b"}, "cannot be called 'a/b'"),
+        ({"layers": None}, "a term needs a name, layers"),
+        ({"weight": math.nan}, "the weight of brightness must be a finite number, not nan"),
+        ({"layers": ("relu9_1",)}, "unknown layer of vgg19 'relu9_1'"),
+    ],
+)
+def test_terms_that_cannot_be_used_are_refused(tiny, pictures, changes, told):
+    term = type("Odd", (Brightness,), changes)()
+    with pytest.raises((RecipeError, UnknownNameError), match=told):
+        stylize(*pictures, QUICK, terms=[term])
 
 
 def test_nothing_is_printed(tiny, pictures, capfd):
@@ -348,14 +387,17 @@ def test_memory_that_ran_out_is_recognized(text):
 def test_gatys2016_paints_the_style_from_noise():
     result = stylize("chelsea", "nocturne", recipe("gatys2016", size=64, steps=60))
     photo = stylize("chelsea", "nocturne", recipe("gatys2016", size=64, steps=1, start="content"))
-    assert min(r.style for r in result.history) < 0.3 * photo.history[0].style
+    assert (
+        min(r.weighted()["style"] for r in result.history)
+        < 0.3 * photo.history[0].weighted()["style"]
+    )
 
 
 @pytest.mark.slow
 def test_a_real_painting_moves_toward_the_style_and_keeps_the_content():
     result = stylize("chelsea", "nocturne", recipe(size=128))
     first, last = result.history[0], result.history[-1]
-    assert last.style < 0.35 * first.style
+    assert last.weighted()["style"] < 0.35 * first.weighted()["style"]
     assert result.provenance["weights"]["label"] == "VGG19 (Oxford)"
     photo = np.asarray(open_picture("chelsea", 128).convert("L"), float)
     painted = np.asarray(result.image.convert("L"), float)

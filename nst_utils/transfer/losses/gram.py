@@ -1,9 +1,9 @@
-"""Losses as pure functions of tensors: Gram matrices, content, style, total variation, smoothing.
+"""Gram matrices and moments of a layer: pure functions, then the terms that compare them.
 
-Nothing here knows a network or a recipe's other fields. Three normalizations stand side by side:
+Three normalizations of a loss stand side by side:
 
 ``relative``
-    Every loss is divided by the target's own energy, so that a weight means the same for every
+    The loss is divided by the target's own energy, so that a weight means the same for every
     backbone, layer and picture size.
 ``report``
     The report's code: means of squared differences, style divided by ``d * h * w``.
@@ -19,8 +19,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from ..errors import unknown
-from .fields import GRAMS
+from ...errors import unknown
+from ..fields import GRAMS
+from .term import LEAST, Additive, Sums
 
 GRAM_CHUNK = 1024
 """Positions that one bfloat16 product sums; the products are added in float32."""
@@ -51,23 +52,68 @@ class _Product(torch.autograd.Function):
         return rows @ (grad + grad.mT).to(rows.dtype)
 
 
-class _Distance(torch.autograd.Function):
-    """``mean((F - T)^2)``, added up in float32 without widening what is stored."""
+def gram_sums(
+    features: Tensor,
+    variant: str = "mean",
+    weights: Tensor | None = None,
+    mean: Tensor | None = None,
+) -> Sums:
+    """Return the sums over positions that a Gram matrix is made of; see `gram_matrix`.
 
-    @staticmethod
-    def forward(ctx: Any, features: Tensor, target: Tensor) -> Tensor:
-        ctx.save_for_backward(features, target)
-        wide = torch.promote_types(features.dtype, torch.float32)
-        difference = features - target
-        return torch.linalg.vector_norm(difference, dtype=wide).square() / difference.numel()
+    Parameters
+    ----------
+    features, variant, weights
+        As for `gram_matrix`.
+    mean : Tensor, shape (n, d), optional
+        What ``centered`` and ``moments`` subtract first: a difference of two large sums would lose
+        the small one. The mean of `features` when left out.
 
-    @staticmethod
-    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None]:
-        features, target = ctx.saved_tensors
-        return (features - target).mul_(2 * grad / features.numel()), None
+    Returns
+    -------
+    dict
+        ``positions``, ``count`` (the sum of weights), and ``product`` (n, d, d), or for ``moments``
+        ``first`` and ``square`` (n, d).
+    """
+    positions = features[0, 0].numel()
+    count = positions if weights is None else weights.sum().clamp(min=LEAST)
+    sums: Sums = {"positions": positions, "count": count}
+    if variant == "moments":
+        wide = _wide(features)
+        first = (wide if weights is None else wide * weights).sum(dim=(2, 3))
+        middle = first / count if mean is None else mean
+        square = (wide - middle[..., None, None]).square()
+        square = (square if weights is None else square * weights).sum(dim=(2, 3))
+        return sums | {"first": first, "square": square}
+    # One row a position: a view where activations lie channels last, and so do the gradients.
+    rows = features.permute(0, 2, 3, 1).flatten(1, 2)
+    share = None if weights is None else weights.flatten(2).mT
+    if variant == "centered":
+        if mean is not None:
+            middle = mean[:, None].to(rows.dtype)
+        elif share is None:
+            middle = rows.mean(dim=1, keepdim=True)
+        else:
+            middle = (rows * share.to(rows.dtype)).sum(dim=1, keepdim=True) / count
+        rows = rows - middle.to(rows.dtype)
+    if share is not None:
+        rows = rows * share.sqrt().to(rows.dtype)
+    if rows.dtype == torch.float16:
+        rows = rows.float()  # would overflow
+    return sums | {"product": _Product.apply(rows)}
 
 
-def gram(features: Tensor, variant: str = "mean") -> Tensor:
+def gram_of(sums: Sums, variant: str = "mean") -> Tensor:
+    """Return the Gram matrix that `gram_sums` add up to."""
+    count = sums["count"]
+    if variant == "moments":
+        # The root of 0 has no gradient: a constant channel gets the least deviation above it.
+        deviation = (sums["square"] / count).clamp(min=1e-12).sqrt()
+        return torch.stack([sums["first"] / count, deviation], dim=2)
+    product = sums["product"]
+    return product / {"sum": 1, "chw": product.shape[1] * count}.get(variant, count)
+
+
+def gram_matrix(features: Tensor, variant: str = "mean", weights: Tensor | None = None) -> Tensor:
     """Return the Gram matrix of a layer's activations.
 
     Parameters
@@ -80,6 +126,9 @@ def gram(features: Tensor, variant: str = "mean") -> Tensor:
         channel means are removed first, then as ``mean``; ``moments`` is no Gram matrix at all
         but what AdaIN matches: each channel's mean and standard deviation (Huang and Belongie,
         ICCV 2017).
+    weights : Tensor, shape (1, 1, h, w), optional
+        In [0, 1]; each position counts by its weight, and the sum of weights takes the place of
+        ``h * w``.
 
     Returns
     -------
@@ -94,21 +143,7 @@ def gram(features: Tensor, variant: str = "mean") -> Tensor:
     """
     if variant not in GRAMS:
         raise unknown("gram", variant, GRAMS)
-    if variant == "moments":
-        wide = _wide(features).flatten(2)
-        # The root of 0 has no gradient: a constant channel gets the least deviation above it.
-        deviation = wide.var(dim=2, correction=0).clamp(min=1e-12).sqrt()
-        return torch.stack([wide.mean(dim=2), deviation], dim=2)
-    d, positions = features.shape[1], features[0, 0].numel()
-    # One row a position: a view where activations lie channels last, and so do the gradients.
-    rows = features.permute(0, 2, 3, 1).flatten(1, 2)
-    if variant == "centered":
-        rows = rows - rows.mean(dim=1, keepdim=True)
-    if rows.dtype == torch.float16:
-        rows = rows.float()  # would overflow
-    product = _Product.apply(rows)
-    divisor = {"sum": 1, "chw": d * positions}.get(variant, positions)
-    return product / divisor
+    return gram_of(gram_sums(features, variant, weights), variant)
 
 
 SMOOTHING_SCALE = 1e-3
@@ -153,38 +188,6 @@ def smooth(features: Tensor, kind: str = "none") -> Tensor:
     raise unknown("smoothing", kind, ["none", "scaled", "softmax"])
 
 
-def content_loss(
-    features: Tensor,
-    target: Tensor,
-    normalization: str = "relative",
-    energy: Tensor | None = None,
-) -> Tensor:
-    """Compare one layer's activations with those of the content image.
-
-    Parameters
-    ----------
-    features, target : Tensor, shape (n, d, h, w)
-        Activations of the picture and of the content image.
-    normalization : {"relative", "report", "paper"}
-        ``relative``: ``mean((T - C)^2) / mean(C^2)``; ``report``: ``mean((T - C)^2)``;
-        ``paper``: ``sum((T - C)^2) / (4 h w d)``.
-    energy : Tensor, optional
-        `mean_square` of the target, if it is known already.
-
-    Returns
-    -------
-    Tensor, scalar, float32 (float64 for float64 features)
-    """
-    error = _Distance.apply(features, target)
-    if normalization == "relative":
-        return error / (mean_square(target) if energy is None else energy)
-    if normalization == "report":
-        return error
-    if normalization == "paper":
-        return error / 4
-    raise unknown("loss", normalization, ["relative", "report", "paper"])
-
-
 def style_loss(
     matrix: Tensor,
     target: Tensor,
@@ -197,7 +200,8 @@ def style_loss(
     Parameters
     ----------
     matrix, target : Tensor, shape (n, d, d) or (n, d, 2)
-        Gram matrices of the picture and of the style image, of one variant.
+        Gram matrices of the picture and of the style image, of one variant; one target serves a
+        batch of pictures.
     positions : int
         ``h * w`` of the picture's activations. The two images may differ in size, so compare
         them in the variant ``sum`` only when they do not.
@@ -210,7 +214,7 @@ def style_loss(
     Tensor, scalar
     """
     d = matrix.shape[1]
-    error = functional.mse_loss(matrix, target)
+    error = functional.mse_loss(matrix, target.expand_as(matrix))
     if normalization == "relative":
         return error / (mean_square(target) if energy is None else energy)
     if normalization == "report":
@@ -219,39 +223,6 @@ def style_loss(
         # The sum over d * d entries, over 4 (d * positions)^2.
         return error / (4 * positions**2)
     raise unknown("loss", normalization, ["relative", "report", "paper"])
-
-
-def total_variation(image: Tensor, power: int = 2) -> Tensor:
-    """Return how much neighboring pixels differ, per pixel.
-
-    Parameters
-    ----------
-    image : Tensor, shape (n, c, h, w)
-        The picture itself, attached to its graph: a detached copy would have no gradient.
-    power : {1, 2}
-        1 sums absolute differences, 2 squared ones.
-
-    Returns
-    -------
-    Tensor, scalar
-        Sum over both directions and all channels, divided by ``n * h * w``.
-
-    Examples
-    --------
-    A checkerboard of side 4 has 24 neighboring pairs that differ by 1, on 16 pixels:
-
-    >>> import torch
-    >>> board = (torch.arange(4)[:, None] + torch.arange(4)[None]) % 2
-    >>> total_variation(board[None, None].float()).item()
-    1.5
-    """
-    if power not in (1, 2):
-        raise unknown("power", power, ["1", "2"])
-    across = image[..., :, 1:] - image[..., :, :-1]
-    down = image[..., 1:, :] - image[..., :-1, :]
-    size = (lambda t: t.abs()) if power == 1 else torch.square
-    pixels = image.shape[0] * image.shape[-2] * image.shape[-1]
-    return (size(across).sum() + size(down).sum()) / pixels
 
 
 def _wide(x: Tensor) -> Tensor:
@@ -263,3 +234,59 @@ def mean_square(target: Tensor) -> Tensor:
     """Return a target's energy; zeros count as 1, so that a relative loss stays finite."""
     energy = _wide(target).square().mean()
     return torch.where(energy > 0, energy, torch.ones_like(energy))
+
+
+class Gram(Additive):
+    """A layer's Gram matrix, or what `Recipe.gram` names in its place (Gatys et al., CVPR 2016).
+
+    The plain sum (``gram="sum"``) grows with the number of positions. Where a style image has more
+    or fewer than the picture, its target is scaled by that ratio; the report instead stretches the
+    style image to the content's shape.
+    """
+
+    def variants(self) -> tuple[str, ...]:
+        """Return what is compared: variants of the Gram matrix."""
+        return (self.recipe.gram,)
+
+    def sums(
+        self, features: Tensor, weights: Tensor | None = None, mean: Tensor | None = None
+    ) -> Sums:
+        """Return the sums of every variant; see `Additive.sums`."""
+        every: Sums = {}
+        for variant in self.variants():
+            every |= gram_sums(features, variant, weights, mean)
+        return every
+
+    def statistics(self, sums: Sums) -> tuple[Tensor, ...]:
+        """Return the matrices."""
+        return tuple(gram_of(sums, variant) for variant in self.variants())
+
+    def ready(self) -> None:
+        """Make the targets, and what relative losses are divided by."""
+        super().ready()
+        self._energies = tuple(map(mean_square, self.target))
+
+    def distance(self, found: tuple[Tensor, ...], sums: Sums) -> Tensor:
+        """Return the mean of `style_loss` over the variants."""
+        targets, energies = self.target, self._energies
+        if self.recipe.gram == "sum":
+            scaled = sum(w * (s["product"] * (sums["count"] / s["count"])) for w, s in self.learned)
+            targets = (scaled, *targets[1:])
+            energies = (mean_square(scaled), *energies[1:])
+        losses = [
+            style_loss(matrix, target, sums["positions"], self.recipe.loss, energy)
+            for matrix, target, energy in zip(found, targets, energies, strict=True)
+        ]
+        return sum(losses) / len(losses) if len(losses) > 1 else losses[0]
+
+
+class GramAndMoments(Gram):
+    """Gram matrices beside each channel's mean and deviation (Galerne et al., SPST, 2022).
+
+    The loss of a layer is the mean of both, so that ``beta`` keeps its meaning; the paper weighs
+    them by constants of its network's scale.
+    """
+
+    def variants(self) -> tuple[str, ...]:
+        """Return both."""
+        return self.recipe.gram, "moments"

@@ -1,7 +1,8 @@
 import torch
 
-from nst_utils.transfer import neighbors
-from nst_utils.transfer.neighbors import nearest, neighbor_loss, rows_of, unit_rows
+from nst_utils.transfer.losses import neighbors
+from nst_utils.transfer.losses.neighbors import nearest, neighbor_loss, unit_rows
+from nst_utils.transfer.losses.term import rows_of
 
 torch.manual_seed(0)
 

@@ -1,0 +1,87 @@
+"""One step: evaluate the picture, bring the loss back to its pixels, move them."""
+
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor
+
+from ..images.tensors import IMAGENET_STD, denormalize, normalize
+from .config import Recipe
+from .objective import Objective
+from .optimizers import OPTIMIZERS
+from .state import CheckpointError, under
+
+MOST_NUMBERS = 1000
+"""Single numbers that an optimizer may remember, in one tensor."""
+
+
+class Descent:
+    """A picture, its objective, and the optimizer that moves it in the space of the recipe.
+
+    Parameters
+    ----------
+    objective : Objective
+        What is brought down; it may be replaced between two steps.
+    picture : Tensor, shape (1, 3, H, W)
+        To begin with, in [0, 1] or near it.
+    recipe : Recipe
+        Optimizer, learning rate, space.
+    rate : float
+        Factor on the learning rate.
+    """
+
+    def __init__(
+        self, objective: Objective, picture: Tensor, recipe: Recipe, rate: float = 1.0
+    ) -> None:
+        self.objective, self.space = objective, recipe.space
+        start = normalize(picture) if self.space == "normalized" else picture
+        # Contiguous for L-BFGS's sums; the network converts to channels last.
+        self.x = start.detach().clone().contiguous().requires_grad_()
+        unit = 1.0 if self.space == "normalized" else IMAGENET_STD[0]
+        kind = OPTIMIZERS[recipe.optimizer]
+        self.optimizer = kind(self.x.detach(), recipe.learning_rate * rate, unit)
+
+    def picture(self) -> Tensor:
+        """Return a copy of the current picture, in [0, 1] or near it."""
+        x = self.x.detach()
+        return denormalize(x) if self.space == "normalized" else x.clone()
+
+    def step(self) -> tuple[Tensor, float, dict[str, float]]:
+        """Evaluate the picture and move it; return what was evaluated, its loss and its terms."""
+        evaluated = self.picture()
+        self.x.grad = None
+        x = self.x if self.space == "normalized" else normalize(self.x)
+        total, terms = self.objective(x)
+        total.backward()
+        loss, *values = torch.stack([total.detach(), *terms.values()]).tolist()
+        self.optimizer.step(loss, self.x.grad)
+        return evaluated, loss, dict(zip(terms, values, strict=True))
+
+    def state_dict(self) -> dict[str, Tensor]:
+        """Return the picture, and what optimizer and terms remember."""
+        parts = {"optimizer": self.optimizer, "term": self.objective}
+        state = {f"{k}/{n}": t for k, part in parts.items() for n, t in part.state_dict().items()}
+        return {"x": self.x.detach(), **state}
+
+    def load_state_dict(self, state: Mapping[str, Tensor]) -> None:
+        """Take back picture and optimizer; the terms take theirs when the objective is made.
+
+        Raises
+        ------
+        CheckpointError
+            If a tensor is missing or has another shape.
+        """
+        own = under("optimizer/", state)
+        for name, tensor in {"x": state["x"], **own}.items():
+            single = tensor.ndim < 2 and tensor.numel() <= MOST_NUMBERS
+            if not single and (tensor.shape, tensor.dtype) != (self.x.shape, self.x.dtype):
+                raise CheckpointError(
+                    f"the checkpoint holds {name} of shape {tuple(tensor.shape)}, but the picture "
+                    f"has {tuple(self.x.shape)}"
+                )
+        with torch.no_grad():
+            self.x.copy_(state["x"])
+        self.optimizer.load_state_dict({k: self._placed(t) for k, t in own.items()})
+
+    def _placed(self, tensor: Tensor) -> Tensor:
+        return tensor.to(self.x.device) if tensor.ndim > 1 else tensor

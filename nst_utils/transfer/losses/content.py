@@ -1,0 +1,148 @@
+"""The content losses: activations at a layer, or how alike its positions are to each other."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from ...errors import unknown
+from ..config import Recipe
+from .gram import mean_square
+from .neighbors import EPSILON
+
+SIMILAR = 32
+"""Most positions on a side between which self-similarity is compared."""
+
+
+class _Distance(torch.autograd.Function):
+    """``mean(W (F - T)^2)``, added up in float32 without widening what is stored."""
+
+    @staticmethod
+    def forward(ctx: Any, features: Tensor, target: Tensor, weights: Tensor | None) -> Tensor:
+        ctx.save_for_backward(features, target, weights)
+        wide = torch.promote_types(features.dtype, torch.float32)
+        difference = features - target
+        if weights is not None:
+            difference *= weights.sqrt()
+        return torch.linalg.vector_norm(difference, dtype=wide).square() / difference.numel()
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None, None]:
+        features, target, weights = ctx.saved_tensors
+        difference = (features - target).mul_(2 * grad / features.numel())
+        return difference if weights is None else difference * weights, None, None
+
+
+def content_loss(
+    features: Tensor,
+    target: Tensor,
+    normalization: str = "relative",
+    energy: Tensor | None = None,
+    weights: Tensor | None = None,
+) -> Tensor:
+    """Compare one layer's activations with those of the content image.
+
+    Parameters
+    ----------
+    features, target : Tensor, shape (n, d, h, w)
+        Activations of the picture and of the content image.
+    normalization : {"relative", "report", "paper"}
+        ``relative``: ``mean((T - C)^2) / mean(C^2)``; ``report``: ``mean((T - C)^2)``;
+        ``paper``: ``sum((T - C)^2) / (4 h w d)``.
+    energy : Tensor, optional
+        `mean_square` of the target, if it is known already.
+    weights : Tensor, shape (1, 1, h, w), optional
+        What each position's squared difference is multiplied by; the energy stays as it is.
+
+    Returns
+    -------
+    Tensor, scalar, float32 (float64 for float64 features)
+    """
+    error = _Distance.apply(
+        features, target, None if weights is None else weights.to(features.dtype)
+    )
+    if normalization == "relative":
+        return error / (mean_square(target) if energy is None else energy)
+    if normalization == "report":
+        return error
+    if normalization == "paper":
+        return error / 4
+    raise unknown("loss", normalization, ["relative", "report", "paper"])
+
+
+def cosine_costs(a: Tensor, b: Tensor) -> Tensor:
+    """Return 1 minus the cosine between all rows of two sets, (len(a), len(b))."""
+    a, b = (x / x.norm(dim=1, keepdim=True).clamp(min=EPSILON) for x in (a, b))
+    return 1 - a @ b.T
+
+
+def self_similarity_loss(rows: Tensor, content: Tensor, weights: Tensor | None = None) -> Tensor:
+    """Compare how alike positions are among themselves, in the picture and in the content image.
+
+    Parameters
+    ----------
+    rows, content : Tensor, shape (positions, d)
+        Activations at the same positions.
+    weights : Tensor, shape (positions,), optional
+        What the differences of a position are multiplied by.
+
+    Returns
+    -------
+    Tensor, scalar
+        Mean absolute difference of the two matrices of cosine distances, each column divided by
+        its sum, times the number of positions; unchanged by what happens to all positions alike.
+    """
+    alike = [cosine_costs(x, x) for x in (rows, content)]
+    alike = [x / x.sum(dim=0, keepdim=True).clamp(min=EPSILON) for x in alike]
+    gap = (alike[0] - alike[1]).abs()
+    return (gap if weights is None else gap * weights).mean() * len(rows)
+
+
+class Activations:
+    """The activations of the content layer, compared position by position.
+
+    Parameters
+    ----------
+    recipe : Recipe
+        Its content layer and its normalization.
+    weights : Tensor, shape (1, 1, H, W), optional
+        How much each pixel of the content counts, 1 being usual.
+    """
+
+    name, learns = "content", "content"
+
+    def __init__(self, recipe: Recipe, weights: Tensor | None = None) -> None:
+        self.recipe, self.layers, self._pixels = recipe, (recipe.content_layer,), weights
+        self.weights: Tensor | None = None
+
+    def learn(self, features: Mapping[str, Tensor], image: Tensor, weight: float = 1.0) -> None:
+        """Take in the content image; see `term.Term`."""
+        self.target = features[self.layers[0]]
+        self.energy = mean_square(self.target)
+        if self._pixels is not None:
+            size = self.target.shape[-2:]
+            self.weights = functional.adaptive_avg_pool2d(self._pixels, size)
+
+    def __call__(self, features: Mapping[str, Tensor], image: Tensor) -> Tensor:
+        """Return the loss; see `term.Term`."""
+        own = features[self.layers[0]]
+        return content_loss(own, self.target, self.recipe.loss, self.energy, self.weights)
+
+
+class SelfSimilarity(Activations):
+    """How alike the positions of the content layer are to each other (STROTSS)."""
+
+    def __call__(self, features: Mapping[str, Tensor], image: Tensor) -> Tensor:
+        """Return the loss; see `term.Term`."""
+        own, target = _spaced(features[self.layers[0]]), _spaced(self.target)
+        weights = None if self.weights is None else _spaced(self.weights)[:, 0]
+        return self_similarity_loss(own, target, weights)
+
+
+def _spaced(features: Tensor) -> Tensor:
+    """Return a layer as rows at no more than `SIMILAR` x `SIMILAR` positions, evenly spaced."""
+    steps = [-(-side // SIMILAR) for side in features.shape[-2:]]
+    kept = features[..., steps[0] // 2 :: steps[0], steps[1] // 2 :: steps[1]]
+    return kept.float().flatten(2)[0].T
