@@ -1,18 +1,18 @@
 """PNG files with the record of how they were made inside, written whole or not at all."""
 
+import contextlib
 import json
 import os
 import stat
 import struct
-import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from PIL import Image, PngImagePlugin
 
 from ..paths import replacing, user_path
-from ..untrusted import MOST_BYTES, DataError, parse_json
+from ..untrusted import DataError, parse_json
 from .decode import decode
 from .formats import ImageError
 from .io import open_source
@@ -106,23 +106,33 @@ def read_provenance(path: str | os.PathLike) -> dict[str, Any] | None:
             file.seek(0)
             decode(file, title, 64)
             return None
-        for text in _entries(file):
-            try:
-                record = parse_json(text, "a record")
-            except DataError:
-                return None
-            return record if isinstance(record, dict) else None
-    return None
+        text = _record_text(file)
+    try:
+        record = None if text is None else parse_json(text, "a record")
+    except DataError:
+        return None
+    return record if isinstance(record, dict) else None
 
 
-def _entries(file: BinaryIO) -> Iterator[bytes]:
-    """Yield the contents of a PNG's text entries with our key, of those that are whole."""
+def _record_text(file: BinaryIO) -> str | None:
+    """Return the first undamaged text entry of a PNG under our key, or None.
+
+    Pillow reads the entry, whether it is a tEXt, zTXt or iTXt chunk, and bounds what it unpacks.
+    All other chunks are skipped, pixels included, so that damage in them does not matter.
+    """
     key = PROVENANCE_KEY.encode() + b"\0"
-    while len(head := file.read(8)) == 8:
-        length, kind = struct.unpack(">I4s", head)
-        if kind != b"tEXt" or length > MOST_BYTES:
-            file.seek(length + 4, os.SEEK_CUR)
-            continue
-        content, checksum = file.read(length), file.read(4)
-        if content.startswith(key) and checksum == struct.pack(">I", zlib.crc32(kind + content)):
-            yield content.removeprefix(key)
+    stream = PngImagePlugin.PngStream(file)
+    while True:
+        try:
+            kind, start, length = stream.read()
+        except (struct.error, SyntaxError):  # the end of the file, or no chunk
+            return None
+        ours = kind in (b"tEXt", b"zTXt", b"iTXt") and file.read(len(key)) == key
+        if ours and length <= PngImagePlugin.MAX_TEXT_MEMORY:
+            file.seek(start)
+            stream.im_text.clear()  # of an entry that turned out damaged
+            with contextlib.suppress(SyntaxError, ValueError, OSError, IndexError):
+                stream.crc(kind, stream.call(kind, start, length))
+                if text := stream.im_text.get(PROVENANCE_KEY):
+                    return text
+        file.seek(start + length + 4)

@@ -11,12 +11,13 @@ import pytest
 import tifffile
 from hypothesis import given
 from hypothesis import strategies as st
-from PIL import Image, ImageCms, PngImagePlugin
+from PIL import Image, ImageCms
 
 from nst_utils.errors import NSTWarning
 from nst_utils.images import decode
-from nst_utils.images.formats import ImageError, png_chunks, without_metadata
+from nst_utils.images.formats import ImageError, without_metadata
 from nst_utils.images.io import read_image
+from nst_utils.images.png import read_provenance
 
 from .test_io import colorful, declared
 
@@ -314,22 +315,43 @@ def test_home_and_file_addresses_are_paths(tmp_path, monkeypatch):
     assert read_image(f"file://{tmp_path}/a%20b.png").info["source"] == "a b.png"
 
 
-def test_the_record_of_a_picture_is_found_before_and_behind_the_pixels(tmp_path):
-    from nst_utils.images.png import read_provenance
+TEXT = b'{"a": 1}'
+KEY = b"nst_utils\0"
+RECORDS = {
+    "tEXt": chunk(b"tEXt", KEY + TEXT),
+    "zTXt": chunk(b"zTXt", KEY + b"\0" + zlib.compress(TEXT)),
+    "iTXt": chunk(b"iTXt", KEY + b"\0\0\0\0" + TEXT),
+    "compressed iTXt": chunk(b"iTXt", KEY + b"\1\0\0\0" + zlib.compress(TEXT)),
+}
+NO_RECORDS = {
+    "a broken checksum": chunk(b"tEXt", KEY + b'{"a": 2}', checksum=5),
+    "a broken iTXt": chunk(b"iTXt", KEY + b"\1"),
+    "a broken zTXt": chunk(b"zTXt", KEY + b"\0no deflate"),
+    "an unknown compression": chunk(b"zTXt", KEY + b"\7" + zlib.compress(TEXT)),
+    "a decompression bomb": chunk(b"zTXt", KEY + b"\0" + zlib.compress(b"[" * 70_000_000)),
+    "a bomb of another key": chunk(b"zTXt", b"note\0\0" + zlib.compress(b"x" * 70_000_000)),
+    "a broken chunk": chunk(b"pHYs", b"\0\0"),
+}
 
-    info = PngImagePlugin.PngInfo()
-    info.add_text("nst_utils", '{"a": 1}')
-    data = saved(colorful(), "PNG", pnginfo=info)
-    assert b"tEXt" in [kind for kind, _ in png_chunks(data)]
-    (tmp_path / "x.png").write_bytes(data)
-    assert read_provenance(tmp_path / "x.png") == {"a": 1}
-    behind = saved(colorful(), "PNG")
-    text = chunk(b"tEXt", b'nst_utils\0{"a": 2}')
-    (tmp_path / "y.png").write_bytes(behind[:-12] + text + behind[-12:])
-    assert read_provenance(tmp_path / "y.png") == {"a": 2}
-    deep = chunk(b"tEXt", b"nst_utils\0" + b"[" * 100_000)
-    (tmp_path / "z.png").write_bytes(behind[:33] + deep + behind[33:])
-    assert read_provenance(tmp_path / "z.png") is None
+
+@pytest.mark.parametrize("form", RECORDS)
+@pytest.mark.parametrize("place", [33, -12], ids=["before the pixels", "behind the pixels"])
+def test_a_record_is_found_in_any_text_entry(tmp_path, form, place):
+    data = saved(colorful(), "PNG")
+    for before in (b"", *NO_RECORDS.values(), b"".join(NO_RECORDS.values())):
+        whole = data[:place] + before + RECORDS[form] + data[place:]
+        (tmp_path / "x.png").write_bytes(whole)
+        assert read_provenance(tmp_path / "x.png") == {"a": 1}
+
+
+def test_a_png_without_a_whole_record_has_none(tmp_path):
+    data = saved(colorful(), "PNG")
+    deep = chunk(b"tEXt", KEY + b"[" * 100_000)
+    for entry in (*NO_RECORDS.values(), deep, RECORDS["tEXt"][:-6]):
+        (tmp_path / "x.png").write_bytes(data[:33] + entry + data[33:])
+        assert read_provenance(tmp_path / "x.png") is None
+        (tmp_path / "x.png").write_bytes(data[:33] + entry)
+        assert read_provenance(tmp_path / "x.png") is None
 
 
 def test_bytes_of_any_kind_and_a_callers_broken_picture():
