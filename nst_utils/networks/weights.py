@@ -114,38 +114,54 @@ def find_weights(backbone: str, name: str = "auto") -> WeightsFile:
         return _local(backbone, name)
     if name != "auto":
         return _named(backbone, name)
-    tries = [
-        partial(_named, backbone, known) for known in spec.sources if locate_source(backbone, known)
-    ]
+    file = _first_here(backbone) or _first_downloaded(backbone)
+    return file or find_weights(backbone, "random")
+
+
+def _first_here(backbone: str) -> WeightsFile | None:
+    """Return the first usable weights on this machine, or None if there are none at all.
+
+    Raises
+    ------
+    WeightsError
+        If there are files, and all of them are broken: their owner wants trained weights.
+    """
+    known = [name for name in backbone_spec(backbone).sources if locate_source(backbone, name)]
+    tries = [partial(_named, backbone, name) for name in known]
     tries += [partial(_local, backbone, str(path)) for path in local_files(backbone)]
-    passed: list[WeightsError] = []
+    broken: list[WeightsError] = []
     for attempt in tries:
         try:
             file = attempt()
             if file.source == "file":
-                read_state(file.path)  # a file that only has the name is passed over
+                read_state(file.path)  # its name alone does not make it a weights file
         except WeightsError as error:
-            passed.append(error)
+            broken.append(error)
             continue
-        for error in passed:
-            warnings.warn(f"passed over: {error}", NSTWarning, stacklevel=3)
+        for error in broken:
+            warnings.warn(f"passed over: {error}", NSTWarning, stacklevel=4)
         return file
-    if passed:  # who brought weights did not ask for random ones
-        raise passed[0]
+    if broken:
+        raise broken[0]
+    return None
+
+
+def _first_downloaded(backbone: str) -> WeightsFile | None:
+    """Download the first source that is not on this machine; None if no download succeeds."""
     folder = os.environ.get("NST_WEIGHTS_DIR")
     if folder and not Path(folder).is_dir():
-        warnings.warn(f"NST_WEIGHTS_DIR={folder}: no such folder", NSTWarning, stacklevel=3)
-    for known in spec.sources:
-        if not locate_source(backbone, known):  # else it was tried above
+        warnings.warn(f"NST_WEIGHTS_DIR={folder}: no such folder", NSTWarning, stacklevel=4)
+    for name, source in backbone_spec(backbone).sources.items():
+        if not locate_source(backbone, name):
             try:
-                file = _named(backbone, known)
+                file = _named(backbone, name)
             except WeightsError as error:
-                warnings.warn(str(error), NSTWarning, stacklevel=3)
+                warnings.warn(str(error), NSTWarning, stacklevel=4)
                 continue
-            said = f"{file.label} was downloaded; {spec.sources[known].license}"
-            warnings.warn(said, NSTWarning, stacklevel=3)
+            said = f"{file.label} was downloaded; {source.license}"
+            warnings.warn(said, NSTWarning, stacklevel=4)
             return file
-    return find_weights(backbone, "random")
+    return None
 
 
 def _named(backbone: str, name: str) -> WeightsFile:

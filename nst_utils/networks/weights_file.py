@@ -61,41 +61,48 @@ def read_checkpoint(path: Path) -> Any:
         head = file.read(2000)
     if (said := describe_text(head)) and b"\0" not in head:
         raise WeightsError(f"{path}: {said.split(', not a picture')[0]}; expected weights")
-    size = path.stat().st_size
     try:
-        if head[8:9] == b"{" and int.from_bytes(head[:8], "little") < size:
+        if head[8:9] == b"{" and int.from_bytes(head[:8], "little") < path.stat().st_size:
             from safetensors.torch import load_file
 
-            if size > MOST_BYTES:
-                raise WeightsError(_too_large(path, size))
+            _check_size(path, path.stat().st_size)
             return load_file(path)
-        if zipfile.is_zipfile(path):
-            with zipfile.ZipFile(path) as archive:
-                names = archive.namelist()
-                size = sum(entry.file_size for entry in archive.infolist())
-            if any(name.endswith("constants.pkl") for name in names):
-                raise WeightsError(
-                    f"{path}: a TorchScript program; load it with torch.jit.load and save its "
-                    "state_dict()"
-                )
-        if size > MOST_BYTES:
-            raise WeightsError(_too_large(path, size))
+        _check_size(path, _unpacked_size(path))
         return torch.load(path, map_location="cpu", weights_only=True)
     except WeightsError:
         raise
-    except Exception as error:  # the readers raise many types here, all meaning an unusable file
-        reason = str(error)
-        if "Unsupported global" in reason or "WeightsUnpickler" in reason:
-            raise WeightsError(
-                f"{path}: not a file of plain weights, but pickled Python objects, whose code "
-                "would be run; load it where it was made and save model.state_dict()"
-            ) from None
-        reason = one_line(reason.split("\n")[0].split(". ")[0], 120)
-        raise WeightsError(f"{path}: not a file of plain weights ({reason})") from None
+    except Exception as error:  # the readers raise many types, all of which mean a bad file
+        raise WeightsError(f"{path}: not a file of plain weights{_why(error)}") from None
 
 
-def _too_large(path: Path, size: int) -> str:
-    return (
-        f"{path}: its tensors take {size >> 20:,} MB, over the limit of {MOST_BYTES >> 20:,} MB; "
-        "save the state_dict() of the network alone"
-    )
+def _unpacked_size(path: Path) -> int:
+    """Return the bytes that a ``.pth`` file takes in memory, zipped or not; refuse TorchScript."""
+    if not zipfile.is_zipfile(path):
+        return path.stat().st_size
+    with zipfile.ZipFile(path) as archive:
+        entries = archive.infolist()
+    if any(entry.filename.endswith("constants.pkl") for entry in entries):
+        raise WeightsError(
+            f"{path}: a TorchScript program; load it with torch.jit.load and save its state_dict()"
+        )
+    return sum(entry.file_size for entry in entries)
+
+
+def _check_size(path: Path, size: int) -> None:
+    if size > MOST_BYTES:
+        raise WeightsError(
+            f"{path}: its tensors take {size >> 20:,} MB, over the limit of "
+            f"{MOST_BYTES >> 20:,} MB; save the state_dict() of the network alone"
+        )
+
+
+def _why(error: Exception) -> str:
+    """Return what a reader's error says about the file, as the end of a sentence."""
+    reason = str(error)
+    if "Unsupported global" in reason or "WeightsUnpickler" in reason:
+        return (
+            ", but pickled Python objects, whose code would be run; load it where it was made and "
+            "save model.state_dict()"
+        )
+    first = reason.split("\n")[0].split(". ")[0]
+    return f" ({one_line(first, 120)})"
