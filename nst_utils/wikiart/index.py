@@ -1,7 +1,6 @@
-"""The index of WikiArt: folders walked, csv files joined, sizes read.
+"""The index of WikiArt: folders are walked, csv files joined, sizes read.
 
-Files are the truth: the csv files add to what is on disk, and whatever they name that is not there
-appears in the report only.
+The files on disk decide. A csv file adds to them; a file that only a csv names is a finding.
 """
 
 import os
@@ -129,33 +128,36 @@ def _has_pictures(folder: Path) -> bool:
 def _walk(root: Path) -> tuple[list[str], list[tuple[str, str, str]]]:
     """Return the pictures below the style folders, at any depth, and what was left out and why."""
     names: list[str] = []
-    odd: list[tuple[str, str, str]] = []
-    real = os.path.realpath(root) + os.sep
-
-    def inside_of(path: str) -> bool:
-        return (os.path.realpath(path) + os.sep).startswith(real)
+    left_out: list[tuple[str, str, str]] = []
+    real_root = os.path.realpath(root) + os.sep
 
     def visit(folder: Path, prefix: str, depth: int) -> None:
         for entry in _entries(folder):
             name = prefix + entry.name
-            picture = entry.name.lower().endswith(SUFFIXES)
-            if entry.is_symlink() and not inside_of(entry.path):
-                if picture or _is(entry, "dir"):
-                    odd.append(("name outside the root", name, "a link"))
+            if reason := _why_left_out(entry, depth, real_root):
+                left_out.append((reason[0], text_of(name), reason[1]))
             elif _is(entry, "dir"):
-                if depth == _DEEPEST or (entry.is_symlink() and depth):
-                    odd.append(("folder not looked into", name, "a link, or nested too deeply"))
-                else:
-                    visit(Path(entry.path), f"{name}/", depth + 1)
-            elif picture and not _is(entry, "file"):
-                odd.append(("unreadable name", name, "a link that leads nowhere"))
-            elif picture and depth:
-                names.append(name)
-            elif picture:
-                odd.append(("picture outside the style folders", name, ""))
+                visit(Path(entry.path), f"{name}/", depth + 1)
+            elif entry.name.lower().endswith(SUFFIXES):
+                names.append(text_of(name))
 
     visit(root, "", 0)
-    return [text_of(name) for name in names], [(kind, text_of(n), d) for kind, n, d in odd]
+    return names, left_out
+
+
+def _why_left_out(entry: os.DirEntry, depth: int, real_root: str) -> tuple[str, str] | None:
+    """Return the kind of finding and its detail if a picture or folder cannot be used."""
+    folder = _is(entry, "dir")
+    if not folder and not entry.name.lower().endswith(SUFFIXES):
+        return None
+    if entry.is_symlink() and not (os.path.realpath(entry.path) + os.sep).startswith(real_root):
+        return "name outside the root", "a link"
+    if folder:
+        deep = depth == _DEEPEST or (entry.is_symlink() and depth)
+        return ("folder not looked into", "a link, or nested too deeply") if deep else None
+    if not _is(entry, "file"):
+        return "unreadable name", "a link that leads nowhere"
+    return None if depth else ("picture outside the style folders", "")
 
 
 def _style_of(name: str) -> tuple[str, str]:
@@ -178,8 +180,7 @@ def build_index(root: Path, progress: bool) -> tuple[pd.DataFrame, pd.DataFrame]
         artists.append(sys.intern(artist))  # few artists, many files
         described.append(title)
     catalog["artist"] = artists
-    for column, value in (("width", 0), ("height", 0)):
-        catalog[column] = np.int32(value)
+    catalog["width"] = catalog["height"] = np.int32(0)
     catalog["subset"] = [part for part, _ in placed]
     for column in ("tags", "genre", "phash", "problem"):
         catalog[column] = ""
