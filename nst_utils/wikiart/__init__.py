@@ -1,14 +1,13 @@
 """The WikiArt dataset: names, index, catalog, download, miniature, a dataset for torch.
 
-- ``names``: artists, titles and tags, repaired and split, never evaluated
-- ``files``: sizes and damage of many picture files, in parallel
+- ``names``: artists, titles and tags, repaired and parsed
+- ``files``: sizes, damage and duplicates of many picture files
 - ``index``: folders and csv files joined into one table
-- ``index_cache``: that table kept beside the data, checked when it is read
+- ``index_cache``: that table cached in the dataset's folder
 - ``download``: the dataset from Kaggle or Hugging Face
-- ``counting``: files drawn at random, counted beside the report, compared
-- ``catalog``: filter, sample, pair, verify, count
-- ``miniature``: a small WikiArt with the real one's layout and defects
-- ``practice_set``: painted samples by made-up painters, whose folders mean what they say
+- ``catalog``: the dataset: filter, sample, pair, verify, compare with the report
+- ``miniature``: a small stand-in with the layout and the defects of WikiArt
+- ``practice_set``: a small stand-in whose style labels are right
 - ``torch_dataset``: paintings and labels for PyTorch, the report's augmentations
 """
 
@@ -17,8 +16,7 @@ import lazy_loader
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submodules=(
-        "catalog counting download files index index_cache miniature names practice_set "
-        "torch_dataset"
+        "catalog download files index index_cache miniature names practice_set torch_dataset"
     ).split(),
     submod_attrs={
         "catalog": ["WikiArt"],

@@ -1,20 +1,20 @@
-"""WikiArt: found, indexed, joined with its csv files, filtered, sampled; free of torch.
+"""The WikiArt dataset as a table to filter, sample and verify; free of torch.
 
-The folder is read only; a cache of the index is written beside the data.
+Pictures are only read, never changed. A cache of the index is written into their folder.
 """
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from .. import paths
 from ..errors import UnknownNameError, unknown
-from .counting import beside_the_report, draw, with_duplicates
-from .files import check_file, read_files
+from .files import check_file, read_files, with_duplicates
 from .index import WikiArtError, build_index, find_root
 from .index_cache import key_of, load_index, store_index, store_problems
 from .names import comparable, file_of
@@ -23,35 +23,34 @@ LICENSE = "WikiArt is for non-commercial research only; the terms of WikiArt.org
 
 
 class WikiArt:
-    """A folder of paintings, a folder for each style, with what its csv files tell.
+    """A folder of paintings, sorted by style, with the metadata of its csv files.
 
     Parameters
     ----------
     root : path
-        The Kaggle or the ArtGAN layout, or any folder of style folders with pictures, also in
-        parts (``train/``, ``test/``) and nested; up to two levels of folders around it are seen
-        through.
+        A folder of style folders: the Kaggle or the ArtGAN layout, or your own. The style folders
+        may be nested, may be split into ``train/`` and ``test/``, and may lie up to two levels
+        below `root`.
     refresh : bool
-        Build the index anew even if its cache still fits.
+        Rebuild the index even if the cached one is up to date.
     progress : bool
-        Show a bar while headers are read.
+        Show a progress bar while picture headers are read.
 
     Attributes
     ----------
     root : Path
-        The folder of the style folders.
+        The folder that contains the style folders.
     catalog : DataFrame
-        One row a file: ``path`` (relative, as on disk), ``style`` (the folder's name), ``artist``
-        (repaired, lower case as in the data), ``title``, ``year`` (missing where no number in the
-        title can be one), ``width`` and ``height`` in pixels, ``subset``, ``tags`` (every style
-        tag of the csv, joined by ``|``), ``genre``, ``phash`` (perceptual hash, where the csv has
-        one), and ``problem``: empty, or why the picture cannot be used. Before `verify`, only
-        files whose headers had to be read have problems.
+        One row per file: ``path`` (relative, as on disk), ``style`` (the folder's name), ``artist``
+        (repaired, lower case as in the data), ``title``, ``year`` (missing if the title names
+        none), ``width`` and ``height`` in pixels, ``subset``, ``tags`` (every style tag of the
+        csv, joined by ``|``), ``genre``, ``phash`` (perceptual hash, if the csv has one), and
+        ``problem``: empty, or why the picture cannot be used; mostly unknown before `verify`.
 
     Raises
     ------
     WikiArtError
-        If the folder does not exist, holds no pictures in style folders, or its csv files lack
+        If the folder does not exist or has no style folders with pictures, or if a csv file lacks
         columns.
     """
 
@@ -70,14 +69,14 @@ class WikiArt:
     def from_huggingface(
         cls, count: int = 500, *, folder: str | os.PathLike | None = None, **options: Any
     ) -> "WikiArt":
-        """Stream pictures of the Hugging Face dataset into a folder of style folders.
+        """Download some pictures of the Hugging Face dataset into a folder of style folders.
 
         Parameters
         ----------
         count, **options
-            As for `download.stream_huggingface`, whose errors it raises.
+            As for `download.stream_huggingface`, which also documents the errors.
         folder : path, optional
-            Where to; ``data/wikiart_hf`` when left out. Pictures already there stay.
+            Destination; ``data/wikiart_hf`` by default. Pictures already there are kept.
         """
         from .download import stream_huggingface
 
@@ -90,7 +89,7 @@ class WikiArt:
         return len(self.catalog)
 
     def __repr__(self) -> str:
-        """Say in one line what is there."""
+        """Summarize the dataset in one line."""
         styles, artists = self.catalog["style"].nunique(), self.catalog["artist"].nunique()
         bad = int((self.catalog["problem"] != "").sum())
         return (
@@ -103,11 +102,11 @@ class WikiArt:
         return file_of(self.root, row if isinstance(row, str) else row["path"])
 
     def findings(self) -> pd.DataFrame:
-        """Return what does not fit together: ``kind``, ``path``, ``detail``, a row a finding.
+        """Return every inconsistency as a row with ``kind``, ``path`` and ``detail``.
 
         Kinds: row without file, file without row, name outside the root, unreadable tags, repaired
         name, several tags, unreadable name, picture outside the style folders, folder not looked
-        into; and ``problem`` for each file with one.
+        into, and problem (a file that cannot be used).
         """
         bad = self.catalog.loc[self.catalog["problem"] != "", ["path", "problem"]]
         problems = pd.DataFrame(
@@ -125,23 +124,23 @@ class WikiArt:
         years: tuple[int, int] | None = None,
         min_size: int | None = None,
     ) -> "WikiArt":
-        """Return the same dataset with fewer files; the folder is not touched.
+        """Return a dataset of the matching files only; nothing changes on disk.
 
         Parameters
         ----------
         style, artist, genre, subset : str or iterable of str
-            Names to keep, in any case, with spaces, hyphens or underscores.
+            Names to keep. Case does not matter; spaces, hyphens and underscores are equal.
         years : tuple of two int
             First and last year; files without a year are left out.
         min_size : int
-            Least length of the shorter side, pixels.
+            Minimum length of the shorter side, in pixels.
 
         Raises
         ------
         UnknownNameError
-            For a name that the catalog does not have, with the nearest.
+            If the catalog has no such name; the closest one is suggested.
         WikiArtError
-            If nothing is left.
+            If no file matches.
         """
         keep = pd.Series(True, index=self.catalog.index)
         asked = {"style": style, "artist": artist, "genre": genre, "subset": subset}
@@ -166,7 +165,7 @@ class WikiArt:
         return other
 
     def _names(self, column: str, names: str | Iterable[str]) -> list[str]:
-        """Return the catalog's spelling of names, or raise with the nearest."""
+        """Return names as the catalog spells them; an unknown name raises `UnknownNameError`."""
         known = {comparable(name): name for name in self.catalog[column].unique() if name}
         matched = []
         for name in [names] if isinstance(names, str) else names:
@@ -188,14 +187,15 @@ class WikiArt:
         Parameters
         ----------
         count : int
-            How many.
+            Number of files.
         seed : int
-            Of the draw.
+            Seed of the random generator.
         balance : {"style", "artist"}, optional
-            Draw as many of each, as far as there are any; else every file is as likely.
+            Draw equally many files of each, as long as there are any. By default every file is
+            equally likely.
         check_files : bool
-            Decode each drawn file and replace those that cannot be used; their ``problem`` is
-            noted in the catalog. Files with a problem are never drawn.
+            Decode each drawn file, and replace it if it cannot be used; the catalog then notes its
+            ``problem``. Files with a known problem are never drawn.
 
         Returns
         -------
@@ -205,7 +205,7 @@ class WikiArt:
         Raises
         ------
         WikiArtError
-            If there are fewer usable files.
+            If there are too few usable files.
         """
         if balance not in (None, "style", "artist"):
             raise unknown("balance", balance, ("style", "artist"))
@@ -213,7 +213,7 @@ class WikiArt:
             raise WikiArtError(f"count must be at least 1, not {count}")
         kept = draw(self.catalog, count, seed, balance, self._usable if check_files else None)
         if len(kept) < count:
-            raise WikiArtError(f"{count} files were asked for, but only {len(kept)} can be used")
+            raise WikiArtError(f"expected {count} usable files, found {len(kept)}; ask for fewer")
         return self.catalog.loc[kept]
 
     def _usable(self, index: Any) -> bool:
@@ -226,25 +226,24 @@ class WikiArt:
     def pair(
         self, *, seed: int = 0, content: Mapping | None = None, style: Mapping | None = None
     ) -> tuple[Path, Path]:
-        """Draw a content and a style picture, two files, as the report does.
+        """Draw a content and a style picture, two different files, as the report does.
 
         Parameters
         ----------
         seed : int
-            Of the draw.
+            Seed of the random generator.
         content, style : mapping, optional
-            Filters for each, as keywords of `filter`.
+            Keyword arguments of `filter` for each.
 
         Returns
         -------
         (Path, Path)
             Content and style.
         """
-        sides = [self.filter(**(kind or {})) for kind in (content, style)]
-        first = sides[0].sample(1, seed=seed)["path"].iloc[0]
-        rest = sides[1].catalog
-        rest = sides[1]._with(rest[rest["path"] != first].copy())
-        second = rest.sample(1, seed=seed + 1)["path"].iloc[0]
+        contents, styles = (self.filter(**(kind or {})) for kind in (content, style))
+        first = contents.sample(1, seed=seed)["path"].iloc[0]
+        others = styles._with(styles.catalog[styles.catalog["path"] != first].copy())
+        second = others.sample(1, seed=seed + 1)["path"].iloc[0]
         return self.path(first), self.path(second)
 
     def verify(self, *, progress: bool = True) -> pd.DataFrame:
@@ -253,9 +252,9 @@ class WikiArt:
         Returns
         -------
         DataFrame
-            ``path`` and ``problem`` of the files with one: empty, damaged, not RGB, too large for
-            Pillow's guard, or a duplicate, by perceptual hash, of a file before it. The findings
-            are kept beside the data and known to the next `WikiArt` of this folder.
+            ``path`` and ``problem`` of every file that is empty, damaged, not RGB, too large to
+            be read safely, or has the perceptual hash of an earlier file. The result is cached in
+            the folder for the next `WikiArt`.
         """
         names = self.catalog["path"].tolist()
         read = list(read_files(check_file, self.root, names, title="verifying", progress=progress))
@@ -265,9 +264,87 @@ class WikiArt:
         return self.catalog.loc[self.catalog["problem"] != "", ["path", "problem"]]
 
     def statistics(self) -> pd.DataFrame:
-        """Return the report's numbers beside what is here; see `counting.beside_the_report`."""
-        return beside_the_report(self.catalog)
+        """Compare this dataset with the report's numbers; see `compare_with_report`."""
+        return compare_with_report(self.catalog)
 
     def shares(self, column: str = "style") -> pd.Series:
         """Return the share of each style, artist, genre or subset, the largest first."""
         return self.catalog[column].value_counts(normalize=True)
+
+
+def draw(
+    catalog: pd.DataFrame,
+    count: int,
+    seed: int,
+    balance: str | None,
+    usable: Callable[[Any], bool] | None,
+) -> list[Any]:
+    """Draw rows without a problem, without replacement; the same seed draws the same.
+
+    Parameters
+    ----------
+    catalog : DataFrame
+        With the column ``problem``, and the one to balance.
+    count : int
+        Maximum number of rows.
+    seed : int
+        Seed of the random generator.
+    balance : str or None
+        A column, each value of which is drawn equally often, as long as there are rows.
+    usable : callable or None
+        Is given the index of a row, and returns whether the row may be drawn.
+
+    Returns
+    -------
+    list
+        Indices in the order drawn; fewer than `count` if rows run out.
+    """
+    # All rows are shuffled, so that known problems do not change the order of the others.
+    order = catalog.sample(frac=1, random_state=np.random.default_rng(seed))
+    groups = [order]
+    if balance is not None:
+        groups = [group for _, group in order.groupby(balance, observed=True, sort=False)]
+
+    def usable_rows(group: pd.DataFrame) -> Iterator[Any]:
+        for index in group.index:
+            if not catalog.at[index, "problem"] and (usable is None or usable(index)):
+                yield index
+
+    waiting = [usable_rows(group) for group in groups]
+    kept: list[Any] = []
+    while waiting and len(kept) < count:
+        left = []
+        for rows in waiting:  # one row of each group in turn
+            index = next(rows, None) if len(kept) < count else None
+            if index is not None:
+                kept.append(index)
+                left.append(rows)
+        waiting = left
+    return kept
+
+
+def compare_with_report(catalog: pd.DataFrame) -> pd.DataFrame:
+    """Return the numbers that the report gives of WikiArt, and the same of a catalog.
+
+    Returns
+    -------
+    DataFrame
+        Indexed by quantity: ``report`` as printed there, ``here`` as counted. Shares are of all
+        files; a side's length is counted only where it is known.
+    """
+    styles, artists = (
+        catalog[column].value_counts(normalize=True) for column in ("style", "artist")
+    )
+    rows = {
+        "images": ("80,020", f"{len(catalog):,}"),
+        "artists": ("1,119", f"{int((artists.index != '').sum()):,}"),
+        "styles": ("27", f"{len(styles):,}"),
+    }
+    for name, share in (("vincent van gogh", "2 %"), ("nicholas roerich", "2 %")):
+        rows[f"share of {name}"] = (share, f"{100 * artists.get(name, 0):.1f} %")
+    for name, share in (("Impressionism", "16 %"), ("Realism", "13 %")):
+        rows[f"share of {name}"] = (share, f"{100 * styles.get(name, 0):.1f} %")
+    for side, top, count in (("width", 2099.65, "71,868"), ("height", 2200.35, "75,205")):
+        within = catalog[side].between(1381, top).sum()
+        rows[f"{side} 1381 to {top} px"] = (count, f"{within:,}")
+    return pd.DataFrame(rows, index=["report", "here"]).T.rename_axis("quantity")

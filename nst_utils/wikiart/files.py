@@ -1,7 +1,7 @@
-"""Sizes and damage of many picture files, read in parallel; free of torch.
+"""Sizes, damage and duplicates of many picture files, read in parallel; free of torch.
 
-Sizes come from headers alone. A check decodes the whole file, JPEGs at an eighth of their size, so
-that pictures of any size pass through little memory.
+A size is read from the header. A check decodes the file; JPEGs are decoded at an eighth of their
+size, so that even large ones take little memory.
 """
 
 import os
@@ -33,7 +33,7 @@ def read_size(path: str) -> tuple[int, int, str]:
     Returns
     -------
     (int, int, str)
-        Zeros and what is wrong, where the header cannot be read; the problem is else empty.
+        Width, height and "", or zeros and the reason why the header cannot be read.
     """
     try:
         if not is_regular(Path(path)):
@@ -44,7 +44,7 @@ def read_size(path: str) -> tuple[int, int, str]:
             return *image.size, ""
     except Image.DecompressionBombError:
         return 0, 0, f"more than {2 * MAX_PIXELS:,} pixels"
-    except Exception as error:  # decoders raise many types, all meaning the same
+    except Exception as error:  # decoders raise many types, all of which mean damage
         return 0, 0, _damage(error)
 
 
@@ -54,10 +54,10 @@ def check_file(path: str) -> tuple[str, str]:
     Returns
     -------
     problem : str
-        Empty, or: empty file; damaged, with the decoder's words; not RGB, with the mode; more
-        pixels than are read safely.
+        Empty if the picture can be used. Otherwise: missing file, empty file, damaged (with the
+        decoder's message), not RGB (with the mode), or too many pixels.
     phash : str
-        64 bits in hexadecimal, as `phash` computes them; empty where nothing could be decoded.
+        As `phash` returns it; empty if the picture could not be decoded.
     """
     width, height, problem = read_size(path)
     if problem:
@@ -77,7 +77,7 @@ def check_file(path: str) -> tuple[str, str]:
             return problem, phash(image)
     except ImageError as error:
         return one_line(error, 120).removeprefix(": "), ""
-    except Exception as error:  # decoders raise many types, all meaning the same
+    except Exception as error:  # as in read_size
         return _damage(error), ""
 
 
@@ -87,9 +87,9 @@ def _damage(error: Exception) -> str:
 
 
 def phash(image: Image.Image) -> str:
-    """Return a perceptual hash: which low frequencies of a small gray copy exceed their median.
+    """Return a perceptual hash, equal or nearly so for copies of other size or compression.
 
-    Pictures that differ in size and compression alone have nearly or exactly the same hash
+    Each bit says whether a low frequency of a small gray copy exceeds the median of them all
     (Zauner, "Implementation and Benchmarking of Perceptual Image Hash Functions", 2010).
 
     Returns
@@ -105,6 +105,32 @@ def phash(image: Image.Image) -> str:
     return f"{int(''.join('01'[int(bit)] for bit in bits), 2):016x}"
 
 
+def with_duplicates(
+    names: Sequence[str], checked: Sequence[tuple[str, str]], told: Sequence[str]
+) -> list[str]:
+    """Return each file's problem; being a duplicate of an earlier file is one.
+
+    Parameters
+    ----------
+    names : sequence of str
+        Paths.
+    checked : sequence of (str, str)
+        Problem and perceptual hash of each, as `check_file` returns them.
+    told : sequence of str
+        Perceptual hashes from a csv file, empty where it has none. They are computed differently,
+        and therefore only compared with each other.
+    """
+    problems, first = [], {}
+    for name, (problem, own), known in zip(names, checked, told, strict=True):
+        digest = known or own and f"own {own}"
+        if not problem and digest:
+            if digest in first:
+                problem = f"duplicate of {first[digest]}"
+            first.setdefault(digest, name)
+        problems.append(problem)
+    return problems
+
+
 def _batch(read: Callable[[str], Any], root: str, names: Sequence[str]) -> list[Any]:
     return [read(str(file_of(root, name))) for name in names]
 
@@ -117,7 +143,7 @@ def read_files(
     title: str,
     progress: bool = True,
 ) -> Iterable[Any]:
-    """Apply `read_size` or `check_file` to many files, over all cores, under a progress bar.
+    """Apply `read_size` or `check_file` to many files, on all cores, with a progress bar.
 
     Parameters
     ----------
@@ -126,16 +152,16 @@ def read_files(
     root : Path
         Folder of the files.
     names : sequence of str
-        Paths relative to it.
+        Paths relative to `root`.
     title : str
-        Of the bar.
+        Title of the progress bar.
     progress : bool
-        Show the bar.
+        Show the progress bar.
 
     Yields
     ------
-    result of `read`
-        In the order of `names`.
+    Any
+        The result of `read` for each file, in the order of `names`.
     """
     batches = [names[i : i + _BATCH] for i in range(0, len(names), _BATCH)]
     work = partial(_batch, read, str(root))
@@ -147,7 +173,7 @@ def read_files(
 
 
 def _each(work: Callable, batches: list, count: int) -> Iterator[list]:
-    if count < _FEW:  # starting processes would take longer
+    if count < _FEW:  # starting processes would take longer than reading
         yield from map(work, batches)
         return
     with without_main(), ProcessPoolExecutor(mp_context=get_context("spawn")) as pool:

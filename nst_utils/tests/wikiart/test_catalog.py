@@ -11,7 +11,7 @@ from nst_utils import paths
 from nst_utils.errors import NSTWarning, UnknownNameError
 from nst_utils.wikiart import index as wikiart_index
 from nst_utils.wikiart import index_cache
-from nst_utils.wikiart.catalog import WikiArt
+from nst_utils.wikiart.catalog import WikiArt, compare_with_report, draw
 from nst_utils.wikiart.index import WikiArtError
 from nst_utils.wikiart.miniature import make_miniature
 from nst_utils.wikiart.names import STYLES
@@ -87,7 +87,7 @@ def test_verify_lists_every_defect_and_changes_no_file(root):
     assert (again.catalog["problem"] != "").sum() == 5  # known to the next one
     drawn = again.sample(len(again) - 5)
     assert set(drawn["path"]).isdisjoint(bad.index)
-    with pytest.raises(WikiArtError, match="only 123 can be used"):
+    with pytest.raises(WikiArtError, match="found 123; ask for fewer"):
         again.sample(len(again) - 4)
 
 
@@ -330,3 +330,28 @@ def test_kaggles_own_error_is_told_in_one_sentence(monkeypatch, tmp_path):
     (tmp_path / "data").mkdir()
     assert wikiart_download.download_kaggle() == tmp_path
     assert (tmp_path / "data" / "wikiart").resolve() == tmp_path.resolve()
+
+
+CATALOG = pd.DataFrame(
+    {
+        "path": [f"{style}/{i}.jpg" for style in "ab" for i in range(4)],
+        "style": list("aaaabbbb"),
+        "artist": ["vincent van gogh", *["other"] * 7],
+        "problem": ["", "", "", "", "empty file", "", "", ""],
+        "width": 1400,
+        "height": 1400,
+    }
+)
+
+
+def test_draws_are_repeatable_balanced_and_free_of_problems():
+    drawn = draw(CATALOG, 6, 1, "style", None)
+    assert drawn == draw(CATALOG, 6, 1, "style", None) and 4 not in drawn
+    assert sorted(CATALOG.loc[drawn, "style"]) == list("aaabbb")
+    assert len(draw(CATALOG, 99, 0, None, lambda index: index % 2 == 0)) == 3
+
+
+def test_counts_stand_beside_the_reports():
+    table = compare_with_report(CATALOG)
+    assert table.loc["images"].tolist() == ["80,020", "8"]
+    assert table.loc["share of vincent van gogh", "here"] == "12.5 %"

@@ -84,3 +84,10 @@ def test_many_files_in_order_in_one_process_or_several(tmp_path, monkeypatch, fe
         )
     )
     assert found == [(10 + i, 5, "") for i in range(10)]
+
+
+def test_duplicates_are_told_by_like_hashes_only():
+    checked = [("", "1"), ("", "1"), ("damaged", "1"), ("", "2")]
+    with_duplicates = wikiart_files.with_duplicates
+    assert with_duplicates("wxyz", checked, [""] * 4) == ["", "duplicate of w", "damaged", ""]
+    assert with_duplicates("wx", checked[:2], ["1", ""]) == ["", ""]
