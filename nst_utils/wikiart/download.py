@@ -1,4 +1,4 @@
-"""Getting WikiArt: from Kaggle or Hugging Face, through their own packages, which are optional."""
+"""Download WikiArt from Kaggle or Hugging Face, by their own packages, which are optional."""
 
 import itertools
 import warnings
@@ -20,7 +20,7 @@ SOURCES = {
     "kaggle": ("kagglehub", "steubk/wikiart", 34e9),
     "huggingface": ("datasets", "huggan/wikiart", 34e9),
 }
-"""Package, name there, and bytes of the whole set; plan for 40 GB and room to unzip."""
+"""Package, name of the dataset there, and its size in bytes; unpacking takes more."""
 
 _BUFFER = 2000
 _SHORT = "no answer, no access or no room"
@@ -34,17 +34,18 @@ def _missing(package: str) -> WikiArtError:
 
 
 def download_kaggle() -> Path:
-    """Download the Kaggle copy with kagglehub, which resumes what was broken off.
+    """Download the Kaggle copy with kagglehub, which resumes a broken download.
 
     Returns
     -------
     Path
-        Where kagglehub keeps it; ``data/wikiart`` becomes a link to it where links can be made.
+        Where kagglehub keeps the dataset. ``data/wikiart`` becomes a link to it, where the system
+        has links.
 
     Raises
     ------
     WikiArtError
-        If kagglehub is not installed, or the download fails: its own words are in the message.
+        If kagglehub is not installed, or the download fails.
     """
     try:
         import kagglehub
@@ -55,14 +56,13 @@ def download_kaggle() -> Path:
     except Exception as error:  # kagglehub raises many types
         reason = one_line(error, 200)
         raise WikiArtError(
-            f"Kaggle: {reason or _SHORT}; check the network, and for access the key in "
-            "~/.kaggle/kaggle.json"
+            f"Kaggle: {reason or _SHORT}; check the network and the key in ~/.kaggle/kaggle.json"
         ) from None
     link = paths.DATA / "wikiart"
     if not link.exists():
         try:
             link.symlink_to(place, target_is_directory=True)
-        except OSError:  # no links on this system: the caller shows where it is
+        except OSError:  # the system has no links; the caller shows the place
             return place
     return place
 
@@ -75,22 +75,33 @@ def stream_huggingface(
     dataset: Any = None,
     progress: bool = True,
 ) -> int:
-    """Stream pictures of the Hugging Face dataset into style folders.
+    """Download some pictures of the Hugging Face dataset into style folders.
 
-    See `WikiArt.from_huggingface` for the parameters.
+    Existing files are kept, so a call that failed can be repeated. Unreadable pictures are skipped
+    with one warning at the end.
 
-    A file that is there already is not written again, so a broken stream can be resumed. A
-    picture that cannot be read is passed over, with a warning in the end.
+    Parameters
+    ----------
+    folder : Path
+        Destination.
+    count : int
+        Number of pictures.
+    seed : int
+        Seed of the shuffle.
+    dataset : datasets.IterableDataset, optional
+        The dataset; opened on the Hugging Face Hub by default.
+    progress : bool
+        Show a progress bar.
 
     Returns
     -------
     int
-        Pictures newly written.
+        Number of pictures written by this call.
 
     Raises
     ------
     WikiArtError
-        If ``datasets`` is not installed, the stream cannot be opened, or it breaks off.
+        If ``datasets`` is not installed, or the stream cannot be opened or breaks off.
     """
     if count < 1:
         raise WikiArtError(f"count must be at least 1, not {count}")
@@ -100,11 +111,11 @@ def stream_huggingface(
         except ImportError:
             raise _missing("datasets") from None
         try:
-            # Streaming: a slice without it would fetch every shard.
+            # Without streaming, even a slice downloads the whole dataset.
             dataset = datasets.load_dataset(
                 SOURCES["huggingface"][1], split="train", streaming=True
             )
-            # As bytes: a picture that cannot be decoded would else end the stream.
+            # Pictures come as bytes, because one that cannot be decoded would end the stream.
             dataset = dataset.cast_column("image", datasets.Image(decode=False))
         except Exception as error:
             raise WikiArtError(
@@ -138,7 +149,7 @@ def stream_huggingface(
         ) from None
     if bad:
         warnings.warn(
-            f"{len(bad)} pictures of the stream cannot be read and were passed over ({bad[0]})",
+            f"{len(bad)} pictures of the stream cannot be read and were skipped ({bad[0]})",
             NSTWarning,
             stacklevel=2,
         )
@@ -146,7 +157,7 @@ def stream_huggingface(
 
 
 def _picture_of(value: Any) -> Image.Image:
-    """Return a row's picture, which is one already, or a file's bytes.
+    """Return the picture of a row, given as a PIL image or as the bytes of a file.
 
     Raises
     ------

@@ -35,15 +35,15 @@ PARTS = {
     "train": "train", "training": "train", "val": "val", "valid": "val", "validation": "val",
     "test": "test", "testing": "test",
 }  # fmt: skip
-"""Folders that are parts of a set, and the subset that they mean."""
+"""Names of folders that hold one part of a dataset, and the name of that subset."""
 
-_DEEPEST = 6
+_DEEPEST = 6  # levels of folders that are searched below a style folder
 
 GENRES = (
     "abstract painting", "cityscape", "genre painting", "illustration", "landscape",
     "nude painting", "portrait", "religious painting", "sketch and study", "still life", "",
 )  # fmt: skip
-"""Genres by the code of ``wclasses.csv`` less 129; the last is unknown."""
+"""Genres in the order of their codes in ``wclasses.csv``, 129 and up; the last means unknown."""
 
 KAGGLE_COLUMNS = (
     "filename", "artist", "genre", "description", "phash", "width", "height", "subset"
@@ -60,15 +60,15 @@ class WikiArtError(NSTError, RuntimeError):
 
 
 def find_root(folder: Path) -> Path:
-    """Return the folder that holds the style folders, up to two levels down.
+    """Return the folder that contains the style folders: `folder`, or one up to two levels below.
 
-    Where those stand in parts of the set (``train/Cubism``, ``test/Cubism``), it is the folder
-    around the parts.
+    If the dataset is split (``train/Cubism``, ``test/Cubism``), return the folder that contains
+    ``train`` and ``test``.
 
     Raises
     ------
     WikiArtError
-        If there is none, or several; says what was found instead.
+        If there is no such folder, or more than one.
     """
     expected = "expected a folder of style folders with pictures (Cubism/…jpg)"
     if not folder.exists():
@@ -85,10 +85,10 @@ def find_root(folder: Path) -> Path:
             return parts[0].parent
         within = {comparable(child.name) for place in places for child in list_folders(place)}
         if len(places) > 1 and not within & {comparable(style) for style in STYLES}:
-            return places[0].parent  # these are the styles, with folders in them
+            return places[0].parent  # the places are themselves style folders, with subfolders
         if len(places) > 1:
             names = ", ".join(place.name for place in places[:5])
-            raise WikiArtError(f"{folder}: several sets of pictures ({names}); name one of them")
+            raise WikiArtError(f"{folder}: contains several datasets ({names}); name one of them")
         if places:
             return places[0]
         level = [child for place in level for child in list_folders(place)]
@@ -98,7 +98,7 @@ def find_root(folder: Path) -> Path:
 
 
 def list_folders(folder: Path) -> list[Path]:
-    """Return the folders in a folder, sorted; those that cannot be looked into are left out."""
+    """Return the subfolders of a folder, sorted; an unreadable folder has none."""
     return [Path(entry.path) for entry in _entries(folder) if _is(entry, "dir")]
 
 
@@ -114,7 +114,7 @@ def _entries(folder: Path) -> list[os.DirEntry]:
 
 
 def _is(entry: os.DirEntry, kind: str) -> bool:
-    """Tell what an entry is; a link that leads in a circle is nothing."""
+    """Tell whether an entry is a folder or a file; a link that leads in a circle is neither."""
     try:
         return entry.is_dir() if kind == "dir" else entry.is_file()
     except OSError:
@@ -126,7 +126,7 @@ def _has_pictures(folder: Path) -> bool:
 
 
 def _walk(root: Path) -> tuple[list[str], list[tuple[str, str, str]]]:
-    """Return the pictures below the style folders, at any depth, and what was left out and why."""
+    """Return the pictures in the style folders, at any depth, and findings on what is left out."""
     names: list[str] = []
     left_out: list[tuple[str, str, str]] = []
     real_root = os.path.realpath(root) + os.sep
@@ -161,7 +161,7 @@ def _why_left_out(entry: os.DirEntry, depth: int, real_root: str) -> tuple[str, 
 
 
 def _style_of(name: str) -> tuple[str, str]:
-    """Return a file's part of the set, where it stands in one, and its style folder."""
+    """Return the subset that a file's path names, or "", and its style folder."""
     first, _, rest = name.partition("/")
     if first.lower() in PARTS and "/" in rest:
         return PARTS[first.lower()], rest.partition("/")[0]
@@ -169,7 +169,7 @@ def _style_of(name: str) -> tuple[str, str]:
 
 
 def build_index(root: Path, progress: bool) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Index the files, join the csv files, and read what headers are still needed."""
+    """Return the catalog of a dataset and the findings, as `WikiArt` holds them."""
     names, findings = _walk(root)
     catalog = pd.DataFrame({"path": names})
     placed = [_style_of(name) for name in names]
@@ -209,7 +209,7 @@ def build_index(root: Path, progress: bool) -> tuple[pd.DataFrame, pd.DataFrame]
 
 
 def _read_csv(path: Path, columns: Sequence[str] | None = None) -> pd.DataFrame:
-    """Read a csv file as text: these columns of one with a header, or all of one without."""
+    """Read cells as text: the named columns, or without names all columns of a headerless csv."""
     options: dict[str, Any] = dict(dtype=str, keep_default_na=False, encoding_errors="replace")
     few = ("artist", "genre", "subset")  # few values, many cells
     try:
@@ -222,7 +222,7 @@ def _read_csv(path: Path, columns: Sequence[str] | None = None) -> pd.DataFrame:
                 f"{path}: columns {', '.join(lacking)} are missing; found {', '.join(there)[:200]}"
             )
         if not is_regular(path):
-            raise WikiArtError(f"{path}: no regular file")
+            raise WikiArtError(f"{path}: this is a pipe or a device; expected a csv file")
         table = pd.read_csv(path, usecols=list(columns), **options)
         for name in set(few) & set(columns):
             table[name] = table[name].astype("category")
@@ -233,18 +233,18 @@ def _read_csv(path: Path, columns: Sequence[str] | None = None) -> pd.DataFrame:
 
 
 def _whole(text: pd.Series) -> np.ndarray:
-    """Return whole numbers, 0 where a cell is none or cannot be a picture's side."""
+    """Return cells as whole numbers, 0 where a cell cannot be the side of a picture."""
     numbers = pd.to_numeric(text, errors="coerce")
     return numbers.where((numbers > 0) & (numbers < 100_000), 0).fillna(0).astype(np.int32)
 
 
 def _kaggle_rows(root: Path, findings: list) -> pd.DataFrame | None:
-    """Read ``classes.csv`` beside the style folders, or one folder up."""
+    """Read ``classes.csv`` from the root or its parent; None if there is none."""
     path = _first((root, root.parent), "classes.csv")
     if path is None:
         return None
     table = _read_csv(path, KAGGLE_COLUMNS)
-    # One column after the other, each dropped when it is done: the table is large.
+    # The table is large: each column is dropped as soon as it is converted.
     names, cells = table.pop("filename"), table.pop("genre")
     rows = pd.DataFrame({"path": _inside(names, findings)})
     tags = {text: parse_tags(text) for text in cells.unique()}
@@ -265,7 +265,7 @@ def _kaggle_rows(root: Path, findings: list) -> pd.DataFrame | None:
 
 
 def _inside(names: pd.Series, findings: list) -> pd.Series:
-    """Return the names as relative paths, missing where one leaves the root; note those."""
+    """Return names as paths below the root; others become missing values, and a finding each."""
     paths = names.map(safe_path)
     left = names[paths.isna()]
     findings += [("name outside the root", str(name)[:200], "csv") for name in left]
@@ -273,7 +273,7 @@ def _inside(names: pd.Series, findings: list) -> pd.Series:
 
 
 def _artgan_rows(root: Path, findings: list) -> pd.DataFrame | None:
-    """Read ArtGAN's ``style_train.csv`` and ``style_val.csv``, in the root or a folder near it."""
+    """Read ArtGAN's ``style_train.csv`` and ``style_val.csv``; None if there are none."""
     parts = []
     for subset in ("train", "val"):
         csv = _near(root, f"style_{subset}.csv")
@@ -302,16 +302,16 @@ def _first(places: Iterable[Path], name: str) -> Path | None:
 def _join(
     catalog: pd.DataFrame, rows: pd.DataFrame, described: list[str], findings: list
 ) -> list[str]:
-    """Add the csv's columns to the files; note what has no partner. Return the titles as given."""
+    """Add the csv's columns to the catalog, add findings, and return the titles of all files."""
     rows = rows.dropna(subset="path").drop_duplicates("path").set_index("path")
     places = rows.index.get_indexer(catalog["path"])
     for i in np.flatnonzero(places < 0):
-        # A csv file knows nothing of the parts that a set was put into later.
+        # The csv has no ``train/`` in its paths if the dataset was split later.
         part, _, rest = catalog["path"].iat[i].partition("/")
         if part.lower() in PARTS and rest in rows.index:
             places[i] = rows.index.get_loc(rest)
     if (places < 0).any():
-        # Names that were written in another form, for instance repaired, still meet.
+        # Match names that are spelled in another way, for instance repaired.
         free = {comparable(path): i for i, path in enumerate(rows.index)}
         for i in np.flatnonzero(places < 0):
             places[i] = free.get(comparable(catalog["path"].iat[i]), -1)
@@ -334,7 +334,7 @@ def _join(
 
 
 def _genres(root: Path, paths: pd.Series) -> pd.Series | None:
-    """Return each file's genre from ``wclasses.csv``; None where there is no such csv."""
+    """Return each file's genre from ``wclasses.csv``; None if there is no such csv."""
     path = _first((root, root.parent), "wclasses.csv")
     if path is None:
         return None

@@ -1,6 +1,7 @@
-"""The index of WikiArt kept beside the data: written whole, and checked when it is read.
+"""A cache of WikiArt's index in the dataset's folder.
 
-The folder may come from anybody: what is not whole or does not fit is made anew.
+The folder may come from anybody, so the cache is checked when it is read, and rebuilt if it is
+incomplete or does not fit.
 """
 
 import hashlib
@@ -24,23 +25,23 @@ _MOST_ROWS = 5_000_000
 
 
 def key_of(root: Path) -> str:
-    """Return what an index was built from: csv files and folders, with sizes and times."""
+    """Return a hash of the csv files and folders, their sizes and times; it changes with them."""
     facts: list[Any] = [_SCHEMA]
     for place in (root, root.parent):
         for path in sorted([*place.glob("*classes.csv"), *place.glob("style_*.csv")]):
             if is_regular(path):
                 facts.append((path.name, path.stat().st_size, path.stat().st_mtime_ns))
     todo = [root]
-    for _ in range(3):  # parts, styles, and folders within them
+    for _ in range(3):  # subsets, styles, and folders within them
         todo = [folder for place in todo for folder in list_folders(place)]
         facts += [(str(f.relative_to(root)), f.stat().st_mtime_ns) for f in todo]
     return hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:20]
 
 
 def load_index(root: Path, key: str) -> tuple[pd.DataFrame, pd.DataFrame] | None:
-    """Return the cached catalog and findings, or None where they are missing or no longer fit."""
+    """Return the cached catalog and findings, or None if they are missing or no longer fit."""
     folder = root / CACHE
-    # Whatever is wrong with a cache, it is made anew: the libraries raise many types.
+    # The libraries raise many types; after any error the cache is rebuilt.
     try:
         if not is_regular(folder / "key") or (folder / "key").stat().st_size > 100:
             return None
@@ -60,11 +61,11 @@ def load_index(root: Path, key: str) -> tuple[pd.DataFrame, pd.DataFrame] | None
 
 
 def _read(path: Path) -> pd.DataFrame:
-    """Read a table, unless it is too large to be one of ours."""
+    """Read a table, or raise an error if it is too large for a cache of this module."""
     import pyarrow.parquet
 
     if not is_regular(path) or path.stat().st_size > _MOST_BYTES:
-        raise ValueError(f"{path} is no table of ours")
+        raise ValueError(f"{path} is not a cached table")
     facts = pyarrow.parquet.ParquetFile(path).metadata
     size = sum(facts.row_group(i).total_byte_size for i in range(facts.num_row_groups))
     if facts.num_rows > _MOST_ROWS or size > 4 * _MOST_BYTES:
@@ -73,7 +74,7 @@ def _read(path: Path) -> pd.DataFrame:
 
 
 def _fits(catalog: pd.DataFrame) -> bool:
-    """Tell whether a catalog is one of ours, and names nothing outside its folder."""
+    """Tell whether a table has the form of a catalog, and names no file outside its folder."""
     if list(catalog) != list(COLUMNS) or catalog["path"].duplicated().any():
         return False
     numbers = catalog[["width", "height"]].to_numpy()
@@ -94,32 +95,32 @@ def _write(table: pd.DataFrame, path: Path) -> None:
 
 
 def store_index(root: Path, key: str, catalog: pd.DataFrame, report: pd.DataFrame) -> None:
-    """Cache an index beside the data; where that cannot be, say so and go on."""
+    """Cache an index in the dataset's folder; warn if that is not possible."""
     folder = root / CACHE
     try:
         folder.mkdir(exist_ok=True)
-        (folder / "key").unlink(missing_ok=True)  # until all is written, nothing is valid
+        (folder / "key").unlink(missing_ok=True)  # invalid until every table is written
         for name, table in (("catalog", catalog), ("report", report)):
             _write(table, folder / f"{name}.parquet")
         (folder / "problems.parquet").unlink(missing_ok=True)
         write_text(folder / "key", key)
     except (OSError, ValueError) as error:
         warnings.warn(
-            f"{folder}: the index cannot be kept there ({one_line(error, 120)}); it will be built "
-            "again",
+            f"{folder}: the index cannot be cached there ({one_line(error, 120)}); it will be "
+            "built again",
             NSTWarning,
             stacklevel=3,
         )
 
 
 def store_problems(root: Path, catalog: pd.DataFrame) -> None:
-    """Keep what `WikiArt.verify` found beside the data."""
+    """Cache the problems that `WikiArt.verify` found; warn if that is not possible."""
     bad = catalog.loc[catalog["problem"] != "", ["path", "problem"]]
     try:
         _write(bad, root / CACHE / "problems.parquet")
     except (OSError, ValueError) as error:
         warnings.warn(
-            f"{root / CACHE}: the findings cannot be kept there ({one_line(error, 120)})",
+            f"{root / CACHE}: the findings cannot be cached there ({one_line(error, 120)})",
             NSTWarning,
             stacklevel=3,
         )

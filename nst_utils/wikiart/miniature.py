@@ -1,7 +1,7 @@
-"""A miniature WikiArt: the real one's layout, csv files, 27 styles and defects, in a few seconds.
+"""A miniature WikiArt, made in seconds: layout, csv files, 27 styles and defects of the real one.
 
-Every picture is cut out of a painted sample or a sample photo, so nothing of WikiArt itself is in
-it, and titles and artists are made up except for the names whose spelling is at issue.
+Every picture is cut out of a sample, none is from WikiArt. Titles and artists are made up, except
+for the names that show how WikiArt misspells.
 """
 
 import csv
@@ -23,12 +23,12 @@ _DONE = "complete"
 
 
 def make_miniature(folder: Path | None = None) -> Path:
-    """Make the miniature, unless it is there already; the same on every machine.
+    """Make the miniature, the same on every machine, unless it exists already.
 
     Parameters
     ----------
     folder : Path, optional
-        Where to; ``data/wikiart_mini`` when left out.
+        Destination; ``data/wikiart_mini`` by default.
 
     Returns
     -------
@@ -46,7 +46,7 @@ def make_miniature(folder: Path | None = None) -> Path:
     mark = folder / f".{_DONE}"
     if mark.is_file():
         return folder
-    # At the size of which their parts are the miniature's pictures.
+    # Pictures are cut out of sources of this size.
     sources, photos = (
         [open_sample(s.name, 640) for s in list_samples().values() if s.kind == kind]
         for kind in ("style", "content")
@@ -55,7 +55,7 @@ def make_miniature(folder: Path | None = None) -> Path:
     rows = []
     for code, style in enumerate(STYLES):
         (folder / style).mkdir(parents=True, exist_ok=True)
-        # Uneven on purpose: shares are to be counted.
+        # Styles differ in size on purpose, so that their shares are worth counting.
         for i in range(3 + code % 4 + 3 * (style in ("Impressionism", "Realism"))):
             source = photos[i % 4] if style == "Realism" else sources[(code + i) % len(sources)]
             rows.append(_painting(folder, style, code, i, _cut(source, rng)))
@@ -66,9 +66,9 @@ def make_miniature(folder: Path | None = None) -> Path:
 
 
 def find_wikiart(root: str | os.PathLike = "") -> Path:
-    """Return where WikiArt is: the folder named, else the one downloaded, else the miniature.
+    """Return the folder of WikiArt: `root` if given, else a downloaded one, else the miniature.
 
-    ``data/wikiart`` and ``data/wikiart_hf`` count as downloaded when they are there.
+    Downloads are looked for in ``data/wikiart``, then in ``data/wikiart_hf``.
     """
     if root:
         return Path(root)
@@ -92,7 +92,7 @@ def _cut(source: Image.Image, rng: np.random.Generator) -> Image.Image:
 
 
 def _mojibake(text: str) -> str:
-    """Return UTF-8 as the dataset has it: read as Latin-1, then lower case."""
+    """Misspell a text as the dataset does: read its UTF-8 as Latin-1, in lower case."""
     return text.encode("utf8").decode("latin1").lower()
 
 

@@ -1,4 +1,4 @@
-"""Names in WikiArt: repaired, split, read; nothing from a file is ever evaluated or followed."""
+"""Names in WikiArt, repaired and parsed; no text from a file is ever evaluated."""
 
 import ast
 import os
@@ -15,7 +15,7 @@ STYLES = (
     "Pop_Art", "Post_Impressionism", "Realism", "Rococo", "Romanticism", "Symbolism",
     "Synthetic_Cubism", "Ukiyo_e",
 )  # fmt: skip
-"""The 27 style folders, in the order of their codes (140 and on)."""
+"""The 27 style folders, in the order of their codes, 140 and up."""
 
 _YEAR = re.compile(r"(?<![0-9])(1[0-9]{3}|20[0-2][0-9])(?![0-9])")
 _COPY = re.compile(r"\(\d+\)$")
@@ -24,9 +24,9 @@ _LONGEST = 2000
 
 @lru_cache(maxsize=8192)
 def repair(text: str) -> str:
-    """Undo mojibake: UTF-8 that was read as Latin-1 and then put into lower case.
+    """Undo mojibake: UTF-8 that was read as Latin-1 and then changed to lower case.
 
-    Text that is no mojibake comes back as it is.
+    Other text is returned unchanged.
 
     Examples
     --------
@@ -42,10 +42,10 @@ def repair(text: str) -> str:
 
 
 def split_name(filename: str) -> tuple[str, str]:
-    """Return artist and title as written in a file name ``<artist>_<title>.jpg``.
+    """Return artist and title from a file name ``<artist>_<title>.jpg``.
 
-    Split on the first underscore: titles may have more. The mark of a second copy, ``(1)``, is no
-    part of the title.
+    The first underscore separates them, because titles may have more. The suffix of a copy,
+    ``(1)``, is removed.
 
     Examples
     --------
@@ -74,7 +74,7 @@ def year_of(text: str) -> int | None:
 
 
 def title_of(text: str) -> str:
-    """Return a title for showing: spaces for hyphens and underscores, a final year left out.
+    """Return a title for display: spaces for hyphens and underscores, without a final year.
 
     Examples
     --------
@@ -87,13 +87,13 @@ def title_of(text: str) -> str:
 
 @lru_cache(maxsize=8192)
 def parse_tags(text: str) -> tuple[str, ...] | None:
-    """Read a cell such as ``['Impressionism', 'Realism']``; repeated tags count once.
+    """Read a cell such as ``['Impressionism', 'Realism']``, without repeated tags.
 
     Returns
     -------
     tuple of str or None
-        None if the cell is anything else than a list of short texts. It is parsed as a literal,
-        never evaluated.
+        None if the cell is not a list of texts, or too long. It is parsed as a literal, never
+        evaluated.
 
     Examples
     --------
@@ -112,7 +112,7 @@ def parse_tags(text: str) -> tuple[str, ...] | None:
 
 
 def safe_path(text: str) -> str | None:
-    """Return a relative path as it is written on disk with ``/``, or None if it leaves its root.
+    """Return a relative path in its plain form with ``/``, or None if it leaves its root.
 
     Examples
     --------
@@ -129,7 +129,7 @@ def safe_path(text: str) -> str | None:
 
 
 def text_of(name: str) -> str:
-    r"""Return a file name as text that can be stored: bytes that are no UTF-8 as ``%E9``.
+    r"""Return a file name as valid text: bytes that are not UTF-8 become for example ``%E9``.
 
     Examples
     --------
@@ -142,7 +142,7 @@ def text_of(name: str) -> str:
 
 
 def file_of(root: str | os.PathLike, text: str) -> Path:
-    """Return the file below a root that `text_of` named."""
+    """Return the path of a file below `root`, from its name as `text_of` returns it."""
     path = Path(root, text)
     if "%" not in text or os.path.lexists(path):
         return path
@@ -150,7 +150,7 @@ def file_of(root: str | os.PathLike, text: str) -> Path:
 
 
 def comparable(text: str) -> str:
-    """Return a form in which names are compared: repaired, one Unicode form, case and marks aside.
+    """Return a normal form for comparison: names equal but for case or separators share it.
 
     Examples
     --------

@@ -1,9 +1,8 @@
-"""A practice set for telling styles apart: ten painted samples, four made-up painters of each.
+"""A practice set for style classification: ten painted samples as styles, four painters of each.
 
-The miniature has the defects of WikiArt, but its folders' names mean nothing. Here they do: each
-folder is one sample, each painter a quarter of it that no other painter shares, with a palette of
-their own. So a painter who is held out shows brushwork that was never seen, and color alone tells
-less than in the sample.
+The style names of the miniature mean nothing; here they are right. Each style is one sample. Each
+painter is a quarter of it, with hues of its own. A held-out painter therefore shows brushwork that
+a classifier has not seen, and color alone does not give the style away.
 """
 
 import warnings
@@ -18,25 +17,28 @@ from ..images.samples import list_samples, open_sample
 from .miniature import find_wikiart
 
 PAINTERS = 4
+"""Painters of each style."""
+
 PICTURES = 6
-"""Painters of a style, and pictures of a painter."""
+"""Pictures of each painter."""
 
 _SIDE = 160
 _DONE = ".complete"
 
 
 def make_practice_set(folder: Path | None = None) -> Path:
-    """Make the practice set, unless it is there already; the same on every machine.
+    """Make the practice set, the same on every machine, unless it exists already.
 
     Parameters
     ----------
     folder : Path, optional
-        Where to; ``data/styles_mini`` when left out.
+        Destination; ``data/styles_mini`` by default.
 
     Returns
     -------
     Path
-        The folder: a folder for each style, ``<painter>_<title>.jpg`` in it, as `WikiArt` reads.
+        The folder, which `WikiArt` reads: one subfolder per style, with files
+        ``<painter>_<title>.jpg``.
     """
     folder = folder or paths.DATA / "styles_mini"
     if (folder / _DONE).is_file():
@@ -57,7 +59,7 @@ def make_practice_set(folder: Path | None = None) -> Path:
 
 
 def find_styles(root: str = "") -> Path:
-    """Return the folder named, else WikiArt where it was downloaded, else the practice set."""
+    """Return `root` if given, else a downloaded WikiArt, else the practice set."""
     if root:
         return Path(root)
     place = find_wikiart()
@@ -72,7 +74,7 @@ def _quarter(whole: Image.Image, number: int) -> Image.Image:
 
 
 def _cut(picture: Image.Image, rng: np.random.Generator) -> Image.Image:
-    """Return a random square of 0.4 to 0.8 of the shorter side, mirrored as often as not."""
+    """Return a random square of 0.4 to 0.8 of the shorter side, half of them mirrored."""
     side = int(min(picture.size) * rng.uniform(0.4, 0.8))
     x, y = (int(rng.integers(0, whole - side + 1)) for whole in picture.size)
     part = picture.crop((x, y, x + side, y + side)).resize((_SIDE, _SIDE), Image.Resampling.LANCZOS)
@@ -87,6 +89,6 @@ def _palette(picture: Image.Image, turn: np.ndarray) -> Image.Image:
     lab[..., 1:] = lab[..., 1:] @ np.array([[cosine, sine], [-sine, cosine]])
     lab[..., 0] = np.clip(lab[..., 0] + 12 * turn[1], 0, 100)
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UserWarning)  # what leaves RGB is clipped, as it should
+        warnings.simplefilter("ignore", UserWarning)  # colors outside RGB are clipped on purpose
         rgb = np.clip(color.lab2rgb(lab), 0, 1)
     return Image.fromarray((255 * rgb).round().astype(np.uint8))

@@ -25,18 +25,18 @@ class Paintings(Dataset):
     Parameters
     ----------
     wikiart : WikiArt
-        Its files without a problem, in the catalog's order; run `WikiArt.verify` before.
+        The dataset. Only files without a problem are used, so run `WikiArt.verify` before.
     label : {"style", "artist", "genre"}
-        Column that is to be predicted.
+        Column to predict.
     size : int
-        Bound on the long side at which pictures are read, pixels: JPEGs are decoded reduced.
+        Maximum length of the long side in pixels; larger pictures are reduced.
     transform : callable, optional
-        Applied to each picture, a uint8 tensor of shape (3, h, w); `preparation` when left out.
+        Applied to each picture, a uint8 tensor of shape (3, h, w); `preparation()` by default.
 
     Attributes
     ----------
     classes : list of str
-        Names of the labels, in the order of their numbers.
+        Names of the labels; a label's number is its position here.
     """
 
     def __init__(
@@ -63,15 +63,15 @@ class Paintings(Dataset):
         return len(self.paths)
 
     def __getitem__(self, index: int) -> tuple[Any, int]:
-        """Return a painting, transformed, and its label's number.
+        """Return a transformed painting and its label's number.
 
-        For one that cannot be read the next one that can comes, with a warning: one bad file does
-        not end a training.
+        If a painting cannot be read, the next one is returned with a warning, so that one bad file
+        does not end a training.
 
         Raises
         ------
         ImageError
-            If none can be read.
+            If no painting can be read.
         """
         for ahead in range(len(self.paths)):
             place = (index + ahead) % len(self.paths)
@@ -79,24 +79,24 @@ class Paintings(Dataset):
                 image = read_image(file_of(self.root, self.paths[place]), self.size)
             except ImageError as error:
                 wrong = error
-                warnings.warn(f"passed over: {error}", NSTWarning, stacklevel=2)
+                warnings.warn(f"skipped: {error}", NSTWarning, stacklevel=2)
                 continue
             return self.transform(v2.functional.pil_to_tensor(image)), self.labels[place]
         raise wrong
 
 
 def preparation(size: int = 224) -> v2.Transform:
-    """Return what a network trained on ImageNet expects: a centered square, normalized."""
+    """Return the preprocessing of networks trained on ImageNet: a centered square, normalized."""
     return v2.Compose([v2.Resize(size, antialias=True), v2.CenterCrop(size), *_finish()])
 
 
 def augmentation(size: int = 224) -> v2.Transform:
     """Return the report's augmentations: rotate, flip, scale, crop, translate; then normalize.
 
-    Rotation up to 15 degrees, scale 0.8 to 1.2, translation up to a tenth of the side; empty
-    corners are avoided by reading beyond the border by reflection.
+    Rotation is up to 15 degrees, scale 0.8 to 1.2, translation up to a tenth of the side. The
+    picture is reflected at its border, so that no empty corners appear.
     """
-    margin = 3 * size // 4  # enough for the largest rotation, shrinking and translation together
+    margin = 3 * size // 4  # enough for all three at their largest
     return v2.Compose(
         [
             v2.Resize(size, antialias=True),
@@ -123,19 +123,19 @@ def augment_each(
     crop: float = 0.7,
     shift: float = 0.15,
 ) -> dict[str, Image.Image]:
-    """Return each of the report's five transformations of a picture, alone, by name.
+    """Return a picture under each of the report's five transformations, by name.
 
     Parameters
     ----------
     image : PIL.Image.Image
     degrees : float
-        Of the rotation, counterclockwise.
+        Angle of the rotation, counterclockwise.
     scale : float
-        Of the enlargement.
+        Factor of the enlargement.
     crop : float
-        Share of both sides that is left by cropping.
+        Fraction of both sides that cropping keeps.
     shift : float
-        Of the translation, in shares of the sides, to the right and down.
+        Translation to the right and down, as a fraction of the sides.
     """
     width, height = image.size
     sides = [round(crop * side) for side in (height, width)]

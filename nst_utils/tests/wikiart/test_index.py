@@ -60,7 +60,7 @@ def test_nested_folders_lose_no_file_and_what_is_left_out_is_told(tmp_path):
 
 def test_several_sets_in_one_folder_are_told_apart(tmp_path):
     tree(tmp_path, "one/Cubism/a_x.jpg", "two/Realism/b_y.jpg")
-    with pytest.raises(WikiArtError, match=r"several sets of pictures \(one, two\)"):
+    with pytest.raises(WikiArtError, match=r"contains several datasets \(one, two\)"):
         WikiArt(tmp_path)
 
 
