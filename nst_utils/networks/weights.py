@@ -139,7 +139,7 @@ def _first_here(backbone: str) -> WeightsFile | None:
             broken.append(error)
             continue
         for error in broken:
-            warnings.warn(f"passed over: {error}", NSTWarning, stacklevel=4)
+            warnings.warn(f"skipped: {error}", NSTWarning, stacklevel=4)
         return file
     if broken:
         raise broken[0]

@@ -85,7 +85,7 @@ def test_auto_passes_over_files_that_only_have_the_name(monkeypatch, tmp_path):
     (tmp_path / "resnet50_a.pt").write_text("notes")
     path = put(tmp_path / "resnet50_b.pt")
     monkeypatch.setenv("NST_WEIGHTS_DIR", str(tmp_path))
-    with pytest.warns(NSTWarning, match="passed over.*resnet50_a.pt"):
+    with pytest.warns(NSTWarning, match="skipped.*resnet50_a.pt"):
         assert find_weights("resnet50").path == path
 
 
