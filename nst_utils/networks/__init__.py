@@ -1,20 +1,20 @@
-"""Frozen networks: weights, VGG19 and ResNet-50, activations by layer name, fast layers.
+"""Frozen VGG19 and ResNet-50: weights, activations by layer name, fast layers.
 
-- ``spec``: what a network declares of itself, and where weights come from
-- ``weights_file``: a weights file, read as plain tensors
-- ``quantized``: a product-quantized ResNet-50, decoded
-- ``state_dicts``: state dicts as training scripts save them, by a network's own names
-- ``vgg19``: VGG19 in one place: layers, weights, how it is built
-- ``resnet50``: ResNet-50 in one place: layers, weights, how it is built
+- ``spec``: the description of a network: layers, sources of weights, defaults
+- ``weights_file``: weights files, read without running code
+- ``quantized``: decoder for a product-quantized ResNet-50
+- ``state_dicts``: state dicts of other origins, renamed to a network's own names
+- ``vgg19``: VGG19: layers, weights, construction
+- ``resnet50``: ResNet-50: layers, weights, construction
 - ``registry``: the networks by name
-- ``structure``: shapes, parameters and multiplications, counted on the network itself
-- ``weights``: weights files: found, downloaded, checked, read
-- ``oxford``: the original Oxford weights: decoded, preprocessing folded in, rescaled
-- ``packaged``: networks inside optional packages, run by onnxruntime
-- ``device``: the device and the number format that suit this machine
-- ``winograd_maps``: the maps of Winograd's convolution, to points and back
-- ``winograd``: 3 x 3 convolutions with a quarter of the multiplications
-- ``layers``: fast convolutions and pooling for frozen weights
+- ``structure``: shapes, parameters and multiplications of each layer
+- ``weights``: weights by name: found, downloaded, checked
+- ``oxford``: the original VGG19 weights, converted to torchvision's input and scale
+- ``packaged``: networks from optional packages, run by onnxruntime
+- ``device``: the device and the number format to compute with
+- ``winograd_maps``: the transformation matrices of Winograd's convolution
+- ``winograd``: Winograd's 3 x 3 convolution, with a quarter of the multiplications
+- ``layers``: convolution and pooling, faster for frozen weights
 - ``backbone``: a network whose layers are read by name
 """
 

@@ -1,7 +1,7 @@
-"""Backbones: a network, its weights, its preprocessing, and its layers by name.
+"""Backbones: a network with its weights, whose layers are read by name.
 
-One forward pass returns ``{name: tensor}``. Every backbone takes the same ImageNet-normalized RGB;
-what a set of weights expects instead is folded into its first convolution.
+One forward pass returns ``{name: tensor}``. Every backbone takes ImageNet-normalized RGB. Where a
+set of weights expects another input, the conversion is folded into its first convolution.
 """
 
 import copy
@@ -20,10 +20,10 @@ from .registry import BACKBONES, backbone_spec
 from .weights import WeightsFile, find_weights
 
 AVERAGE_GAIN = 1.7
-"""What average pooling is multiplied by, so that it passes on about as much as max pooling did.
+"""Factor on average pooling that restores the mean activation of max pooling.
 
-Over the sample pictures the ratio is 1.4, 1.8, 1.5 and 2.3 at VGG19's first four poolings, and 1.7
-at ResNet-50's one.
+On the sample pictures the ratio is 1.4, 1.8, 1.5 and 2.3 at VGG19's first four poolings, and 1.7
+at the only one of ResNet-50.
 """
 
 
@@ -40,9 +40,7 @@ class ScaledAvgPool2d(nn.AvgPool2d):
 
 
 class Backbone:
-    """A frozen network whose layers can be read by name.
-
-    Made by `load_backbone`, not directly.
+    """A frozen network whose layers can be read by name; `load_backbone` makes one.
 
     Attributes
     ----------
@@ -53,11 +51,11 @@ class Backbone:
     trained : bool
         False for random weights.
     weights_label : str
-        Display name of network and weights; says "untrained" where that is so.
+        Display name of network and weights; contains "untrained" for random weights.
     weights : WeightsFile
-        Where the weights came from, with checksum.
+        The file of the weights, with its checksum.
     device, dtype
-        Where and in which number format it computes; see `to`.
+        The device and the number format that it computes with; see `to`.
     """
 
     def __init__(self, name: str, modules: nn.ModuleDict, weights: WeightsFile) -> None:
@@ -80,14 +78,14 @@ class Backbone:
         *,
         plain: bool = False,
     ) -> "Backbone":
-        """Return it on a device, in a number format, laid out channels last, ready to paint.
+        """Return a copy on a device and in a number format, with channels last.
 
         Parameters
         ----------
         device, dtype
-            Where and in which number format to compute.
+            The device and the number format to compute with.
         plain : bool
-            Keep torch's own layers where `layers` has faster ones.
+            Use torch's own layers instead of the faster ones of `networks.layers`.
         """
         placed = copy.copy(self)
         placed.device, placed.dtype = torch.device(device), dtype
@@ -108,12 +106,12 @@ class Backbone:
         return layers
 
     def convolution(self, layer: str) -> nn.Conv2d:
-        """Return VGG19's convolution ``conv…`` as a layer of torch's own, a copy, float32.
+        """Return a copy of one of VGG19's convolutions as a float32 layer of torch.
 
         Raises
         ------
         UnknownNameError
-            If there is no convolution of this name, padded with zeros, in this network.
+            If this network has no zero-padded 3 x 3 convolution of that name.
         """
         module = self._source[layer] if layer in self._source else None
         if not isinstance(module, Convolution):
@@ -122,27 +120,27 @@ class Backbone:
         return copy.deepcopy(module.placed("cpu", torch.float32).plain())
 
     def stride(self, layer: str) -> int:
-        """Return how many pixels of the picture one position of a layer steps over."""
+        """Return the distance between a layer's neighboring positions, in pixels of the picture."""
         self.check_layers([layer])
         return backbone_spec(self.name).stride(layer)
 
     def extract(self, x: Tensor, layers: Iterable[str]) -> dict[str, Tensor]:
-        """Read some layers in one forward pass, which ends at the last one needed.
+        """Return activations by layer name, from one forward pass up to the last layer needed.
 
         Parameters
         ----------
         x : Tensor, shape (n, 3, h, w)
-            ImageNet-normalized RGB (see `normalize`), in any floating type and layout: it is
-            brought to the network's own. Gradients flow back to it.
+            ImageNet-normalized RGB (see `normalize`), of any floating type; it is converted to
+            the network's own. Gradients flow back to it.
         layers : iterable of str
-            Names out of `layers`. VGG19's ``conv…`` are outputs before the ReLU, its ``relu…``
-            after it. ResNet-50's ``layer3`` is the output of its last block, ``layer3.5``.
+            Names from `layers`. In VGG19, ``conv…`` is before the ReLU and ``relu…`` after it. In
+            ResNet-50, ``layer3`` is the output of its last block, ``layer3.5``.
 
         Returns
         -------
         dict of str to Tensor
-            In the order asked for, each of shape (n, d, h / stride, w / stride). No later layer
-            writes into a returned tensor.
+            In the order of `layers`, each of shape (n, d, h / stride, w / stride). Later layers
+            do not overwrite a returned tensor.
 
         Raises
         ------
@@ -156,19 +154,18 @@ class Backbone:
     def read(
         self, x: Tensor, layers: Iterable[str], *, fresh: bool = False
     ) -> Iterator[tuple[str, Tensor]]:
-        """Go through the network and yield each wanted layer as soon as it is computed.
+        """Yield the activations of each layer as soon as they are computed.
 
-        What is made of a layer before the next one is asked for is made while it is still in the
-        cache; and the gradient comes back in the same order, so that no layer's has to wait in
-        memory for the others'.
+        A caller can use a layer while it is still in the processor's cache. The backward pass then
+        handles one layer after another too, so that gradients do not wait in memory together.
 
         Parameters
         ----------
         x, layers
             As for `extract`.
         fresh : bool
-            The gradients that will come back to these layers are read by nobody else, and may be
-            written into.
+            Whether the backward pass may overwrite the gradients of these layers, because nothing
+            else reads them.
 
         Yields
         ------
@@ -178,7 +175,7 @@ class Backbone:
         missing: dict[str, list[str]] = {}
         aliases = backbone_spec(self.name).aliases
         for layer in self.check_layers(layers):
-            # "layer3" is another name of "layer3.5": read each module once.
+            # "layer3" is another name of "layer3.5"; each module is read once.
             missing.setdefault(aliases.get(layer, layer), []).append(layer)
         x = x.to(device=self.device, dtype=self.dtype, memory_format=torch.channels_last)
         tapped = rectified = left = False
@@ -188,17 +185,16 @@ class Backbone:
                 break
             name = key.replace("/", ".")
             if isinstance(module, Convolution):
-                # VGG19 has a ReLU behind every convolution: in the same pass unless the tensor
-                # before it is wanted. Its gradient comes with that of the module behind it, unless
-                # others read it as well.
+                # A ReLU follows every convolution of VGG19. Both are computed in one pass unless
+                # the convolution's own output is wanted. The module after the ReLU computes the
+                # ReLU's gradient too, if it is the only one that reads the ReLU's output.
                 taken, rectified = left, name not in missing
                 left = rectified and _leaves(modules[i + 1 : i + 3], missing)
                 x = module(x, rectified, left=left, taken=taken, fresh=fresh)
             elif isinstance(module, nn.ReLU) and rectified:
                 rectified = False
             elif isinstance(module, nn.ReLU):
-                # In place saves memory, but would overwrite a tapped tensor (the trap of many
-                # peers): only where nobody keeps the layer before.
+                # In place saves memory, but would overwrite a tensor that was yielded before.
                 x = functional.relu(x) if tapped else functional.relu_(x)
             elif isinstance(module, MaxPool):
                 x, left = module(x, taken=left), False
@@ -211,7 +207,7 @@ class Backbone:
 
 
 def _leaves(behind: list[tuple[str, nn.Module]], wanted: Container[str]) -> bool:
-    """Tell whether the ReLU behind a convolution has one reader, which takes its gradient over."""
+    """Tell whether the module after a ReLU is the only reader and can compute its gradient."""
     return (
         len(behind) == 2
         and behind[0][0] not in wanted
@@ -220,7 +216,7 @@ def _leaves(behind: list[tuple[str, nn.Module]], wanted: Container[str]) -> bool
 
 
 def _place(module: nn.Module, device: torch.device, dtype: torch.dtype, plain: bool) -> nn.Module:
-    """Return a copy of a module on a device and in a number format, or its faster twin."""
+    """Return a copy of a module on a device and in a number format, or its faster equivalent."""
     if isinstance(module, Convolution):
         placed = module.placed(device, dtype)
         return placed.plain() if plain else placed
@@ -233,21 +229,21 @@ def _place(module: nn.Module, device: torch.device, dtype: torch.dtype, plain: b
 def load_backbone(
     name: str, weights: str = "auto", *, pooling: str = "max", padding: str = "zero"
 ) -> Backbone:
-    """Load a network with its weights, ready to be read.
+    """Load a network with its weights.
 
     Parameters
     ----------
     name : {"vgg19", "resnet50"}
         The network.
     weights : str
-        ``auto`` (the first that is available, else untrained, with a warning), a source's name
-        (``oxford``, ``torchvision``; fails when it is not to be had), ``random``, or a ``.pt`` or
-        ``.pth`` file, tried as a path, then in ``NST_WEIGHTS_DIR``, then in ``data/weights``.
+        ``auto``: the first weights available, else random ones with a warning. A source's name,
+        for example ``oxford`` or ``torchvision``. ``random``. Or a file such as ``name.pt``; see
+        `find_weights`.
     pooling : {"max", "average"}
-        ``average`` replaces max pooling and is rescaled by `AVERAGE_GAIN`.
+        ``average`` replaces max pooling by average pooling times `AVERAGE_GAIN`.
     padding : {"zero", "replicate"}
-        Padding of the first convolution. ``replicate`` avoids the frame of odd strokes that
-        zeros leave at the border.
+        Padding of the first convolution. ``replicate`` avoids the odd strokes that zeros cause
+        along the border.
 
     Returns
     -------
@@ -259,7 +255,7 @@ def load_backbone(
     UnknownNameError
         For an unknown backbone, source or option.
     WeightsError
-        When named weights are not to be had, damaged, or of another network.
+        If the weights are unavailable, damaged, or of another network.
     """
     for what, value, valid in (
         ("backbone", name, BACKBONES),
@@ -276,7 +272,7 @@ def load_backbone(
             NSTWarning,
             stacklevel=2,
         )
-    # Placed anew: what a backbone makes ready for itself goes with it.
+    # A copy, because a backbone keeps converted weights, which the cached one would never free.
     return _build(name, file, pooling, padding).to("cpu")
 
 

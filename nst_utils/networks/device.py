@@ -1,4 +1,4 @@
-"""Where and in which number format a recipe runs: what this machine can do."""
+"""The device and the number format to compute with, chosen by what this machine supports."""
 
 import contextlib
 from collections.abc import Iterator, Sequence
@@ -10,10 +10,10 @@ from ..errors import UnknownNameError
 
 @contextlib.contextmanager
 def own_settings() -> Iterator[None]:
-    """Compute under the settings that the methods need, whatever the caller's are.
+    """Override the caller's settings of torch within this context.
 
-    Gradients on and no inference mode, no autocast, float32 and the CPU as defaults. The caller's
-    own come back afterwards.
+    Gradients are on; inference mode and autocast are off; float32 and the CPU are the defaults.
+    The caller's settings are restored afterwards.
     """
     default = torch.get_default_dtype()
     with contextlib.ExitStack() as stack:
@@ -22,7 +22,7 @@ def own_settings() -> Iterator[None]:
         for kind in ("cpu", "cuda"):
             if torch.is_autocast_enabled(kind):
                 stack.enter_context(torch.autocast(kind, enabled=False))
-        if torch.get_default_device().type != "cpu":  # the context costs every call a little
+        if torch.get_default_device().type != "cpu":  # the context slows every torch call
             stack.enter_context(torch.device("cpu"))
         if default != torch.float32:
             torch.set_default_dtype(torch.float32)
@@ -36,7 +36,7 @@ def pick_device(name: str = "auto") -> torch.device:
     Raises
     ------
     UnknownNameError
-        If the device does not exist on this machine.
+        If this machine does not have the device.
     """
     if name == "auto":
         if torch.cuda.is_available():
@@ -53,9 +53,9 @@ def pick_device(name: str = "auto") -> torch.device:
 
 
 def pick_precision(name: str, device: torch.device) -> torch.dtype:
-    """Return the number format: ``auto`` is bfloat16 only where the hardware multiplies it.
+    """Return the number format; ``auto`` is bfloat16 where the hardware supports it, else float32.
 
-    Elsewhere bfloat16 would be emulated, and slower than float32.
+    Emulated bfloat16 would be slower than float32.
     """
     if name != "auto":
         return getattr(torch, name)
@@ -69,7 +69,7 @@ def pick_precision(name: str, device: torch.device) -> torch.dtype:
 
 
 def explain_precision(name: str, dtype: torch.dtype, device: torch.device) -> str:
-    """Say in which number format a recipe runs, and why where it left that to the machine.
+    """Return a number format's name, with the reason if it was chosen automatically.
 
     Examples
     --------
@@ -94,14 +94,14 @@ def _cpu_has_bfloat16() -> bool:
 
 
 def cpu_has_features(features: Sequence[str], questions: Sequence[str]) -> bool:
-    """Tell whether the processor has any of some features, by torch's names.
+    """Tell whether the processor has any of the given features.
 
     Parameters
     ----------
     features : sequence of str
         Keys of ``torch.cpu.get_capabilities()``.
     questions : sequence of str
-        Functions of ``torch.cpu`` that tell the same in torch before 2.12.
+        Functions of ``torch.cpu`` that answer the same in torch before 2.12.
     """
     if hasattr(torch.cpu, "get_capabilities"):
         able = torch.cpu.get_capabilities()
@@ -110,7 +110,7 @@ def cpu_has_features(features: Sequence[str], questions: Sequence[str]) -> bool:
 
 
 def is_out_of_memory(error: Exception) -> bool:
-    """Recognize memory that ran out: Linux, Windows, CUDA and its libraries each say it apart."""
+    """Recognize memory that ran out; Linux, Windows and CUDA each have messages of their own."""
     text = str(error).lower()
     phrases = ("out of memory", "allocate memory", "not enough memory", "alloc_failed")
     return isinstance(error, MemoryError) or any(phrase in text for phrase in phrases)

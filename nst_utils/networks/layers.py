@@ -1,19 +1,17 @@
-"""Convolutions and pooling for frozen weights: what `torch.nn` does, sooner and in less memory.
+"""Convolution and pooling for frozen weights: faster than `torch.nn`, in less memory.
 
-A picture is painted against weights that never change, and only the gradient to the input is
-wanted. Three things follow, and autograd cannot know them:
+The weights never change, and only the gradient with respect to the input is needed. This allows
+what autograd cannot do in general:
 
-- Weights can be brought once into the layout that the processor's library (oneDNN) computes in,
-  instead of at every call. For 3 x 3 convolutions of VGG19 that was 18 % of their time at 128 px
-  and 7 % at 256 px (two cores, bfloat16).
-- The gradient to the input of a 3 x 3 convolution is itself a 3 x 3 convolution, with flipped
-  weights, which can be brought into that layout as well.
-- Most layers are convolved with fewer multiplications still, with weights transformed once; see
-  `winograd`.
-- A ReLU can be applied while its input is still in the cache, and needs no storage of its own. Its
-  gradient is applied by the layer behind it, in place, where that is its only reader.
+- Weights are converted once to the layout in which the processor's library (oneDNN) computes,
+  instead of at every call.
+- The gradient of a 3 x 3 convolution is a 3 x 3 convolution with flipped weights, which are
+  converted once too.
+- Most layers use Winograd's convolution, with weights transformed once; see `winograd`.
+- A ReLU is applied while its input is still in the cache, and stores nothing. The next layer
+  applies its gradient in place, if that layer is the only one that reads the ReLU's output.
 
-What else was tried stands in ``benchmark/NOTES.md``.
+Measurements, and what else was tried: ``benchmark/NOTES.md``.
 """
 
 from collections.abc import Callable, Iterator
@@ -29,11 +27,11 @@ from . import winograd
 ONE = [1, 1]
 
 STRIP = 2**18
-"""Numbers that pooling gives a gradient to at once."""
+"""Numbers of the output that pooling handles at a time."""
 
 
 class Convolution(nn.Module):
-    """A frozen 3 x 3 convolution with stride 1 and padding 1, with or without a ReLU behind it.
+    """A frozen 3 x 3 convolution with stride 1 and padding 1, optionally followed by a ReLU.
 
     Parameters
     ----------
@@ -42,12 +40,12 @@ class Convolution(nn.Module):
     bias : Tensor, shape (d,)
         In float32 on the CPU.
     device, dtype
-        Where and in which number format to compute.
+        The device and the number format to compute with.
 
     Notes
     -----
-    Weights are asked for and converted when they are first needed, so that layers behind the last
-    one that is read cost nothing, and layers that are only read forward keep no flipped weights.
+    Weights are requested and converted when they are first needed. Layers after the last one that
+    is read therefore cost nothing, and a forward pass alone stores no flipped weights.
     """
 
     def __init__(
@@ -58,18 +56,18 @@ class Convolution(nn.Module):
         dtype: torch.dtype = torch.float32,
     ) -> None:
         super().__init__()
-        # Not parameters: `nn.Module.to` must not convert what others share.
+        # No parameters, because copies share these tensors and `nn.Module.to` would convert them.
         self._weight, self._bias = weight, bias
         self._device, self._dtype = torch.device(device), dtype
         self._ready: dict[str, Tensor] = {}
         self._sizes: dict[str, torch.Size] = {}
 
     def placed(self, device: torch.device | str, dtype: torch.dtype) -> "Convolution":
-        """Return it on another device or in another number format."""
+        """Return a copy for another device or number format."""
         return Convolution(self._weight, self._bias, device, dtype)
 
     def plain(self) -> nn.Conv2d:
-        """Return it as a layer of torch's own."""
+        """Return the same convolution as a layer of torch."""
         weight, bias = self._plain("weight"), self._plain("bias")
         layer = nn.utils.skip_init(nn.Conv2d, weight.shape[1], weight.shape[0], 3, padding=1)
         layer.weight.data, layer.bias.data = weight, bias
@@ -84,20 +82,20 @@ class Convolution(nn.Module):
         taken: bool = False,
         fresh: bool = False,
     ) -> Tensor:
-        """Convolve; a ReLU in the same pass if asked for.
+        """Convolve, and apply a ReLU in the same pass if requested.
 
         Parameters
         ----------
         x : Tensor, shape (n, c, h, w)
-            On the device and in the number format given at the start.
+            On the device and in the number format of this layer.
         relu : bool
-            Set negative results to 0.
+            Apply a ReLU.
         left : bool
-            The ReLU's gradient is left to the only module that reads its output.
+            Leave the ReLU's gradient to the next module, the only one that reads its output.
         taken : bool
-            The input is a ReLU's output, whose gradient was left to this convolution.
+            Apply the gradient of the ReLU before this layer, which left it to this layer.
         fresh : bool
-            Nobody else reads the gradients that will be given: they may be written into.
+            The backward pass may overwrite the gradient it is given; nothing else reads it.
 
         Returns
         -------
@@ -117,16 +115,23 @@ class Convolution(nn.Module):
         return self._ready[name]
 
     def convolved(self, x: Tensor, relu: bool) -> Tensor:
-        """Convolve, the sooner way."""
+        """Return the convolution, by the faster of the two algorithms."""
         x, bias = x.contiguous(memory_format=torch.channels_last), self._plain("bias")
         if self._by_winograd(x.shape[1], x):
             return winograd.convolve(x, self._transformed(x.shape[1], x), bias, relu)
         return _convolve(x, self._packed("forward", x), bias, relu)
 
     def gradient(self, grad: Tensor, channels: int, rectified: Tensor | None) -> Tensor:
-        """Return the gradient to the input, which has so many channels, the sooner way.
+        """Return the gradient with respect to the input, by the faster of the two algorithms.
 
-        Or to what a ReLU made the input of, given as `rectified`.
+        Parameters
+        ----------
+        grad : Tensor, shape (n, d, h, w)
+            Gradient with respect to the output.
+        channels : int
+            Channels of the input.
+        rectified : Tensor, optional
+            The input, if it came from a ReLU: the gradient is then the one before that ReLU.
         """
         grad = grad.contiguous(memory_format=torch.channels_last)
         if self._by_winograd(channels, grad):
@@ -143,9 +148,9 @@ class Convolution(nn.Module):
         return self._alone("winograd", lambda weight: winograd.transform(weight, self._dtype))
 
     def _alone(self, name: str, make: Callable[[Tensor], Tensor]) -> Tensor:
-        """Return weights in some form, and forget them in others.
+        """Return the weights in one form and discard all others.
 
-        A run goes from small to large: what it used before is not needed again.
+        A run goes from small to large scales, and does not need earlier forms again.
         """
         if name not in self._ready:
             for other in set(self._ready) - {"bias"}:
@@ -155,9 +160,8 @@ class Convolution(nn.Module):
         return self._ready[name]
 
     def _packed(self, way: str, x: Tensor) -> Tensor:
-        # The library lays weights out for one size. In the layout for another one it convolves as
-        # well, but first brings them to its own, at each call and without haste: at 96 px, after
-        # 48 px, half of a step.
+        # The best layout depends on the size of the input. With weights in another layout the
+        # library converts them at each call, which takes up to half of a step.
         if self._sizes.get(way) != x.shape:
             weight = self._weight()
             if way == "backward":
@@ -172,7 +176,7 @@ def _positions(x: Tensor) -> int:
 
 
 class _Packed(torch.autograd.Function):
-    """Forward and the input's gradient, both with weights made ready before."""
+    """A convolution and its gradient, both with weights converted before."""
 
     @staticmethod
     def forward(
@@ -193,7 +197,7 @@ class _Packed(torch.autograd.Function):
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
         y, x = ctx.saved_tensors
         if y is not None:
-            # What a sum hands back is no tensor of its own, but one number seen many times.
+            # The gradient of a sum is one number, expanded: it cannot be overwritten.
             dense = grad.is_contiguous(memory_format=torch.channels_last)
             if ctx.fresh and dense:
                 _masked_(grad, y)
@@ -209,7 +213,7 @@ def _masked_(grad: Tensor, rectified: Tensor) -> Tensor:
 
 @lru_cache
 def can_pack(dtype: torch.dtype) -> bool:
-    """Tell whether this build of torch can convolve with packed weights, by trying it."""
+    """Try whether this build of torch can convolve with weights in oneDNN's layout."""
     try:
         generator = torch.Generator().manual_seed(0)
         x = torch.randn(1, 16, 8, 8, generator=generator).to(dtype)
@@ -236,16 +240,16 @@ def _convolve(x: Tensor, packed: Tensor, bias: Tensor | None, relu: bool) -> Ten
 
 
 class MaxPool(nn.Module):
-    """Max pooling by 2 that keeps neither its input nor indices for the gradient.
+    """Max pooling by 2 that stores two bytes per output for its gradient.
 
-    torch keeps both: at the first block the largest tensor of all, and eight bytes for each output.
-    Which of four positions was the largest, and whether it passed the ReLU, fits into two bytes.
+    torch stores the input, which is the largest tensor of all at the first block, and eight bytes
+    per output. Two bytes can tell which position was the largest and whether it passed the ReLU.
     """
 
     def forward(self, x: Tensor, *, taken: bool = False) -> Tensor:
-        """Return the largest of each 2 x 2 positions, shape (n, c, h // 2, w // 2).
+        """Return the maximum of each 2 x 2 window, shape (n, c, h // 2, w // 2).
 
-        `taken` as for `Convolution`.
+        `taken` is as for `Convolution`.
         """
         return _MaxPool.apply(x, taken)
 
@@ -273,12 +277,12 @@ class _MaxPool(torch.autograd.Function):
         (places,) = ctx.saved_tensors
         gradient = _channels_last(grad, ctx.shape)
         if ctx.shape[2] % 2:
-            gradient[:, :, -1] = 0  # no window has the last row
+            gradient[:, :, -1] = 0  # the last row is in no window
         for strip, above, place in _strips(gradient, grad, places):
             if ctx.taken:
                 above, place = above * (place >= 0), place.clamp(min=0)
             where = place + _corners(place, ctx.shape[3])
-            # Of the input, here the strip itself, only the shape is read.
+            # The second argument stands for the input, of which torch only reads the shape.
             torch.ops.aten.max_pool2d_with_indices_backward.grad_input(
                 above, strip, *WINDOW, where, grad_input=strip
             )
@@ -295,15 +299,15 @@ def _channels_last(like: Tensor, shape: tuple[int, ...]) -> Tensor:
 
 
 def _strips(large: Tensor, *small: Tensor) -> Iterator[tuple[Tensor, ...]]:
-    """Cut an input of pooling, and tensors as large as its output, into strips of rows.
+    """Cut an input of pooling, and tensors of its output's size, into strips of rows.
 
-    In strips since places are 64 bits wide in torch, as large together as the tensor itself.
+    Strips keep torch's own indices small: with 64 bits each they would take as much as the input.
     """
     height = small[0].shape[2]
     step = max(1, STRIP // small[0][0, :, 0].numel())
     for i in range(large.shape[0]):
-        # Rows first, then a first dimension whose stride is as in a tensor of that size: of
-        # others torch makes copies.
+        # torch copies a strip unless its strides are those of a tensor of the strip's size, the
+        # first dimension included; it is therefore cut as (h, w, c), and gets that one last.
         tensors = [tensor[i].permute(1, 2, 0) for tensor in (large, *small)]
         for top in range(0, height, step):
             bottom = min(top + step, height)
@@ -312,6 +316,6 @@ def _strips(large: Tensor, *small: Tensor) -> Iterator[tuple[Tensor, ...]]:
 
 
 def _corners(where: Tensor, width: int) -> Tensor:
-    """Return the place of each window's first position among those of an input so wide."""
+    """Return the index of each window's first position in an input of that width."""
     rows, columns = (torch.arange(size, device=where.device) for size in where.shape[2:])
     return 2 * (rows[:, None] * width + columns)

@@ -1,4 +1,4 @@
-"""The original Oxford VGG19 weights: 8-bit tables, their preprocessing folded in, rescaled."""
+"""The original Oxford weights of VGG19, converted to torchvision's input and scale."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ BLOCKS = (2, 2, 4, 4, 4)
 """Convolutions of each block."""
 
 OXFORD_MEAN = (123.68, 116.779, 103.939)
-"""What the Oxford network subtracts from RGB in 0 to 255 (it was trained on BGR)."""
+"""Mean that the Oxford network subtracts from RGB in 0 to 255; it was trained on BGR."""
 
 # fmt: off
 OXFORD_SCALES = (
@@ -26,22 +26,21 @@ OXFORD_SCALES = (
 # fmt: on
 """Mean ReLU activation of each Oxford convolution over the sample pictures at 256 pixels.
 
-Divided out of each layer and multiplied into the next layer's weights, so that activations are of
-order 1, as torchvision's are, and one alpha and beta mean about the same. A test measures them
-again.
+`rescale` divides each layer by its own, so that activations are of order 1, as torchvision's are,
+and the same alpha and beta have about the same effect. A test measures them again.
 """
 
 
 @dataclass(frozen=True)
 class Table:
-    """Weights as 8-bit indices into 256 values: a quarter of the memory until they are needed.
+    """Weights as 8-bit indices into a table of 256 values, which takes a quarter of the memory.
 
     Attributes
     ----------
     values : Tensor, shape (256,)
-        In float32.
+        The table, in float32.
     indices : Tensor of uint8
-        Of the weights' shape.
+        The index of each weight, in the weights' shape.
     """
 
     values: Tensor
@@ -53,18 +52,18 @@ class Table:
 
     def decode(self) -> Tensor:
         """Return the weights in float32."""
-        # numpy looks bytes up several times faster than torch.
+        # The lookup is several times faster in numpy than in torch.
         return torch.from_numpy(np.take(self.values.numpy(), self.indices.numpy()))
 
 
 def read_oxford(path: Path) -> list[tuple[Table, Tensor]]:
-    """Read the packaged Oxford VGG19: 8-bit indices into a table of 256 floats per layer.
+    """Read the packaged Oxford VGG19, stored as 8-bit indices into a table for each layer.
 
     Returns
     -------
-    list of (weight, bias)
-        The 16 convolutions in order, float32, weight of shape (out, in, 3, 3). They expect BGR
-        in 0 to 255 minus the means (103.939, 116.779, 123.68), and are otherwise as trained.
+    list of (Table, Tensor)
+        Weight, of shape (out, in, 3, 3), and bias of the 16 convolutions in order, as trained.
+        They expect BGR in 0 to 255 minus the means (103.939, 116.779, 123.68).
 
     References
     ----------
@@ -83,7 +82,7 @@ def read_oxford(path: Path) -> list[tuple[Table, Tensor]]:
 
 
 def read_folded_oxford(path: Path) -> list[tuple[Table | Tensor, Tensor]]:
-    """Read the packaged Oxford VGG19, ready for ImageNet-normalized RGB, activations of order 1."""
+    """Read the packaged Oxford VGG19 for ImageNet-normalized RGB, with activations of order 1."""
     return rescale(fold_oxford(read_oxford(path)), OXFORD_SCALES)
 
 
@@ -92,9 +91,9 @@ def fold_oxford(
 ) -> list[tuple[Table | Tensor, Tensor]]:
     """Fold the Oxford preprocessing into the first convolution.
 
-    The folded network takes ImageNet-normalized RGB and computes the same function. At the
-    border, zero padding now stands for ImageNet's mean color instead of Oxford's: the two differ
-    by half a gray level of 255.
+    The folded network takes ImageNet-normalized RGB and computes the same function, except at the
+    border: zero padding now means ImageNet's mean color instead of Oxford's. The two differ by
+    half a gray level of 255.
     """
     (weight, bias), *rest = tensors
     weight = decoded(weight).flip(1)  # BGR to RGB
@@ -107,9 +106,9 @@ def fold_oxford(
 def rescale(
     tensors: list[tuple[Table | Tensor, Tensor]], scales: Iterable[float]
 ) -> list[tuple[Table | Tensor, Tensor]]:
-    """Divide each layer's output by a constant and multiply it back into the next.
+    """Divide each layer's output by its constant, and compensate in the next layer's weights.
 
-    Every activation, before and after its ReLU, is then the old one over its layer's constant.
+    The network computes the same, with each activation divided by its layer's constant.
     """
     rescaled, before = [], 1.0
     for (weight, bias), scale in zip(tensors, scales, strict=True):
@@ -121,39 +120,39 @@ def rescale(
 def recognize_oxford(
     tensors: list[tuple[Tensor, Tensor]], packaged: list[tuple[Table, Tensor]]
 ) -> list[tuple[Tensor, Tensor]] | None:
-    """Recognize Oxford's network in a file converted from Caffe, and fold what it expects.
+    """Recognize Oxford's network in a file converted from Caffe, and fold its preprocessing.
 
-    Its filters are compared with those of the packaged file, in both orders of the channels. From
-    the weights and biases of the first layer follows which input they expect: BGR or RGB, in 0 to
-    255 or divided by something.
+    The first layer's filters are compared with the packaged ones, in both orders of the channels.
+    Weights and biases together tell the input that they expect: BGR or RGB, and its range.
 
     Parameters
     ----------
     tensors : list of (weight, bias)
         The 16 convolutions of a file.
     packaged : list of (weight, bias)
-        Of `read_oxford`.
+        As `read_oxford` returns them.
 
     Returns
     -------
     list of (weight, bias) or None
-        For ImageNet-normalized RGB; None if it is another network, or this one for that input.
+        For ImageNet-normalized RGB; None if nothing is to be changed, because it is another
+        network or already expects that input.
     """
     (first, bias), (table, own_bias) = tensors[0], packaged[0]
     own = table.decode()
-    # Many filters are gray: both orders are alike, and the one that is more so is meant.
+    # Many filters are gray, and match in either order; the better match decides.
     likeness = {"BGR": _likeness(first, own), "RGB": _likeness(first, own.flip(1))}
     order = max(likeness, key=likeness.get)
     if likeness[order] < 0.95:
         return None
     turned = own if order == "BGR" else own.flip(1)
-    # Filters may have been scaled one by one, their biases with them.
+    # Each filter may have been scaled, together with its bias.
     gain = (first * turned).sum((1, 2, 3)) / turned.square().sum((1, 2, 3))
     scales = bias / own_bias
     told = own_bias.abs() > own_bias.abs().median()
-    unit = (gain / scales)[told].median().item()  # its input is Oxford's over this
+    unit = (gain / scales)[told].median().item()  # how many times larger Oxford's input is
     if order == "RGB" and 40 < unit < 75:
-        return None  # divided by a standard deviation of about 0.23 * 255: as all others
+        return None  # divided by about 0.23 * 255: already ImageNet-normalized
     if not 0 < unit < 1e4:
         return None
     weight = first / unit if order == "BGR" else first.flip(1) / unit
@@ -173,5 +172,5 @@ def _norms(weight: Tensor) -> Tensor:
 
 
 def decoded(weight: Table | Tensor) -> Tensor:
-    """Return weights as a tensor, whatever they are kept as."""
+    """Return weights as a tensor, whether they are stored as one or as a `Table`."""
     return weight.decode() if isinstance(weight, Table) else weight

@@ -1,4 +1,4 @@
-"""Networks inside an optional package: files found, checked and run without importing it."""
+"""Networks from optional packages: their files are found, checked and run without an import."""
 
 import importlib.util
 from dataclasses import dataclass
@@ -14,11 +14,11 @@ from ..download import sha256
 from ..errors import NSTError
 
 STYLE_SIDE = 256
-"""Pixels of the square from which Magenta's network reads a style."""
+"""Side in pixels of the square picture that Magenta's style predictor takes."""
 
 
 class PackagedFileError(NSTError, RuntimeError):
-    """An optional package that is missing, or whose file is another one."""
+    """An optional package that is missing, or whose file has another checksum."""
 
 
 @dataclass(frozen=True)
@@ -28,11 +28,11 @@ class PackagedFile:
     Attributes
     ----------
     package, inside : str
-        As it is imported, and the file's place in it.
+        Name of the package for import, and the path of the file in it.
     sha256 : str
-        Of the file that was tried; another one is refused.
+        Expected checksum of the file.
     requirement : str
-        What pip is asked for.
+        Requirement to install with pip.
     """
 
     package: str
@@ -41,12 +41,12 @@ class PackagedFile:
     requirement: str
 
     def path(self) -> Path:
-        """Return where the file is.
+        """Return the path of the file.
 
         Raises
         ------
         PackagedFileError
-            If the package is not installed, or the file is another one.
+            If the package is not installed, or the file has another checksum.
         """
         spec = importlib.util.find_spec(self.package)
         places = spec.submodule_search_locations if spec else []
@@ -58,8 +58,8 @@ class PackagedFile:
             )
         if sha256(path) != self.sha256:
             raise PackagedFileError(
-                f"{path.name} of {self.package} is not the file that was tried; install "
-                f"{self.requirement}"
+                f"{path.name} of the package {self.package} has an unexpected checksum: pip "
+                f"install {self.requirement}"
             )
         return path
 
@@ -72,7 +72,7 @@ STYLE_PREDICTOR = PackagedFile(
     "d832a92a6afc170510252cc5b65836fcf8354909e6f17cf02f8960f4e054a20d",
     _LITE[1],
 )
-"""Magenta's style predictor: 100 numbers of a painting (Ghiasi et al., BMVC 2017)."""
+"""Magenta's style predictor: a painting to 100 numbers (Ghiasi et al., BMVC 2017)."""
 
 STYLE_TRANSFER = PackagedFile(
     _LITE[0],
@@ -80,17 +80,17 @@ STYLE_TRANSFER = PackagedFile(
     "866c80c340bee8d1c72f5237476244ccd9a6c1b11afdb9e7de37591b7a2345cd",
     _LITE[1],
 )
-"""The network that paints by those numbers."""
+"""Magenta's transformation network: a picture and such numbers to a painting."""
 
 
 @lru_cache(maxsize=4)
 def open_session(file: PackagedFile) -> Any:
-    """Return an ONNX file, ready to be run on the processor.
+    """Return an ``onnxruntime.InferenceSession`` of a file, on the CPU.
 
     Raises
     ------
     PackagedFileError
-        If its package or onnxruntime is missing, or the file is another one.
+        If its package or onnxruntime is missing, or the file has another checksum.
     """
     path = file.path()
     try:
@@ -105,7 +105,7 @@ def open_session(file: PackagedFile) -> Any:
 
 
 def predict_style(style: Image.Image) -> np.ndarray:
-    """Return the 100 numbers by which Magenta's network describes a style, shape (1, 1, 1, 100).
+    """Return the 100 numbers that describe a style to Magenta's network, shape (1, 1, 1, 100).
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""The product-quantized ResNet-50 of Stock et al., "And the Bit Goes Down" (ICLR 2020), decoded."""
+"""Decoder for the quantized ResNet-50 of Stock et al., "And the Bit Goes Down", ICLR 2020."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -11,29 +11,30 @@ from .weights_file import WeightsError
 
 
 def is_quantized(value: Any) -> bool:
-    """Tell whether a checkpoint holds centroids and assignments by layer."""
+    """Tell whether a checkpoint has centroids and assignments instead of weights."""
     return isinstance(value, Mapping) and any(
         isinstance(layer, Mapping) and "centroids" in layer for layer in value.values()
     )
 
 
 def decode_quantized(value: Mapping[str, Any], path: Path) -> dict[str, Tensor]:
-    """Return the state dict that a quantized checkpoint stands for, under torchvision's names.
+    """Decode a quantized checkpoint to a state dict with torchvision's names.
 
-    Of a convolution it keeps some centroids, small columns of weights, and which of them stands at
-    each place. Batch normalizations have their running statistics folded into weight and bias.
+    A convolution is stored as centroids, which are short columns of weights, and the index of the
+    centroid at each place. Running statistics are folded into the weight and bias of their batch
+    normalization.
 
     Parameters
     ----------
     value : mapping of str to mapping
-        By layer.
+        The checkpoint, by layer.
     path : Path
-        The file, for the message.
+        The file, for the error message.
 
     Raises
     ------
     WeightsError
-        If a layer is in another form.
+        If a layer has another form.
     """
     state: dict[str, Tensor] = {}
     for name, layer in value.items():
@@ -51,13 +52,13 @@ def decode_quantized(value: Mapping[str, Any], path: Path) -> dict[str, Tensor]:
                 state[f"{name}.weight"] = layer["weight"].float()
         except (KeyError, TypeError, AttributeError, RuntimeError, IndexError, ValueError):
             raise WeightsError(
-                f"{path}: {name[:60]} is no layer of a quantized ResNet-50; get a fresh copy"
+                f"{path}: {name[:60]} is not a layer of a quantized ResNet-50; get a fresh copy"
             ) from None
     return state
 
 
 def _decode(layer: Mapping[str, Any]) -> Tensor:
-    """Return a convolution's weight, (out, in, k, k)."""
+    """Return a convolution's weight, shape (out, in, k, k)."""
     side, blocks = int(layer["k"]), int(layer["n_blocks"])
     columns = layer["centroids"].float()[layer["assignments"].long()].T
     matrix = torch.cat(columns.chunk(blocks, dim=1), dim=0)  # (in * k * k, out)

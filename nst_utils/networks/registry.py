@@ -14,11 +14,11 @@ KNOWN_FILES: dict[str, str] = {
         *spec.known_files.items(),
     )
 }
-"""SHA-256 sums (or their published beginnings) to display names."""
+"""Display names by SHA-256, or by its first digits where only those are published."""
 
 
 def backbone_spec(name: str) -> BackboneSpec:
-    """Look a backbone up; an unknown name raises `UnknownNameError` that lists the valid ones."""
+    """Return a backbone's description; an unknown name raises `UnknownNameError`."""
     if name not in BACKBONES:
         raise unknown("backbone", name, BACKBONES)
     return BACKBONES[name]

@@ -1,6 +1,6 @@
-"""ResNet-50 (He et al., CVPR 2016): its layers, its weights, and how it is built.
+"""ResNet-50 (He et al., CVPR 2016): layers, weights, construction.
 
-torch is imported when the network is built, so that its layers can be listed without it.
+torch is imported when the network is built, so that layers can be listed without it.
 """
 
 from pathlib import Path
@@ -26,7 +26,7 @@ def _layers() -> tuple[str, ...]:
 
 
 def build(weights: "WeightsFile") -> "nn.ModuleDict":
-    """Return its modules by layer, with the weights of a file, or random ones from a seed."""
+    """Return the network's modules by layer, with the weights of a file or with random ones."""
     import torch
     from torch import nn
     from torchvision.models import resnet50
@@ -37,7 +37,7 @@ def build(weights: "WeightsFile") -> "nn.ModuleDict":
     if weights.path is not None:
         _load(network, weights.path)
     stem = {name: getattr(network, name) for name in STEM}
-    # A module's name may hold no dot.
+    # torch allows no dot in the name of a module.
     blocks = {
         f"{stage}/{i}": block for stage in STAGES for i, block in enumerate(getattr(network, stage))
     }
@@ -45,7 +45,7 @@ def build(weights: "WeightsFile") -> "nn.ModuleDict":
 
 
 def _load(network: "nn.Module", path: Path) -> None:
-    """Load a file's state dict, under torchvision's names or as a sequence of its parts."""
+    """Load a state dict with torchvision's names, or with those of an ``nn.Sequential``."""
     from .state_dicts import match_names, read_state
     from .weights_file import WeightsError
 
@@ -63,10 +63,10 @@ def _load(network: "nn.Module", path: Path) -> None:
 
 
 def _check_input(network: "nn.Module", path: Path) -> None:
-    """Refuse weights for another input: their statistics are not those of normalized RGB.
+    """Refuse weights that expect another input than normalized RGB.
 
-    The first batch normalization remembers the variance of what the first convolution gave in
-    training; on photos it must be about the same.
+    The first batch normalization stores the variance of its input in training. On photos the
+    variance must be about the same.
     """
     import torch
 
@@ -76,7 +76,7 @@ def _check_input(network: "nn.Module", path: Path) -> None:
 
     remembered = network.bn1.running_var
     if not (remembered - 1).abs().max() > 1e-6:
-        return  # never trained
+        return  # untrained
     photos = [normalize(to_tensor(open_sample(name, 224))) for name in ("astronaut", "coffee")]
     with torch.no_grad():
         seen = torch.cat([network.conv1(photo).flatten(2)[0] for photo in photos], 1)
@@ -103,8 +103,8 @@ SPEC = BackboneSpec(
             license="BSD-3-Clause (torchvision); trained on ImageNet",
             url="https://download.pytorch.org/models/resnet50-0676ba61.pth",
         ),
-        # The authors' other two files are larger and more accurate (73.8 and 76.1 %); the sum of
-        # this one is known. They are read as local files.
+        # The authors' two other files are larger and more accurate (73.8 and 76.1 %), but their
+        # checksums are not known here. They can be read as local files.
         "kill-the-bits": Source(
             label="ResNet-50 (kill-the-bits)",
             filename="resnet50_large_blocks.pth",
@@ -121,7 +121,7 @@ SPEC = BackboneSpec(
     style_layers={"relu": 1.0, "layer1": 1.0, "layer2": 1.0, "layer3": 1.0},
     judge_layers=("relu", "layer1", "layer2", "layer3"),
     build=build,
-    # As in torchvision's module tree.
+    # A stage's name stands for its last block, as in torchvision's module tree.
     aliases={stage: f"{stage}.{blocks - 1}" for stage, blocks in STAGES.items()},
     known_files={
         "649187c72337b9c10e0a4684fd8c71a6d648f42434f28d030a0d6471ffa4002e": (

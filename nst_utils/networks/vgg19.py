@@ -1,6 +1,6 @@
-"""VGG19 (Simonyan and Zisserman, ICLR 2015): its layers, its weights, and how it is built.
+"""VGG19 (Simonyan and Zisserman, ICLR 2015): layers, weights, construction.
 
-torch is imported when the network is built, so that its layers can be listed without it.
+torch is imported when the network is built, so that layers can be listed without it.
 """
 
 import importlib.util
@@ -36,7 +36,7 @@ def _layers() -> tuple[str, ...]:
 
 
 def build(weights: "WeightsFile") -> "nn.ModuleDict":
-    """Return its modules by layer, with the weights of a file, or random ones from a seed."""
+    """Return the network's modules by layer, with the weights of a file or with random ones."""
     from torch import nn
 
     from .layers import Convolution
@@ -60,7 +60,7 @@ def build(weights: "WeightsFile") -> "nn.ModuleDict":
 
 
 def _read_file(weights: "WeightsFile") -> list[tuple["Tensor", "Tensor"]]:
-    """Take the 16 convolutions out of a state dict, under torchvision's names or others'."""
+    """Return weight and bias of the 16 convolutions in a state dict of any origin."""
     import warnings
 
     from ..errors import NSTWarning
@@ -70,15 +70,15 @@ def _read_file(weights: "WeightsFile") -> list[tuple["Tensor", "Tensor"]]:
 
     state = read_state(weights.path)
     kinds = ("weight", "bias")
-    places = [(name, SPEC.layers.index(name)) for name in WIDTHS]  # as torchvision counts modules
+    places = [(name, SPEC.layers.index(name)) for name in WIDTHS]  # torchvision's numbers
     spellings = [
         [form.format(name=name, i=i, kind=kind) for name, i in places for kind in kinds]
         for form in ("features.{i}.{kind}", "{i}.{kind}", "{name}.{kind}")
     ]
     if any(name.endswith("features.1.running_mean") for name in state):
         raise WeightsError(
-            f"{weights.path}: not weights of VGG19 but of VGG with batch normalization, which is "
-            "another network"
+            f"{weights.path}: weights of VGG with batch normalization; give weights of VGG19 "
+            "without it"
         )
     matched = iter(match_names(state, spellings, "VGG19", weights.path).values())
     tensors, inputs = [], 3
@@ -96,8 +96,8 @@ def _read_file(weights: "WeightsFile") -> list[tuple["Tensor", "Tensor"]]:
         folded = recognize_oxford(tensors, read_oxford(packaged))
         if folded is not None:
             warnings.warn(
-                f"{weights.path.name} holds Oxford's VGG19, which does not expect normalized RGB "
-                "(as converted from Caffe: BGR in 0 to 255); it is fed what it expects",
+                f"{weights.path.name} holds Oxford's VGG19 as converted from Caffe, which expects "
+                "BGR in 0 to 255; its weights are converted to normalized RGB",
                 NSTWarning,
                 stacklevel=2,
             )
@@ -106,7 +106,7 @@ def _read_file(weights: "WeightsFile") -> list[tuple["Tensor", "Tensor"]]:
 
 
 def _packaged() -> Path | None:
-    """Return the Oxford weights of the package, to compare with; None where it is missing."""
+    """Return the packaged Oxford weights, or None if the package is missing."""
     source = SPEC.sources["oxford"]
     package = importlib.util.find_spec(source.package)
     places = package.submodule_search_locations if package else []
@@ -119,7 +119,7 @@ def _random() -> list[tuple["Tensor", "Tensor"]]:
     generator = torch.Generator().manual_seed(0)
     tensors, inputs = [], 3
     for width in WIDTHS.values():
-        # He et al. 2015: keeps the activations' scale through ReLUs.
+        # He et al., 2015: activations keep their scale through ReLUs.
         deviation = (2 / (inputs * 9)) ** 0.5
         weight = torch.randn(width, inputs, 3, 3, generator=generator) * deviation
         tensors.append((weight, torch.zeros(width)))

@@ -1,4 +1,4 @@
-"""Weights by name: found on this machine, else downloaded, always checked."""
+"""Weights by name: found on this machine or downloaded, and checked."""
 
 import importlib.util
 import os
@@ -18,25 +18,27 @@ from .weights_file import WeightsError, WeightsFile
 
 
 def folders() -> list[Path]:
-    """Return the folders in which users keep weights: ``NST_WEIGHTS_DIR``, ``data/weights``."""
+    """Return the folders for users' weights: ``NST_WEIGHTS_DIR`` if set, and ``data/weights``."""
     named = os.environ.get("NST_WEIGHTS_DIR")
     return [*([paths.user_path(named)] if named else []), paths.WEIGHTS]
 
 
 def _known_folders() -> list[Path]:
-    """Return every folder in which weights may lie: the users', and where torch downloads to."""
+    """Return every folder that is searched: `folders`, then the cache of ``torch.hub``."""
     return [*folders(), Path(torch.hub.get_dir()) / "checkpoints"]
 
 
 def find_moved(name: str, digest: str) -> Path | None:
-    """Find a weights file that was moved, by its checksum, in the known folders.
+    """Find a weights file that was moved or renamed, by its checksum; None if there is none.
+
+    The working folder, `folders` and the cache of ``torch.hub`` are searched.
 
     Parameters
     ----------
     name : str
-        Its former name or path; files of that name are tried first.
+        The former name or path; files of that name are tried first.
     digest : str
-        Its SHA-256.
+        The file's SHA-256.
     """
     own = Path(name.replace("\\", "/")).name
     for folder in (Path.cwd(), *_known_folders()):
@@ -48,7 +50,7 @@ def find_moved(name: str, digest: str) -> Path | None:
 
 
 def local_files(backbone: str) -> list[Path]:
-    """Return the weights files that users brought, by their names those of a backbone."""
+    """Return the files in `folders` whose names begin with the backbone's, without known ones."""
     known = {source.filename for source in backbone_spec(backbone).sources.values()}
     return [
         path
@@ -59,9 +61,10 @@ def local_files(backbone: str) -> list[Path]:
 
 
 def locate_source(backbone: str, name: str) -> list[Path]:
-    """Find a named source's files on this machine, best place first, without downloading.
+    """Return a source's files on this machine, in the order of preference, without downloading.
 
-    Packages come first, then `folders`, then the cache that torch itself downloads to.
+    A source that is part of a package is looked for there; any other in `folders` and in the cache
+    of ``torch.hub``.
     """
     source = _source(backbone, name)
     if source.package:
@@ -82,18 +85,18 @@ def _source(backbone: str, name: str) -> Source:
 
 
 def find_weights(backbone: str, name: str = "auto") -> WeightsFile:
-    """Find weights by name, downloading them where that is the only way.
+    """Find weights by name; download them if they are not on this machine.
 
     Parameters
     ----------
     backbone : str
         ``vgg19`` or ``resnet50``.
     name : str
-        ``auto``: the first that is here and right (a source in the registry's order, else a file
-        in `folders` whose name begins with the backbone's), else a download, else ``random``. A
-        source's name: that one, downloaded if need be. ``random``: untrained. A name that ends as
-        weights do (``.pt``, ``.pth``, ``.safetensors``): that file, tried as a path, then by its
-        name in the known folders.
+        ``auto``: the first usable weights on this machine (a source, else a file in `folders`
+        whose name begins with the backbone's), else a download, else ``random``. The name of a
+        source: that source, downloaded if necessary. ``random``: untrained weights. The name of a
+        weights file (``.pt``, ``.pth``, ``.safetensors``): that file, looked for as a path, in
+        `folders`, and in the cache of ``torch.hub``.
 
     Returns
     -------
@@ -102,8 +105,8 @@ def find_weights(backbone: str, name: str = "auto") -> WeightsFile:
     Raises
     ------
     WeightsError
-        When what was named is not to be had, or its checksum is wrong; with ``auto`` also when
-        the only files here are broken.
+        If the weights are unavailable or their checksum is wrong; with ``auto`` if there are files
+        on this machine but none is usable.
     UnknownNameError
         For an unknown backbone or source.
     """
@@ -165,7 +168,7 @@ def _first_downloaded(backbone: str) -> WeightsFile | None:
 
 
 def _named(backbone: str, name: str) -> WeightsFile:
-    """Take the first right file of a source, else download it."""
+    """Return the first file of a source with the right checksum, or download the source."""
     source, wrong = _source(backbone, name), None
     for path in locate_source(backbone, name):
         try:
@@ -178,7 +181,7 @@ def _named(backbone: str, name: str) -> WeightsFile:
         try:
             return _checked(source, _fetch(backbone, name), name)
         except WeightsError as error:
-            raise WeightsError(f"{wrong}; it was tried to get it again, but {error}") from None
+            raise WeightsError(f"{wrong}; a new download failed: {error}") from None
     return _checked(source, _fetch(backbone, name), name)
 
 
@@ -209,7 +212,7 @@ def _checked(source: Source, path: Path, name: str) -> WeightsFile:
 
 
 def _file_sha256(path: Path) -> str:
-    """Return a file's SHA-256, computed again only when the file has changed."""
+    """Return a file's SHA-256; it is computed again only if the file has changed."""
     status = path.stat()
     return _sha256_once(path, status.st_mtime_ns, status.st_size)
 

@@ -1,4 +1,4 @@
-"""A weights file on this machine, read as plain tensors, never unpickled."""
+"""Weights files, read as plain tensors; code inside them is never run."""
 
 import zipfile
 from dataclasses import dataclass
@@ -12,11 +12,11 @@ from ..images.formats import describe_text
 from ..paths import is_regular
 
 MOST_BYTES = 2 * 2**30
-"""Bytes that the tensors of a file may take; VGG19 whole takes a quarter of that."""
+"""Maximum size of a file's tensors in bytes, four times that of the complete VGG19."""
 
 
 class WeightsError(NSTError, RuntimeError):
-    """Weights that cannot be had or read; the message lists the ways out."""
+    """Weights that are unavailable or unreadable; the message says what to do."""
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ class WeightsFile:
     label : str
         Display name, for example ``"ResNet-50 (kill-the-bits)"``.
     sha256 : str
-        Checksum of the file; empty for ``random``.
+        SHA-256 of the file; empty for ``random``.
     """
 
     path: Path | None
@@ -42,18 +42,17 @@ class WeightsFile:
 
     @property
     def trained(self) -> bool:
-        """Whether these weights were trained; ``random`` was not."""
+        """Whether these weights are trained, not random."""
         return self.source != "random"
 
 
 def read_checkpoint(path: Path) -> Any:
-    """Read a ``.pth`` or a safetensors file: tensors and plain values; code is never run.
+    """Read a ``.pth`` or a safetensors file of tensors and plain values.
 
     Raises
     ------
     WeightsError
-        If it is something else, or its tensors take more than `MOST_BYTES`; says which form it is
-        in, and what to do.
+        If the file has another format, is damaged, or has more than `MOST_BYTES` of tensors.
     """
     if not is_regular(path):
         raise WeightsError(f"{path}: no such file; check the path")

@@ -1,11 +1,12 @@
-"""Winograd's convolution: 3 x 3, frozen weights, a quarter of the multiplications.
+"""Winograd's convolution: 3 x 3, for frozen weights, with a quarter of the multiplications.
 
-An output tile of 4 x 4 needs 144 multiplications for each pair of channels. Written as a product of
-polynomials, evaluated at six points in each direction, multiplied there and read back, it needs 36.
-What is multiplied at one point is a matrix product over channels, so that a convolution is 36
-matrix products between two small linear maps.
+A direct convolution takes 144 multiplications for an output tile of 4 x 4 and a pair of channels.
+As a product of polynomials it takes 36: input and weights are evaluated at six points in each
+direction, the values are multiplied, and the results are interpolated. Summed over channels, the
+products at each point are a matrix product. The convolution is therefore a linear map, 36 matrix
+products, and another linear map.
 
-Which layers it is for, and how much rounding to bfloat16 errs: ``benchmark/NOTES.md``.
+Where it is faster, and the rounding error in bfloat16: ``benchmark/NOTES.md``.
 
 References
 ----------
@@ -24,28 +25,29 @@ from .device import cpu_has_features
 from .winograd_maps import SIDE, TILE, transform_matrices
 
 SCRATCH = 16 * 2**20
-"""Bytes for a strip's values at all points, twice, unless a single row of tiles needs more.
+"""Bytes for two buffers that each hold a strip's values at all points.
 
-Each thread keeps its own: taken anew for every layer, blocks of many sizes left holes in the heap.
+A single row of tiles may need more. Each thread keeps its buffers, because new ones for every layer
+would fragment the heap.
 """
 
 LEAST_STRIP = 2 * 2**20
-"""Bytes of a strip of tiles at all points, at least; else it is as large as the weights.
+"""Minimum bytes of a strip's values at all points; larger weights make larger strips.
 
-Smaller strips stay in the cache, but read the weights more often.
+Smaller strips would stay in the processor's cache, but read the weights more often.
 """
 
 LARGE = 2**24
-"""Bytes of transformed weights that are not kept where they are soon made again."""
+"""Bytes of transformed weights from which it can pay to transform them anew at each use."""
 
 
 def is_faster(channels: int, outputs: int, positions: int, dtype: torch.dtype) -> bool:
-    """Tell whether a convolution is sooner done this way, by what was measured.
+    """Tell whether Winograd's convolution is faster than a direct one, according to measurements.
 
     Parameters
     ----------
     channels, outputs : int
-        Of its input and its output.
+        Channels of the input and of the output.
     positions : int
         Height times width.
     dtype
@@ -59,9 +61,10 @@ def is_faster(channels: int, outputs: int, positions: int, dtype: torch.dtype) -
 
 
 def _multiplies_tiles() -> bool:
-    """Tell whether the processor multiplies whole bfloat16 tiles (AMX).
+    """Tell whether the processor has AMX, which multiplies tiles of bfloat16.
 
-    Products are then so fast that moving the data would decide. Not measured.
+    Fewer multiplications would gain little there, compared with the time to move data. This is an
+    estimate, not a measurement.
     """
     return cpu_has_features(["amx_bf16", "amx_tile"], ["_is_amx_tile_supported"])
 
@@ -74,7 +77,7 @@ def transform(weight: Tensor, dtype: torch.dtype) -> Tensor:
     weight : Tensor, shape (d, c, 3, 3)
         In float32.
     dtype
-        To round the result to.
+        Number format of the result.
 
     Returns
     -------
@@ -83,7 +86,7 @@ def transform(weight: Tensor, dtype: torch.dtype) -> Tensor:
     d, c = weight.shape[:2]
     _, kernels, _ = transform_matrices(torch.float32)
     matrices = torch.empty(SIDE * SIDE, c, d, dtype=dtype)
-    for start in range(0, d, 64):  # not all at once: in float32 they are large
+    for start in range(0, d, 64):  # in parts, because all values in float32 would be large
         block = weight[start : start + 64]
         values = kernels @ block.permute(2, 3, 1, 0).reshape(9, -1)
         matrices[..., start : start + 64] = values.view(SIDE * SIDE, c, -1)
@@ -91,10 +94,11 @@ def transform(weight: Tensor, dtype: torch.dtype) -> Tensor:
 
 
 def is_transformed_at_use(channels: int, outputs: int, positions: int, dtype: torch.dtype) -> bool:
-    """Tell whether weights are better transformed at each use than kept as they come out.
+    """Tell whether weights should be transformed at each use instead of stored transformed.
 
-    They grow fourfold: in float32 to 130 MB for VGG19's fourth block. Where pictures are large,
-    that costs 4 percent of a step. bfloat16 would be rounded twice, and takes half the room.
+    Transformed weights are four times as large: 130 MB in float32 for VGG19's fourth block. For
+    large pictures, transforming them at each use costs 4 percent of a step. This is not done in
+    bfloat16, which takes half the memory and would be rounded twice.
 
     Parameters
     ----------
@@ -106,17 +110,17 @@ def is_transformed_at_use(channels: int, outputs: int, positions: int, dtype: to
 
 
 def rows(weight: Tensor) -> Tensor:
-    """Lay 3 x 3 weights out for `expanded`: from shape (d, c, 3, 3) to (9, c, d)."""
+    """Rearrange 3 x 3 weights for `expanded`, from shape (d, c, 3, 3) to (9, c, d)."""
     return weight.permute(2, 3, 1, 0).reshape(9, *weight.shape[1::-1]).contiguous()
 
 
 def expanded(rows: Tensor) -> Tensor:
-    """Evaluate 3 x 3 weights at the points, as `transform`, in room that the next call reuses.
+    """Evaluate 3 x 3 weights at the points, in a buffer that the next call overwrites.
 
     Parameters
     ----------
     rows : Tensor, shape (9, c, d)
-        From `rows`, in float32.
+        As `rows` returns them, in float32.
 
     Returns
     -------
@@ -129,17 +133,17 @@ def expanded(rows: Tensor) -> Tensor:
 
 
 def convolve(x: Tensor, weight: Tensor, bias: Tensor, relu: bool) -> Tensor:
-    """Convolve with transformed weights, with padding 1.
+    """Convolve with transformed weights and padding 1.
 
     Parameters
     ----------
     x : Tensor, shape (n, c, h, w)
         Channels last.
     weight : Tensor, shape (36, c, d)
-        From `transform`, in the same number format.
+        As `transform` or `expanded` returns them, in the number format of `x`.
     bias : Tensor, shape (d,)
     relu : bool
-        Set negative results to 0.
+        Apply a ReLU.
 
     Returns
     -------
@@ -162,7 +166,7 @@ def convolve(x: Tensor, weight: Tensor, bias: Tensor, relu: bool) -> Tensor:
         values, own, other = _evaluated(into, taken, first, second)
         values = values.view(SIDE * SIDE, -1, c)
         products = torch.bmm(values, weight, out=_as(other, (*values.shape[:2], d)))
-        # At the point (1, 1) a constant stands for itself everywhere in the tile.
+        # A constant at the point (1, 1) adds the same constant to the whole tile.
         products[SIDE + 1].add_(bias)
         products = products.flatten(1)
         tiles = torch.mm(back, products, out=_as(own, (TILE * TILE, products.shape[1])))
@@ -180,16 +184,18 @@ def convolve(x: Tensor, weight: Tensor, bias: Tensor, relu: bool) -> Tensor:
 
 
 def gradient(grad: Tensor, weight: Tensor, rectified: Tensor | None = None) -> Tensor:
-    """Return the gradient to the input of `convolve`: its three steps transposed, backwards.
+    """Return the gradient of `convolve` with respect to its input.
+
+    The three linear steps are transposed and applied in reverse order.
 
     Parameters
     ----------
     grad : Tensor, shape (n, d, h, w)
-        To the output, before any ReLU. Channels last.
+        Gradient with respect to the output before its ReLU. Channels last.
     weight : Tensor, shape (36, c, d)
-        From `transform`.
+        As for `convolve`.
     rectified : Tensor, shape (n, c, h, w), optional
-        The input, if a ReLU made it: the gradient is then the one to the ReLU's input.
+        The input, if it came from a ReLU: the gradient is then the one before that ReLU.
 
     Returns
     -------
@@ -215,7 +221,7 @@ def gradient(grad: Tensor, weight: Tensor, rectified: Tensor | None = None) -> T
         values = values.view(SIDE * SIDE, -1, d)
         products = torch.bmm(values, weight.mT, out=_as(first, (*values.shape[:2], c))).flatten(1)
         gradient, _, _ = _evaluated(into.mT, products, first, second)
-        # Windows overlap by two rows and columns, and strips by two rows.
+        # Neighboring windows share two rows or columns, and neighboring strips two rows.
         padded = _as(third, (n, bottom - top + 2, TILE * columns + 2, c))
         out = _windows(padded)
         gradient = gradient.view(out.shape)
@@ -239,10 +245,10 @@ def gradient(grad: Tensor, weight: Tensor, rectified: Tensor | None = None) -> T
 
 
 def _made(like: Tensor, *shape: int) -> tuple[Tensor, Tensor]:
-    """Return room for a result, channels last, and a view of it with the channels in the end.
+    """Return an empty tensor, channels last, and its view with the channels as last dimension.
 
-    Not the other way round: autograd adds a second gradient in place only to a tensor that is
-    nobody's view.
+    The view is for writing only. The tensor is the result, because autograd accumulates a second
+    gradient in place only into a tensor that is not a view.
     """
     made = torch.empty(shape, dtype=like.dtype, memory_format=torch.channels_last)
     return made, made.permute(0, 2, 3, 1)
@@ -259,7 +265,7 @@ def _tiles(whole: Tensor) -> Tensor:
 
 
 def _padded(x: Tensor, above: int, left: int, room: Tensor) -> Tensor:
-    """Copy (n, h, w, c) into larger room, so far from its edges, and zeros around it."""
+    """Copy (n, h, w, c) into a larger buffer at an offset, and surround it with zeros."""
     below, right = above + x.shape[1], left + x.shape[2]
     room[:, :above] = room[:, below:] = 0
     room[:, :, :left] = room[:, :, right:] = 0
@@ -268,15 +274,15 @@ def _padded(x: Tensor, above: int, left: int, room: Tensor) -> Tensor:
 
 
 def _room(rows: int, numbers: int, weight: Tensor) -> tuple[list[slice], Tensor, Tensor, Tensor]:
-    """Cut rows of tiles into strips of about equal size, and make room for one.
+    """Cut rows of tiles into strips of about equal size, and return three buffers for a strip.
 
-    Twice for its values at all points, once for the strip itself with an edge around it: were it
-    taken from the system each time, it would be zeroed each time.
+    Two are for its values at all points, one is for the strip itself with an edge around it. They
+    are reused, because the system would zero new memory.
 
     Parameters
     ----------
     rows : int
-        Rows of tiles.
+        Number of rows of tiles.
     numbers : int
         Numbers in a row at one point.
     weight : Tensor
@@ -296,7 +302,7 @@ _own = threading.local()
 
 
 def _scratch(name: str, size: int) -> Tensor:
-    """Return this thread's bytes to work in."""
+    """Return a buffer of bytes that belongs to this thread."""
     if size > getattr(_own, name, torch.empty(0)).numel():
         setattr(_own, name, torch.empty(size, dtype=torch.uint8))
     return getattr(_own, name)[:size]
@@ -307,29 +313,29 @@ def _as(room: Tensor, shape: tuple[int, ...]) -> Tensor:
 
 
 def _copied(windows: Tensor, room: Tensor) -> Tensor:
-    """Copy (i, j, ...) into some room, as a matrix with a row for each place in the window."""
+    """Copy (i, j, ...) into a buffer, as a matrix with a row for each place in the window."""
     return _as(room, windows.shape).copy_(windows).flatten(2).flatten(0, 1)
 
 
 def _evaluated(
     matrix: Tensor, x: Tensor, own: Tensor, other: Tensor
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """Bring inputs to points, or gradients at points back to them.
+    """Map inputs to their values at the points, or gradients at the points to those of inputs.
 
     Parameters
     ----------
     matrix : Tensor, shape (36, 36) or (6, 6)
         For both directions at once, or for one after the other.
     x : Tensor, shape (36, m)
-        The first thing in its room.
+        At the beginning of `own`.
     own, other : Tensor
-        Its room, and other room as large.
+        The buffer of `x`, and a free one of the same size.
 
     Returns
     -------
-    found : Tensor, shape (36, m)
+    values : Tensor, shape (36, m)
     own, other : Tensor
-        Its room, and the one that is free.
+        The buffer of `values`, and the free one.
     """
     if len(matrix) == SIDE * SIDE:
         return torch.mm(matrix, x, out=_as(other, x.shape)), other, own

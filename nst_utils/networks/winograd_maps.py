@@ -1,7 +1,7 @@
-"""The maps of Winograd's convolution: inputs and weights to points, points back to a tile.
+"""The transformation matrices of Winograd's convolution, by the algorithm of Toom and Cook.
 
-Toom and Cook: a convolution is a product of polynomials, which are evaluated at some points,
-multiplied there, and read back.
+A convolution is a product of polynomials: they are evaluated at some points, the values are
+multiplied, and the product is interpolated from them.
 """
 
 from fractions import Fraction
@@ -14,20 +14,20 @@ TILE = 4
 SIDE = TILE + 2
 
 POINTS = (Fraction(0), Fraction(1), Fraction(-1), Fraction(1, 2), Fraction(-2))
-"""Where polynomials are evaluated, besides at infinity."""
+"""Points at which polynomials are evaluated; infinity is the sixth."""
 
 
 @lru_cache
 def transform_matrices(dtype: torch.dtype) -> tuple[Tensor, Tensor, Tensor]:
-    """Return the maps of 6 x 6 inputs and of 3 x 3 weights to points, and of points to a tile.
+    """Return the matrices from 6 x 6 inputs and 3 x 3 weights to points, and from points to a tile.
 
-    Their shapes are (36, 36), (36, 9) and (16, 36). In float32 the inputs' is (6, 6), for one
-    direction after the other, which takes 6 to 9 percent off a step; in bfloat16 what is in between
-    would be rounded once more. Going back there is nothing to gain.
+    Their shapes are (36, 36), (36, 9) and (16, 36). In float32 the first is (6, 6) and applied to
+    one direction after the other, which takes 6 to 9 percent off a step. In bfloat16 that would
+    round the values in between; for the way back it gains nothing.
 
-    Toom and Cook: the input's map holds the polynomials that vanish at all other points, the
-    weights' map divides by what these are at their own point. All but the weights' are exact in
-    bfloat16.
+    The rows of the inputs' matrix are, for each point, the polynomial that vanishes at all other
+    points. The rows of the weights' matrix are divided by that polynomial's value at its own point.
+    Only the weights' matrix is inexact in bfloat16.
     """
     into, kernels = [], []
     for point in POINTS:

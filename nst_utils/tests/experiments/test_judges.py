@@ -66,5 +66,5 @@ def test_another_file_of_that_name_is_refused(monkeypatch, tmp_path):
     (tmp_path / "stlpips_pytorch" / "__init__.py").write_text("")
     monkeypatch.syspath_prepend(str(tmp_path))
     importlib.invalidate_caches()
-    with pytest.raises(JudgeError, match="not the file that was tried"):
+    with pytest.raises(JudgeError, match="unexpected checksum"):
         judges.judge_file("st_lpips")

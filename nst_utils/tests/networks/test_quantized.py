@@ -37,7 +37,7 @@ def test_centroids_and_assignments_become_a_weight():
                                     {"centroids": torch.ones(2)}, {"k": "x"}])  # fmt: skip
 def test_other_layers_are_one_sentence(change):
     kept, _ = layer()
-    with pytest.raises(WeightsError, match="layer1.0.conv1 is no layer of a quantized"):
+    with pytest.raises(WeightsError, match="layer1.0.conv1 is not a layer of a quantized"):
         decode_quantized({"layer1.0.conv1": kept | change}, Path("x.pth"))
 
 
