@@ -1,4 +1,4 @@
-"""Fetch from the network: http and https only, with limits, progress, resume and checksums."""
+"""Downloads over http and https, with limits, progress, resumption and checksums."""
 
 import contextlib
 import email.utils
@@ -20,35 +20,35 @@ from .parallel import hides_bar
 from .paths import alone_with, make_folder, public_address
 
 TIMEOUT = 20
-"""Seconds to wait for a connection, or for the next piece of an answer."""
+"""Seconds to wait for a connection, or for the next part of a response."""
 
 DEADLINE = 60
-"""Seconds that a picture may take in all; a server that drips is cut off."""
+"""Seconds that a picture may take in all, however slowly the server sends."""
 
 LIMIT = 64 * 2**20
-"""Bytes that a picture may have."""
+"""Maximum size of a picture in bytes."""
 
 FILE_DEADLINE = 2 * 3600
-"""Seconds that a file may take; a broken download is resumed."""
+"""Seconds that a file may take in all; a download that fails can be resumed."""
 
 FILE_LIMIT = 2 * 2**30
-"""Bytes that a file may have."""
+"""Maximum size of a file in bytes."""
 
 LONGEST_PAUSE = 30
-"""Seconds that a server may ask to wait before the one other try."""
+"""Longest pause in seconds that is made before a second try, if the server asks for one."""
 
 CONTACT = "NST_CONTACT"
-"""Environment variable with a mail address or a page, for sites that want to know who asks."""
+"""Environment variable for your mail address or web page, which some sites require."""
 
 _PIECE, _REDIRECTS = 2**16, 5
 
 
 class FetchError(NSTError):
-    """Something that could not be fetched; the message names the address and what is wrong."""
+    """A failed download; the message names the address and the reason."""
 
 
 def user_agent() -> str:
-    """Return who asks, in the form that Wikimedia wants: name, version, contact, library."""
+    """Return the user agent as Wikimedia requires it: name, version, contact, library."""
     import requests
 
     from . import __version__
@@ -59,7 +59,7 @@ def user_agent() -> str:
 
 
 def _contact() -> list[str]:
-    """Return what the user set, else a page from the package's own metadata if it names one."""
+    """Return the contact that the user set, else a web page from the package's metadata, if any."""
     if contact := os.environ.get(CONTACT, "").strip():
         return [contact]
     with contextlib.suppress(metadata.PackageNotFoundError):
@@ -71,9 +71,11 @@ def _contact() -> list[str]:
 
 @contextlib.contextmanager
 def _session(seconds: float) -> Iterator[SimpleNamespace]:
-    """Give a session whose every connection is cut off when its time is up.
+    """Yield a session whose connections are shut down when its time is up.
 
-    A server may drip its headers or its bytes so slowly that no single wait is too long.
+    The timeouts of requests and urllib3 bound each wait, but not all of them together, and a server
+    may send a byte at a time. Only another thread can end such a wait, by closing the socket, which
+    requests hides; `_track` therefore extends the connections through urllib3's public attributes.
     """
     import requests
 
@@ -102,14 +104,14 @@ def _session(seconds: float) -> Iterator[SimpleNamespace]:
 
 
 def _track(manager: Any, connections: list[Any]) -> Any:
-    """Have a pool manager note every connection that it makes."""
+    """Make a pool manager append its connections and their sockets to a list; return it."""
 
     def noting(pool: type) -> type:
         class Connection(pool.ConnectionCls):
             def connect(self) -> None:
-                connections.append(self)  # for the time that a handshake takes
+                connections.append(self)  # until its handshake is done
                 super().connect()
-                connections.append(self.sock)  # which an answer takes over
+                connections.append(self.sock)  # the response takes it from the connection
 
         return type(pool.__name__, (pool,), {"ConnectionCls": Connection})
 
@@ -122,8 +124,8 @@ def _track(manager: Any, connections: list[Any]) -> Any:
 def _asking(
     address: str, headers: dict[str, str], seconds: float, accept: tuple[int, ...] = (200,)
 ) -> Iterator[Any]:
-    """Give the streamed answer; whatever goes wrong, also while it is read, in one sentence."""
-    import requests  # 0.1 s that only a fetch should cost
+    """Yield a streamed response; any error, also while it is read, becomes a `FetchError`."""
+    import requests  # takes 0.1 s
 
     shown = public_address(address)
     with _session(seconds) as line:
@@ -144,7 +146,7 @@ def _asking(
 def _answer(
     line: SimpleNamespace, address: str, headers: dict[str, str], accept: tuple[int, ...]
 ) -> Any:
-    """Ask, follow redirects, and try once more where a server asks for a pause."""
+    """Send a request, follow redirects, and try again once if the server asks for a pause."""
     outside, paused = not _is_local(address), False
     for _ in range(_REDIRECTS):
         shown = public_address(address)
@@ -178,7 +180,7 @@ def _answer(
 
 
 def _refusal(answer: Any, pause: float | None) -> str:
-    """Say what a server that refuses wants."""
+    """Describe an error status, with advice."""
     text = f"the server answers {answer.status_code} {answer.reason}"
     if answer.status_code == 429:
         wait = f" of {pause:.0f} s" if pause else ""
@@ -194,7 +196,7 @@ def _refusal(answer: Any, pause: float | None) -> str:
 
 
 def _pause(text: str) -> float | None:
-    """Return the seconds of a ``Retry-After``, a number or a date; None where there is none."""
+    """Return the seconds in a ``Retry-After`` header, which is a number or a date, or None."""
     if text.strip().isdigit():
         return float(text)
     try:
@@ -204,7 +206,7 @@ def _pause(text: str) -> float | None:
 
 
 def _is_local(address: str) -> bool:
-    """Tell whether an address leads to this machine or a private network, as far as is known."""
+    """Tell whether an address is known to lead to this machine or to a private network."""
     try:
         host = urllib.parse.urlsplit(address).hostname or ""
         addresses = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
@@ -215,7 +217,7 @@ def _is_local(address: str) -> bool:
 
 
 def _reason(error: Exception) -> str:
-    """Return the innermost cause: requests and urllib3 wrap it several times."""
+    """Return the innermost cause of an error, which requests and urllib3 wrap several times."""
     while inner := (getattr(error, "reason", None) or next(iter(error.args), None)):
         if not isinstance(inner, Exception):
             break
@@ -224,13 +226,13 @@ def _reason(error: Exception) -> str:
 
 
 def read_url(address: str) -> bytes:
-    """Return what stands at an http(s) address, at most `LIMIT` bytes within `DEADLINE` seconds.
+    """Return the content of an http(s) address: at most `LIMIT` bytes, within `DEADLINE` seconds.
 
     Raises
     ------
     FetchError
-        For another scheme, no answer, an error status, a redirect from outside into the local
-        network, or an answer too large or too slow.
+        For another scheme, no response, an error status, a redirect from outside into the local
+        network, or a response that is too large or too slow.
     """
     import requests
 
@@ -255,24 +257,24 @@ def sha256(path: str | os.PathLike) -> str:
 
 
 def download_file(address: str, path: str | os.PathLike, sha256_start: str = "") -> Path:
-    """Download a file with a progress bar, go on where a broken one stopped; return its path.
+    """Download a file with a progress bar, and return its path.
 
-    The file appears at `path` only when it is whole and right; until then its pieces are in
-    ``path`` plus ``.part``, where a later call goes on.
+    Until the file is complete and checked, its content is in ``path`` plus ``.part``. If there is
+    a checksum, a later call resumes a partial download.
 
     Parameters
     ----------
     address : str
-        Where from; http or https.
+        An http or https address.
     path : path
-        Where to; its folder is made when missing.
+        Destination; missing folders are made.
     sha256_start : str
-        SHA-256 that the file must have, or its first digits. Empty: not checked.
+        Expected SHA-256 of the file, or its first digits; "" for none.
 
     Raises
     ------
     FetchError
-        When the server does not answer, the connection breaks, or the sum is wrong.
+        If the server does not respond, the connection breaks, or the checksum is wrong.
     """
     path = Path(path)
     make_folder(path.parent)
@@ -288,7 +290,7 @@ def _download(address: str, path: Path, sha256_start: str) -> Path:
     from tqdm.auto import tqdm
 
     shown, part = public_address(address), path.with_name(path.name + ".part")
-    # Without a checksum nobody could tell whether an old part belongs to this file.
+    # Without a checksum, an old part may belong to another file.
     have = part.stat().st_size if part.exists() and sha256_start else 0
     headers = {"Accept-Encoding": "identity"} | ({"Range": f"bytes={have}-"} if have else {})
     with _asking(address, headers, FILE_DEADLINE, (200, 206, 416)) as answer:
@@ -297,9 +299,9 @@ def _download(address: str, path: Path, sha256_start: str) -> Path:
         resumed = status == 206 and have > 0 and place.startswith(f"bytes {have}-")
         if status != 200 and not whole and not resumed:
             part.unlink(missing_ok=True)
-            raise FetchError(f"{shown}: the server does not resume rightly; run the command again")
+            raise FetchError(f"{shown}: the server resumed at a wrong place; run the command again")
         if status == 200:
-            have = 0  # a server that ignores the range sends the whole file again
+            have = 0  # the server ignored the range and sends the whole file
         length = answer.headers.get("Content-Length", "")
         total = have + int(length) if length.isdigit() and not whole else have
         too_large = FetchError(f"{shown}: larger than the limit of {FILE_LIMIT >> 20:,} MB")
@@ -328,7 +330,7 @@ def _download(address: str, path: Path, sha256_start: str) -> Path:
         part.unlink()
         raise FetchError(
             f"{shown}: the file's SHA-256 starts with {digest[:16]}, expected "
-            f"{sha256_start[:16]}; the download was thrown away, try again"
+            f"{sha256_start[:16]}; the download was deleted, try again"
         )
     os.replace(part, path)
     return path

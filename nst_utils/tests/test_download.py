@@ -96,7 +96,7 @@ def test_a_part_that_is_whole_already_is_taken(server, tmp_path):
 def test_a_server_that_resumes_elsewhere_is_not_believed(server, tmp_path, part):
     server.files["/w"], server.shift = BODY, 3
     (tmp_path / "w.pth.part").write_bytes(part)
-    with pytest.raises(FetchError, match="does not resume rightly"):
+    with pytest.raises(FetchError, match="resumed at a wrong place"):
         download_file(f"{server.url}/w", tmp_path / "w.pth", SUM)
     assert download_file(f"{server.url}/w", tmp_path / "w.pth", SUM).read_bytes() == BODY
 
