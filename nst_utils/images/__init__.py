@@ -1,17 +1,17 @@
-"""Pictures in and out: any source becomes RGB, RGB becomes a tensor, a PNG carries its record.
+"""Pictures: read from any source as RGB, converted to tensors, saved with their records.
 
-- ``formats``: what a file is by its first bytes; its metadata taken out
-- ``tiff``: the TIFF files that Pillow lacks
-- ``decode``: picture files within bounds of memory: the one door to Pillow
+- ``formats``: the format of a file by its first bytes; removal of metadata
+- ``tiff``: TIFF files that Pillow cannot read
+- ``decode``: picture files to RGB, within limits of memory
 - ``io``: a picture from a file, an address, bytes or an array, as RGB
-- ``tensors``: RGB as float32 tensors (1, 3, H, W) in [0, 1], and back
-- ``colors``: one picture's colors given to another
-- ``png``: PNG files with the record of how they were made inside
-- ``samples``: pictures to begin with, by name
-- ``mask_forms``: how a mask is written: boxes, lightness, faces, parts, files
-- ``masks``: masks over a picture
-- ``inputs``: a picture as a run takes it: opened once, read at any size
-- ``report_loaders``: the report's own two readers, defects included
+- ``tensors``: RGB to float32 tensors (1, 3, H, W) in [0, 1], and back
+- ``colors``: color transfer from one picture to another
+- ``png``: PNG files that contain the record of how they were made
+- ``samples``: sample pictures by name
+- ``mask_forms``: the syntax of masks: boxes, lightness, faces, parts, files
+- ``masks``: masks as tensors
+- ``inputs``: the input picture of a run: opened once, read at any size
+- ``report_loaders``: the report's own two readers, including their defects
 """
 
 import lazy_loader

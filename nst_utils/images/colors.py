@@ -1,4 +1,4 @@
-"""Colors of one picture given to another: Gaussian optimal transport of pixels, lightness apart."""
+"""Color transfer from one picture to another, by optimal transport or in CIELAB."""
 
 import numpy as np
 import torch
@@ -8,11 +8,11 @@ from torch import Tensor
 from torch.nn import functional
 
 RIDGE = 1e-5
-"""Added to each channel's variance, so that gray and constant pictures have a map too."""
+"""Added to each channel's variance, so that it is positive in gray and constant pictures too."""
 
 
 STEPS_INTO_GAMUT = 7
-"""Halvings by which a lightness is found that a screen can show with a given color."""
+"""Steps of the bisection that finds a lightness at which sRGB contains a given color."""
 
 
 def recolor(
@@ -21,22 +21,22 @@ def recolor(
     where: Tensor | None = None,
     like_where: Tensor | None = None,
 ) -> Tensor:
-    """Give a picture the mean color and the covariance of colors of another one.
+    """Give a picture the mean and the covariance of another picture's colors.
 
-    The map is the one between the two Gaussians that moves colors least, so that what is red
-    stays the reddest of all.
+    Of all linear maps that do so, this one moves the colors least: it is the optimal transport
+    between the two Gaussian distributions.
 
     Parameters
     ----------
     picture, like : Tensor, shape (1, 3, H, W)
         RGB in [0, 1]; their sizes may differ.
     where, like_where : Tensor, shape (1, 1, H, W), optional
-        Masks: which pixels of each make up its colors.
+        Masks in [0, 1], by which the pixels of each picture are weighted.
 
     Returns
     -------
     Tensor, of the shape of `picture`
-        All of it moved; in [0, 1]: what the map sends out of it is clipped.
+        The whole picture with new colors, clipped to [0, 1].
 
     References
     ----------
@@ -54,15 +54,15 @@ def recolor(
 
 
 def to_gray(picture: Tensor, like: Tensor | None = None) -> Tensor:
-    """Return a picture without color, every pixel's CIELAB lightness kept.
+    """Return a gray picture with every pixel's CIELAB lightness.
 
     Parameters
     ----------
     picture : Tensor, shape (1, 3, H, W)
         RGB in [0, 1].
     like : Tensor, shape (1, 3, h, w), optional
-        A picture whose lightness is matched beforehand, in mean and deviation, so that a dark style
-        does not darken a bright photo (Gatys et al., arXiv 1606.05897).
+        A picture whose mean and standard deviation of lightness the result gets, so that a dark
+        style does not darken a bright photo (Gatys et al., arXiv 1606.05897).
 
     Returns
     -------
@@ -79,10 +79,9 @@ def to_gray(picture: Tensor, like: Tensor | None = None) -> Tensor:
 
 
 def with_colors(picture: Tensor, colors: Tensor) -> Tensor:
-    """Return one picture's lightness with another one's colors: CIELAB's L of one, a and b.
+    """Combine the CIELAB lightness L of `picture` with the colors a and b of `colors`.
 
-    Where no screen shows that color at that lightness, lightness gives way, towards the other
-    picture's own, and the color stays.
+    Where sRGB does not contain the combination, the lightness is moved towards that of `colors`.
 
     Parameters
     ----------
@@ -108,21 +107,20 @@ def with_colors(picture: Tensor, colors: Tensor) -> Tensor:
 
 
 def smooth_within_edges(picture: Tensor, guide: Tensor, radius: int = 8) -> Tensor:
-    """Smooth a picture everywhere but along the edges of another one (a guided filter).
+    """Smooth a picture except at the edges of another one, by the guided filter.
 
     Parameters
     ----------
     picture : Tensor, shape (1, c, H, W)
         Any values.
     guide : Tensor, shape (1, 1, H, W)
-        In [0, 1]: steps of a tenth and more are edges.
+        In [0, 1]; differences of about 0.1 and more count as edges.
     radius : int
-        Of the windows that are averaged over, pixels.
+        Radius of the windows in pixels.
 
     Returns
     -------
     Tensor, shape (1, c, H, W)
-        In every window a linear function of the guide.
 
     References
     ----------
@@ -141,7 +139,7 @@ def smooth_within_edges(picture: Tensor, guide: Tensor, radius: int = 8) -> Tens
 
 
 def with_hues(picture: Tensor, colors: Tensor) -> Tensor:
-    """Return a picture's lightness with another one's colors, fitted to the edges of the first.
+    """Combine a picture's lightness with another one's colors, smoothed within the first's edges.
 
     Parameters
     ----------
@@ -151,12 +149,12 @@ def with_hues(picture: Tensor, colors: Tensor) -> Tensor:
     Returns
     -------
     Tensor, shape (1, 3, H, W)
-        As `with_colors`, after CIELAB's a and b were smoothed within the lightness's edges: where
-        shapes of the two differ by a few pixels there is no fringe.
+        As from `with_colors`, but without colored fringes where the shapes of the two pictures
+        differ by a few pixels.
 
     References
     ----------
-    The last step of Kolkin et al., "Neural Neighbor Style Transfer", arXiv 2203.13215, in CIELAB
+    The last step of Kolkin et al., "Neural Neighbor Style Transfer", arXiv 2203.13215, with CIELAB
     instead of OKLab.
     """
     lab = torch.from_numpy(_lab(colors)).permute(2, 0, 1)[None]
@@ -171,7 +169,7 @@ def _lab(picture: Tensor) -> np.ndarray:
 
 
 def _linear(lab: np.ndarray) -> np.ndarray:
-    """Return linear RGB, also outside what a screen shows."""
+    """Convert CIELAB to linear RGB without clipping; scikit-image's ``lab2rgb`` clips."""
     y = (lab[..., 0] + 16) / 116
     cube = np.stack([y + lab[..., 1] / 500, y, y - lab[..., 2] / 200], axis=-1)
     xyz = np.where(cube > 0.2068966, cube**3, (cube - 16 / 116) / 7.787)
@@ -190,7 +188,7 @@ def _rgb(lab: np.ndarray) -> Tensor:
 
 
 def _moments(picture: Tensor, where: Tensor | None) -> tuple[Tensor, Tensor]:
-    """Return mean (3,) and covariance (3, 3) of a picture's colors, in float64."""
+    """Return the mean (3,) and the covariance (3, 3) of a picture's colors, in float64."""
     rows = picture.double().flatten(2)[0]
     if where is None:
         mean, spread = rows.mean(dim=1), torch.cov(rows, correction=0)
@@ -204,7 +202,7 @@ def _moments(picture: Tensor, where: Tensor | None) -> tuple[Tensor, Tensor]:
 
 
 def _roots(matrix: Tensor) -> tuple[Tensor, Tensor]:
-    """Return a symmetric positive matrix's square root and the inverse of that."""
+    """Return the square root of a symmetric positive matrix, and the inverse of the root."""
     values, vectors = torch.linalg.eigh(matrix)
     values = values.clamp(min=torch.finfo(values.dtype).tiny).sqrt()
     return (vectors * values) @ vectors.T, (vectors / values) @ vectors.T

@@ -1,7 +1,7 @@
-"""Picture files decoded within bounds of memory: the one door to Pillow.
+"""Picture files decoded to RGB within limits of memory, by Pillow and tifffile.
 
-Only the formats that are meant are opened; large pictures are reduced before anything is made of
-their pixels; color profiles and orientation are applied; metadata never stops a sound picture.
+Only known formats are opened, and large pictures are reduced while they are read. Color profile and
+orientation are applied. Damaged metadata does not make a picture unreadable.
 """
 
 import contextlib
@@ -26,7 +26,7 @@ from .formats import (
 from .tiff import read_tiff
 
 FORMATS = tuple("AVIF BMP GIF HEIF ICO JPEG JPEG2000 PCX PNG PPM TGA TIFF WEBP".split())
-"""Formats that are read, by Pillow's names."""
+"""Pillow's names of the formats that are read."""
 
 _TOO_LARGE = (
     f"the picture declares more than the {MAX_PIXELS:,} pixels that are read safely; make a "
@@ -34,10 +34,10 @@ _TOO_LARGE = (
 )
 
 _COST = {"WEBP": 16, "JPEG2000": 20, "AVIF": 14, "HEIF": 8}
-"""Bytes a pixel that decoders take besides what Pillow's own do; see ``benchmark/NOTES.md``."""
+"""Bytes per pixel that the decoders of these formats take; see ``benchmark/NOTES.md``."""
 
 _LARGE = 2**24
-"""Pixels above which a picture is reduced by whole factors before it is resized."""
+"""Pixels above which a picture is reduced by a whole factor before it is resized."""
 
 _STRIP = 2**21
 """Pixels that are converted at a time."""
@@ -51,26 +51,26 @@ TURNS = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
-"""EXIF's orientations as Pillow's transpositions."""
+"""Pillow's transposition for each orientation of EXIF."""
 
 
 def decode(file: BinaryIO, name: str, size: int | None = None) -> Image.Image:
-    """Read a picture file as 8-bit RGB, upright.
+    """Read a picture file as upright 8-bit RGB.
 
     Parameters
     ----------
     file : binary file
-        Read from its beginning; it can be sought in.
+        A seekable file, which is read from its beginning.
     name : str
-        For messages.
+        Name of the picture for error messages.
     size : int, optional
-        Pixels on the long side that the caller will resize to; a larger picture is reduced to no
-        less than twice that on the way.
+        Long side in pixels to which the caller will resize. A larger picture may be returned
+        reduced, but not below twice this size.
 
     Raises
     ------
     ImageError
-        If it is no picture, damaged, or too large.
+        If the file is not a picture, damaged, or too large.
     """
     try:
         return _decode(file, name, size)
@@ -104,7 +104,7 @@ def _decode(file: BinaryIO, name: str, size: int | None) -> Image.Image:
 
 
 def _decode_otherwise(file: BinaryIO, name: str, size: int | None) -> Image.Image | None:
-    """Try a picture again without its metadata, or by another library; None where that fails."""
+    """Decode a picture without its metadata, or by tifffile; return None if that fails."""
     file.seek(0)
     if file.read(4) in (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"):
         file.seek(0)
@@ -115,7 +115,7 @@ def _decode_otherwise(file: BinaryIO, name: str, size: int | None) -> Image.Imag
     bare = without_metadata(data)
     if bare is None or bare == data:
         return None
-    with contextlib.suppress(Exception):  # what was wrong at first is what is told
+    with contextlib.suppress(Exception):  # the caller reports the first error
         return _decode(io.BytesIO(bare), name, size)
     return None
 
@@ -123,9 +123,9 @@ def _decode_otherwise(file: BinaryIO, name: str, size: int | None) -> Image.Imag
 def open_undecoded(file: BinaryIO) -> Image.Image:
     """Open a picture file without decoding it.
 
-    A JPEG is opened by its class. So it passes Pillow's guard at any size, and can be decoded at
-    1/2, 1/4 or 1/8; `Image.open` would refuse it before ``draft`` could be called. Of the other
-    formats only `FORMATS` are tried: Pillow would also run PostScript by an outside program.
+    A JPEG is opened by its class, because `Image.open` refuses large ones before ``draft`` can
+    reduce them. For other files only `FORMATS` are tried, because Pillow would run an external
+    program for PostScript.
     """
     file.seek(0)
     head = file.read(32)
@@ -142,16 +142,16 @@ def open_undecoded(file: BinaryIO) -> Image.Image:
 
 @contextlib.contextmanager
 def quiet_libraries() -> Iterator[None]:
-    """Keep what Pillow and its libraries say of odd metadata from the user's screen."""
+    """Suppress the warnings of Pillow, which are mostly about odd metadata."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         yield
 
 
 def plan(image: Image.Image, file: BinaryIO, name: str, size: int | None) -> int:
-    """Check that a picture can be decoded within `MEMORY`; return the factor to reduce it by.
+    """Check that a picture can be decoded within `MEMORY`; return a factor by which to reduce it.
 
-    A JPEG and a JPEG 2000 are set to be decoded smaller already.
+    JPEG and JPEG 2000 pictures are instead set to be decoded at a smaller size, with factor 1.
     """
     width, height = image.size
     if image.format == "JPEG" and isinstance(image, JpegImagePlugin.JpegImageFile):
@@ -170,10 +170,10 @@ def plan(image: Image.Image, file: BinaryIO, name: str, size: int | None) -> int
     if size is not None and width * height > _LARGE:
         reduction = max(1, max(width, height) // (2 * size))
     if image.format == "JPEG2000" and reduction > 1:
-        image.reduce = min(5, reduction.bit_length() - 1)  # decoded at 1/2, 1/4 or less
+        image.reduce = min(5, reduction.bit_length() - 1)  # a power of 2
         width, height, reduction = *image.size, 1
     pixel = {"1": 1, "L": 1, "P": 1, "I;16": 2}.get(image.mode, 4)
-    if image.format == "TIFF":  # a strip may be the whole picture
+    if image.format == "TIFF":  # one strip, decoded at once, may be the whole picture
         pixel += sum(_bits(image)) // 8
     needed = int(width * height * (_COST.get(image.format, pixel) + 4 / reduction**2))
     if needed > MEMORY:
@@ -186,14 +186,14 @@ def plan(image: Image.Image, file: BinaryIO, name: str, size: int | None) -> int
 
 
 def _bits(image: Image.Image) -> tuple[int, ...]:
-    """Return a TIFF's bits of each sample."""
+    """Return the bits of each sample of a TIFF."""
     bits = image.tag_v2.get(258, (8,))
     return bits if isinstance(bits, tuple) else (bits,)
 
 
 def _coefficients(image: JpegImagePlugin.JpegImageFile, file: BinaryIO) -> float:
-    """Return the bytes a pixel that a JPEG of several scans keeps until the last one is read."""
-    parts = file.read(3)  # Pillow stops behind the marker of the first scan
+    """Return the bytes per pixel that a JPEG of several scans takes until the last one is read."""
+    parts = file.read(3)  # Pillow has stopped after the marker of the first scan
     several = len(parts) == 3 and parts[2] < len(image.layer)
     if not several and not image.info.get("progressive"):
         return 0.0
@@ -202,7 +202,7 @@ def _coefficients(image: JpegImagePlugin.JpegImageFile, file: BinaryIO) -> float
 
 
 def _reduce_jpeg(image: JpegImagePlugin.JpegImageFile, size: int | None) -> None:
-    """Have a JPEG decoded no larger than needed: twice `size`, and never above `MAX_PIXELS`."""
+    """Set a JPEG to be decoded reduced, to at least twice `size` and below `MAX_PIXELS`."""
     width, height = image.size
     shrink = 1
     while shrink < 8 and (
@@ -214,21 +214,22 @@ def _reduce_jpeg(image: JpegImagePlugin.JpegImageFile, size: int | None) -> None
 
 
 def to_rgb(image: Image.Image, reduction: int = 1) -> Image.Image:
-    """Return a decoded picture of any mode as RGB, upright; strip by strip, so in little memory.
+    """Return a decoded picture of any mode as a new picture in upright RGB.
 
-    Its color profile is applied, transparency laid over white, 16 bits brought to 8.
+    The color profile is applied, transparency becomes white, and 16 bits become 8. To save memory,
+    the picture is converted strip by strip.
 
     Parameters
     ----------
     image : PIL.Image.Image
-        Left as it is; what comes back is a copy.
+        The picture; it is not changed.
     reduction : int
-        Whole factor by which it is made smaller.
+        Whole factor by which the result is smaller.
 
     Raises
     ------
     ImageError
-        If it holds values that are not finite.
+        If the picture has values that are not finite.
     """
     turn = _orientation(image)
     transform = _profile(image)
@@ -268,12 +269,12 @@ def _strip_to_rgb(part: Image.Image, clear: bool, transform: Any, highest: float
 
 
 def _highest(image: Image.Image, rows: int) -> float:
-    """Return the largest value of a picture of integers or floats, which tells what 255 is."""
+    """Return the largest value of a picture of integers or floats, which tells its range."""
     highest = 0.0
     for y in range(0, image.height, rows):
         values = np.asarray(image.crop((0, y, image.width, min(y + rows, image.height))))
         if values.dtype.kind == "f" and not np.isfinite(values).all():
-            raise ImageError("holds values that are not finite; get a fresh copy")
+            raise ImageError("the picture has values that are not finite; get a fresh copy")
         highest = max(highest, float(values.max(initial=0)))
     return highest
 
@@ -282,7 +283,7 @@ def _orientation(image: Image.Image) -> int:
     block = image.info.get("exif")
     if isinstance(block, bytes) and (turn := orientation_of(block)) != 1:
         return turn
-    # In TIFF it is a tag among the others, and XMP may name one; either may be broken.
+    # Pillow also knows the orientation of TIFF and of XMP; either may be broken.
     with contextlib.suppress(Exception), quiet_libraries():
         value = image.getexif().get(0x0112)
         return value if isinstance(value, int) and value in TURNS else 1
@@ -290,9 +291,9 @@ def _orientation(image: Image.Image) -> int:
 
 
 def _profile(image: Image.Image) -> Any:
-    """Return the transform from a picture's own colors to sRGB; None where there is none to do.
+    """Return the transform from a picture's color profile to sRGB, or None if none is needed.
 
-    A profile that cannot be read, or is for another kind of picture, is passed over with a warning.
+    A profile that is damaged or for other modes than the picture's is ignored with a warning.
     """
     data = image.info.get("icc_profile")
     if not data or not isinstance(data, bytes):
@@ -307,7 +308,7 @@ def _profile(image: Image.Image) -> Any:
         return None if _changes_nothing(transform) else transform
     except (ImageCms.PyCMSError, OSError, ValueError, TypeError, AttributeError) as error:
         warnings.warn(
-            f"the picture's color profile is passed over ({one_line(error, 80)}): its colors are "
+            f"the picture's color profile is ignored ({one_line(error, 80)}): its colors are "
             "taken for sRGB",
             NSTWarning,
             stacklevel=2,
@@ -316,7 +317,7 @@ def _profile(image: Image.Image) -> Any:
 
 
 def _changes_nothing(transform: Any) -> bool:
-    """Tell whether a transform leaves sRGB as it is, but for rounding: most profiles are sRGB."""
+    """Tell whether a transform only rounds, because the profile is sRGB, as most are."""
     if transform.input_mode == "CMYK":
         return False
     levels = np.linspace(0, 255, 9).round().astype(np.uint8)

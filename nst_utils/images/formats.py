@@ -1,7 +1,6 @@
-"""What a file is, by its first bytes: named with the way out where it is no picture that is read.
+"""The format of a file by its first bytes, with advice for formats that are not read.
 
-Also the metadata of a file taken out, for pictures whose metadata is damaged and whose pixels are
-sound.
+Also the removal of metadata, for pictures whose metadata is damaged and whose pixels are sound.
 """
 
 import re
@@ -11,11 +10,11 @@ import zlib
 from ..errors import NSTError
 
 MAX_PIXELS = 89_478_485
-"""Pixels above which a picture is refused, or a JPEG decoded at reduced size: there Pillow warns
-of a decompression bomb, and above twice as much it refuses by itself."""
+"""Pixels above which a picture is refused, or a JPEG reduced: Pillow's limit for its warning about
+decompression bombs. Pillow itself refuses twice as many."""
 
 MEMORY = 700 * 2**20
-"""Bytes that decoding a picture may take, so that a process stays below 1 GB."""
+"""Bytes that decoding a picture may take, so that the process stays below 1 GB."""
 
 READ = "JPEG, PNG, WebP, TIFF, HEIC, AVIF, JPEG 2000, GIF or BMP"
 
@@ -56,28 +55,28 @@ _HEIC = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")
 
 
 class ImageError(NSTError, ValueError):
-    """A picture that cannot be read or saved: which one, what is wrong, what to do."""
+    """A picture that cannot be read or saved; the message says why and what to do."""
 
 
 def is_heif(head: bytes) -> bool:
-    """Tell whether a file begins as HEIC does, what phones save."""
+    """Tell whether a file begins as HEIC pictures do, which phones save."""
     return head[4:8] == b"ftyp" and head[8:12] in _HEIC and b"avif" not in head[8:32]
 
 
 def describe(head: bytes, name: str = "") -> str:
-    """Say what a file is that was not read, and what to do about it.
+    """Describe a file that cannot be read as a picture, with advice.
 
     Parameters
     ----------
     head : bytes
-        Its first bytes, some hundred.
+        The first bytes of the file, some hundred.
     name : str
-        Its name, for the suffix of raw photos.
+        The name of the file, because raw photos are recognized by their suffix.
 
     Returns
     -------
     str
-        ``"this is a PDF document; export its page as PNG"``, without the name.
+        For example ``"this is a PDF document; export its page as PNG"``.
     """
     if name.lower().endswith(_RAW):
         return f"this is a raw photo of a camera; {_DEVELOP}"
@@ -98,9 +97,9 @@ def describe(head: bytes, name: str = "") -> str:
 
 
 def describe_text(head: bytes) -> str:
-    """Say what a text is that stands where a picture or weights should be; '' for other bytes.
+    """Describe a text that was found instead of a picture or weights; "" for other bytes.
 
-    A page or a message that came instead of a file is named with its first words.
+    The description quotes the first words of a web page or a message.
     """
     text = _as_text(head)
     if text is None:
@@ -133,7 +132,7 @@ def _as_text(head: bytes) -> str | None:
         try:
             text = head.decode("utf-8-sig")
         except UnicodeDecodeError as error:
-            if error.start < len(head) - 3:  # else the last character was cut
+            if error.start < len(head) - 3:  # otherwise the last character is cut
                 return None
             text = head[: error.start].decode("utf-8-sig")
     text = text.strip()
@@ -149,10 +148,11 @@ def _words(text: str) -> str:
 
 
 def orientation_of(exif: bytes) -> int:
-    """Return the orientation that an EXIF block names, 1 to 8; 1 where it names none.
+    """Return the orientation in an EXIF block, 1 to 8; 1 if there is none.
 
-    Only its own entry is read: whatever is wrong with the others does not matter.
+    Damage in other entries does not matter.
     """
+    # Pillow's own reader ignores an orientation of an unusual type, for instance BYTE.
     block = exif.removeprefix(b"Exif\0\0")
     order = {b"II": "<", b"MM": ">"}.get(block[:2])
     try:
@@ -170,10 +170,11 @@ def orientation_of(exif: bytes) -> int:
 
 
 def without_metadata(data: bytes) -> bytes | None:
-    """Return a PNG, JPEG or WebP with nothing but its pixels, and EXIF and profile in JPEG.
+    """Return a PNG, JPEG or WebP file without metadata; a JPEG keeps orientation and profile.
 
-    None for other formats, and where the file is too damaged to be walked through.
+    Return None for other formats, and if the file is too damaged.
     """
+    # Pillow cannot do this: it refuses the whole file, or else accepts damaged pixels too.
     try:
         if data.startswith(b"\x89PNG\r\n\x1a\n"):
             return _bare_png(data)
@@ -187,7 +188,7 @@ def without_metadata(data: bytes) -> bytes | None:
 
 
 def png_chunks(data: bytes) -> list[tuple[bytes, bytes]]:
-    """Return a PNG's chunks, kind and content, up to its end or to where it breaks off."""
+    """Return kind and content of a PNG's chunks, up to the end of the file."""
     chunks, at = [], 8
     while at + 12 <= len(data):
         (length,) = struct.unpack_from(">I", data, at)
@@ -212,7 +213,7 @@ def _bare_jpeg(data: bytes) -> bytes:
     kept, at = [data[:2]], 2
     while at + 4 <= len(data):
         if data[at] != 0xFF:
-            at += 1  # some writers leave bytes between the segments
+            at += 1  # some programs write bytes between the segments
             continue
         marker = data[at + 1]
         if marker in (0xFF, 0x00, 0x01) or 0xD0 <= marker <= 0xD8:
@@ -220,15 +221,15 @@ def _bare_jpeg(data: bytes) -> bytes:
             continue
         (length,) = struct.unpack_from(">H", data, at + 2)
         segment = data[at : at + 2 + length]
-        if marker == 0xDA:  # the pixels: all that follows
+        if marker == 0xDA:  # the pixels follow
             return b"".join([*kept, data[at:]])
         exif = marker == 0xE1 and segment[4:8] == b"Exif"
         profile = marker == 0xE2 and segment[4:15] == b"ICC_PROFILE"
-        if exif:  # its orientation alone, in a block that cannot be read wrongly
+        if exif:  # replaced by a block that contains the orientation alone
             turn = orientation_of(segment[4:])
             block = b"Exif\0\0II*\0" + struct.pack("<IHHHIHHI", 8, 1, 0x0112, 3, 1, turn, 0, 0)
             segment = b"\xff\xe1" + struct.pack(">H", len(block) + 2) + block
-        adobe = marker == 0xEE and length >= 14  # it says how colors are coded
+        adobe = marker == 0xEE and length >= 14  # the color encoding
         if exif or profile or adobe or not (0xE0 <= marker <= 0xEF or marker == 0xFE):
             kept.append(segment)
         at += 2 + length

@@ -1,4 +1,4 @@
-"""A picture as a run takes it: opened and hashed once, then read at any size."""
+"""The input picture of a run: opened and hashed once, then read at any size."""
 
 import hashlib
 from collections.abc import Callable
@@ -16,26 +16,27 @@ from .samples import open_picture
 from .tensors import to_pil, to_tensor
 
 LEAST_SIDE = 16
-"""Pixels that the short side has at every scale, wins over the recipe's size: VGG19 halves it four
-times. A picture that is smaller from the start is refused."""
+"""Minimum length of the short side in pixels at every scale, because VGG19 halves it four times.
+
+It takes precedence over the recipe's size. A picture that is smaller is refused."""
 
 LONGEST = 20
-"""Times that a picture may be longer than it is wide; WikiArt's longest is 12."""
+"""Maximum ratio of a picture's sides; the largest in WikiArt is 12."""
 
 
 @dataclass(frozen=True)
 class InputPicture:
-    """A content, style or start picture, and where it came from.
+    """A content, style or start picture, and its origin.
 
     Attributes
     ----------
     pixels : PIL.Image.Image or Tensor
-        RGB; a tensor of shape (1, 3, H, W) in [0, 1] where the user gave one, which never passes
-        through 8 bits.
+        RGB. A tensor has shape (1, 3, H, W) and values in [0, 1]; a tensor from the user stays
+        one, without rounding to 8 bits.
     source : str
         File name, address, sample, ``"picture"`` or ``"tensor"``.
     sha256 : str
-        Of the file's bytes, or of the pixels where there is no file.
+        Checksum of the file, or of the pixels if there is no file.
     """
 
     pixels: Image.Image | Tensor
@@ -44,19 +45,19 @@ class InputPicture:
 
     @classmethod
     def open(cls, source: Any, bound: int | None = None) -> "InputPicture":
-        """Open whatever a user gave, unless it is open already.
+        """Open a picture from any source; an `InputPicture` is returned unchanged.
 
         Parameters
         ----------
         source : path, address, sample name, PIL.Image.Image, ndarray, Tensor or InputPicture
             Tensors have shape (1, 3, H, W) or (3, H, W) and values in [0, 1].
         bound : int, optional
-            Pixels on the long side above which a picture that is no tensor is read smaller.
+            Maximum length of the long side in pixels; larger pictures are reduced, tensors are not.
 
         Raises
         ------
         ImageError
-            If it cannot be read, or a tensor has another shape or range.
+            If the picture cannot be read, or a tensor has another shape or range.
         """
         if isinstance(source, InputPicture):
             return source
@@ -78,7 +79,7 @@ class InputPicture:
             raise ImageError(
                 f"expected a tensor of at most {MAX_PIXELS:,} pixels, not {shape[3]} x {shape[2]}"
             )
-        # A copy: what was made in inference mode cannot be used outside it.
+        # Copied, because a tensor made in inference mode cannot be used outside it.
         tensor = source.detach().reshape(shape).float().cpu().clone()
         if not (tensor.min() >= 0 and tensor.max() <= 1):
             raise ImageError("expected a tensor with values in [0, 1]; divide by the maximum")
@@ -87,46 +88,46 @@ class InputPicture:
 
     @property
     def size(self) -> tuple[int, int]:
-        """Width and height, pixels."""
+        """Width and height in pixels."""
         if isinstance(self.pixels, Tensor):
             return self.pixels.shape[3], self.pixels.shape[2]
         return self.pixels.size
 
     @property
     def image(self) -> Image.Image:
-        """The picture with 8 bits a channel, for showing and measuring."""
+        """The picture with 8 bits per channel, for display and measurements."""
         return to_pil(self.pixels) if isinstance(self.pixels, Tensor) else self.pixels
 
     def at(self, size: int, least: int = 1) -> Tensor:
-        """Return it with its long side at `size` and its short side at `least` pixels or more.
+        """Resize the picture to a long side of `size` and a short side of at least `least` pixels.
 
         Returns
         -------
         Tensor, shape (1, 3, h, w)
-            On the CPU, in [0, 1]; proportions kept, resized with Lanczos.
+            On the CPU, in [0, 1], with the same proportions, resized with Lanczos.
         """
         return self._resized(lambda image: fit(image, size, enlarge=True, least=least))
 
     def filling(self, height: int, width: int) -> Tensor:
-        """Return it with these sides, cropped to their proportions rather than stretched."""
+        """Return the picture in this size; it is cropped to the proportions, not stretched."""
         lanczos = Image.Resampling.LANCZOS
         return self._resized(lambda image: ImageOps.fit(image, (width, height), lanczos))
 
     def _resized(self, resize: Callable[[Image.Image], Image.Image]) -> Tensor:
         if not isinstance(self.pixels, Tensor):
             return to_tensor(resize(self.pixels))
-        # Channel by channel, as pictures of floats.
+        # Pillow resizes floats one channel at a time.
         channels = [np.asarray(resize(Image.fromarray(c.numpy()))) for c in self.pixels[0]]
         return torch.from_numpy(np.stack(channels))[None].clamp(0, 1)
 
 
 def open_input(source: Any, bound: int) -> InputPicture:
-    """Open a run's picture, as `InputPicture.open`; it must be large enough and not too long.
+    """Open a picture as `InputPicture.open`, and check its size and proportions.
 
     Raises
     ------
     ImageError
-        Also where its short side is below `LEAST_SIDE`, or its long side `LONGEST` times that.
+        Also if the short side is below `LEAST_SIDE`, or the long side exceeds `LONGEST` times it.
     """
     picture = InputPicture.open(source, bound)
     width, height = picture.size
@@ -138,7 +139,7 @@ def open_input(source: Any, bound: int) -> InputPicture:
         )
     if long > LONGEST * short:
         raise ImageError(
-            f"{picture.source}: {long / short:.0f} times longer than wide; "
+            f"{picture.source}: one side is {long / short:.0f} times the other; "
             f"at most {LONGEST} times can be painted, cut a part out"
         )
     return picture

@@ -1,8 +1,4 @@
-"""Pictures in and out: any source becomes RGB, any RGB a float32 tensor, and every file its record.
-
-The tensors are ``(1, 3, H, W)``, float32, in ``[0, 1]``. `read_image` is the one reader; the two
-readers of the report stand below it, defects included, to show what they did.
-"""
+"""A picture from a file, an address, bytes, an array or another picture, as 8-bit sRGB."""
 
 import contextlib
 import hashlib
@@ -25,40 +21,40 @@ _STRIP = 2**21
 
 
 def read_image(source: Any, size: int | None = None, *, enlarge: bool = False) -> Image.Image:
-    """Read a picture from anywhere as 8-bit sRGB, upright.
+    """Read a picture from any source as upright 8-bit sRGB.
 
     Parameters
     ----------
     source : path, str, bytes, PIL.Image.Image or ndarray
-        A file (``~`` and ``file:///`` are understood), an http(s) address, a file's content (what
-        an upload widget gives), a picture, or an array of shape (H, W), (H, W, 1), (H, W, 3) or
+        A file (also with ``~`` or ``file:///``), an http(s) address, the content of a file (as
+        upload widgets return it), a picture, or an array of shape (H, W), (H, W, 1), (H, W, 3) or
         (H, W, 4): unsigned integers in their type's range, booleans, or floats in [0, 1].
     size : int, optional
-        Bound on the long side, in pixels; smaller pictures keep their size. Lanczos.
+        Maximum length of the long side in pixels; larger pictures are resized with Lanczos.
     enlarge : bool
-        Bring smaller pictures up to `size` as well.
+        Also enlarge smaller pictures to `size`.
 
     Returns
     -------
     PIL.Image.Image
-        Mode RGB. EXIF orientation and color profile are applied; transparency is laid over white;
-        16-bit values keep their upper 8 bits. ``info`` holds, for the provenance record, ``source``
-        (file name, address without secrets, or ``"picture"``) and ``sha256`` (of the file's bytes,
-        or of the pixels before any resizing where there is no file). A picture that came from here
-        and was cut or painted over since counts as a new one.
+        In mode RGB. EXIF orientation and color profile are applied, transparency becomes white,
+        and 16-bit values keep their upper 8 bits. For the provenance record, ``info`` holds
+        ``source`` (file name, address without secrets, or ``"picture"``) and ``sha256`` (of the
+        file, or of the pixels before resizing if there is no file). A result of this function that
+        was edited since counts as a new picture.
 
     Raises
     ------
     ImageError
-        If the picture is missing, empty, truncated, not a picture, has more than 89,478,485 pixels
-        and is not a JPEG, or would take more memory than `formats.MEMORY` to be decoded. JPEGs of
-        any size are decoded at reduced size.
+        If the file is missing, empty, truncated or not a picture, has more than
+        `formats.MAX_PIXELS` and is not a JPEG, or would take more memory than `formats.MEMORY`.
+        Large JPEGs are decoded at a reduced size.
     """
     image, name, digest = _open(source, size)
     known, image = image.info.get("pixels"), image if image.mode == "RGB" else to_rgb(image)
     pixels = _pixels_sha256(image)
     if known not in (None, pixels):
-        # Cut or painted over since it was read: no longer the picture that its record names.
+        # Edited since it was read: no longer the picture that ``source`` names.
         name, digest = "picture", ""
     if size is not None:
         image = fit(image, size, enlarge=enlarge)
@@ -67,9 +63,9 @@ def read_image(source: Any, size: int | None = None, *, enlarge: bool = False) -
 
 
 def _open(source: Any, size: int | None) -> tuple[Image.Image, str, str]:
-    """Return the picture, RGB and upright where it is a file, its name, and its SHA-256 or ''."""
+    """Return a picture, its name, and the SHA-256 of its file or ""; a file is converted to RGB."""
     if isinstance(source, Image.Image):
-        # A picture that came through here, or from the samples, still knows its origin.
+        # A result of `read_image` still knows its origin.
         info = source.info
         return _own(source), info.get("source", "picture"), info.get("sha256", "")
     if isinstance(source, np.ndarray):
@@ -82,7 +78,7 @@ def _open(source: Any, size: int | None) -> tuple[Image.Image, str, str]:
 
 
 def _own(image: Image.Image) -> Image.Image:
-    """Return a copy of a caller's picture as RGB, so that his own is never touched."""
+    """Return a copy of a caller's picture as RGB."""
     if 0 in image.size:
         raise ImageError(
             f"expected a picture with pixels, not one of {image.width} x {image.height}"
@@ -93,7 +89,7 @@ def _own(image: Image.Image) -> Image.Image:
         rgb = to_rgb(image)
     except ImageError:
         raise
-    except Exception as error:  # it may be a file that is not decoded yet
+    except Exception as error:  # Pillow may only now decode the file behind the picture
         raise ImageError(
             f"{image.info.get('source', 'picture')}: the picture is damaged or cut short "
             f"({one_line(error, 120)}); get a fresh copy"
@@ -104,12 +100,12 @@ def _own(image: Image.Image) -> Image.Image:
 
 @contextlib.contextmanager
 def open_source(source: Any) -> Iterator[tuple[BinaryIO, str, str]]:
-    """Give the file behind a path, an address or bytes, its name in records, and in messages.
+    """Open a path, an address or bytes; yield the file, and its names for records and messages.
 
     Raises
     ------
     ImageError
-        If there is none, or it is a folder, a pipe or a device.
+        If there is no such file, or it is a folder, a pipe or a device.
     """
     if isinstance(source, io.BytesIO):
         source = source.getvalue()
@@ -145,7 +141,7 @@ def open_source(source: Any) -> Iterator[tuple[BinaryIO, str, str]]:
 
 
 def _from_array(array: np.ndarray) -> Image.Image:
-    """Turn an array into a picture, or say which shape and type were expected."""
+    """Convert an array to a picture."""
     shape_ok = array.ndim == 2 or (array.ndim == 3 and array.shape[2] in (1, 3, 4))
     if not shape_ok or 0 in array.shape:
         raise ImageError(
@@ -169,18 +165,18 @@ def _from_array(array: np.ndarray) -> Image.Image:
 
 
 def fit(image: Image.Image, size: int, *, enlarge: bool = False, least: int = 1) -> Image.Image:
-    """Resize so that the long side is at most `size` pixels, with Lanczos, proportions kept.
+    """Resize a picture with Lanczos to a long side of at most `size`, with the same proportions.
 
     Parameters
     ----------
     image : PIL.Image.Image
         Any picture in RGB.
     size : int
-        Bound on the long side.
+        Maximum length of the long side in pixels.
     enlarge : bool
-        Bring smaller pictures up to `size`; else they stay as they are.
+        Also enlarge smaller pictures to `size`.
     least : int
-        Bound from below on the short side, which wins over `size` for very long pictures.
+        Minimum length of the short side in pixels; it takes precedence over `size`.
     """
     scale = size / max(image.size)
     if scale > 1 and not enlarge:

@@ -1,4 +1,4 @@
-"""How a mask is written: boxes, lightness, faces, proposed parts, files; free of torch."""
+"""The syntax of masks: boxes, lightness, faces, proposed parts, files; free of torch."""
 
 import math
 
@@ -9,21 +9,21 @@ MASK_FORMS = (
     "or dark:0.4 (lightness from 0 to 1), faces, proposed:4/1 (part 1 of 4), rest, or a picture "
     "file"
 )
-"""For help and messages."""
+"""The syntax in words, for help and messages."""
 
 
 class MaskError(NSTError, ValueError):
-    """A mask that cannot be understood, or covers nothing."""
+    """A mask that is not valid, or covers nothing."""
 
 
 def is_file(form: str) -> bool:
-    """Tell whether a mask is a picture of its own, not computed from the one that it masks."""
+    """Tell whether a mask is given by a picture file, not computed from the masked picture."""
     kinds = ("box", "light", "dark", "proposed")
     return form not in ("", "faces", "rest") and form.partition(":")[0] not in kinds
 
 
 def check_mask(form: str) -> None:
-    """Raise a `MaskError` for a mask whose text cannot be understood, before a run begins."""
+    """Raise a `MaskError` if the text of a mask is not valid."""
     kind, _, value = form.partition(":")
     if kind == "box":
         parse_box(value)
@@ -34,7 +34,7 @@ def check_mask(form: str) -> None:
 
 
 def proposed_part(form: str) -> tuple[int, int]:
-    """Return how many parts a picture is divided into, and which of them, from 1.
+    """Return the number of parts and the number of the chosen part, which counts from 1.
 
     Examples
     --------
@@ -51,7 +51,7 @@ def proposed_part(form: str) -> tuple[int, int]:
 
 
 def parse_lightness(text: str, form: str) -> float:
-    """Return a limit of lightness between 0 and 1."""
+    """Return a threshold of lightness, from 0 to 1."""
     [limit] = _numbers(text, 1, form)
     if not 0 <= limit <= 1:
         raise MaskError(f"mask {brief(form)}: lightness runs from 0 to 1")
@@ -59,7 +59,7 @@ def parse_lightness(text: str, form: str) -> float:
 
 
 def parse_box(text: str) -> tuple[float, float, float, float]:
-    """Return left, top, right and bottom of a box, in shares of the sides."""
+    """Return left, top, right and bottom of a box, as fractions of the sides."""
     left, top, right, bottom = _numbers(text, 4, f"box:{text}")
     if not (0 <= left < right <= 1 and 0 <= top < bottom <= 1):
         raise MaskError(

@@ -1,6 +1,6 @@
-"""Masks: which part of a picture is meant, from a file, a box, its lightness, or its faces.
+"""Masks of parts of a picture, made from a file, a box, the lightness, or the faces.
 
-A mask is a tensor of shape (1, 1, h, w) in [0, 1]; between, a region fades into the next one.
+A mask is a tensor of shape (1, 1, h, w) in [0, 1]; values in between blend two regions.
 """
 
 from typing import Any
@@ -16,25 +16,25 @@ from .inputs import InputPicture
 from .mask_forms import MASK_FORMS, MaskError, parse_box, parse_lightness
 
 CERTAIN = 8
-"""Times that a face must be found at neighboring places; at 4 a helmet was taken for one."""
+"""Number of neighboring places at which a face must be found; with 4, a helmet counted as one."""
 
 SOFTNESS = 0.01
-"""Standard deviation of the border of a box or a threshold, in shares of the longer side."""
+"""Standard deviation of the blur of a mask's edges, as a fraction of the long side."""
 
 
 def read_mask(form: str, picture: Tensor, file: InputPicture | None = None) -> Tensor:
-    """Return a mask over a picture.
+    """Return a mask of a picture.
 
     Parameters
     ----------
     form : str
-        As `mask_forms.MASK_FORMS` says, but for ``rest`` and ``proposed``, which depend on more
-        than the picture.
+        See `mask_forms.MASK_FORMS`; but not ``rest`` or ``proposed``, which depend on more than the
+        picture.
     picture : Tensor, shape (1, 3, h, w)
         RGB in [0, 1].
     file : InputPicture, optional
-        The mask's picture, where it has one: white is covered, black is not. It is stretched to
-        the picture's shape.
+        The mask's own picture, if it has one: white belongs to the region, black does not. It is
+        stretched to the shape of `picture`.
 
     Returns
     -------
@@ -43,7 +43,7 @@ def read_mask(form: str, picture: Tensor, file: InputPicture | None = None) -> T
     Raises
     ------
     MaskError
-        If it cannot be understood, or no face is found.
+        If the mask is not valid, or no face is found.
     """
     if file is not None:
         return _from_file(file, picture.shape[-2:])
@@ -77,7 +77,7 @@ def _from_file(file: InputPicture, shape: torch.Size) -> Tensor:
 
 
 def _faces(picture: Tensor) -> Tensor:
-    """Return soft ellipses over faces, found by scikit-image's cascade of local binary patterns."""
+    """Return blurred ellipses over the faces that scikit-image's cascade classifier finds."""
     gray = (picture[0].mean(dim=0).numpy() * 255).astype(np.uint8)
     least = max(24, min(gray.shape) // 12)
     cascade = feature.Cascade(data.lbp_frontal_face_cascade_filename())
@@ -93,28 +93,28 @@ def _faces(picture: Tensor) -> Tensor:
     covered = np.zeros(gray.shape, bool)
     for face in faces:
         y, x = face["r"] + 0.5 * face["height"], face["c"] + 0.5 * face["width"]
-        # A head is higher than the square in which the cascade finds its face.
+        # The cascade finds a square in the face; a head is higher than that.
         radii = 0.75 * face["height"], 0.6 * face["width"]
         covered |= ((rows - y) / radii[0]) ** 2 + ((columns - x) / radii[1]) ** 2 < 1
     return _soft(covered)
 
 
 def as_mask_picture(mask: Any) -> InputPicture:
-    """Open what a user gave as a mask: a file, a picture, or an array or tensor of two dimensions.
+    """Open a mask given as a picture from any source, or as an array or tensor (h, w).
 
     Raises
     ------
     MaskError
-        For another shape.
+        If an array or tensor has another number of dimensions.
     ImageError
-        If it cannot be read.
+        If the mask cannot be read.
     """
     if isinstance(mask, np.ndarray | Tensor) and mask.ndim not in (2, 3):
         shape = tuple(mask.shape)
-        raise MaskError(f"a mask has two dimensions, height and width, not shape {shape}")
+        raise MaskError(f"expected a mask with two dimensions, height and width, not shape {shape}")
     if isinstance(mask, np.ndarray | Tensor) and mask.ndim == 2:
         plain = torch.as_tensor(mask)
-        # Whole numbers run to their type's end, as in a picture; others to 1.
+        # White is the largest value of an integer type, and 1 in other types.
         whole = not (plain.is_floating_point() or plain.dtype == torch.bool)
         plain = plain.float() / (torch.iinfo(plain.dtype).max if whole else 1)
         mask = plain.expand(3, *plain.shape)

@@ -1,4 +1,4 @@
-"""PNG files with the record of how they were made inside, written whole or not at all."""
+"""PNG files that contain the record of how they were made."""
 
 import contextlib
 import json
@@ -23,7 +23,7 @@ PROVENANCE_KEY = "nst_utils"
 def save_png(
     image: Image.Image, path: str | os.PathLike, provenance: Mapping[str, Any], **options: Any
 ) -> Path:
-    """Save a picture as PNG with its provenance inside, whole or not at all.
+    """Save a picture as PNG with its provenance record; a failed save leaves no partial file.
 
     Parameters
     ----------
@@ -32,14 +32,14 @@ def save_png(
     path : path
         File to write, ending in ``.png``. Its folder must exist.
     provenance : dict
-        JSON values; stored as the one text entry with key ``nst_utils``.
+        JSON values; stored in one text entry with the key ``nst_utils``.
     **options
         For Pillow's PNG writer, for example ``dpi``.
 
     Returns
     -------
     Path
-        The file written.
+        The file.
 
     Raises
     ------
@@ -58,13 +58,13 @@ def save_png(
 
 
 def check_output(path: str | os.PathLike, suffix: str = ".png") -> Path:
-    """Check before a long run that a picture can be saved there; return the path.
+    """Check before a long run that a picture can be saved at `path`; return it as a `Path`.
 
     Raises
     ------
     ImageError
-        If the name has another ending, is none that the file system takes, or is a folder, a pipe
-        or a device; if its folder does not exist or cannot be written to.
+        If the name has another suffix or is not valid, if `path` is a folder, a pipe or a device,
+        or if its folder is missing or read-only.
     """
     path = user_path(path)
     if path.suffix.lower() != suffix:
@@ -73,7 +73,7 @@ def check_output(path: str | os.PathLike, suffix: str = ".png") -> Path:
             "stored inside"
         )
     try:
-        path.lstat()  # says what no file system takes: too long a name, a null byte
+        path.lstat()  # an error if the name is too long or contains a null byte
         real = path.stat().st_mode
     except FileNotFoundError:
         real = stat.S_IFREG
@@ -94,12 +94,12 @@ def check_output(path: str | os.PathLike, suffix: str = ".png") -> Path:
 def read_provenance(path: str | os.PathLike) -> dict[str, Any] | None:
     """Return the record that `save_png` stored in a picture, or None if it has none.
 
-    The picture is not decoded, and the record is not checked: see `reproduce`.
+    A PNG is not decoded, and the contents of the record are not checked.
 
     Raises
     ------
     ImageError
-        If the file is not a readable picture.
+        If the file is missing or not a picture.
     """
     with open_source(path) as (file, _, title):
         if file.read(8) != b"\x89PNG\r\n\x1a\n":

@@ -1,4 +1,4 @@
-"""The report's two readers of pictures, defects included, to show what they did."""
+"""The report's two functions that load pictures, with their defects, for comparison."""
 
 from typing import Any
 
@@ -18,22 +18,22 @@ def report_load_image(
     max_size: int | None = None,
     shape: tuple[int, int] | None = None,
 ) -> Tensor:
-    """Load a picture as the report's two ``load_image`` functions do, defects included.
+    """Load a picture as the report's two ``load_image`` functions do, with their defects.
 
     Parameters
     ----------
     source : path, address, PIL image or array
-        As for `read_image`; transparency is dropped here, not laid over white.
+        As for `read_image`, but transparency is dropped instead of becoming white.
     version : {"a", "b"}
-        ``a``: the **shorter** side becomes `max_size` (or the long side's length, where that is
-        smaller), bilinear, then ImageNet's mean and standard deviation. ``b``: Lanczos
-        thumbnail, values stay in [0, 1]; **not normalized**, although `report_im_convert`
-        un-normalizes its result all the same (erratum 2).
+        ``a``: the **shorter** side is resized to `max_size` (or to the long side, if that is
+        smaller), bilinear; the result is normalized by ImageNet's mean and standard deviation.
+        ``b``: the long side is reduced to `max_size`, Lanczos; the result is **not normalized**,
+        although `report_im_convert` un-normalizes it (erratum 2).
     max_size : int, optional
-        128 for ``a``, 400 for ``b``.
+        By default 128 for ``a`` and 400 for ``b``.
     shape : (int, int), optional
-        ``(H, W)`` to resize to instead, as the report does with the style image. ``b`` hands it
-        to Pillow, which takes ``(W, H)``: the picture comes out transposed (erratum 3).
+        ``(H, W)`` to resize to instead, as the report does with the style image. ``b`` passes it
+        to Pillow, which expects ``(W, H)``: the sides are swapped (erratum 3).
 
     Returns
     -------
@@ -53,7 +53,7 @@ def report_load_image(
 
 
 def _as_it_is(source: Any) -> Image.Image:
-    """Return a picture as Pillow converts it to RGB, with nothing done about what it is."""
+    """Return a picture as Pillow converts it to RGB, without orientation, profile or white."""
     if isinstance(source, np.ndarray):
         return read_image(source)
     if isinstance(source, Image.Image):
@@ -65,15 +65,14 @@ def _as_it_is(source: Any) -> Image.Image:
             return image.convert("RGB")
         except ImageError:
             raise
-        except Exception as error:  # as in decode
+        except Exception as error:  # decoders raise many types, all of which mean damage
             raise ImageError(f"{title}: the picture is damaged or cut short ({error})") from None
 
 
 def report_im_convert(tensor: Tensor) -> np.ndarray:
-    """Turn a tensor into an array (H, W, 3) as the report does: un-normalize, clip to [0, 1].
+    """Convert a tensor to an array (H, W, 3) as the report does: un-normalize, clip to [0, 1].
 
-    It un-normalizes whatever comes, also the tensors of ``load_image`` (b), which were never
-    normalized: their colors shift (erratum 2).
+    Tensors of ``load_image`` (b) were never normalized, so their colors are shifted (erratum 2).
     """
     array = tensor.detach().cpu().float().numpy().squeeze(0).transpose(1, 2, 0)
     return (array * np.array(IMAGENET_STD) + np.array(IMAGENET_MEAN)).clip(0, 1)

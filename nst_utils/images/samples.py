@@ -1,8 +1,6 @@
-"""Pictures to begin with: photos inside installed packages, styles, downloadable paintings.
+"""Sample pictures: photos in installed packages, styles in ``data/samples``, paintings to download.
 
-Photos and styles need no download; the styles are files of ``data/samples``. A picture is named as
-``python -m nst_utils samples`` lists it, and `open_picture` takes such a name wherever it takes a
-path.
+`list_samples` names them, and `open_picture` takes such a name as well as a path.
 """
 
 import importlib.util
@@ -22,27 +20,27 @@ from ..errors import unknown
 from .io import ImageError, read_image
 
 SOURCE = "sample "
-"""What the recorded source of a sample begins with; its name follows."""
+"""Prefix of a sample's name in provenance records."""
 
 
 @dataclass(frozen=True)
 class Sample:
-    """A picture that is at hand, or can be downloaded.
+    """A sample picture.
 
     Attributes
     ----------
     name : str
-        By which it is opened.
+        Name by which it is opened.
     kind : str
         ``content`` (photo), ``style`` (a file of ``data/samples``) or ``painting`` (a download).
     title : str
-        What it shows, in one line; for paintings with artist and year.
+        What it shows; for paintings also artist and year.
     credit : str
         Author and license.
     address : str
-        Where a painting is downloaded from; else empty.
+        Address from which a painting is downloaded; otherwise empty.
     sha256 : str
-        Expected checksum of the file, where known.
+        Expected checksum of the file, if known.
     """
 
     name: str
@@ -54,7 +52,7 @@ class Sample:
 
     @property
     def path(self) -> Path:
-        """Where the file is, or will be once it is downloaded."""
+        """Path of the file, which may not be downloaded yet."""
         if self.kind == "painting":
             return paths.PAINTINGS / f"{self.name}.jpg"
         if self.kind == "style":
@@ -82,7 +80,7 @@ def _photos() -> dict[str, dict[str, Any]]:
 
 @lru_cache(maxsize=1)
 def list_samples() -> dict[str, Sample]:
-    """Return every sample by name: photos, painted styles, then downloadable paintings."""
+    """Return every sample by name: photos, then styles, then paintings to download."""
     listed = [
         Sample(entry["name"], "content", entry["title"], entry["credit"])
         for entry in _photos().values()
@@ -108,12 +106,12 @@ def list_samples() -> dict[str, Sample]:
 def open_sample(name: str, size: int | None = None, *, enlarge: bool = False) -> Image.Image:
     """Open a sample as an RGB picture.
 
-    Its ``info`` holds ``source`` (the sample's name) and ``sha256``, as `io.read_image` does.
+    Its ``info`` is as from `io.read_image`, with the sample's name as ``source``.
 
     Parameters
     ----------
     name : str
-        As ``python -m nst_utils samples`` lists it.
+        A name from `list_samples`.
     size, enlarge
         As for `io.read_image`.
 
@@ -122,14 +120,15 @@ def open_sample(name: str, size: int | None = None, *, enlarge: bool = False) ->
     UnknownNameError
         If there is no such sample.
     ImageError
-        If it is a painting that was not downloaded yet.
+        If the sample is a painting that is not downloaded yet.
     """
     if name not in list_samples():
         raise unknown("sample", name, list_samples())
     sample = list_samples()[name]
     if not sample.available:
         raise ImageError(
-            f"sample {name} is not on this machine; run python -m nst_utils samples --download"
+            f"sample {name} is not downloaded yet; run list(images.download_paintings()), or see "
+            "python -m nst_utils samples"
         )
     image = read_image(sample.path, size, enlarge=enlarge)
     image.info["source"] = SOURCE + name
@@ -139,20 +138,20 @@ def open_sample(name: str, size: int | None = None, *, enlarge: bool = False) ->
 def open_picture(source: Any, size: int | None = None, *, enlarge: bool = False) -> Image.Image:
     """Open a sample by name, or anything that `io.read_image` reads.
 
-    A file with a sample's name is opened as ``./name``.
+    Write ``./name`` for a file with the name of a sample.
 
     Parameters
     ----------
     source : str, path, PIL.Image.Image or ndarray
-        What to open.
+        The name of a sample, or a picture as for `io.read_image`.
     size, enlarge
         As for `io.read_image`.
 
     Raises
     ------
     ImageError
-        If it cannot be read; a name that is neither a file nor a sample gets the nearest sample
-        suggested.
+        If the picture cannot be read. For a name that is neither a file nor a sample, the closest
+        sample is suggested.
     """
     if isinstance(source, str) and source in list_samples():
         return open_sample(source, size, enlarge=enlarge)
@@ -163,12 +162,12 @@ def open_picture(source: Any, size: int | None = None, *, enlarge: bool = False)
 
 
 def download_paintings() -> Iterator[tuple[Sample, str]]:
-    """Download the paintings of the manifest to ``data/paintings``, yielding how each went.
+    """Download the sample paintings to ``data/paintings``; a failure does not stop the others.
 
     Yields
     ------
     (Sample, str)
-        The sample, and ``"ready, sha256 …"`` or what went wrong; one failure stops nothing.
+        The sample, and ``"ready, sha256 …"`` or the reason for a failure.
     """
     for sample in list_samples().values():
         if sample.kind != "painting":
@@ -176,7 +175,7 @@ def download_paintings() -> Iterator[tuple[Sample, str]]:
         try:
             if not sample.available:
                 download_file(sample.address, sample.path, sample.sha256)
-            read_image(sample.path, 64)  # a page that says "not found" is no picture
+            read_image(sample.path, 64)  # it may be a web page that says "not found"
             yield sample, f"ready, sha256 {sha256(sample.path)[:16]}"
         except ImageError as error:
             sample.path.unlink(missing_ok=True)

@@ -12,20 +12,20 @@ from .io import ImageError, read_image
 
 
 def to_tensor(image: Image.Image) -> Tensor:
-    """Turn an RGB picture into a float32 tensor of shape (1, 3, H, W) in [0, 1]."""
+    """Convert an RGB picture to a float32 tensor of shape (1, 3, H, W) in [0, 1]."""
     array = np.array(image.convert("RGB"), dtype=np.uint8)
     return torch.from_numpy(array).permute(2, 0, 1)[None].float().div_(255)
 
 
 def to_pil(tensor: Tensor) -> Image.Image:
-    """Turn a tensor of shape (1, 3, H, W) or (3, H, W) into a picture; values are clipped.
+    """Convert a tensor of shape (1, 3, H, W) or (3, H, W) to a picture; values are clipped.
 
-    The inverse of `to_tensor`, exact for every 8-bit picture.
+    This is the inverse of `to_tensor`, exact for every 8-bit picture.
 
     Raises
     ------
     ImageError
-        If the shape is another, or a value is not finite.
+        If the tensor has another shape, or a value is not finite.
     """
     pixels = tensor.detach().float().cpu()
     pixels = pixels[0] if pixels.ndim == 4 and len(pixels) == 1 else pixels
@@ -34,7 +34,7 @@ def to_pil(tensor: Tensor) -> Image.Image:
             f"expected a tensor of shape (1, 3, H, W) or (3, H, W), not {tuple(tensor.shape)}"
         )
     if not torch.isfinite(pixels).all():
-        raise ImageError("the tensor holds values that are not finite; it is no picture")
+        raise ImageError("expected finite values; the tensor has some that are not finite")
     array = pixels.clamp(0, 1).mul(255).round().byte().permute(1, 2, 0).contiguous().numpy()
     return Image.fromarray(array)
 
@@ -47,16 +47,16 @@ def load(source: Any, size: int | None = None, *, enlarge: bool = False) -> Tens
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 
 IMAGENET_STD = (0.229, 0.224, 0.225)
-"""Mean and standard deviation of ImageNet's RGB in [0, 1]: every backbone reads pictures so."""
+"""Mean and standard deviation of ImageNet's RGB in [0, 1], for the input of every backbone."""
 
 
 def normalize(image: Tensor) -> Tensor:
-    """Turn RGB in [0, 1], shape (n, 3, h, w), into what every backbone reads."""
+    """Normalize RGB in [0, 1], shape (n, 3, h, w), to the input that every backbone expects."""
     return (image - _channels(IMAGENET_MEAN, image)) / _channels(IMAGENET_STD, image)
 
 
 def denormalize(tensor: Tensor) -> Tensor:
-    """Turn ImageNet-normalized RGB back into [0, 1]; the inverse of `normalize`, not clipped."""
+    """Convert ImageNet-normalized RGB back to [0, 1], unclipped; the inverse of `normalize`."""
     return tensor * _channels(IMAGENET_STD, tensor) + _channels(IMAGENET_MEAN, tensor)
 
 

@@ -1,4 +1,4 @@
-"""TIFF files of the forms that Pillow lacks (floats in color, 16 bits in planes), by tifffile."""
+"""TIFF files that Pillow cannot read (floats in color, 16 bits in planes), by tifffile."""
 
 import logging
 import warnings
@@ -12,19 +12,19 @@ from .formats import MAX_PIXELS, MEMORY, ImageError, describe
 
 
 def read_tiff(file: BinaryIO, name: str) -> Image.Image:
-    """Read a TIFF's first page as 8-bit RGB; its orientation is in ``info``.
+    """Read the first page of a TIFF as 8-bit RGB, with ``info["orientation"]`` still to be applied.
 
     Parameters
     ----------
     file : binary file
-        At its beginning.
+        A file at its beginning.
     name : str
-        For messages.
+        Name of the picture for error messages.
 
     Raises
     ------
     ImageError
-        If it cannot be read either, is a raw photo, or is too large.
+        If the file cannot be read, is a raw photo, or is too large.
     """
     import tifffile
 
@@ -46,7 +46,7 @@ def read_tiff(file: BinaryIO, name: str) -> Image.Image:
             array, planar = page.asarray(), page.planarconfig == 2 and page.samplesperpixel > 1
     except ImageError:
         raise
-    except Exception as error:  # of many types as well
+    except Exception as error:  # tifffile raises many types
         raise ImageError(
             f"{name}: this kind of TIFF cannot be read, or the file is damaged "
             f"({one_line(error, 80)}); save it with 8 or 16 bits a channel, uncompressed"
@@ -58,14 +58,14 @@ def read_tiff(file: BinaryIO, name: str) -> Image.Image:
 
 
 def _array_to_bytes(array: np.ndarray, name: str) -> np.ndarray:
-    """Bring an array of any number type to 8 bits, (H, W) or (H, W, 3)."""
+    """Convert an array of any number type to 8 bits, shape (H, W) or (H, W, 3)."""
     if array.ndim == 3 and array.shape[-1] in (1, 2):
         array = array[..., 0]
     array = array[..., :3] if array.ndim == 3 else array
     if array.ndim not in (2, 3) or array.dtype.kind not in "uif":
-        raise ImageError(f"{name}: this kind of TIFF is no picture; save it with 8 or 16 bits")
+        raise ImageError(f"{name}: this kind of TIFF is not a picture; save it with 8 or 16 bits")
     if not np.isfinite(array).all():
-        raise ImageError(f"{name}: holds values that are not finite; get a fresh copy")
+        raise ImageError(f"{name}: the picture has values that are not finite; get a fresh copy")
     highest = float(array.max(initial=0))
     unit = 255.0 if array.dtype.kind == "f" and highest <= 1 else 1.0
     if highest > 255:

@@ -74,12 +74,12 @@ def test_srgb_with_transparency_gray_and_palette_under_a_profile():
 
 @pytest.mark.parametrize("profile", [b"no profile at all", ADOBE[:300]])
 def test_a_broken_profile_is_a_note(profile):
-    with pytest.warns(NSTWarning, match="profile is passed over"):
+    with pytest.warns(NSTWarning, match="profile is ignored"):
         assert np.array_equal(read_image(saved(colorful(), "PNG", icc_profile=profile)), colorful())
 
 
 def test_a_profile_for_other_colors_is_a_note():
-    with pytest.warns(NSTWarning, match="profile is passed over"):
+    with pytest.warns(NSTWarning, match="profile is ignored"):
         image = saved(Image.new("CMYK", (9, 9), (200, 0, 0, 0)), "JPEG", icc_profile=ADOBE)
         assert read_image(image).mode == "RGB"
 
@@ -176,7 +176,7 @@ def segment(marker, data):
     ],
     ids=range(9),
 )
-@pytest.mark.filterwarnings("ignore:.*profile is passed over")
+@pytest.mark.filterwarnings("ignore:.*profile is ignored")
 def test_metadata_of_a_jpeg_never_stops_it(extra):
     data = saved(colorful(), "JPEG")
     found = read_image(data[:2] + extra + data[2:])

@@ -78,7 +78,7 @@ def test_float_and_integer_files_by_their_values(tmp_path, unit, dtype):
 
 def test_values_that_are_not_finite_are_refused(tmp_path):
     Image.fromarray(np.full((9, 9), np.nan, np.float32)).save(tmp_path / "x.tif")
-    with pytest.raises(ImageError, match="x.tif: holds values that are not finite"):
+    with pytest.raises(ImageError, match="x.tif: the picture has values that are not finite"):
         read_image(tmp_path / "x.tif")
 
 

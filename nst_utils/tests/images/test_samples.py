@@ -53,7 +53,7 @@ def test_paths_pictures_and_unknown_names(pictures):
 
 
 def test_a_painting_that_was_not_downloaded():
-    with pytest.raises(ImageError, match="samples --download"):
+    with pytest.raises(ImageError, match="not downloaded yet"):
         open_picture("starry-night")
 
 
