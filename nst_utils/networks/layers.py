@@ -124,14 +124,7 @@ class Convolution(nn.Module):
     def gradient(self, grad: Tensor, channels: int, rectified: Tensor | None) -> Tensor:
         """Return the gradient with respect to the input, by the faster of the two algorithms.
 
-        Parameters
-        ----------
-        grad : Tensor, shape (n, d, h, w)
-            Gradient with respect to the output.
-        channels : int
-            Channels of the input.
-        rectified : Tensor, optional
-            The input, if it came from a ReLU: the gradient is then the one before that ReLU.
+        `rectified` is the input, if it came from a ReLU: the gradient is then the one before it.
         """
         grad = grad.contiguous(memory_format=torch.channels_last)
         if self._by_winograd(channels, grad):

@@ -1,6 +1,5 @@
 """Networks from optional packages: their files are found, checked and run without an import."""
 
-import importlib.util
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -12,6 +11,7 @@ from PIL import Image, ImageOps
 
 from ..download import sha256
 from ..errors import NSTError
+from .spec import files_in_package
 
 STYLE_SIDE = 256
 """Side in pixels of the square picture that Magenta's style predictor takes."""
@@ -48,10 +48,7 @@ class PackagedFile:
         PackagedFileError
             If the package is not installed, or the file has another checksum.
         """
-        spec = importlib.util.find_spec(self.package)
-        places = spec.submodule_search_locations if spec else []
-        inside = (Path(place) / self.inside for place in places or [])
-        path = next(filter(Path.is_file, inside), None)
+        path = next(iter(files_in_package(self.package, self.inside)), None)
         if path is None:
             raise PackagedFileError(
                 f"the package {self.package} is needed: pip install {self.requirement}"

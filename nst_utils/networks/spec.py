@@ -1,7 +1,9 @@
 """The description of a network: its layers, weights and defaults; free of torch."""
 
+import importlib.util
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 WEIGHTS_SUFFIXES = (".pt", ".pth", ".safetensors", ".bin", ".ckpt")
@@ -11,6 +13,13 @@ WEIGHTS_SUFFIXES = (".pt", ".pth", ".safetensors", ".bin", ".ckpt")
 def is_weights_name(name: str) -> bool:
     """Tell whether a name ends as those of weights files do."""
     return name.lower().endswith(WEIGHTS_SUFFIXES)
+
+
+def files_in_package(package: str, inside: str) -> list[Path]:
+    """Return the paths of a file in an installed package, which is not imported; mostly one."""
+    spec = importlib.util.find_spec(package)
+    places = spec.submodule_search_locations if spec else None
+    return [path for place in places or [] if (path := Path(place) / inside).is_file()]
 
 
 @dataclass(frozen=True)

