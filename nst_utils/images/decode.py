@@ -18,6 +18,7 @@ from .formats import (
     MAX_PIXELS,
     MEMORY,
     ImageError,
+    damaged,
     describe,
     is_heif,
     orientation_of,
@@ -87,10 +88,7 @@ def decode(file: BinaryIO, name: str, size: int | None = None) -> Image.Image:
         if isinstance(error, UnidentifiedImageError):
             file.seek(0)
             raise ImageError(f"{name}: {describe(file.read(2000), name)}") from None
-        raise ImageError(
-            f"{name}: the picture is damaged or cut short ({one_line(error, 120)}); "
-            "get a fresh copy"
-        ) from None
+        raise damaged(name, error) from None
 
 
 def _decode(file: BinaryIO, name: str, size: int | None) -> Image.Image:
@@ -98,13 +96,13 @@ def _decode(file: BinaryIO, name: str, size: int | None) -> Image.Image:
         image = open_undecoded(file)
         reduction = plan(image, file, name, size)
         if image.format == "TIFF" and image.tag_v2.get(284) == 2 and _bits(image)[0] > 8:
-            raise ValueError("16 bits in planes")  # which Pillow takes for pixels
+            raise ValueError("16 bits in planes")  # Pillow would read planes as pixels
         image.load()
     return to_rgb(image, reduction)
 
 
 def _decode_otherwise(file: BinaryIO, name: str, size: int | None) -> Image.Image | None:
-    """Decode a picture without its metadata, or by tifffile; return None if that fails."""
+    """Decode a TIFF by tifffile, another picture without its metadata; None if that fails."""
     file.seek(0)
     if file.read(4) in (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"):
         file.seek(0)

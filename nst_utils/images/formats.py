@@ -7,7 +7,7 @@ import re
 import struct
 import zlib
 
-from ..errors import NSTError
+from ..errors import NSTError, one_line
 
 MAX_PIXELS = 89_478_485
 """Pixels above which a picture is refused, or a JPEG reduced: Pillow's limit for its warning about
@@ -56,6 +56,12 @@ _HEIC = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")
 
 class ImageError(NSTError, ValueError):
     """A picture that cannot be read or saved; the message says why and what to do."""
+
+
+def damaged(name: str, error: Exception) -> ImageError:
+    """Return the error for a picture that its decoder cannot read."""
+    reason = one_line(error, 120)
+    return ImageError(f"{name}: the picture is damaged or cut short ({reason}); get a fresh copy")
 
 
 def is_heif(head: bytes) -> bool:

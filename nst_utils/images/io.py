@@ -11,10 +11,9 @@ import numpy as np
 from PIL import Image
 
 from ..download import FetchError, read_url
-from ..errors import one_line
 from ..paths import is_address, is_regular, public_address, user_path
 from .decode import decode, quiet_libraries, to_rgb
-from .formats import ImageError
+from .formats import ImageError, damaged
 
 _STRIP = 2**21
 """Pixels that are hashed at a time."""
@@ -90,10 +89,7 @@ def _own(image: Image.Image) -> Image.Image:
     except ImageError:
         raise
     except Exception as error:  # Pillow may only now decode the file behind the picture
-        raise ImageError(
-            f"{image.info.get('source', 'picture')}: the picture is damaged or cut short "
-            f"({one_line(error, 120)}); get a fresh copy"
-        ) from None
+        raise damaged(image.info.get("source", "picture"), error) from None
     rgb.info = {k: v for k, v in image.info.items() if k in ("source", "sha256", "pixels")}
     return rgb
 

@@ -7,7 +7,7 @@ from PIL import Image
 from torch import Tensor
 
 from .decode import open_undecoded, plan, quiet_libraries
-from .formats import ImageError
+from .formats import ImageError, damaged
 from .io import open_source, read_image
 from .tensors import IMAGENET_MEAN, IMAGENET_STD, to_tensor
 
@@ -66,7 +66,7 @@ def _as_it_is(source: Any) -> Image.Image:
         except ImageError:
             raise
         except Exception as error:  # decoders raise many types, all of which mean damage
-            raise ImageError(f"{title}: the picture is damaged or cut short ({error})") from None
+            raise damaged(title, error) from None
 
 
 def report_im_convert(tensor: Tensor) -> np.ndarray:
