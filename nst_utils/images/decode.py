@@ -30,8 +30,8 @@ FORMATS = tuple("AVIF BMP GIF HEIF ICO JPEG JPEG2000 PCX PNG PPM TGA TIFF WEBP".
 """Pillow's names of the formats that are read."""
 
 _TOO_LARGE = (
-    f"the picture declares more than the {MAX_PIXELS:,} pixels that are read safely; make a "
-    "smaller copy, or a JPEG"
+    f"the picture declares more than the {MAX_PIXELS:,} pixels that can be read safely; make "
+    "a smaller copy, or a JPEG"
 )
 
 _COST = {"WEBP": 16, "JPEG2000": 20, "AVIF": 14, "HEIF": 8}

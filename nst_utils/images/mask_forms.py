@@ -5,7 +5,7 @@ import math
 from ..errors import NSTError, brief
 
 MASK_FORMS = (
-    "box:left,top,right,bottom in shares of the sides (box:0,0,1,0.5: the upper half), light:0.6 "
+    "box:left,top,right,bottom as fractions (box:0,0,1,0.5: the upper half), light:0.6 "
     "or dark:0.4 (lightness from 0 to 1), faces, proposed:4/1 (part 1 of 4), rest, or a picture "
     "file"
 )
@@ -54,7 +54,7 @@ def parse_lightness(text: str, form: str) -> float:
     """Return a threshold of lightness, from 0 to 1."""
     [limit] = _numbers(text, 1, form)
     if not 0 <= limit <= 1:
-        raise MaskError(f"mask {brief(form)}: lightness runs from 0 to 1")
+        raise MaskError(f"mask {brief(form)}: expected a lightness from 0 to 1")
     return limit
 
 
@@ -63,8 +63,8 @@ def parse_box(text: str) -> tuple[float, float, float, float]:
     left, top, right, bottom = _numbers(text, 4, f"box:{text}")
     if not (0 <= left < right <= 1 and 0 <= top < bottom <= 1):
         raise MaskError(
-            f"mask {brief('box:' + text)}: expected left,top,right,bottom in shares from 0 to 1, "
-            "left below right and top below bottom"
+            f"mask {brief('box:' + text)}: expected left,top,right,bottom as fractions from 0 to "
+            "1, with left < right and top < bottom"
         )
     return left, top, right, bottom
 

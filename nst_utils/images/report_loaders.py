@@ -49,7 +49,7 @@ def report_load_image(
     if version == "b":
         image.thumbnail(((max_size or 400),) * 2, Image.Resampling.LANCZOS)
         return to_tensor(image if shape is None else image.resize(shape, Image.Resampling.LANCZOS))
-    raise ImageError(f"the report has versions 'a' and 'b' of load_image, not {version!r}")
+    raise ImageError(f"expected version 'a' or 'b' of the report's load_image, not {version!r}")
 
 
 def _as_it_is(source: Any) -> Image.Image:

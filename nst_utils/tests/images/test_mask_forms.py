@@ -23,7 +23,7 @@ def test_what_is_a_file_and_what_is_not():
     ("form", "told"),
     [
         ("box:0,0,1", "expected box:left,top,right,bottom"),
-        ("box:0.5,0,0.2,1", "left below right"),
+        ("box:0.5,0,0.2,1", "left < right"),
         ("box:0,0,1,nan", "expected box"),
         ("light:2", "from 0 to 1"),
         ("proposed:4", "for example proposed:4/1"),

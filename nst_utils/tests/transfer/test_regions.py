@@ -101,7 +101,7 @@ def test_overlaps_are_shared_and_the_rest_is_what_is_left(three):
         ({"regions": (("box:0,0,1,1", 3),)}, "names style 3, but there are 2"),
         ({"regions": (("faces", 0),)}, "no region has a style"),
         ({"regions": (("light:0.5", 1),)}, "style 2 is in no region"),
-        ({"regions": (("box:1,0,0,1", 1), ("rest", 2))}, "left below right"),
+        ({"regions": (("box:1,0,0,1", 1), ("rest", 2))}, "left < right"),
         ({"regions": HALVES, "blend": (1, 2)}, "set one of them"),
         ({"blend": (1, 2, 3)}, "3 numbers for 2 styles"),
         ({"style_scale": (1, 2, 3)}, "3 numbers for 2 styles"),
