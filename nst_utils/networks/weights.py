@@ -118,13 +118,7 @@ def find_weights(backbone: str, name: str = "auto") -> WeightsFile:
 
 
 def _first_here(backbone: str) -> WeightsFile | None:
-    """Return the first usable weights on this machine, or None if there are none at all.
-
-    Raises
-    ------
-    WeightsError
-        If there are files, and all of them are broken: their owner wants trained weights.
-    """
+    """Return the first usable weights on this machine, or None if there are no files at all."""
     known = [name for name in backbone_spec(backbone).sources if locate_source(backbone, name)]
     tries = [partial(_named, backbone, name) for name in known]
     tries += [partial(_local, backbone, str(path)) for path in local_files(backbone)]
@@ -140,7 +134,7 @@ def _first_here(backbone: str) -> WeightsFile | None:
         for error in broken:
             warnings.warn(f"skipped: {error}", NSTWarning, stacklevel=4)
         return file
-    if broken:
+    if broken:  # random weights would not replace those that the user meant to use
         raise broken[0]
     return None
 

@@ -276,17 +276,8 @@ def _padded(x: Tensor, above: int, left: int, room: Tensor) -> Tensor:
 def _room(rows: int, numbers: int, weight: Tensor) -> tuple[list[slice], Tensor, Tensor, Tensor]:
     """Cut rows of tiles into strips of about equal size, and return three buffers for a strip.
 
-    Two are for its values at all points, one is for the strip itself with an edge around it. They
-    are reused, because the system would zero new memory.
-
-    Parameters
-    ----------
-    rows : int
-        Number of rows of tiles.
-    numbers : int
-        Numbers in a row at one point.
-    weight : Tensor
-        Transformed weights.
+    Two are for its values at all points, of which a row has `numbers` at each; one is for the strip
+    itself with an edge around it. They are reused, because the system would zero new memory.
     """
     room, row = SCRATCH // 2 // weight.itemsize, SIDE * SIDE * numbers
     size = min(max(weight.numel(), LEAST_STRIP // weight.itemsize), room)
