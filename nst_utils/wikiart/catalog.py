@@ -152,9 +152,8 @@ class WikiArt:
         if min_size is not None:
             keep &= self.catalog[["width", "height"]].min(axis=1) >= min_size
         if not keep.any():
-            given = {k: v for k, v in asked.items() if v is not None}
-            given |= {"years": years} if years else {}
-            given |= {"min_size": min_size} if min_size else {}
+            given = asked | {"years": years, "min_size": min_size}
+            given = {name: value for name, value in given.items() if value is not None}
             raise WikiArtError(f"no file fits {given}; loosen the filter")
         return self._with(self.catalog[keep].copy())
 

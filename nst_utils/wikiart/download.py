@@ -5,7 +5,6 @@ import warnings
 from pathlib import Path
 from typing import Any
 
-from PIL import Image
 from tqdm import tqdm
 
 from .. import paths
@@ -134,8 +133,11 @@ def stream_huggingface(
             if path.is_file():
                 continue
             make_folder(path.parent)
+            picture = row["image"]  # a PIL image, or a dict with the bytes of a file
             try:
-                image = _picture_of(row["image"])
+                image = read_image(
+                    (picture.get("bytes") or b"") if isinstance(picture, dict) else picture
+                )
             except ImageError as error:
                 bad.append(f"picture {i}: {one_line(error, 100)}")
                 continue
@@ -154,16 +156,3 @@ def stream_huggingface(
             stacklevel=2,
         )
     return written
-
-
-def _picture_of(value: Any) -> Image.Image:
-    """Return the picture of a row, given as a PIL image or as the bytes of a file.
-
-    Raises
-    ------
-    ImageError
-        If it cannot be read.
-    """
-    if isinstance(value, dict):
-        value = value.get("bytes") or b""
-    return read_image(value)
