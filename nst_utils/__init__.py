@@ -16,10 +16,8 @@ Everything is loaded on first use: importing the package reads no picture, opens
 does not import torch.
 """
 
-import importlib
 import os
 import sys
-import types
 
 import lazy_loader
 
@@ -65,45 +63,3 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "plotting": ["Album", "charts"],
     },
 )
-
-
-_FORMER = {
-    "cluster": "parallel:count_cores",
-    "config": "transfer.config:Recipe transfer.presets:recipe",
-    "dataset": "wikiart.torch_dataset:Paintings",
-    "features": "networks.backbone:Backbone,load_backbone images.tensors:denormalize,normalize",
-    "fetch": "download:FetchError,download=download_file,fetch=read_url,sha256",
-    "getting": "wikiart.download:download_kaggle,stream_huggingface",
-    "indexing": "wikiart.index:WikiArtError",
-    "repeat": "experiments.reproduce:RepeatError,repeat=repeat_run",
-    "rerun": "experiments.notebooks:check_parameters,rerun=run_notebooks",
-    "samples": "images.samples:download_paintings,open_picture,open_sample,samples=list_samples",
-    "sweep": "experiments.sweeps:SweepError,pair_samples,sweep",
-    "weights": "networks.weights_file:WeightsError networks.weights:find=find_weights,folders "
-    "networks.state_dicts:read_state networks.oxford:read_oxford",
-}
-"""Modules of the flat package before November 2026, and where what they gave is now: scripts of
-others import them. Nothing in the project does."""
-
-
-def _stand_in(former: str, places: str) -> types.ModuleType:
-    module = types.ModuleType(f"{__name__}.{former}")
-    there = {}
-    for place in places.split():
-        home, _, names = place.partition(":")
-        for name in names.split(","):
-            old, _, new = name.partition("=")
-            there[old] = (home, new or old)
-
-    def get(name: str) -> object:
-        if name not in there:
-            raise AttributeError(f"{former} has no {name}; see the layout in README.md")
-        home, now = there[name]
-        return getattr(importlib.import_module(f"{__name__}.{home}"), now)
-
-    module.__getattr__ = get
-    return module
-
-
-for _former, _places in _FORMER.items():
-    sys.modules.setdefault(f"{__name__}.{_former}", _stand_in(_former, _places))

@@ -9,6 +9,7 @@ import sys
 import tomllib
 from graphlib import TopologicalSorter
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 import yaml
@@ -127,6 +128,16 @@ def test_importing_the_package_is_light():
 def test_public_names_are_reachable():
     for name in nst_utils.__all__:
         assert getattr(nst_utils, name) is not None
+
+
+def test_a_module_has_one_name():
+    for name in nst_utils.__all__:
+        module = getattr(nst_utils, name)
+        if isinstance(module, ModuleType):
+            try:
+                assert importlib.import_module(f"nst_utils.{name}") is module
+            except ModuleNotFoundError:  # it is reached as an attribute alone
+                pass
 
 
 def test_top_level_is_exactly_the_layout():
@@ -252,16 +263,6 @@ def test_waiting_threads_do_not_spin_unless_the_user_said_otherwise(before, set_
     code = f"{before}import os, nst_utils; print(os.environ.get('OMP_WAIT_POLICY'))"
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=world)
     assert run.stdout.strip() == found, run.stderr
-
-
-def test_scripts_for_the_flat_package_find_what_they_import():
-    for former, places in nst_utils._FORMER.items():
-        module = importlib.import_module(f"nst_utils.{former}")
-        for place in places.split():
-            for name in place.partition(":")[2].split(","):
-                assert getattr(module, name.partition("=")[0]) is not None
-    with pytest.raises(AttributeError, match="see the layout"):
-        nst_utils.features.nothing if hasattr(nst_utils, "features") else module.nothing
 
 
 def test_notebooks_import_the_package_before_torch():
