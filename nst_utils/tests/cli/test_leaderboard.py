@@ -10,7 +10,7 @@ def test_pairs_are_two_numbers_and_folders_hold_pictures(tmp_path):
     found = run("leaderboard", "--pairs", "many")
     assert found.exit_code == 2 and "two numbers, as 10,20" in found.stderr
     found = run("leaderboard", "--own-steps", "--equal-seconds")
-    assert found.exit_code == 2 and "steps or seconds" in found.stderr
+    assert found.exit_code == 2 and "not both" in found.stderr
     (tmp_path / "notes.txt").write_text("no picture")
     found = run("leaderboard", "--contents", tmp_path)
     assert found.exit_code == 1 and "no pictures there" in found.stderr

@@ -16,6 +16,7 @@ from nst_utils.wikiart.miniature import make_miniature
 from .helpers import one_sentence, run
 
 SETUP = "python3 -m venv .venv && .venv/bin/pip install -r requirements.txt && "
+HELP_ONLY = ("wikiart", "figures", "sweep", "bench", "leaderboard")
 
 
 def readme_commands():
@@ -133,19 +134,10 @@ def test_readme_commands_run(command, tmp_path, monkeypatch):
         monkeypatch.setenv(name, str(tmp_path))
         assert value
     program = words.pop(0).removeprefix(".venv/bin/")
-    if program in ("jupyter", "pytest"):
-        help_text = subprocess.run(
-            [sys.executable, "-m", program, *words[:1], "--help"], capture_output=True, text=True
-        )
-        assert help_text.returncode == 0
+    if program != "python":
+        check_other_program(program, words)
         return
-    if program == "pip":
-        assert words == ["install", "-e", ".[judges]"]
-        return
-    if program == "conda":
-        assert words[:2] == ["env", "create"] or words[0] == "activate"
-        return
-    assert program == "python" and words[:2] == ["-m", "nst_utils"]
+    assert words[:2] == ["-m", "nst_utils"]
     words = words[2:]
     if words[:1] == ["rerun"] and "--from" not in words:
         # nbval runs the notebook itself; here only that its parameters are those of the README.
@@ -156,25 +148,37 @@ def test_readme_commands_run(command, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     for name in ("photo.jpg", "painting.jpg"):
         Image.effect_noise((60, 40), 60).convert("RGB").save(name)
-    if "stylize" in words:
-        assert run(*words[: words.index("stylize") + 1], "--help").exit_code == 0
-        words += ["--size", "32", "--steps", "1"]
-        words += ["--weights", "random"] if "resnet50" in words else []  # none are here
-        (tmp_path / "figures").mkdir()
-    elif not words or words[0].startswith("--"):
-        words += ["--size", "32", "--steps", "1", "--out", tmp_path]
-    elif words[0] == "provenance" or "--from" in words:
-        out = ["--output", words[-1], "--size", "32", "--steps", "1"]
-        assert run("stylize", "photo.jpg", "painting.jpg", *out).exit_code == 0
-    elif "--download" in words or words[0] in (
-        "wikiart",
-        "figures",
-        "sweep",
-        "bench",
-        "leaderboard",
-    ):
-        words.append("--help")
+    words = made_small(words, tmp_path)
     found = run(*words)
     assert found.exit_code == 0, found.output
     if words[0] == "provenance":
         assert json.loads(found.stdout)["recipe"]
+
+
+def check_other_program(program, words):
+    if program in ("jupyter", "pytest"):
+        command = [sys.executable, "-m", program, *words[:1], "--help"]
+        assert subprocess.run(command, capture_output=True).returncode == 0
+    elif program == "pip":
+        assert words == ["install", "-e", ".[judges]"]
+    else:
+        assert program == "conda"
+        assert words[:2] == ["env", "create"] or words[0] == "activate"
+
+
+def made_small(words, folder):
+    """Make what a command needs; return the command at its smallest size, or its help."""
+    small = ["--size", "32", "--steps", "1"]
+    if "stylize" in words:
+        assert run(*words[: words.index("stylize") + 1], "--help").exit_code == 0
+        (folder / "figures").mkdir()
+        weights = ["--weights", "random"] if "resnet50" in words else []  # none are here
+        return [*words, *small, *weights]
+    if not words or words[0].startswith("--"):
+        return [*words, *small, "--out", folder]
+    if words[0] == "provenance" or "--from" in words:
+        made = run("stylize", "photo.jpg", "painting.jpg", "--output", words[-1], *small)
+        assert made.exit_code == 0
+    elif "--download" in words or words[0] in HELP_ONLY:
+        return [*words, "--help"]
+    return words

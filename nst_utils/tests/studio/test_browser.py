@@ -155,22 +155,7 @@ def drive(page, address: str) -> Path:
     page.screenshot(path=SHOTS / "2_running.png")
     assert np.abs(seen(picture) - first).mean() > 0.3
 
-    marks = pink(seen(curve))
-    handle = page.locator(
-        ".nst-studio .widget-hslider:has-text('beta') .noUi-handle"
-    ).bounding_box()
-    x, y = (handle[a] + handle[b] / 2 for a, b in (("x", "width"), ("y", "height")))
-    page.mouse.move(x, y)
-    page.mouse.down()
-    page.mouse.move(x - 50, y, steps=5)
-    page.mouse.up()
-    steered = seen(picture)
-    changed(picture, steered)
-    page.wait_for_timeout(1500)
-    assert pink(seen(curve)) > marks + 25
-    page.screenshot(path=SHOTS / "3_steered.png")
-    page.locator(".nst-studio").first.screenshot(path=SHOTS / "studio.png")
-
+    steer(page, picture, curve)
     page.locator(".nst-studio button:has-text('Pause')").first.click()
     page.locator(".nst-status:has-text('paused')").wait_for(timeout=30_000)
     page.wait_for_timeout(1000)
@@ -193,6 +178,25 @@ def drive(page, address: str) -> Path:
     bring_a_large_photo(page)
     narrow_and_reloaded(page, address)
     return (ROOT / saved).parent
+
+
+def steer(page, picture, curve) -> None:
+    """Drag beta's slider: the picture changes, and the curve marks the step."""
+    marks = pink(seen(curve))
+    handle = page.locator(
+        ".nst-studio .widget-hslider:has-text('beta') .noUi-handle"
+    ).bounding_box()
+    x, y = (handle[a] + handle[b] / 2 for a, b in (("x", "width"), ("y", "height")))
+    page.mouse.move(x, y)
+    page.mouse.down()
+    page.mouse.move(x - 50, y, steps=5)
+    page.mouse.up()
+    steered = seen(picture)
+    changed(picture, steered)
+    page.wait_for_timeout(1500)
+    assert pink(seen(curve)) > marks + 25
+    page.screenshot(path=SHOTS / "3_steered.png")
+    page.locator(".nst-studio").first.screenshot(path=SHOTS / "studio.png")
 
 
 def look_closer(page) -> None:
