@@ -27,6 +27,6 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
             "quickstart_figure show_picture source_name"
         ).split(),
         "readings": ["Reading", "reading"],
-        "translations": ["TRANSLATIONS", "translator"],
+        "translations": ["translator"],
     },
 )

@@ -28,7 +28,7 @@ from ..transfer.result import Result
 from ..untrusted import DataError, read_json
 from .pictures import quickstart_figure, source_name
 from .style import DPI
-from .translations import TRANSLATIONS, translator
+from .translations import translator
 
 PREVIEW_DPI = 110
 MAX_BYTES = 1_000_000
@@ -124,11 +124,12 @@ def save_quickstart(
         Of labels and caption.
     """
     names = (source_name(result, role) for role in ("content", "style"))
+    caption = translator(language)("{} in the style of {}, and the losses of the run")
     return save_figure(
         quickstart_figure(content, style, result, language=language),
         path,
         result.provenance,
-        caption=translator(language)("quickstart").format(*names),
+        caption=caption.format(*names),
         command=command,
     )
 
@@ -263,7 +264,7 @@ class Album:
         *results : Result
             The runs it shows; their provenance is recorded with it.
         vi : str
-            The caption in Vietnamese, where the catalog of `translations` does not have it.
+            The caption in Vietnamese, unless `translations` has it.
 
         Returns
         -------
@@ -314,9 +315,7 @@ class Album:
         return self.folder / f"{self.notebook}_{name}{suffix}{kind}"
 
     def _say(self, caption: str, vi: str = "") -> str:
-        if vi:
-            return vi if self.language == "vi" else caption
-        return translator(self.language)(caption) if caption in TRANSLATIONS else caption
+        return vi if vi and self.language == "vi" else translator(self.language)(caption)
 
     def _command(self) -> str:
         extra = "" if self.language == "en" else f" -p language {self.language}"

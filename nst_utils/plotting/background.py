@@ -110,7 +110,7 @@ def filter_figure(
         low = 0 if shown.min() >= 0 else -limit
         axes.imshow(shown, cmap="gray", vmin=low, vmax=limit)
         axes.set_title(say(title), fontsize=8)
-    learned.suptitle(say("learned filters of the first layer"), fontsize=8)
+    learned.suptitle(say("learned filters of conv1_1, the strongest first"), fontsize=8)
     grid = learned.subplots(below, 2 * columns, squeeze=False).flat
     for axes, weights in zip(grid, filters, strict=False):
         axes.imshow((weights + 1) / 2)

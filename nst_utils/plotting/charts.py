@@ -12,7 +12,7 @@ from matplotlib.ticker import NullFormatter, ScalarFormatter
 
 from ..transfer.result import Result
 from .style import CYCLE, MARKERS, STYLES, WIDTH, draw_grid
-from .translations import TRANSLATIONS, translator
+from .translations import translator
 
 
 def activation_figure(table: pd.DataFrame, *, language: str = "en") -> Figure:
@@ -98,7 +98,7 @@ def tradeoff_figure(
                 label=arm,
             )
         axes.set_xlabel(say(anchor), fontsize=8)
-        axes.set_title(say(measure) if measure in TRANSLATIONS else measure, fontsize=8)
+        axes.set_title(say(measure), fontsize=8)
         draw_grid(axes)
     handles, labels = axes.get_legend_handles_labels()
     for axes in panels:
@@ -132,7 +132,7 @@ def difference_figure(
         axes.plot(
             row["difference"], i, "o", color=color, markerfacecolor=color if sure else "white"
         )
-        label = say(measure) if measure in TRANSLATIONS else measure
+        label = say(measure)
         note = f"p = {row['p']:.2g}" if np.isfinite(row["p"]) else ""
         axes.annotate(
             note,
@@ -155,7 +155,9 @@ def difference_figure(
     axes.set_yticks([])
     axes.set_ylim(-0.6, len(table) - 0.4)
     axes.set_xlabel(
-        f"{say('difference')}: {arms[0]} \N{MINUS SIGN} {arms[1]} ({say('better')})", fontsize=8
+        f"{say('difference at equal structure')}: {arms[0]} \N{MINUS SIGN} {arms[1]} "
+        f"({say('lower is better')})",
+        fontsize=8,
     )
     draw_grid(axes)
     return figure
@@ -309,7 +311,7 @@ def ablation_figure(
             axes.errorbar(
                 values.mean(), i, xerr=spread, fmt=MARKERS[k % 7], color=CYCLE[k % 7], capsize=2
             )
-        axes.set_title(say(measure) if measure in TRANSLATIONS else measure, fontsize=8)
+        axes.set_title(say(measure), fontsize=8)
         axes.set_yticks(range(len(arms)), arms, fontsize=7)
         axes.set_ylim(len(arms) - 0.5, -0.5)
         draw_grid(axes)

@@ -1,4 +1,4 @@
-"""The words on figures and their captions, in English and in Vietnamese: one catalog."""
+"""The words on figures and their captions, in English and in Vietnamese."""
 
 from collections.abc import Callable, Mapping
 
@@ -7,58 +7,12 @@ from ..errors import unknown
 LANGUAGES = ("en", "vi")
 
 TRANSLATIONS: dict[str, tuple[str, str]] = {
-    "content": ("content", "nội dung"),
-    "style": ("style", "phong cách"),
-    "result": ("result", "kết quả"),
-    "start": ("start", "khởi đầu"),
-    "step": ("step", "bước"),
-    "steps": ("steps", "bước"),
-    "loss": ("loss", "hàm mất mát"),
-    "total": ("total", "tổng"),
-    "bars: mean and standard deviation of the runs": (
-        "bars: mean and standard deviation of the runs",
-        "thanh: trung bình và độ lệch chuẩn của các lượt chạy",
-    ),
-    "overall, less is better; bars: 95 % intervals; in brackets: pairs": (
-        "overall, less is better; bars: 95 % intervals; in brackets: pairs",
-        "tổng hợp, nhỏ hơn là tốt hơn; thanh: khoảng tin cậy 95 %; trong ngoặc: số cặp",
-    ),
-    "six pairs by six methods, 192 pixels": (
-        "six pairs by six methods, 192 pixels",
-        "sáu cặp ảnh theo sáu phương pháp, 192 điểm ảnh",
-    ),
-    "methods, best first": ("methods, best first", "các phương pháp, tốt nhất trước"),
-    "methods in the default's seconds, best first": (
-        "methods in the default's seconds, best first",
-        "các phương pháp trong số giây của mặc định, tốt nhất trước",
-    ),
-    "methods over 60 pairs at 192 pixels, with intervals": (
-        "methods over 60 pairs at 192 pixels, with intervals",
-        "các phương pháp trên 60 cặp ở 192 điểm ảnh, kèm khoảng tin cậy",
-    ),
     "tv": ("total variation", "biến phân toàn phần"),
-    "losses": ("losses", "hàm mất mát"),
-    "style loss by layer": ("style loss by layer", "mất mát phong cách theo tầng"),
-    "channel": ("channel", "kênh"),
-    "Gram matrix": ("Gram matrix", "ma trận Gram"),
-    "before ReLU": ("before ReLU", "trước ReLU"),
-    "after ReLU": ("after ReLU", "sau ReLU"),
-    "relative": ("relative", "tương đối"),
-    "report": ("report", "báo cáo"),
-    "paper": ("paper", "bài báo gốc"),
-    "entropy": ("entropy", "entropy"),
     "peak": ("peak over mean", "đỉnh trên trung bình"),
     "Gram entropy": ("entropy of the Gram matrix", "entropy của ma trận Gram"),
     "Gram peak": ("peak of the Gram matrix", "đỉnh của ma trận Gram"),
-    "plain": ("plain", "nguyên bản"),
-    "softmax": ("softmax", "softmax"),
     "scaled": ("scaled by 0.001", "nhân 0,001"),
-    "layer": ("layer", "tầng"),
-    "keys as published": ("keys as published", "khóa như đã công bố"),
-    "layers named correctly": ("layers named correctly", "tầng gọi đúng tên"),
     "report losses": ("report's losses", "mất mát của báo cáo"),
-    "balanced losses": ("balanced losses", "mất mát cân bằng"),
-    "default layers": ("default layers", "tầng mặc định"),
     "ssim": ("structure kept (SSIM)", "cấu trúc giữ được (SSIM)"),
     "edges": ("edges kept", "biên giữ được"),
     "color": ("color gap", "khoảng cách màu"),
@@ -66,269 +20,194 @@ TRANSLATIONS: dict[str, tuple[str, str]] = {
     "by VGG19": ("gap seen by VGG19", "khoảng cách theo VGG19"),
     "by ResNet-50": ("gap seen by ResNet-50", "khoảng cách theo ResNet-50"),
     "by untrained VGG19": ("gap seen by untrained VGG19", "theo VGG19 chưa huấn luyện"),
-    "difference": ("difference at equal structure", "chênh lệch khi cấu trúc bằng nhau"),
-    "better": ("lower is better", "thấp hơn là tốt hơn"),
-    "seconds": ("seconds", "giây"),
-    "photo": ("photo", "ảnh chụp"),
-    "styles": ("styles", "phong cách"),
-    "artists": ("artists", "họa sĩ"),
-    "percent of files": ("percent of files", "phần trăm số tệp"),
-    "files": ("files", "số tệp"),
-    "width": ("width", "chiều rộng"),
-    "height": ("height", "chiều cao"),
-    # Captions.
-    "quickstart": (
-        "{} in the style of {}, and the losses of the run",
-        "{} theo phong cách của {}, và các hàm mất mát của lần chạy",
-    ),
-    "shares of styles and artists": (
-        "shares of styles and artists",
-        "tỷ lệ các phong cách và họa sĩ",
-    ),
-    "widths and heights of the files": (
-        "widths and heights of the files",
-        "chiều rộng và chiều cao của các tệp",
-    ),
-    "one picture of each style": (
-        "one picture of each style",
-        "mỗi phong cách một bức ảnh",
-    ),
-    "the report's statistics beside what is counted": (
-        "the report's statistics beside what is counted",
-        "thống kê của báo cáo bên cạnh số đếm được",
-    ),
-    "what the two load_image functions do to colors and proportions": (
-        "what the two load_image functions do to colors and proportions",
-        "hai hàm load_image làm gì với màu sắc và tỷ lệ",
-    ),
-    "pairs drawn for style transfer": (
-        "pairs drawn for style transfer",
-        "các cặp ảnh được rút để chuyển phong cách",
-    ),
-    "one picture, augmented": ("one picture, augmented", "một bức ảnh được tăng cường"),
-    "the pair": ("the pair", "cặp ảnh"),
-    "what six layers see": ("what six layers see", "những gì sáu tầng nhìn thấy"),
-    "Gram matrices of the pair": ("Gram matrices of the pair", "ma trận Gram của cặp ảnh"),
-    "both runs at intervals, with their losses": (
-        "both runs at intervals, with their losses",
-        "hai lần chạy theo từng khoảng bước, kèm giá trị mất mát",
-    ),
-    "losses by term, and the style by layer": (
-        "losses by term, and the style by layer",
-        "mất mát theo thành phần, và phong cách theo tầng",
-    ),
-    "content and both results": ("content and both results", "ảnh nội dung và hai kết quả"),
-    "entropy and peak of activations and of their Gram matrices": (
-        "entropy and peak of activations and of their Gram matrices",
-        "entropy và đỉnh của các kích hoạt và của ma trận Gram",
-    ),
-    "ResNet-50 under the report's losses": (
-        "ResNet-50 under the report's losses",
-        "ResNet-50 với hàm mất mát của báo cáo",
-    ),
-    "ResNet-50 under balanced losses": (
-        "ResNet-50 under balanced losses",
-        "ResNet-50 với hàm mất mát cân bằng",
-    ),
-    "the arms of ResNet-50, measured": (
-        "the arms of ResNet-50, measured",
-        "các nhánh thí nghiệm của ResNet-50, đo đạc",
-    ),
     "both networks' pictures at the middle beta": (
         "content, style, and both networks' pictures at the middle beta",
         "nội dung, phong cách và ảnh của hai mạng với beta ở giữa",
     ),
-    "style gained against structure kept, over beta": (
-        "style gained against structure kept, over beta",
-        "phong cách đạt được so với cấu trúc giữ được, theo beta",
-    ),
-    "every run and its measures": (
-        "every run and its measures",
-        "mọi lần chạy và các số đo",
-    ),
-    "seconds a step and peak memory at 256 pixels": (
-        "seconds a step and peak memory at 256 pixels",
-        "số giây mỗi bước và bộ nhớ cao nhất ở 256 điểm ảnh",
-    ),
-    "the large run: style against structure, over beta": (
-        "the large run: style against structure, over beta",
-        "lần chạy lớn: phong cách so với cấu trúc, theo beta",
-    ),
-    "paired differences at equal structure, 95 % intervals": (
-        "paired differences at equal structure, 95 % intervals",
-        "chênh lệch theo cặp khi cấu trúc bằng nhau, khoảng tin cậy 95 %",
-    ),
-    "the photo and the painting": ("the photo and the painting", "ảnh chụp và bức tranh"),
-    "what the report's recipes cost here": (
-        "what the report's recipes cost here",
-        "chi phí của các công thức trong báo cáo trên máy này",
-    ),
-    "the report's loss over time, four ways": (
-        "the report's loss over time, four ways",
-        "hàm mất mát của báo cáo theo thời gian, bốn cách",
-    ),
-    "seconds to the same loss": (
-        "seconds to the same loss",
-        "số giây để đạt cùng một giá trị mất mát",
-    ),
-    "the photo painted five ways": (
-        "the photo painted five ways",
-        "ảnh chụp được vẽ theo năm cách",
-    ),
-    "the report's whole recipe at intervals": (
-        "the report's whole recipe at intervals",
-        "toàn bộ công thức của báo cáo theo từng khoảng bước",
-    ),
-    "the photo reconstructed from one layer each": (
-        "the photo reconstructed from one layer each",
-        "ảnh chụp được dựng lại từ từng tầng",
-    ),
-    "the painting's texture from the first layers, ever more of them": (
-        "the painting's texture from the first layers, ever more of them",
-        "kết cấu của bức tranh từ các tầng đầu, mỗi lúc thêm một tầng",
-    ),
-    "style layers alone and one left out": (
-        "style layers alone and one left out",
-        "từng tầng phong cách riêng lẻ, và bỏ đi một tầng",
-    ),
-    "style layers alone and one left out, measured": (
-        "style layers alone and one left out, measured",
-        "từng tầng phong cách riêng lẻ và bỏ đi một tầng, đo đạc",
-    ),
-    "pooling and Gram variants, with betas leveled at the start": (
-        "pooling and Gram variants, with betas leveled at the start",
-        "các kiểu gộp và biến thể Gram, beta cân bằng lúc khởi đầu",
-    ),
-    "pooling and Gram variants, measured": (
-        "pooling and Gram variants, measured",
-        "các kiểu gộp và biến thể Gram, đo đạc",
-    ),
-    "trained and random weights": (
-        "trained and random weights",
-        "trọng số đã huấn luyện và ngẫu nhiên",
-    ),
-    "beta over six decades": (
-        "beta over six decades",
-        "beta qua sáu bậc độ lớn",
-    ),
-    "beta over six decades, measured": (
-        "beta over six decades, measured",
-        "beta qua sáu bậc độ lớn, đo đạc",
-    ),
-    "weights of the style layers": (
-        "weights of the style layers",
-        "trọng số của các tầng phong cách",
-    ),
-    "weights of the style layers, measured": (
-        "weights of the style layers, measured",
-        "trọng số của các tầng phong cách, đo đạc",
-    ),
-    "weights of the total variation": (
-        "weights of the total variation",
-        "trọng số của biến phân toàn phần",
-    ),
-    "optimizers and learning rates on one loss": (
-        "optimizers and learning rates on one loss",
-        "các bộ tối ưu và tốc độ học trên cùng một hàm mất mát",
-    ),
-    "three starts": (
-        "three starts",
-        "ba điểm khởi đầu",
-    ),
-    "one scale and coarse to fine": (
-        "one scale and coarse to fine",
-        "một cỡ ảnh và từ thô đến mịn",
-    ),
-    "the photo reconstructed from one layer each, measured": (
-        "the photo reconstructed from one layer each, measured",
-        "ảnh chụp được dựng lại từ từng tầng, đo đạc",
-    ),
-    "texture from the first layers, measured": (
-        "texture from the first layers, measured",
-        "kết cấu từ các tầng đầu, đo đạc",
-    ),
-    "weights of the total variation, measured": (
-        "weights of the total variation, measured",
-        "trọng số của biến phân toàn phần, đo đạc",
-    ),
-    "three starts, measured": (
-        "three starts, measured",
-        "ba điểm khởi đầu, đo đạc",
-    ),
-    "one scale and coarse to fine, measured": (
-        "one scale and coarse to fine, measured",
-        "một cỡ ảnh và từ thô đến mịn, đo đạc",
-    ),
-    "before a slider's move and some steps after it": (
-        "before a slider's move and some steps after it",
-        "trước khi kéo thanh trượt và vài bước sau đó",
-    ),
-    "the losses of a steered run": (
-        "the losses of a steered run",
-        "các hàm mất mát của một lần chạy được điều khiển",
-    ),
-    "a steered painting, made again from its recipe": (
-        "a steered painting, made again from its recipe",
-        "bức tranh được điều khiển, vẽ lại từ công thức của nó",
-    ),
-    "row": ("row", "hàng"),
-    "rotated": ("rotated", "xoay"),
-    "flipped": ("flipped", "lật"),
-    "scaled up": ("scaled up", "phóng to"),
-    "cropped": ("cropped", "cắt"),
-    "translated": ("translated", "dịch chuyển"),
-    "column": ("column", "cột"),
-    "pixels under the kernel": ("pixels under the kernel", "điểm ảnh dưới nhân"),
-    "times the kernel, sum": ("times the kernel, sum", "nhân với nhân, tổng"),
-    "output so far": ("output so far", "đầu ra đến lúc này"),
-    "blur": ("blur", "làm mờ"),
-    "sharpen": ("sharpen", "làm nét"),
-    "vertical edges": ("vertical edges", "biên dọc"),
-    "horizontal edges": ("horizontal edges", "biên ngang"),
-    "spots": ("spots", "đốm"),
-    "learned filters of the first layer": (
-        "learned filters of conv1_1, the strongest first",
-        "bộ lọc đã học của conv1_1, mạnh nhất trước",
-    ),
-    "function": ("function", "hàm"),
-    "derivative": ("derivative", "đạo hàm"),
-    "mean square of activations": ("mean square of activations", "trung bình bình phương"),
-    "share with a flat slope": ("share with a flat slope", "tỷ lệ có độ dốc phẳng"),
-    "residual": ("residual", "có phần dư"),
-    "gradient's norm, over that at the output": (
-        "gradient's norm, over that at the output",
-        "chuẩn gradient, so với ở đầu ra",
-    ),
-    "mean": ("mean", "trung bình"),
     "moments": ("mean and deviation", "trung bình và độ lệch"),
     "gram": ("Gram matrix", "ma trận Gram"),
-    "always the commonest style": (
-        "always the commonest style",
-        "luôn chọn phong cách phổ biến",
-    ),
-    "accuracy; bars: 95 % over artists": (
-        "accuracy; bars: 95 % over artists",
-        "độ chính xác; thanh: 95 % theo họa sĩ",
-    ),
-    "predicted": ("predicted", "dự đoán"),
-    "true style; shares in %": ("true style; shares in %", "phong cách thật; tỷ lệ %"),
     "loss_style": ("style loss", "mất mát phong cách"),
     "loss_total": ("total loss", "tổng mất mát"),
 }
-"""Every label and caption: English, Vietnamese."""
+"""English and Vietnamese for names that are no phrases: columns, loss terms, values of a recipe."""
+
+VIETNAMESE: dict[str, str] = {
+    "content": "nội dung",
+    "style": "phong cách",
+    "result": "kết quả",
+    "start": "khởi đầu",
+    "step": "bước",
+    "steps": "bước",
+    "loss": "hàm mất mát",
+    "total": "tổng",
+    "bars: mean and standard deviation of the runs": (
+        "thanh: trung bình và độ lệch chuẩn của các lượt chạy"
+    ),
+    "overall, less is better; bars: 95 % intervals; in brackets: pairs": (
+        "tổng hợp, nhỏ hơn là tốt hơn; thanh: khoảng tin cậy 95 %; trong ngoặc: số cặp"
+    ),
+    "six pairs by six methods, 192 pixels": "sáu cặp ảnh theo sáu phương pháp, 192 điểm ảnh",
+    "methods, best first": "các phương pháp, tốt nhất trước",
+    "methods in the default's seconds, best first": (
+        "các phương pháp trong số giây của mặc định, tốt nhất trước"
+    ),
+    "methods over 60 pairs at 192 pixels, with intervals": (
+        "các phương pháp trên 60 cặp ở 192 điểm ảnh, kèm khoảng tin cậy"
+    ),
+    "losses": "hàm mất mát",
+    "style loss by layer": "mất mát phong cách theo tầng",
+    "channel": "kênh",
+    "Gram matrix": "ma trận Gram",
+    "before ReLU": "trước ReLU",
+    "after ReLU": "sau ReLU",
+    "relative": "tương đối",
+    "report": "báo cáo",
+    "paper": "bài báo gốc",
+    "entropy": "entropy",
+    "plain": "nguyên bản",
+    "softmax": "softmax",
+    "layer": "tầng",
+    "keys as published": "khóa như đã công bố",
+    "layers named correctly": "tầng gọi đúng tên",
+    "balanced losses": "mất mát cân bằng",
+    "default layers": "tầng mặc định",
+    "difference at equal structure": "chênh lệch khi cấu trúc bằng nhau",
+    "lower is better": "thấp hơn là tốt hơn",
+    "seconds": "giây",
+    "photo": "ảnh chụp",
+    "styles": "phong cách",
+    "artists": "họa sĩ",
+    "percent of files": "phần trăm số tệp",
+    "files": "số tệp",
+    "width": "chiều rộng",
+    "height": "chiều cao",
+    "{} in the style of {}, and the losses of the run": (
+        "{} theo phong cách của {}, và các hàm mất mát của lần chạy"
+    ),
+    "shares of styles and artists": "tỷ lệ các phong cách và họa sĩ",
+    "widths and heights of the files": "chiều rộng và chiều cao của các tệp",
+    "one picture of each style": "mỗi phong cách một bức ảnh",
+    "the report's statistics beside what is counted": "thống kê của báo cáo bên cạnh số đếm được",
+    "what the two load_image functions do to colors and proportions": (
+        "hai hàm load_image làm gì với màu sắc và tỷ lệ"
+    ),
+    "pairs drawn for style transfer": "các cặp ảnh được rút để chuyển phong cách",
+    "one picture, augmented": "một bức ảnh được tăng cường",
+    "the pair": "cặp ảnh",
+    "what six layers see": "những gì sáu tầng nhìn thấy",
+    "Gram matrices of the pair": "ma trận Gram của cặp ảnh",
+    "both runs at intervals, with their losses": (
+        "hai lần chạy theo từng khoảng bước, kèm giá trị mất mát"
+    ),
+    "losses by term, and the style by layer": "mất mát theo thành phần, và phong cách theo tầng",
+    "content and both results": "ảnh nội dung và hai kết quả",
+    "entropy and peak of activations and of their Gram matrices": (
+        "entropy và đỉnh của các kích hoạt và của ma trận Gram"
+    ),
+    "ResNet-50 under the report's losses": "ResNet-50 với hàm mất mát của báo cáo",
+    "ResNet-50 under balanced losses": "ResNet-50 với hàm mất mát cân bằng",
+    "the arms of ResNet-50, measured": "các nhánh thí nghiệm của ResNet-50, đo đạc",
+    "style gained against structure kept, over beta": (
+        "phong cách đạt được so với cấu trúc giữ được, theo beta"
+    ),
+    "every run and its measures": "mọi lần chạy và các số đo",
+    "seconds a step and peak memory at 256 pixels": (
+        "số giây mỗi bước và bộ nhớ cao nhất ở 256 điểm ảnh"
+    ),
+    "the large run: style against structure, over beta": (
+        "lần chạy lớn: phong cách so với cấu trúc, theo beta"
+    ),
+    "paired differences at equal structure, 95 % intervals": (
+        "chênh lệch theo cặp khi cấu trúc bằng nhau, khoảng tin cậy 95 %"
+    ),
+    "the photo and the painting": "ảnh chụp và bức tranh",
+    "what the report's recipes cost here": "chi phí của các công thức trong báo cáo trên máy này",
+    "the report's loss over time, four ways": "hàm mất mát của báo cáo theo thời gian, bốn cách",
+    "seconds to the same loss": "số giây để đạt cùng một giá trị mất mát",
+    "the photo painted five ways": "ảnh chụp được vẽ theo năm cách",
+    "the report's whole recipe at intervals": "toàn bộ công thức của báo cáo theo từng khoảng bước",
+    "the photo reconstructed from one layer each": "ảnh chụp được dựng lại từ từng tầng",
+    "the painting's texture from the first layers, ever more of them": (
+        "kết cấu của bức tranh từ các tầng đầu, mỗi lúc thêm một tầng"
+    ),
+    "style layers alone and one left out": "từng tầng phong cách riêng lẻ, và bỏ đi một tầng",
+    "style layers alone and one left out, measured": (
+        "từng tầng phong cách riêng lẻ và bỏ đi một tầng, đo đạc"
+    ),
+    "pooling and Gram variants, with betas leveled at the start": (
+        "các kiểu gộp và biến thể Gram, beta cân bằng lúc khởi đầu"
+    ),
+    "pooling and Gram variants, measured": "các kiểu gộp và biến thể Gram, đo đạc",
+    "trained and random weights": "trọng số đã huấn luyện và ngẫu nhiên",
+    "beta over six decades": "beta qua sáu bậc độ lớn",
+    "beta over six decades, measured": "beta qua sáu bậc độ lớn, đo đạc",
+    "weights of the style layers": "trọng số của các tầng phong cách",
+    "weights of the style layers, measured": "trọng số của các tầng phong cách, đo đạc",
+    "weights of the total variation": "trọng số của biến phân toàn phần",
+    "optimizers and learning rates on one loss": (
+        "các bộ tối ưu và tốc độ học trên cùng một hàm mất mát"
+    ),
+    "three starts": "ba điểm khởi đầu",
+    "one scale and coarse to fine": "một cỡ ảnh và từ thô đến mịn",
+    "the photo reconstructed from one layer each, measured": (
+        "ảnh chụp được dựng lại từ từng tầng, đo đạc"
+    ),
+    "texture from the first layers, measured": "kết cấu từ các tầng đầu, đo đạc",
+    "before a slider's move and some steps after it": (
+        "trước khi kéo thanh trượt và vài bước sau đó"
+    ),
+    "the losses of a steered run": "các hàm mất mát của một lần chạy được điều khiển",
+    "a steered painting, made again from its recipe": (
+        "bức tranh được điều khiển, vẽ lại từ công thức của nó"
+    ),
+    "row": "hàng",
+    "rotated": "xoay",
+    "flipped": "lật",
+    "scaled up": "phóng to",
+    "cropped": "cắt",
+    "translated": "dịch chuyển",
+    "column": "cột",
+    "pixels under the kernel": "điểm ảnh dưới nhân",
+    "times the kernel, sum": "nhân với nhân, tổng",
+    "output so far": "đầu ra đến lúc này",
+    "blur": "làm mờ",
+    "sharpen": "làm nét",
+    "vertical edges": "biên dọc",
+    "horizontal edges": "biên ngang",
+    "spots": "đốm",
+    "learned filters of conv1_1, the strongest first": "bộ lọc đã học của conv1_1, mạnh nhất trước",
+    "function": "hàm",
+    "derivative": "đạo hàm",
+    "mean square of activations": "trung bình bình phương",
+    "share with a flat slope": "tỷ lệ có độ dốc phẳng",
+    "residual": "có phần dư",
+    "gradient's norm, over that at the output": "chuẩn gradient, so với ở đầu ra",
+    "mean": "trung bình",
+    "always the commonest style": "luôn chọn phong cách phổ biến",
+    "accuracy; bars: 95 % over artists": "độ chính xác; thanh: 95 % theo họa sĩ",
+    "predicted": "dự đoán",
+    "true style; shares in %": "phong cách thật; tỷ lệ %",
+}
+"""Vietnamese for every other English label and caption."""
 
 
 def translator(
-    language: str = "en", entries: Mapping[str, tuple[str, str]] = TRANSLATIONS
+    language: str = "en", names: Mapping[str, tuple[str, str]] = TRANSLATIONS
 ) -> Callable[[str], str]:
-    """Return a function that says a label in one language.
+    """Return a function that gives a label in one language.
 
     Parameters
     ----------
     language : {"en", "vi"}
-        What is spoken.
-    entries : mapping of str to (str, str)
-        English and Vietnamese by key.
+        The language of the labels.
+    names : mapping of str to (str, str)
+        English and Vietnamese for short names; any other label is its own English.
+
+    Returns
+    -------
+    callable
+        From an English phrase, or one of `names`, to the label. A phrase that `VIETNAMESE` lacks
+        stays English.
 
     Raises
     ------
@@ -337,10 +216,15 @@ def translator(
 
     Examples
     --------
-    >>> translator("vi")("step")
-    'bước'
+    >>> translator("vi")("step"), translator("en")("tv")
+    ('bước', 'total variation')
     """
     if language not in LANGUAGES:
         raise unknown("language", language, LANGUAGES)
-    place = LANGUAGES.index(language)
-    return lambda key: entries[key][place]
+
+    def say(phrase: str) -> str:
+        if phrase in names:
+            return names[phrase][LANGUAGES.index(language)]
+        return phrase if language == "en" else VIETNAMESE.get(phrase, phrase)
+
+    return say

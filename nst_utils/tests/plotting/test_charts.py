@@ -49,7 +49,10 @@ def test_charts_are_labeled_and_whole(runs, tiny, pictures, language):
     for figure, text in (
         (charts.activation_figure(activations, language=language), say("entropy")),
         (charts.tradeoff_figure(runs, ["color", "by VGG19"], language=language), say("color")),
-        (charts.difference_figure(table, ("one", "two"), language=language), say("better")),
+        (
+            charts.difference_figure(table, ("one", "two"), language=language),
+            say("lower is better"),
+        ),
         (charts.race_figure({"run": result}, language=language), say("seconds")),
         (charts.share_figure({"styles": shares, "artists": shares}, language=language), "%"),
         (charts.size_figure(sizes, language=language), say("width")),

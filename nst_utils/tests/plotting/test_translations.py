@@ -5,44 +5,71 @@ import re
 import pytest
 
 from nst_utils.errors import UnknownNameError
+from nst_utils.experiments.building_blocks import KERNELS
 from nst_utils.paths import ROOT
-from nst_utils.plotting.translations import LANGUAGES, TRANSLATIONS, translator
+from nst_utils.plotting.style import TERM_COLORS
+from nst_utils.plotting.translations import TRANSLATIONS, VIETNAMESE, translator
+from nst_utils.transfer.config import field_of
+from nst_utils.transfer.fields import rule_of
 
 
-def test_every_entry_has_both_languages():
-    for key, entry in TRANSLATIONS.items():
-        assert len(entry) == len(LANGUAGES), key
-        assert all(entry), key
+def notebook_trees():
+    for path in (ROOT / "notebooks").rglob("*.ipynb"):
+        cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
+        source = "\n".join("".join(c["source"]) for c in cells if c["cell_type"] == "code")
+        yield path.name, ast.parse(source)
 
 
-def test_every_label_that_is_said_is_in_the_catalog():
-    said = set()
+def strings(tree):
+    return {
+        node.value
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Constant) and isinstance(node.value, str)
+    }
+
+
+def test_no_entry_is_empty_or_stands_twice():
+    assert all(VIETNAMESE.values()) and all(all(entry) for entry in TRANSLATIONS.values())
+    assert not set(TRANSLATIONS) & set(VIETNAMESE)
+
+
+def test_every_label_that_is_said_has_a_vietnamese_entry():
+    said = {*KERNELS, *TERM_COLORS, *rule_of(field_of("loss")).choices}
     for path in (ROOT / "nst_utils" / "plotting").glob("*.py"):
         said |= set(re.findall(r"""\bsay\(["']([^"']+)["']\)""", path.read_text(encoding="utf-8")))
-    assert said
-    assert said <= set(TRANSLATIONS)
+    assert said <= {*TRANSLATIONS, *VIETNAMESE}
 
 
-def test_vietnamese_and_unknown_languages():
-    assert translator("vi")("style") == "phong cách"
+def test_no_entry_is_unused():
+    used = set().union(*(strings(tree) for _, tree in notebook_trees()))
+    for path in (ROOT / "nst_utils").rglob("*.py"):
+        if path.stem != "translations" and "tests" not in path.parts:
+            used |= strings(ast.parse(path.read_text(encoding="utf-8")))
+    assert {*TRANSLATIONS, *VIETNAMESE} <= used
+
+
+def test_english_is_its_own_key_and_what_is_unknown_stays():
+    for language in ("en", "vi"):
+        assert translator(language)("a column of mine") == "a column of mine"
+    assert translator()("style") == "style" and translator("vi")("style") == "phong cách"
+    assert translator()("ssim") == "structure kept (SSIM)"
     with pytest.raises(UnknownNameError, match="valid: en, vi"):
         translator("fr")
 
 
-def test_every_caption_and_label_in_the_notebooks_is_in_the_catalog():
-    for path in (ROOT / "notebooks").glob("*.ipynb"):
-        cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
-        source = "\n".join("".join(c["source"]) for c in cells if c["cell_type"] == "code")
-        for node in ast.walk(ast.parse(source)):
+def test_every_caption_and_label_in_the_notebooks_has_a_vietnamese_entry():
+    known = {*TRANSLATIONS, *VIETNAMESE}
+    for name, tree in notebook_trees():
+        for node in ast.walk(tree):
             if isinstance(node, ast.Call) and ast.unparse(node.func) in (
                 "album.add",
                 "album.add_table",
             ):
                 caption = node.args[2]
-                assert isinstance(caption, ast.Constant), f"{path.name}: {ast.unparse(node)}"
+                assert isinstance(caption, ast.Constant), f"{name}: {ast.unparse(node)}"
                 said = {word.arg: word.value for word in node.keywords}
                 beside = isinstance(said.get("vi"), ast.Constant) and said["vi"].value
-                assert beside or caption.value in TRANSLATIONS, f"{path.name}: {caption.value}"
+                assert beside or caption.value in known, f"{name}: {caption.value}"
             if isinstance(node, ast.Call) and ast.unparse(node.func) == "say":
                 if isinstance(node.args[0], ast.Constant):
-                    assert node.args[0].value in TRANSLATIONS, path.name
+                    assert node.args[0].value in known, name
