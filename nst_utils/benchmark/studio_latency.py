@@ -1,4 +1,4 @@
-"""Seconds from a slider to the changed picture."""
+"""Seconds from moving a slider to the changed picture."""
 
 import random
 import statistics
@@ -14,7 +14,7 @@ PATIENCE = 60
 
 
 def measure_studio() -> Iterator[Row]:
-    """From a slider's move to the first picture that it changed: the median over 20 moves."""
+    """Measure the seconds from a slider's move to the changed picture: median of 20 moves."""
     controller = Controller(reference.CONTENT, reference.STYLE, studio_recipe(256), budget=10_000)
     try:
         controller.wait()
@@ -25,7 +25,7 @@ def measure_studio() -> Iterator[Row]:
         _until(lambda: controller.status().scale == 256)
         hand, delays = random.Random(0), []
         for beta in (5.0, 80.0) * 10:
-            time.sleep(hand.random())  # a hand knows nothing of steps
+            time.sleep(hand.random())  # a user moves a slider at any point of a step
             delays.append(_move(controller, beta))
     finally:
         controller.close()
@@ -37,14 +37,14 @@ def measure_studio() -> Iterator[Row]:
 
 
 def _move(controller: Controller, beta: float) -> float:
-    """Move a slider and wait for the first picture that a step under it led to."""
+    """Move a slider; return the seconds until a picture shows its new value."""
     marks = len(controller.history.marks)
     began = time.perf_counter()
     controller.set(beta=beta)
 
     def seen() -> bool:
-        # The step at the mark is the first under the new weights; its frame shows where it led.
-        frame = controller.frame()  # each is handed out once
+        # The step at the mark is the first with the new weight; the next frame shows its effect.
+        frame = controller.frame()  # every frame is returned once
         moved = len(controller.history.marks) > marks
         return moved and frame is not None and frame.step > controller.history.marks[-1][0]
 
@@ -53,7 +53,7 @@ def _move(controller: Controller, beta: float) -> float:
 
 
 def _until(there: Callable[[], bool]) -> None:
-    """Wait for the studio; not for ever, as it may have failed."""
+    """Wait until a condition holds, but no longer than `PATIENCE` seconds."""
     began = time.perf_counter()
     while not there():
         if time.perf_counter() - began > PATIENCE:

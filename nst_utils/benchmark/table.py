@@ -1,7 +1,6 @@
-"""The benchmark's table: every figure by name, run, printed, written into the page.
+"""The benchmark's table: its figures by name, and how they are run, printed and published.
 
-Every figure is a function that returns rows. End points that take minutes are recorded by
-`reference`, and read from there.
+A figure is a function that yields rows. `reference` records end points that take minutes.
 """
 
 from collections.abc import Callable, Iterator
@@ -37,13 +36,13 @@ FIGURES: dict[str, Callable[[], Iterator[Row | Exhibit]]] = {
     "curve": measure_quality_over_time,
     "studio": measure_studio,
 }
-"""Every figure by the name that ``--only`` takes."""
+"""Every figure by its name."""
 
 
 def run_benchmark(
     names: list[str], show: Callable[[Exhibit], object] | None = None
 ) -> Iterator[Row]:
-    """Measure figures; yield each row as it comes, and show what is drawn.
+    """Measure figures; yield each row as it comes, and pass each chart to `show`.
 
     Raises
     ------
@@ -84,7 +83,7 @@ def with_table(text: str, heading: str, rows: list[Row]) -> str:
     Raises
     ------
     BenchError
-        If the page has no marks.
+        If the page does not hold each mark once.
     """
     if any(text.count(mark) != 1 for mark in MARKS):
         raise BenchError(f"expected {MARKS[0]} and {MARKS[1]} once each on the page")

@@ -1,4 +1,4 @@
-"""How indexing WikiArt grows with the number of files, measured on a generated tree."""
+"""How indexing time and memory grow with the number of files, measured on a generated tree."""
 
 import csv
 import io
@@ -23,11 +23,12 @@ def make_tree(folder: Path, count: int, *, csv_files: bool = True) -> None:
     Parameters
     ----------
     folder : Path
-        Where to.
+        Folder to write to.
     count : int
-        Files, over 27 styles.
+        Number of files, spread over 27 styles.
     csv_files : bool
-        Write ``classes.csv`` and ``wclasses.csv``, with sizes; without them headers must be read.
+        Write ``classes.csv`` and ``wclasses.csv``, which hold the sizes; without them every header
+        must be read.
     """
     buffer = io.BytesIO()
     Image.new("RGB", (16, 12), "gray").save(buffer, "JPEG")
@@ -80,8 +81,8 @@ def measure_growth(
     Yields
     ------
     dict of str to float
-        ``files``, ``first`` and ``later`` in seconds (the process and its imports not counted),
-        ``mb`` at the peak of the first.
+        ``files``; the seconds of the ``first`` and of a ``later`` call, without starting the
+        process; ``mb``, the peak memory of the first.
     """
     for count in counts:
         with tempfile.TemporaryDirectory() as place:

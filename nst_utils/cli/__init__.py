@@ -4,11 +4,12 @@
 - ``recipe_options``: a recipe from options and from text
 - ``paint``: the quickstart, stylize, provenance
 - ``notebooks``: rerun, figures
+- ``region_options``: the options --region and --keep
 - ``bench``: the command bench
 - ``sweep``: the command sweep
 - ``leaderboard``: the command leaderboard
-- ``wikiart``: the commands below wikiart
-- ``main``: the command line itself, and what lists what there is
+- ``wikiart``: the commands of the group wikiart
+- ``main``: the command line itself, and the commands that list things
 """
 
 import lazy_loader

@@ -1,4 +1,4 @@
-"""Errors on the command line: one sentence each, with the right exit status."""
+"""Errors on the command line: one sentence each, with their exit status."""
 
 import io
 import os
@@ -16,15 +16,15 @@ from ..transfer.fields import RecipeError
 
 
 def say(text: str, err: bool = False) -> None:
-    """Write text for a user, line by line; what does not print in it is escaped."""
+    """Print text for a user; characters that do not print are escaped."""
     click.echo("\n".join(map(show, text.split("\n"))), err=err)
 
 
 class OneLineGroup(click.Group):
-    """A click group whose errors are one sentence each, with the right exit status."""
+    """A click group whose errors are one sentence each, with their exit status."""
 
     def main(self, *args: Any, **options: Any) -> Any:
-        """Run the command line; show an error as one line, where click adds three of usage."""
+        """Run the command line; show an error as one line, without click's three lines of usage."""
         if not options.pop("standalone_mode", True):
             return super().main(*args, standalone_mode=False, **options)
         _make_streams_safe()
@@ -41,13 +41,13 @@ class OneLineGroup(click.Group):
             say("Error: interrupted", err=True)
             sys.exit(1)
         except BrokenPipeError:
-            # Whoever read the output has enough (`| head`); nothing is left to say.
+            # The reader of the output has closed it (`| head`).
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             sys.exit(1)
         sys.exit(status if isinstance(status, int) else 0)
 
     def invoke(self, context: click.Context) -> Any:
-        """Run a command; turn what went wrong into click's errors, which carry the status."""
+        """Run a command; turn its errors into click's, which carry the exit status."""
         try:
             with _plain_warnings():
                 return super().invoke(context)
@@ -66,7 +66,7 @@ class OneLineGroup(click.Group):
 
 
 def _explain(error: Exception) -> str:
-    """Say what an error is that nobody foresaw."""
+    """Describe an unexpected error."""
     if isinstance(error, ImportError):
         return (
             f"a library cannot be loaded ({one_line(error, 200)}); give the process more memory if "
@@ -77,10 +77,10 @@ def _explain(error: Exception) -> str:
 
 
 def _make_streams_safe() -> None:
-    """Let any text be written: escaped where an encoding lacks it, nowhere without a console."""
+    """Let any text be printed: escape what the encoding lacks; print nothing without a console."""
     for name in ("stdout", "stderr"):
         stream = getattr(sys, name)
-        if stream is None:  # a service, or closed by who started us
+        if stream is None:  # a service, or closed by the parent process
             setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))
         elif isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
@@ -88,7 +88,7 @@ def _make_streams_safe() -> None:
 
 @contextmanager
 def _plain_warnings() -> Iterator[None]:
-    """Print warnings as one line without a place in the code."""
+    """Print each warning as one line, without its place in the code."""
     with warnings.catch_warnings():
         warnings.simplefilter("always", NSTWarning)
         warnings.showwarning = _show_warning
@@ -98,5 +98,5 @@ def _plain_warnings() -> Iterator[None]:
 def _show_warning(message: Warning | str, *_: Any, **__: Any) -> None:
     from tqdm import tqdm
 
-    # Written by tqdm, so that it does not run into a progress bar.
+    # tqdm prints it, so that it does not break a progress bar.
     tqdm.write(f"Warning: {one_line(message, MOST)}", file=sys.stderr)

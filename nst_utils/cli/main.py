@@ -1,6 +1,6 @@
 """The command line: ``python -m nst_utils``.
 
-Exit status 0: done; 1: could not; 2: the command was not understood. An error is one sentence.
+Exit status 0: done; 1: failed; 2: the command was not understood. An error is one sentence.
 Heavy imports wait until a command needs them, so that help appears at once.
 """
 
@@ -42,7 +42,9 @@ from .wikiart import wikiart
     type=click.Path(path_type=Path, file_okay=False),
     help="Folder for the two files.  [default: figures]",
 )
-@click.option("--language", default="en", show_default=True, help="Of the figure: en or vi.")
+@click.option(
+    "--language", default="en", show_default=True, help="Language of the figure: en or vi."
+)
 @click.version_option(__version__, prog_name="nst_utils")
 @click.pass_context
 def main(
@@ -119,7 +121,7 @@ def backbones() -> None:
 def samples(wanted: bool, sheet: bool) -> None:
     """List the sample pictures, or download the paintings among them."""
     if wanted and sheet:
-        raise click.UsageError("--download and --sheet are two commands; give one")
+        raise click.UsageError("give --download or --sheet, not both")
     from ..images.samples import download_paintings, open_sample
     from ..images.samples import list_samples as listed
 
@@ -151,7 +153,7 @@ def samples(wanted: bool, sheet: bool) -> None:
 
 
 def run() -> None:
-    """Be the program: once it ends, nobody's further signal turns its status into another one."""
+    """Run the program; once it ends, ignore signals, which would change its exit status."""
     try:
         main()
     finally:

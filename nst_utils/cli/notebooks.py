@@ -1,4 +1,4 @@
-"""Running again from the command line: notebooks, a report's figures, a picture's run."""
+"""The commands ``rerun`` and ``figures``."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -77,8 +77,7 @@ def rerun(
             for path in notebooks]  # fmt: skip
     if any(values != read[0] for values in read):
         raise click.UsageError(
-            "these notebooks' defaults are of different kinds, so that a parameter would be read "
-            "differently in each; run them one by one"
+            "these notebooks' defaults for a parameter differ in type; run the notebooks one by one"
         )
     # A notebook runs in its own folder: a file named from here must still be found there.
     values = {
@@ -105,7 +104,9 @@ def _show_outcomes(outcomes: list["NotebookOutcome"]) -> None:
 
 
 @click.command()
-@click.option("--language", default="en", show_default=True, help="Of the labels: en or vi.")
+@click.option(
+    "--language", default="en", show_default=True, help="Language of the labels: en or vi."
+)
 @click.option(
     "--jobs", default=1, show_default=True, type=click.IntRange(min=1), help="Notebooks at a time."
 )

@@ -1,4 +1,4 @@
-"""``--region`` and ``--keep`` of ``stylize``: read into styles and a recipe's regions."""
+"""The options ``--region`` and ``--keep`` of ``stylize``."""
 
 import click
 
@@ -12,13 +12,13 @@ def with_regions(
 ) -> tuple[list[str], Recipe]:
     """Return the styles of a command and its recipe with their regions.
 
-    A style given without a region goes to the rest. ``--keep faces`` is a region of faces without a
+    A style without a region paints the rest. ``--keep faces`` adds a region of faces without a
     style, before the others.
 
     Raises
     ------
     UsageError
-        If there is no style, or a region's text has another form.
+        If there is no style, or a region is not written as ``MASK=STYLE``.
 
     Examples
     --------
@@ -58,12 +58,12 @@ def with_regions(
 
 
 def part_to_keep(keep: str | None) -> float | None:
-    """Return the part of the structure that ``--keep`` names; None where it names faces or none.
+    """Return the share of the structure that ``--keep`` asks for; None for faces or no ``--keep``.
 
     Raises
     ------
     UsageError
-        If it is something else.
+        If it is neither a number between 0 and 1 nor ``faces``.
     """
     if keep in (None, "faces"):
         return None

@@ -26,7 +26,7 @@ def wikiart() -> None:
 @click.option("--count", default=500, show_default=True, help="With huggingface: pictures to keep.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
 def download(source: str, count: int, yes: bool) -> None:
-    """Download the dataset; says how large it is and under which license, and asks."""
+    """Show the size and license of the dataset, ask, and download it."""
     from ..wikiart.catalog import LICENSE
     from ..wikiart.download import SOURCES, download_kaggle, stream_huggingface
 
@@ -49,7 +49,7 @@ def download(source: str, count: int, yes: bool) -> None:
 @_FOLDER
 @click.option("--refresh", is_flag=True, help="Build the index anew.")
 def index(folder: Path, refresh: bool) -> None:
-    """Index DIR, or load its index, and say what does not fit together."""
+    """Index DIR, or load its index, and count what is inconsistent."""
     from ..wikiart.catalog import WikiArt
 
     dataset = WikiArt(folder, refresh=refresh)
@@ -63,7 +63,7 @@ def index(folder: Path, refresh: bool) -> None:
 @_FOLDER
 @click.option("--top", default=10, show_default=True, help="Rows of each list.")
 def stats(folder: Path, top: int) -> None:
-    """Count DIR: the report's numbers beside what is there, then styles and artists."""
+    """Count DIR: the report's numbers beside the real ones, then styles and artists."""
     from ..wikiart.catalog import WikiArt
 
     dataset = WikiArt(folder)
@@ -90,16 +90,20 @@ def verify(folder: Path) -> None:
 
 @wikiart.command()
 def mini() -> None:
-    """Make the miniature WikiArt in data/wikiart_mini, with the real one's layout and defects."""
+    """Make a miniature in data/wikiart_mini with the layout and defects of WikiArt."""
     from ..wikiart.miniature import make_miniature
 
     say(f"ready in {make_miniature()}")
 
 
 @wikiart.command()
-@click.option("--no-csv", is_flag=True, help="Without csv files: every header is read.")
+@click.option("--no-csv", is_flag=True, help="Without csv files, so that every header is read.")
 @click.option(
-    "--files", "counts", multiple=True, type=click.IntRange(min=27), help="Sizes of the trees."
+    "--files",
+    "counts",
+    multiple=True,
+    type=click.IntRange(min=27),
+    help="Files in a tree; may be repeated.",
 )
 def scale(no_csv: bool, counts: tuple[int, ...]) -> None:
     """Measure indexing on generated trees of 1,000, 10,000 and 81,444 files."""

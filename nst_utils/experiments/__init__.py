@@ -1,8 +1,8 @@
 """Many runs in numbers: measures, trials, statistics, sweeps, and runs made again.
 
 - ``peak_memory``: the peak of memory during a block of code
-- ``metrics``: measures that no optimizer sees, and the judges
-- ``judges``: judges that took no part: what people see, and what paintings taught
+- ``metrics``: measures that no optimizer sees
+- ``judges``: independent judges of content and of style
 - ``run_cache``: finished runs, kept by all that decides them
 - ``trials``: a row of numbers for each run; what a recipe costs here
 - ``statistics``: arms of an experiment at equal structure, pair by pair
@@ -10,8 +10,8 @@
 - ``sweeps``: grids of recipes over pairs and seeds, never twice the same run
 - ``reproduce``: a picture's run again, from the record inside it
 - ``building_blocks``: convolution, activations, pooling, gradients, computed by hand
-- ``style_features``: what a frozen network sees in many paintings, kept on the disk
-- ``style_classifier``: transfer learning: which style is this, split by artist
+- ``style_features``: descriptors of many paintings, kept on disk
+- ``style_classifier``: transfer learning: a painting's style, split by artist
 - ``notebooks``: notebooks run again under new parameters
 - ``structure_search``: the ``beta`` at which a given part of the structure stays
 - ``folders``: every picture of a folder in every style of another

@@ -1,7 +1,6 @@
-"""What networks are built of, computed by hand: convolution, activations, pooling, gradients.
+"""Building blocks of networks, computed by hand: convolution, activations, pooling, gradients.
 
-Written for reading, in numpy, and held against torch by the tests and by the notebook on the
-background. Nothing here paints.
+The code is numpy, written to be read. The tests and the background notebook compare it with torch.
 """
 
 import numpy as np
@@ -19,7 +18,7 @@ KERNELS = {
     "horizontal edges": np.array([[-1, -2, -1], [0, 0, 0], [1, 2, 1]], float),
     "spots": np.array([[0, 1, 0], [1, -4, 1], [0, 1, 0]], float),
 }
-"""Kernels by hand: a mean, a sharpening, Sobel's two, Laplace's."""
+"""Hand-made kernels: mean, sharpening, Sobel's two, Laplace's."""
 
 
 def output_side(side: int, kernel: int, stride: int = 1, padding: int = 0) -> int:
@@ -28,7 +27,7 @@ def output_side(side: int, kernel: int, stride: int = 1, padding: int = 0) -> in
     Raises
     ------
     NSTError
-        If the kernel does not fit in.
+        If the kernel does not fit.
 
     Examples
     --------
@@ -64,7 +63,7 @@ def convolve(
     Returns
     -------
     ndarray, float64
-        Of the sides that `output_side` tells.
+        Its sides are those of `output_side`.
 
     Examples
     --------
@@ -84,14 +83,14 @@ def convolve(
 
 
 def pool(picture: np.ndarray, kind: str = "max", side: int = 2) -> np.ndarray:
-    """Return the maximum or the mean of each block of a picture; a remainder is left out.
+    """Return the maximum or the mean of each block of a picture; incomplete blocks are left out.
 
     Parameters
     ----------
     picture : ndarray, shape (h, w)
     kind : {"max", "average"}
     side : int
-        Of a block, pixels.
+        Side of a block, pixels.
     """
     height, width = (n // side for n in picture.shape)
     blocks = picture[: height * side, : width * side].reshape(height, side, width, side)
@@ -101,7 +100,7 @@ def pool(picture: np.ndarray, kind: str = "max", side: int = 2) -> np.ndarray:
 def linear_gradients(
     x: np.ndarray, weight: np.ndarray, upstream: np.ndarray
 ) -> dict[str, np.ndarray]:
-    """Return the three gradients of ``y = x W^T + b``, given that of the loss to ``y``.
+    """Return the gradients of a loss through ``y = x W^T + b``, given its gradient by ``y``.
 
     Parameters
     ----------
@@ -122,8 +121,8 @@ def linear_gradients(
 def dropout_masks(shape: tuple[int, ...], rate: float, count: int, seed: int = 0) -> np.ndarray:
     """Return masks of inverted dropout: 0 with probability ``rate``, else ``1 / (1 - rate)``.
 
-    So that the mean of what passes is that of what came, and nothing is scaled when the network is
-    used (Srivastava et al., JMLR 2014, scale then instead).
+    The scale keeps the expected value, so nothing is scaled at inference; Srivastava et al. (JMLR
+    2014) scale at inference instead.
 
     Returns
     -------
@@ -138,21 +137,22 @@ def dropout_masks(shape: tuple[int, ...], rate: float, count: int, seed: int = 0
 def dropout_ensemble(
     rate: float, counts: list[int], *, width: int = 64, seed: int = 0
 ) -> pd.Series:
-    """Return how far the mean of masked layers is from the layer without a mask.
+    """Return the distance between the mean of masked layers and the layer without a mask.
 
     Parameters
     ----------
     rate : float
-        Of dropout.
+        Rate of dropout.
     counts : list of int
-        How many masks are averaged.
+        Numbers of masks to average.
     width : int
         Inputs of a linear layer with random weights.
 
     Returns
     -------
     Series
-        By count: root mean square distance of the averaged outputs, over that of the outputs.
+        By count: root mean square distance of the averaged outputs from the unmasked ones, over the
+        root mean square of the unmasked ones.
     """
     rng = np.random.default_rng(seed)
     x, weight = rng.random(width), rng.normal(size=(width, width))
@@ -164,13 +164,13 @@ def dropout_ensemble(
 
 
 def dead_units(backbone: Backbone, pictures: list[Tensor], layers: list[str]) -> pd.DataFrame:
-    """Measure how much of a network's ReLUs is silent.
+    """Measure how many activations and channels of ReLU layers are zero.
 
     Parameters
     ----------
     backbone : Backbone
     pictures : list of Tensor, shape (1, 3, h, w)
-        Normalized.
+        Normalized pictures.
     layers : list of str
         ReLU layers.
 
@@ -195,7 +195,7 @@ def dead_units(backbone: Backbone, pictures: list[Tensor], layers: list[str]) ->
 
 
 def activation_depth(depth: int = 20, width: int = 128, seed: int = 0) -> pd.DataFrame:
-    """Send noise through deep random layers, under ReLU and under tanh.
+    """Send noise through deep stacks of random layers, with ReLU and with tanh.
 
     Weights have the variance that suits each: 2 / width for ReLU (He et al. 2015), 1 / width for
     tanh (Glorot and Bengio 2010).
@@ -223,7 +223,7 @@ def activation_depth(depth: int = 20, width: int = 128, seed: int = 0) -> pd.Dat
 def gradient_norms(
     depth: int = 40, width: int = 64, seeds: int = 5, *, gain: float = 3**-0.5
 ) -> pd.DataFrame:
-    """Measure how the gradient fades on its way down, in a plain and in a residual stack.
+    """Measure how the gradient shrinks towards the input, in a plain and in a residual stack.
 
     Both have ``depth`` layers ``F(x) = W tanh(x)`` with the same weights; the residual one adds its
     input, ``x + F(x) / sqrt(depth)``. The loss is the mean square of the output.
@@ -241,8 +241,8 @@ def gradient_norms(
     Returns
     -------
     DataFrame
-        Columns ``stack``, ``seed``, ``layer`` (1 is nearest to the input) and ``norm``, of the
-        loss's gradient to the layer's input over that to the stack's output.
+        Columns ``stack``, ``seed``, ``layer`` (1 is nearest to the input) and ``norm``: the norm of
+        the loss's gradient by the layer's input, over that by the stack's output.
     """
     rows = []
     for seed in range(seeds):
@@ -266,19 +266,19 @@ def gradient_norms(
 
 
 def costs(painted: np.ndarray, target: np.ndarray) -> pd.DataFrame:
-    """Return the costs of style transfer, written out as in the report's formulas and in its code.
+    """Return the losses of style transfer, as in the report's formulas and as in its code.
 
     Parameters
     ----------
     painted, target : ndarray, shape (channels, height, width)
-        Activations of the picture and of what it is to match.
+        Activations of the painting and of its target.
 
     Returns
     -------
     DataFrame
         Rows ``content``, ``style``, ``total variation`` (of ``painted``, per position); columns
-        ``paper`` (sums over 4 n and 4 n^2, of n numbers) and ``report`` (means, the style over n
-        once more).
+        ``paper`` (sums divided by 4 n and 4 n^2, for n numbers) and ``report`` (means; the style is
+        divided by n once more).
     """
     content = ((painted - target) ** 2).sum()
     grams = [np.einsum("chw,dhw->cd", a, a) for a in (painted, target)]
@@ -300,7 +300,7 @@ def first_filters(backbone: Backbone, count: int) -> np.ndarray:
     Returns
     -------
     ndarray, shape (count, 3, 3, 3)
-        Height, width and RGB last, each scaled so that its largest weight is 1.
+        Height, width and RGB last; each filter is scaled so that its largest weight is 1.
     """
     weight = backbone.convolution("conv1_1").weight
     order = weight.flatten(1).norm(dim=1).argsort(descending=True)[:count]

@@ -1,8 +1,8 @@
-"""Judges that took no part: distances learned from other pictures than any painter here reads.
+"""Independent judges: distances learned from other data than that of any network that paints.
 
-Both come with packages of the extra ``judges`` and are read by path: nothing of those packages is
-imported. `st_lpips` was trained from scratch on what people call alike, and judges content;
-`style_vector` was learned on paintings, and judges style.
+Their weights are files in packages of the extra ``judges``; the packages are not imported.
+`st_lpips` was trained from scratch on human judgments of similarity and judges content.
+`style_vector` was trained on paintings and judges style.
 """
 
 from functools import lru_cache
@@ -41,16 +41,16 @@ _LAYERS = ((0, 2), (5, 2), (9, 1), (11, 1), (13, 1))
 
 
 class JudgeError(NSTError):
-    """A judge whose package is missing, or whose file is another one."""
+    """A judge whose package is missing, or whose file is not the expected one."""
 
 
 def judge_file(name: str) -> Path:
-    """Return where a judge's file is.
+    """Return the path of a judge's file.
 
     Raises
     ------
     JudgeError
-        If its package is not installed, or the file is not the one that was tried.
+        If its package is not installed, or its file is not the expected one.
     """
     try:
         return FILES[name].path()
@@ -60,7 +60,7 @@ def judge_file(name: str) -> Path:
 
 @lru_cache(maxsize=1)
 def missing_judges() -> dict[str, str]:
-    """Return the judges that cannot be asked here, each with the sentence that says why."""
+    """Return the judges that are not available here, each with the reason."""
     missing = {}
     for name in FILES:
         try:
@@ -79,15 +79,15 @@ def _perceptual() -> dict[str, Tensor]:
 
 @torch.no_grad()
 def st_lpips(image: Image.Image, content: Image.Image) -> float:
-    """Return how unlike two pictures look: 0 for the same one, about 1 for strangers.
+    """Return the perceptual distance of two pictures: 0 if they are the same, about 1 if unrelated.
 
-    A network of AlexNet's shape whose every layer blurs before it thins out, so that a shift by a
-    pixel changes nothing; trained from scratch on human judgments alone.
+    The network has AlexNet's shape and blurs before every downsampling, so that it tolerates a
+    shift by a pixel. It was trained from scratch on human judgments alone.
 
     Parameters
     ----------
     image, content : PIL.Image.Image
-        The content is brought to the image's size where they differ.
+        The content is resized to the image's size.
 
     Raises
     ------
@@ -109,7 +109,7 @@ def st_lpips(image: Image.Image, content: Image.Image) -> float:
 
 
 def _activations(image: Image.Image) -> list[Tensor]:
-    """Return the five layers after their ReLUs."""
+    """Return the activations of the five layers, after ReLU."""
     state = _perceptual()
     x = 2 * to_tensor(image) - 1
     shift, scale = (torch.tensor(v).view(1, 3, 1, 1) for v in (_SHIFT, _SCALE))
@@ -125,7 +125,7 @@ def _activations(image: Image.Image) -> list[Tensor]:
 
 
 def _blurred(x: Tensor) -> Tensor:
-    """Halve by a 3 x 3 binomial filter."""
+    """Downsample by 2 with a 3 x 3 binomial filter."""
     line = torch.tensor([1.0, 2.0, 1.0]) / 4
     kernel = torch.outer(line, line).expand(x.shape[1], 1, 3, 3)
     padded = functional.pad(x, (2, 2, 2, 2), mode="reflect")
@@ -139,7 +139,7 @@ def _unit(x: Tensor) -> Tensor:
 def style_vector(image: Image.Image) -> np.ndarray:
     """Return the 100 numbers by which Magenta's network describes a picture's style.
 
-    Learned on 80,000 paintings by predicting what a small network needs to paint like each.
+    It was trained on 80,000 paintings: the numbers set a small network to the style of each.
 
     Raises
     ------

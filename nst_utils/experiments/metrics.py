@@ -1,8 +1,8 @@
 """Measures that no optimizer sees: structure kept, edges kept, color, texture, another network.
 
 A distance alone says little, so style is reported as a **gap**: the distance of result and style
-over that of content and style. 0 is the style itself, 1 the untouched photo. Style and content
-trade off, so compare gaps at equal structural similarity, or whole curves.
+divided by that of content and style. 0 is the style itself, 1 the untouched photo. Style and
+content trade off, so compare gaps at equal structural similarity, or whole curves.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -41,7 +41,7 @@ def ssim(image: Image.Image, content: Image.Image) -> float:
     Parameters
     ----------
     image, content : PIL.Image.Image
-        The content is brought to the image's size where they differ.
+        The content is resized to the image's size.
     """
     a, b = (color.rgb2gray(_array(p)) for p in (image, _same_size(content, image)))
     return float(metrics.structural_similarity(a, b, data_range=1.0))
@@ -50,7 +50,7 @@ def ssim(image: Image.Image, content: Image.Image) -> float:
 def edge_agreement(image: Image.Image, content: Image.Image) -> float:
     """Return how well the edges of two pictures coincide: F1 of Canny edges within 2 pixels.
 
-    1 where every edge of each picture lies on one of the other, 0 where none does.
+    1 if every edge of each picture lies on one of the other, 0 if none does.
     """
     from scipy.ndimage import binary_dilation
 
@@ -84,11 +84,11 @@ def color_distance(image: Image.Image, style: Image.Image) -> float:
 
 
 def texture_distance(image: Image.Image, style: Image.Image) -> float:
-    """Return how far two pictures' strokes differ: gradient energy by orientation and scale.
+    """Return the distance of two pictures' strokes: gradient energy by orientation and scale.
 
-    At four scales, the energy of the lightness gradient in eight orientations, as a logarithm so
-    that fine and coarse strokes weigh alike; the Euclidean distance of the two lists. Both pictures
-    are compared at the image's long side.
+    A picture is described by the energy of its lightness gradient in eight orientations at four
+    scales. Logarithms give fine and coarse strokes equal weight; the distance is Euclidean. Both
+    pictures are compared at the image's long side.
     """
     style = fit(style, max(image.size), enlarge=True)
     return float(np.linalg.norm(_energies(image) - _energies(style)))
@@ -100,7 +100,7 @@ def _energies(image: Image.Image) -> np.ndarray:
         gy, gx = np.gradient(gray)
         angle = np.mod(np.arctan2(gy, gx), np.pi)
         energy, _ = np.histogram(angle, _ANGLES, (0, np.pi), weights=gx**2 + gy**2)
-        # 1e-4 is a gradient of 0.01 gray levels in 1: below it there is nothing to see.
+        # 1e-4 keeps the logarithm finite; gradients that small cannot be seen.
         energies.append(np.log(np.sqrt(energy / gray.size) + 1e-4))
         gray = transform.rescale(gray, 0.5, anti_aliasing=True)
     return np.concatenate(energies)
@@ -110,21 +110,21 @@ def _energies(image: Image.Image) -> np.ndarray:
 def gram_distance(
     image: Image.Image, style: Image.Image, judge: Backbone, layers: Iterable[str]
 ) -> float:
-    """Return the relative distance of Gram matrices as another network sees them.
+    """Return the relative distance of two pictures' Gram matrices in another network.
 
     Parameters
     ----------
     image, style : PIL.Image.Image
         Compared at the image's long side.
     judge : Backbone
-        Held out only if the picture was not optimized with its weights.
+        It is held out only if the picture was not optimized with its weights.
     layers : iterable of str
         Layers of the judge.
 
     Returns
     -------
     float
-        Mean over layers of the Frobenius distance over the style's own norm.
+        Mean over layers of the Frobenius distance divided by the norm of the style's matrix.
     """
     layers = list(layers)
     style = fit(style, max(image.size), enlarge=True)
@@ -137,11 +137,11 @@ def gram_distance(
 
 
 def entropy(features: Tensor) -> float:
-    """Return how evenly a layer's activations are spread: 1 all equal, 0 a single one.
+    """Return how evenly a layer's activations are spread: 1 if all are equal, 0 if one is alone.
 
-    Shannon entropy of the activations over their sum, divided by its largest possible value, the
-    logarithm of their number; negative values count as 0 (Wang et al., CVPR 2021, compare networks
-    by it).
+    It is the Shannon entropy of the activations divided by their sum, over its largest possible
+    value, the logarithm of their number. Negative values count as 0. Wang et al. (CVPR 2021)
+    compare networks by it.
 
     Parameters
     ----------
@@ -154,7 +154,7 @@ def entropy(features: Tensor) -> float:
 
 
 def peak(features: Tensor) -> float:
-    """Return how far a layer's largest activation stands above its mean; negatives count as 0."""
+    """Return a layer's largest activation over its mean; negative values count as 0."""
     positive = features.detach().double().clamp(min=0)
     return float(positive.max() / positive.mean().clamp(min=1e-300))
 
@@ -179,17 +179,17 @@ def measure(
     image, content, style : PIL.Image.Image
         The painting and what it was made from.
     judges : mapping, optional
-        Column name to who judges style and took no part in the painting: ``(backbone, layers)``,
-        or a distance of two pictures.
+        Style judges by column name: ``(backbone, layers)``, or a function that returns the distance
+        of two pictures. They should have taken no part in the painting.
     untouched : dict, optional
-        Keeps the distances of content and style between calls: give the same one for all
-        paintings of one pair, size and set of judges, an empty one at first.
+        Cache of the distances of content and style. Start with an empty dict, and pass the same one
+        for all paintings of one pair, size and set of judges.
 
     Returns
     -------
     dict of str to float
-        ``ssim`` and ``edges`` of the content (1 is all kept), then the gaps ``color``, ``texture``
-        and one for each judge (0 is the style, 1 the photo).
+        ``ssim`` and ``edges`` of the content (1 if all is kept), then the gaps ``color``,
+        ``texture`` and one for each judge (0 is the style, 1 the photo).
     """
     content = fit(content, max(image.size), enlarge=True)
     untouched = {} if untouched is None else untouched

@@ -1,4 +1,4 @@
-"""Notebooks run again under new parameters, with papermill, on the workers of `parallel`.
+"""Run notebooks with new parameters: by papermill, on the workers of `parallel`.
 
 Free of torch.
 """
@@ -42,12 +42,12 @@ _NOTEBOOK = {
 
 
 class NotebookError(NSTError, RuntimeError):
-    """Something that cannot be run again."""
+    """A notebook that cannot be run."""
 
 
 @dataclass(frozen=True)
 class NotebookOutcome:
-    """How one notebook's run went.
+    """The outcome of one notebook's run.
 
     Attributes
     ----------
@@ -56,7 +56,7 @@ class NotebookOutcome:
     seconds : float
         How long it took.
     error : str
-        The failing cell's own error in one line; empty when all went well.
+        The failing cell's error in one line; empty if there was none.
     figures : int
         Figures that it wrote.
     copy : Path
@@ -73,18 +73,17 @@ class NotebookOutcome:
 def read_parameters(notebook: Path) -> dict[str, Any]:
     """Return the parameters of a notebook and their defaults, from its ``parameters`` cell.
 
-    The cell is parsed, never run: annotations, comments and ``=`` inside a text are what Python
-    takes them for.
+    The cell is parsed as Python and never run.
 
     Returns
     -------
     dict of str to object
-        A default that is no literal is None.
+        A default that is not a literal is None.
 
     Raises
     ------
     NotebookError
-        If the file is no notebook, or the cell is no Python.
+        If the file is not a notebook, or the cell is not Python.
     """
     try:
         book = read_json(notebook, "a notebook")
@@ -129,7 +128,7 @@ def check_parameters(notebook: Path, parameters: Mapping[str, Any]) -> None:
     NotebookError
         If the notebook cannot be read.
     UnknownNameError
-        With the nearest name.
+        If it has no such parameter; the message names the nearest one.
     """
     known = read_parameters(notebook)
     for name in parameters:
@@ -140,8 +139,9 @@ def check_parameters(notebook: Path, parameters: Mapping[str, Any]) -> None:
 def parse_parameter(notebook: Path, name: str, text: str) -> Any:
     """Read a parameter's value as written on a command line.
 
-    Where the notebook's default is a text it stays one (``1.10``, ``NaN``, ``007``); else it is
-    read as JSON, or as Python's True, False and None, or taken as text.
+    If the notebook's default is a string, the value is one, too (``1.10``, ``NaN``, ``007``).
+    Otherwise it is read as JSON or as Python's True, False and None, and if it is neither, it is a
+    string.
 
     Raises
     ------
@@ -167,7 +167,7 @@ def parse_parameter(notebook: Path, name: str, text: str) -> Any:
 
 
 def _copies(notebooks: Sequence[Path], folder: Path) -> list[Path]:
-    """Return where each executed copy goes; notebooks of one name get names of their own."""
+    """Return where each executed copy goes; notebooks of the same name get different ones."""
     copies: list[Path] = []
     taken: set[str] = set()
     for notebook in notebooks:
@@ -189,7 +189,7 @@ def run_notebooks(
     scheduler: str | None = None,
     progress: bool = True,
 ) -> list[NotebookOutcome]:
-    """Execute notebooks with papermill and keep the executed copies; a failure stops only its own.
+    """Execute notebooks with papermill and keep the copies; a failure stops only its notebook.
 
     Parameters
     ----------
@@ -200,9 +200,9 @@ def run_notebooks(
     jobs : int
         Notebooks at a time, each in a kernel of its own.
     folder : Path, optional
-        For the copies; ``data/runs/<time>`` when left out.
+        Folder of the copies, by default ``data/runs/<time>``.
     scheduler : str, optional
-        Of a Dask cluster, as for `parallel.map_jobs`: notebooks scale out as sweeps do.
+        Address of a Dask scheduler, as for `parallel.map_jobs`.
     progress : bool
         Show a bar over the notebooks, and one over the cells of each that runs.
 
@@ -214,7 +214,7 @@ def run_notebooks(
     Raises
     ------
     NotebookError, UnknownNameError
-        Before anything runs, as `check_parameters`.
+        As for `check_parameters`, before anything runs.
     """
     parameters = dict(parameters or {})
     for notebook in notebooks:
@@ -236,7 +236,7 @@ def run_notebooks(
     for i, outcome in map_jobs(
         execute, todo, workers=jobs, scheduler=scheduler, title="notebooks", progress=progress
     ):
-        if isinstance(outcome, Exception):  # the worker died with it
+        if isinstance(outcome, Exception):  # its worker died
             reason = f"worker lost: {one_line(repr(outcome), 200)}"
             outcome = NotebookOutcome(notebooks[i].name, 0.0, reason, 0, copies[i])
         outcomes[i] = outcome
@@ -253,7 +253,7 @@ def _execute(
 ) -> NotebookOutcome:
     """Execute one notebook on a worker, and count the figures that it wrote."""
     notebook, copy, place = job
-    # Dask allows its workers one thread each; the kernel that starts here is to have its share.
+    # Dask allows a worker one thread; the kernel that starts here may use its share of the cores.
     for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
         os.environ.pop(name, None)
         if threads and threads < count_cores():
@@ -276,7 +276,7 @@ def _execute(
     except PapermillException as failure:
         error = f"{getattr(failure, 'ename', 'Error')}: {getattr(failure, 'evalue', failure)}"
         error = f"cell {getattr(failure, 'exec_count', '?')}: {one_line(error)}"
-    except Exception as failure:  # the kernel died or never came up, or the notebook is none
+    except Exception as failure:  # the kernel died or did not start, or this is not a notebook
         error = one_line(f"{type(failure).__name__}: {failure}")
     written = [
         path

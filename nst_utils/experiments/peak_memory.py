@@ -1,4 +1,4 @@
-"""The peak of memory during a block of code; free of torch unless it is loaded already."""
+"""Peak memory during a block of code; torch is used only if it is loaded already."""
 
 import contextlib
 import sys
@@ -8,19 +8,19 @@ from typing import Self
 import psutil
 
 _PAUSE = 0.01
-"""Seconds between two looks."""
+"""Seconds between two samples."""
 
 
 class PeakMemory:
-    """Watch a process's memory during a block; ``mb`` is the peak, in megabytes of 10^6 bytes.
+    """Measure a process's peak memory during a block: ``mb``, in megabytes of 10^6 bytes.
 
-    It is the resident memory of the whole process, libraries included, asked for every 10 ms; of
-    this process on CUDA, what torch allocated there.
+    It is the resident memory of the whole process, libraries included, sampled every 10 ms. For
+    this process, where CUDA is available, it is the memory that torch allocated there.
 
     Parameters
     ----------
     process : psutil.Process, optional
-        Which one; this one when left out.
+        Process to measure, by default this one.
     """
 
     def __init__(self, process: psutil.Process | None = None) -> None:
@@ -32,7 +32,7 @@ class PeakMemory:
 
     def _watch(self) -> None:
         while True:
-            with contextlib.suppress(psutil.Error):  # it has ended
+            with contextlib.suppress(psutil.Error):  # the process has ended
                 self.mb = max(self.mb, self._process.memory_info().rss / 1e6)
             if self._done.wait(_PAUSE):
                 return

@@ -1,8 +1,8 @@
-"""Comparing arms of an experiment over pairs of pictures and seeds; free of torch.
+"""Compare arms of an experiment over pairs of pictures and seeds; free of torch.
 
 Content kept and style gained trade off along ``beta``, so two arms are compared at equal
-structural similarity, pair by pair. The pair is the unit: seeds of one pair are not independent
-evidence, and are averaged first.
+structural similarity, pair by pair. The pair is the unit: seeds of one pair are not independent, so
+they are averaged first.
 """
 
 from collections.abc import Sequence
@@ -18,16 +18,16 @@ LEVEL = 0.05
 def at_equal_structure(
     runs: pd.DataFrame, measures: Sequence[str], *, anchor: str = "ssim", arm: str = "arm"
 ) -> pd.DataFrame:
-    """Return measures where every arm keeps the same amount of the content.
+    """Return measures at a point where all arms keep the same amount of the content.
 
-    For every pair the anchor is the middle of what all of its arms and seeds reach; each curve is
-    read there by linear interpolation.
+    For each pair it is the middle of the range of `anchor` that the curves of all arms and seeds
+    cover; every curve is interpolated linearly there.
 
     Parameters
     ----------
     runs : DataFrame
-        A row a run, with columns `arm`, ``content``, ``style``, ``seed``, `anchor` and `measures`;
-        several rows, for instance of several ``beta``, make a curve.
+        One row for each run, with columns `arm`, ``content``, ``style``, ``seed``, `anchor` and
+        `measures`. Rows that differ only in something else, for example ``beta``, make a curve.
     measures : sequence of str
         Columns to read.
     anchor : str
@@ -67,7 +67,7 @@ def paired_differences(
     Parameters
     ----------
     runs : DataFrame
-        As `at_equal` returns it.
+        As `at_equal_structure` returns it.
     measures : sequence of str
         Columns in which less is better.
     arms : tuple of two str
@@ -78,9 +78,10 @@ def paired_differences(
     Returns
     -------
     DataFrame
-        Indexed by measure: each arm's mean over pairs; ``difference`` with the ends of its 95 %
-        confidence interval (Student's t over pairs); ``p`` (Wilcoxon's signed-rank test, two
-        sided); ``pairs``; and ``better``, the arm that is better, or "not significant".
+        Indexed by measure: each arm's mean over pairs; ``difference``, with ``low`` and ``high``,
+        the ends of its 95 % confidence interval (Student's t over pairs); ``p`` (Wilcoxon's
+        signed-rank test, two sided); ``pairs``; and ``better``, the arm that is better, or "not
+        significant".
 
     Notes
     -----

@@ -1,8 +1,8 @@
-"""Transfer learning: which style is this painting, told from a frozen network's activations.
+"""Transfer learning: predict a painting's style from the activations of a frozen network.
 
-Logistic regression and a linear support vector machine of scikit-learn on what `style_features`
-keeps, and the last block of VGG19 trained further. The parts are split by artist: whoever paints in
-the test was never seen, so that what is learned is the style and not the painter.
+Logistic regression and a linear support vector machine of scikit-learn use the descriptors of
+`style_features`; `fine_tune` trains the last block of VGG19. Training and test are split by artist,
+so that a classifier learns the style and not the painter.
 """
 
 import warnings
@@ -36,23 +36,24 @@ CLASSIFIERS = ("logistic", "svm", "most frequent")
 def split_by_artist(
     catalog: pd.DataFrame, *, folds: int = 4, seed: int = 0
 ) -> list[tuple[np.ndarray, np.ndarray]]:
-    """Divide paintings into folds, each artist in one of them.
+    """Split paintings into folds, each artist in one of them.
 
     Parameters
     ----------
     catalog : DataFrame
-        Columns ``style`` and ``artist``. Styles with fewer than two artists cannot be in training
-        and test at once: they are left out, with a warning that names them. So are paintings
-        without an artist.
+        Columns ``style`` and ``artist``. A style with fewer than two artists cannot be in training
+        and test at once; it is left out with a warning. Paintings without an artist are left out,
+        too.
     folds : int
-        How many; at most as many as the artists of each style can fill.
+        Number of folds; at most the number of artists.
     seed : int
-        Of the draw.
+        Seed of the split.
 
     Returns
     -------
     list of (ndarray, ndarray)
-        Rows to train on and rows to test on, a pair a fold; every row left in is tested once.
+        For each fold the rows to train on and the rows to test on; every row that is not left out
+        is tested once.
 
     Raises
     ------
@@ -81,7 +82,7 @@ def split_by_artist(
     used = catalog.iloc[rows]
     folds = min(folds, used["artist"].nunique())
     with warnings.catch_warnings():
-        # Of styles with fewer paintings than folds: some folds then test none of them.
+        # It concerns styles with fewer paintings than folds: some folds then test none of them.
         warnings.simplefilter("ignore", UserWarning)
         splitter = StratifiedGroupKFold(folds, shuffle=True, random_state=seed)
         parts = list(splitter.split(rows, used["style"], used["artist"]))
@@ -100,19 +101,19 @@ def predict_styles(
     Parameters
     ----------
     features : StyleFeatures
-        Descriptors.
+        Descriptors of the paintings.
     names : str or sequence of str
-        Which of them. Gram matrices pass through a signed root first, as pooled products should
-        (Lin et al., "Bilinear CNN Models", ICCV 2015); all are standardized.
+        Descriptors to use. Gram matrices go through a signed square root first (Lin et al.,
+        "Bilinear CNN Models", ICCV 2015); all are standardized.
     folds : sequence of (ndarray, ndarray)
         As `split_by_artist` returns them.
     classifier : {"logistic", "svm", "most frequent"}
-        ``most frequent`` always says the commonest style: what chance is.
+        ``most frequent`` always predicts the most common style, as a baseline.
 
     Returns
     -------
     DataFrame
-        A row for each painting tested: ``style``, ``artist``, ``predicted``, ``fold``.
+        One row for each tested painting: ``style``, ``artist``, ``predicted``, ``fold``.
     """
     names = [names] if isinstance(names, str) else list(names)
     x, styles = features.array(*names), features.catalog["style"].to_numpy(str)
@@ -130,19 +131,19 @@ def predict_styles(
 def accuracy(
     predictions: pd.DataFrame, *, draws: int = 2000, level: float = 0.95, seed: int = 0
 ) -> dict[str, float]:
-    """Return the share of right predictions, with an interval over artists.
+    """Return the share of correct predictions, with an interval over artists.
 
-    Paintings by one artist are alike, so that single paintings would make the interval too narrow:
-    artists are drawn with replacement, each with all paintings (a cluster bootstrap).
+    Paintings by one artist are alike, so resampling paintings would make the interval too narrow.
+    Artists are resampled instead, each with all of their paintings (a cluster bootstrap).
 
     Parameters
     ----------
     predictions : DataFrame
         As `predict_styles` returns them.
     draws : int
-        Of artists.
+        Number of resamples.
     level : float
-        Of the interval.
+        Confidence level of the interval.
 
     Returns
     -------
@@ -163,12 +164,12 @@ def compare_descriptors(
     folds: Sequence[tuple[np.ndarray, np.ndarray]],
     arms: dict[str, tuple[str | Sequence[str], str]],
 ) -> pd.DataFrame:
-    """Return the accuracy of descriptors and classifiers, a row each, as given.
+    """Return the accuracy of several combinations of descriptors and classifier, one row each.
 
     Parameters
     ----------
     arms : dict of str to (str or sequence of str, str)
-        By title: descriptors, and classifier.
+        Descriptors and classifier by title.
     """
     rows = {
         title: accuracy(predict_styles(features, names, folds, classifier=classifier))
@@ -213,44 +214,45 @@ def fine_tune(
     seed: int = 0,
     progress: bool = True,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Train the last block of VGG19 further, with a linear layer behind it.
+    """Fine-tune the last block of VGG19, with a linear layer behind it.
 
-    What the blocks before it give is computed once and kept in memory; the learning rate falls to
-    0 along a cosine (Loshchilov and Hutter, ICLR 2017), Adam moves the weights.
+    The output of the blocks before it is computed once and kept in memory. Adam trains the weights,
+    and the learning rate falls to 0 along a cosine (Loshchilov and Hutter, ICLR 2017).
 
     Parameters
     ----------
     features : StyleFeatures
-        Which paintings there are; their descriptors are not used.
+        The paintings; their descriptors are not used.
     fold : (ndarray, ndarray)
         Rows to train on and to test on.
     backbone : Backbone
-        VGG19; it is not changed, a copy of its block is.
+        VGG19. A copy of its last block is trained; the network itself does not change.
     size : int
         Side of the squares that are read, pixels.
     epochs : int
-        Times that the training part is gone through.
+        Passes over the training rows.
     rate : float
-        The first learning rate of the block; the linear layer's is ten times that.
+        Initial learning rate of the block; the linear layer's is ten times that.
     limit : int
-        Most paintings of each part, drawn at random where there are more; bounds memory.
+        Largest number of paintings to train on, and to test on, drawn at random if there are more.
+        It bounds memory.
     seed : int
-        Of the draws.
+        Seed of the draws.
 
     Returns
     -------
     predictions : DataFrame
-        Of the test part, as `predict_styles` returns them.
+        For the test rows, as `predict_styles` returns them.
     history : DataFrame
         Columns ``step``, ``rate``, ``loss``.
 
     Raises
     ------
     NSTError
-        For another network.
+        If the network is not VGG19.
     """
     if backbone.name != "vgg19":
-        raise NSTError("fine-tuning is made for the last block of VGG19; load that backbone")
+        raise NSTError("fine-tuning trains the last block of VGG19; load that backbone")
     rng = np.random.default_rng(seed)
     train, test = (np.sort(rng.permutation(part)[:limit]) for part in fold)
     names, wanted = np.unique(features.catalog["style"].iloc[train], return_inverse=True)
@@ -309,7 +311,7 @@ def _last_block(backbone: Backbone) -> nn.Sequential:
 
 
 def _maps(features: StyleFeatures, rows: np.ndarray, backbone: Backbone, size: int) -> Tensor:
-    """Return what VGG19's fourth block gives, shape (n, 512, size / 16, size / 16), bfloat16."""
+    """Return the output of VGG19's fourth block, shape (n, 512, size / 16, size / 16), bfloat16."""
     return torch.cat(
         [
             backbone.extract(batch, ["pool4"])["pool4"].bfloat16()
@@ -319,7 +321,7 @@ def _maps(features: StyleFeatures, rows: np.ndarray, backbone: Backbone, size: i
 
 
 def _pictures(features: StyleFeatures, rows: np.ndarray, size: int) -> Iterator[Tensor]:
-    """Read paintings again, in batches; one that is gone since counts as black."""
+    """Read paintings again, in batches; one that has disappeared counts as black."""
     paths = [file_of(features.root, name) for name in features.catalog["path"].iloc[rows]]
     for i in range(0, len(paths), 16):
         squares = [read_square(path, size) for path in paths[i : i + 16]]

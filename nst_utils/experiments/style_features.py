@@ -1,7 +1,7 @@
-"""What a frozen network sees in many paintings: computed once, kept, and read from the disk.
+"""Descriptors of many paintings from a frozen network, computed once and kept on disk.
 
-A matrix a descriptor, a row a painting, memory-mapped: 81,444 files take 2 GB on the disk and next
-to nothing in memory. What is computed stays when the computation is interrupted or a file is
+A descriptor is a memory-mapped matrix with one row for each painting: 81,444 files take 2 GB on
+disk and almost no memory. Finished rows stay if the computation is interrupted or a file is
 damaged.
 """
 
@@ -37,29 +37,29 @@ from .run_cache import code_hash
 
 LAYERS = ("relu1_1", "relu2_1", "relu3_1", "relu4_1", "relu5_1")
 STATISTICS = ("mean", "moments", "gram")
-"""Of a layer: its mean over the picture; mean and deviation; Gram matrix."""
+"""Descriptors of a layer: mean of each channel; means and deviations; Gram matrix."""
 
 PROJECTED = 32
 """Channels that a layer is projected to, by fixed random directions, before its Gram matrix."""
 
 PIXELS, BINS = 16, 6
-"""Sides of the picture whose raw pixels are kept; bins of a color's L, a and b."""
+"""Side of the thumbnail whose pixels are kept; bins for each of L, a and b."""
 
 _UNKNOWN, _DONE, _UNREADABLE = range(3)
 _FLUSH_EVERY = 50
 
 
 class StyleFeatures:
-    """Descriptors of many paintings, on the disk.
+    """Descriptors of many paintings, on disk.
 
     Made by `extract_features`.
 
     Attributes
     ----------
     folder, root : Path
-        Where the descriptors are, and the paintings.
+        Folders of the descriptors and of the paintings.
     catalog : DataFrame
-        Rows of the dataset's catalog of the paintings that were read, in the order of `array`.
+        Rows of the dataset's catalog for the paintings that were read, in the order of `array`.
     names : tuple of str
         Descriptors: ``pixels``, ``colors``, and for each layer ``mean relu1_1``, ``moments …``,
         ``gram …``.
@@ -104,12 +104,12 @@ def extract_features(
     folder: Path | None = None,
     progress: bool = True,
 ) -> StyleFeatures:
-    """Describe every painting by a frozen network; go on where an earlier call ended.
+    """Compute descriptors of every painting; continue where an earlier call ended.
 
     Parameters
     ----------
     wikiart : WikiArt
-        Its files without a known problem.
+        The dataset; files with a known problem are left out.
     backbone : Backbone
         The network.
     layers : sequence of str
@@ -117,8 +117,8 @@ def extract_features(
     size : int
         Side of the central square that is read, pixels.
     folder : Path, optional
-        Where descriptors are kept; ``data/runs/features`` when left out. Inside, a folder for each
-        dataset, network, size and state of the code.
+        Where descriptors are kept, by default ``data/runs/features``. Each dataset, network, size
+        and version of the code has its own folder there.
     progress : bool
         Show a bar.
 
@@ -130,7 +130,7 @@ def extract_features(
     Raises
     ------
     NSTError
-        If there is nothing to read or the size is below 32, where the deepest layer has one
+        If there is nothing to read, or the size is below 32: the deepest layer would have a single
         position.
     """
     if size < 32:
@@ -173,7 +173,7 @@ def _describe(
     state: np.ndarray,
     progress: bool,
 ) -> None:
-    """Fill in the rows that are missing; what is done is on the disk whatever ends the loop."""
+    """Fill in missing rows; finished ones are on disk, however the loop ends."""
     missing = np.flatnonzero(state == _UNKNOWN)
     device = pick_device()
     placed = backbone.to(device, pick_precision("auto", device))
@@ -205,7 +205,7 @@ def _describe(
 
 
 def _flush(arrays: dict[str, np.ndarray], state: np.ndarray) -> None:
-    """Write to the disk: the numbers before the notes that they are there."""
+    """Write to disk: first the numbers, then the marks that they are there."""
     for array in (*arrays.values(), state):
         array.flush()
 
@@ -213,7 +213,7 @@ def _flush(arrays: dict[str, np.ndarray], state: np.ndarray) -> None:
 def _batches(
     root: Path, names: Sequence[str], rows: np.ndarray, size: int, count: int = 16
 ) -> Iterator[list[tuple[int, Image.Image | None]]]:
-    """Read pictures ahead in a thread, and yield them in batches; None where one is damaged."""
+    """Read pictures ahead in a thread, and yield them in batches; None for a damaged one."""
 
     def read(rows: np.ndarray) -> list[tuple[int, Image.Image | None]]:
         return [(int(i), read_square(file_of(root, names[i]), size)) for i in rows]
@@ -229,10 +229,10 @@ def _batches(
 
 
 def read_square(path: Path, size: int) -> Image.Image | None:
-    """Return a picture's central square, or None where it cannot be read."""
+    """Return a picture's central square, or None if it cannot be read."""
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore", NSTWarning)  # what was cut off is still a painting
+            warnings.simplefilter("ignore", NSTWarning)  # a truncated file still shows a painting
             image = read_image(path, 3 * size)
     except (ImageError, OSError):
         return None
@@ -246,7 +246,7 @@ def read_square(path: Path, size: int) -> Image.Image | None:
 def _described(
     pictures: Sequence[Image.Image], backbone: Backbone, directions: dict[str, Tensor]
 ) -> dict[str, np.ndarray]:
-    """Return the descriptors of a batch of squares, a row a picture."""
+    """Return the descriptors of a batch of squares, one row for each."""
     small = [image.resize((PIXELS, PIXELS), Image.Resampling.BOX) for image in pictures]
     rows = {
         "pixels": np.stack([np.asarray(image, np.float32).ravel() / 255 for image in small]),
@@ -266,7 +266,7 @@ def _described(
 
 
 def _colors(image: Image.Image) -> np.ndarray:
-    """Return the square roots of a picture's shares of colors, in bins of CIELAB."""
+    """Return a picture's color histogram in CIELAB, as square roots of shares."""
     image = image.resize((64, 64), Image.Resampling.BOX)
     lab = color.rgb2lab(np.asarray(image)).reshape(-1, 3)
     spans = ((0, 100), (-80, 80), (-80, 80))
@@ -276,7 +276,7 @@ def _colors(image: Image.Image) -> np.ndarray:
 
 
 def _directions(width: int) -> Tensor:
-    """Return orthonormal random directions: the Gram matrix of projections is a projected one."""
+    """Return orthonormal random directions to project a layer's channels on."""
     generator = torch.Generator().manual_seed(width)
     square = torch.randn(width, PROJECTED, generator=generator)
     return torch.linalg.qr(square)[0]
@@ -298,7 +298,7 @@ def _sizes(backbone: Backbone, layers: Sequence[str]) -> dict[str, int]:
 def _key(
     root: Path, catalog: pd.DataFrame, backbone: Backbone, layers: Sequence[str], size: int
 ) -> str:
-    """Return a folder's name: what decides the numbers, the files' sizes and dates among it."""
+    """Return a folder's name: a hash of all that decides the numbers, files' dates included."""
     digest = hashlib.sha256(code_hash("experiments/style_features.py").encode())
     digest.update(f"{backbone.weights.sha256} {backbone.name} {layers} {size}".encode())
     for name in catalog["path"]:
@@ -310,7 +310,7 @@ def _key(
 
 
 def _matrix(path: Path, shape: tuple[int, ...], dtype: type) -> np.ndarray:
-    """Open a matrix on the disk, or make it anew, all zeros, where it is missing or another."""
+    """Open a matrix on disk, or create it with zeros if it is missing or has another shape."""
     try:
         kept = np.lib.format.open_memmap(path, mode="r+")
         if kept.shape == shape and kept.dtype == dtype:

@@ -1,7 +1,7 @@
-"""What a table of methods over contents and styles can tell: means, intervals, variance, orders.
+"""Statistics of methods over contents and styles: means, intervals, shares of variance, orders.
 
-Free of torch. Contents and styles are both samples of what there is, so an interval resamples
-both: pictures of one photo, or of one style, are not independent evidence.
+Contents and styles are both samples, so an interval resamples both: paintings of one photo, or in
+one style, are not independent. Free of torch.
 """
 
 from collections.abc import Mapping, Sequence
@@ -25,13 +25,13 @@ def two_way_interval(
     measure : str
         Column to average.
     seed : int
-        Of the resampling.
+        Seed of the resampling.
 
     Returns
     -------
     (float, float, float)
-        Mean, low and high: percentiles of the means where contents and styles are drawn anew,
-        each with replacement and apart from the other. NaN where there is no number.
+        Mean, low and high. Contents and styles are resampled independently, with replacement; low
+        and high are percentiles of the resampled means. All are NaN if there is no number.
 
     References
     ----------
@@ -56,13 +56,13 @@ def two_way_interval(
 def variance_shares(
     table: pd.DataFrame, measure: str, factors: Sequence[str] = ("method", "style", "content")
 ) -> pd.Series:
-    """Return what part of a measure's variance each factor explains, and each two together.
+    """Return the shares of a measure's variance that factors and pairs of factors explain.
 
     Parameters
     ----------
     table : DataFrame
-        A row for each combination of the factors, or several: one a seed. Combinations that lack a
-        row are not made up.
+        One row for each combination of the factors, or for each seed of one. Missing combinations
+        are not filled in.
     measure : str
         Column to explain.
     factors : sequence of str
@@ -71,9 +71,10 @@ def variance_shares(
     Returns
     -------
     Series
-        Shares that add up to 1: a factor's is the variance of its means; two factors' together is
-        the variance of their means that neither explains; ``seed``, where combinations have
-        several rows, the variance among these, as of many seeds; ``rest`` is what is left.
+        Shares that add up to 1. A factor's share is the variance of its means; that of two factors
+        is the variance of their joint means that neither explains. ``seed`` is the variance among
+        the rows of a combination, if there are several, extrapolated to many seeds. ``rest`` is the
+        remainder.
     """
     known = table.dropna(subset=[measure])
     values = known[measure] - known[measure].mean()
@@ -100,12 +101,12 @@ def variance_shares(
 
 
 def ordered_share(steps: pd.DataFrame, *, falling: bool = True) -> pd.Series:
-    """Return in what part of the rows each column is followed by a smaller (or larger) one.
+    """Return the share of rows in which each column is followed by a smaller (or larger) one.
 
     Parameters
     ----------
     steps : DataFrame
-        A row for each pair, columns in the order that is expected.
+        One row for each pair; columns in the expected order.
     falling : bool
         Whether values should fall from left to right.
 

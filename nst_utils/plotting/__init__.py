@@ -6,7 +6,7 @@
 - ``loss_curves``: losses over steps, for a figure or live
 - ``charts``: trade-offs, differences, ablations, shares
 - ``background``: kernels, gradients, receptive fields, classifiers
-- ``readings``: sentences held against the numbers that they speak of
+- ``readings``: sentences about results, checked against the numbers
 - ``album``: figures written with caption and record
 - ``finished``: tables and figures of the last large run, read back
 """

@@ -1,7 +1,7 @@
-"""Figures for a report, written: PNG, PDF, caption and record; the only writer to ``figures/``.
+"""Write figures for a report: PNG, PDF, caption and record.
 
-`pictures` draws; here is decided where a figure goes, what is recorded with it, and the page that
-lists them all.
+`pictures` draws figures. This module decides where a figure goes and what is recorded with it, and
+writes the page that lists all figures of a folder.
 """
 
 import io
@@ -49,23 +49,23 @@ def save_figure(
 ) -> Path:
     """Save a figure as PNG at 200 dpi and as PDF, its record beside it, and list it in the folder.
 
-    Above `MAX_BYTES` the PNG is brought to 256 colors, chosen for it and dithered, and the PDF's
-    pictures to fewer dots: a figure full of brush strokes would else be too large for a report.
+    A PNG above `MAX_BYTES` is reduced to 256 colors or fewer, and the pictures in such a PDF to
+    fewer dots per inch: a figure full of brush strokes would be too large for a report.
 
     Parameters
     ----------
     figure : Figure
-        As `pictures` draws it.
+        Figure to save.
     path : path
         PNG file to write; PDF and JSON get the same name.
     record : mapping
         JSON values that tell how the figure was made.
     caption : str
-        What it shows, for the folder's page.
+        What the figure shows; it goes into the folder's page.
     command : str
-        What makes it again.
+        Command that makes the figure again.
     draft : bool
-        The PNG alone, as a notebook shows it: a PDF takes as long to write as some paintings.
+        Write only the PNG, at the resolution of a preview: a PDF takes as long as some paintings.
 
     Returns
     -------
@@ -74,8 +74,8 @@ def save_figure(
 
     Raises
     ------
-    ReportError
-        If the folder cannot be made or written to.
+    FigureError
+        If the folder or a file in it cannot be written.
     """
     path = Path(path)
     made = {"caption": caption, "command": command, **record}
@@ -115,13 +115,13 @@ def save_quickstart(
     Parameters
     ----------
     content, style : PIL.Image.Image
-        The pair.
+        The pictures it was made from.
     result : Result
         The painting; its provenance becomes the figure's record.
     path, command
         As for `save_figure`.
     language : {"en", "vi"}
-        Of labels and caption.
+        Language of labels and caption.
     """
     names = (source_name(result, role) for role in ("content", "style"))
     caption = translator(language)("{} in the style of {}, and the losses of the run")
@@ -135,7 +135,7 @@ def save_quickstart(
 
 
 def _save_reduced(image: Image.Image, path: Path, record: Mapping[str, Any]) -> None:
-    """Save with fewer colors: dithered while that is small enough, else ever fewer and plain."""
+    """Save with fewer colors: dithered if that is small enough, else plain and ever fewer."""
     for colors, dither in ((256, "FLOYDSTEINBERG"), (256, "NONE"), (96, "NONE"), (40, "NONE")):
         palette = image.quantize(colors)
         reduced = image.quantize(palette=palette, dither=Image.Dither[dither])
@@ -190,7 +190,7 @@ def write_index(folder: Path) -> Path:
 
 
 def banner(*backbones: Backbone) -> display.Markdown:
-    """Say in a notebook which weights it runs with; a warning in bold where any is untrained."""
+    """Return a notebook's line about its weights: a warning in bold if a network is untrained."""
     text = "Weights: " + ", ".join(backbone.weights_label for backbone in backbones) + "."
     if not all(backbone.trained for backbone in backbones):
         text = (
@@ -202,16 +202,17 @@ def banner(*backbones: Backbone) -> display.Markdown:
 
 
 class Album:
-    """Where a notebook's figures go, what is recorded with them, and how they are shown.
+    """Save a notebook's figures and tables with their records, and return previews.
 
     Parameters
     ----------
     notebook : str
         The notebook's name, for example ``"02_vgg19"``; every figure's name begins with it.
     profile : {"default", "report"}
-        Only ``report`` writes to ``figures/``, PDFs too; else drafts go below ``data/runs/``.
+        ``report`` writes to ``figures/``, with PDFs; ``default`` writes drafts below
+        ``data/runs/``.
     language : {"en", "vi"}
-        Of the labels.
+        Language of the labels.
     parameters : mapping
         The notebook's parameters, recorded with every figure.
 
@@ -220,13 +221,13 @@ class Album:
     folder : Path
         Where figures are written.
     keep : Path or None
-        Where finished runs are kept and looked for (see `run_cache`); only ``report`` keeps any, so
-        that a notebook with its defaults always runs what it shows.
+        Folder of finished runs (see `run_cache`) under ``report``. It is None under ``default``, so
+        that a notebook runs everything it shows.
 
     Raises
     ------
     UnknownNameError
-        For another profile or language.
+        If the profile or the language is unknown.
     """
 
     def __init__(
@@ -256,7 +257,7 @@ class Album:
         Parameters
         ----------
         figure : Figure
-            As `pictures` draws it.
+            Figure to save.
         name : str
             Short name; the file is ``<notebook>_<name>.png``, with ``_vi`` added for Vietnamese.
         caption : str
@@ -269,7 +270,7 @@ class Album:
         Returns
         -------
         IPython.display.Image
-            A JPEG, small enough to be stored in the notebook, its caption for whom it is read out.
+            A JPEG small enough for the notebook, with its caption as alternative text.
         """
         save_figure(
             figure,
@@ -291,7 +292,7 @@ class Album:
         Parameters
         ----------
         table : DataFrame
-            Written in full precision to the CSV, with two decimals to the LaTeX.
+            The CSV has full precision, the LaTeX two decimals.
         name : str
             Short name; the files are ``<notebook>_<name>.csv`` and ``.tex``.
         caption, vi : str

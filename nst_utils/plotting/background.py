@@ -1,6 +1,6 @@
-"""Figures of the background: kernels, activations, gradients, receptive fields, classifiers.
+"""Figures for the background: kernels, activations, gradients, receptive fields, classifiers.
 
-Like `pictures`, every function returns a figure made without global state.
+Every function returns a new figure and touches no global state.
 """
 
 from collections.abc import Mapping, Sequence
@@ -24,7 +24,7 @@ def kernel_figure(
     *,
     language: str = "en",
 ) -> Figure:
-    """Show a kernel at places of a photo: what lies under it, the products, and the output so far.
+    """Show a kernel at places of a photo: the pixels under it, the products, the output so far.
 
     Parameters
     ----------
@@ -32,9 +32,9 @@ def kernel_figure(
         Shown in gray.
     kernel : ndarray, shape (k, k)
     positions : sequence of (int, int)
-        Upper left corners (row, column) of the window, a row of panels each.
+        Upper left corner of the window (row, column), one for each row of panels.
     language : {"en", "vi"}
-        Of the labels.
+        Language of the labels.
     """
     say = translator(language)
     gray = np.asarray(photo.convert("L"), float) / 255
@@ -84,17 +84,17 @@ def filter_figure(
     *,
     language: str = "en",
 ) -> Figure:
-    """Show what kernels by hand give of a photo, above the learned filters of a first layer.
+    """Show a photo filtered by hand-made kernels, above the learned filters of a first layer.
 
     Parameters
     ----------
     photo : PIL.Image.Image
     kernels : mapping of str to ndarray, shape (k, k)
-        By title, in the catalog of `translations`.
+        Kernels by English title.
     filters : ndarray, shape (n, k, k, 3)
         Between -1 and 1, RGB; shown with 0 as gray.
     language : {"en", "vi"}
-        Of the labels.
+        Language of the labels.
     """
     say = translator(language)
     gray = np.asarray(photo.convert("L"), float) / 255
@@ -122,14 +122,14 @@ def filter_figure(
 
 
 def activation_functions_figure(depths: pd.DataFrame, *, language: str = "en") -> Figure:
-    """Plot ReLU and tanh, their derivatives, and what deep stacks of each do.
+    """Plot ReLU and tanh, their derivatives, and statistics of deep stacks of each.
 
     Parameters
     ----------
     depths : DataFrame
         As `building_blocks.activation_depth` returns it.
     language : {"en", "vi"}
-        Of the labels.
+        Language of the labels.
     """
     say = translator(language)
     x = np.linspace(-3, 3, 301)
@@ -156,14 +156,14 @@ def activation_functions_figure(depths: pd.DataFrame, *, language: str = "en") -
 
 
 def gradient_figure(norms: pd.DataFrame, *, language: str = "en") -> Figure:
-    """Plot the gradient's norm by layer, a thin line a seed, the geometric mean thick.
+    """Plot the gradient's norm by layer: seeds as thin lines, their geometric mean as a thick one.
 
     Parameters
     ----------
     norms : DataFrame
         As `building_blocks.gradient_norms` returns it.
     language : {"en", "vi"}
-        Of the labels.
+        Language of the labels.
     """
     say = translator(language)
     figure = Figure(figsize=(WIDTH, 2.8), layout="constrained")
@@ -216,9 +216,9 @@ def accuracy_figure(table: pd.DataFrame, chance: float, *, language: str = "en")
     table : DataFrame
         As `style_classifier.by_layer` returns it.
     chance : float
-        Accuracy of always saying the commonest style; a line.
+        Accuracy of always predicting the most common style, drawn as a line.
     language : {"en", "vi"}
-        Of the labels.
+        Language of the labels.
     """
     say = translator(language)
     figure = Figure(figsize=(WIDTH, 3.0), layout="constrained")
@@ -240,14 +240,14 @@ def accuracy_figure(table: pd.DataFrame, chance: float, *, language: str = "en")
 
 
 def confusion_figure(predictions: pd.DataFrame, *, language: str = "en") -> Figure:
-    """Show which style is taken for which: each row's shares add up to 1.
+    """Plot the confusion matrix of styles; the shares in a row add up to 1.
 
     Parameters
     ----------
     predictions : DataFrame
         Columns ``style`` and ``predicted``.
     language : {"en", "vi"}
-        Of the labels.
+        Language of the labels.
     """
     say = translator(language)
     shares = pd.crosstab(predictions["style"], predictions["predicted"], normalize="index")

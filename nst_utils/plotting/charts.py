@@ -1,6 +1,6 @@
 """Charts of experiments: activations by layer, trade-offs with spread, differences, loss over time.
 
-Like `pictures`, every function returns a figure made without global state.
+Every function returns a new figure and touches no global state.
 """
 
 from collections.abc import Mapping, Sequence
@@ -16,14 +16,14 @@ from .translations import translator
 
 
 def activation_figure(table: pd.DataFrame, *, language: str = "en") -> Figure:
-    """Plot entropy and peak by layer, a line for each network, plain and smoothed.
+    """Plot entropy and peak by layer, one line for each network, plain and smoothed.
 
     Parameters
     ----------
     table : DataFrame
         As `tables.activations` returns it.
     language : {"en", "vi"}
-        Of the labels.
+        Language of the labels.
     """
     say = translator(language)
     figure = Figure(figsize=(WIDTH, 4.8), layout="constrained")
@@ -59,21 +59,21 @@ def activation_figure(table: pd.DataFrame, *, language: str = "en") -> Figure:
 def tradeoff_figure(
     runs: pd.DataFrame, measures: Sequence[str], *, anchor: str = "ssim", language: str = "en"
 ) -> Figure:
-    """Plot measures against the content kept, a curve over ``beta`` for each arm.
+    """Plot measures against the structure kept: one curve over ``beta`` for each arm.
 
-    Thin lines are pairs (seeds averaged); the thick line is the mean over pairs, its bars the
-    standard deviation over pairs.
+    A thin line is a pair, averaged over seeds. The thick line is the mean over pairs, and its bars
+    are the standard deviation over pairs.
 
     Parameters
     ----------
     runs : DataFrame
         As `trials.run_trials` returns them: ``arm``, ``content``, ``style``, ``beta``, ``seed``.
     measures : sequence of str
-        A panel each; less is better.
+        Columns to plot, one panel each; lower is better.
     anchor : str
-        The horizontal axis.
+        Column of the horizontal axis.
     language : {"en", "vi"}
-        Of the labels.
+        Language of the labels.
     """
     say = translator(language)
     columns = min(3, len(measures))
@@ -110,7 +110,7 @@ def tradeoff_figure(
 def difference_figure(
     table: pd.DataFrame, arms: tuple[str, str], *, language: str = "en"
 ) -> Figure:
-    """Plot paired differences with their 95 % confidence intervals; hollow: not significant.
+    """Plot paired differences with 95 % confidence intervals; hollow dots are not significant.
 
     Parameters
     ----------
@@ -119,7 +119,7 @@ def difference_figure(
     arms : tuple of two str
         As given to `statistics.paired_differences`.
     language : {"en", "vi"}
-        Of the labels.
+        Language of the labels.
     """
     say = translator(language)
     figure = Figure(figsize=(WIDTH, 0.42 * len(table) + 1.1), layout="constrained")
@@ -164,9 +164,10 @@ def difference_figure(
 
 
 def race_figure(results: Mapping[str, Result], *, language: str = "en") -> Figure:
-    """Plot the total loss against the seconds since the first step, a line for each run.
+    """Plot the lowest total loss so far against seconds, one line for each run.
 
-    Only steps at each run's last scale are drawn: losses of two scales cannot be compared.
+    Seconds count from the first step. Only steps at a run's last scale are drawn: losses of two
+    scales cannot be compared.
     """
     say = translator(language)
     figure = Figure(figsize=(WIDTH, 3.0), layout="constrained")
@@ -192,7 +193,7 @@ def race_figure(results: Mapping[str, Result], *, language: str = "en") -> Figur
 
 
 def quality_figure(runs: pd.DataFrame) -> Figure:
-    """Plot how near a picture is to the style, and how much of the content it keeps, over time.
+    """Plot how close a picture is to the style and how much content it keeps, over time.
 
     Parameters
     ----------
@@ -230,16 +231,16 @@ def quality_figure(runs: pd.DataFrame) -> Figure:
 
 
 def share_figure(shares: Mapping[str, pd.Series], *, top: int = 12, language: str = "en") -> Figure:
-    """Plot shares as bars, the largest on top, a panel for each column counted.
+    """Plot shares as bars, the largest on top; one panel for each column counted.
 
     Parameters
     ----------
     shares : mapping of str to Series
-        By key of the catalog of words, as `WikiArt.shares` returns them.
+        Shares by title, as `WikiArt.shares` returns them.
     top : int
         Bars in a panel.
     language : {"en", "vi"}
-        Of the labels.
+        Language of the labels.
     """
     say = translator(language)
     figure = Figure(figsize=(WIDTH, 0.22 * top + 0.7), layout="constrained")
@@ -261,11 +262,11 @@ def size_figure(catalog: pd.DataFrame, *, bins: int = 20, language: str = "en") 
     Parameters
     ----------
     catalog : DataFrame
-        With ``width`` and ``height`` in pixels; 0 is unknown and left out.
+        Columns ``width`` and ``height`` in pixels; 0 means unknown and is left out.
     bins : int
         Bars in a panel.
     language : {"en", "vi"}
-        Of the labels.
+        Language of the labels.
     """
     say = translator(language)
     figure = Figure(figsize=(WIDTH, 2.4), layout="constrained")
@@ -285,22 +286,22 @@ def size_figure(catalog: pd.DataFrame, *, bins: int = 20, language: str = "en") 
 def ablation_figure(
     runs: pd.DataFrame, measures: Sequence[str], *, title: str = "", language: str = "en"
 ) -> Figure:
-    """Plot measures for each arm: every run a dot, the mean and standard deviation beside it.
+    """Plot measures for each arm: a dot for every run, with mean and standard deviation.
 
     Parameters
     ----------
     runs : DataFrame
-        As `trials.run_trials` returns them; arms in their order.
+        As `trials.run_trials` returns them; arms keep their order.
     measures : sequence of str
-        A panel each.
+        Columns to plot, one panel each.
     title : str
         What was varied.
     language : {"en", "vi"}
-        Of the labels.
+        Language of the labels.
     """
     say = translator(language)
     arms = list(dict.fromkeys(runs["arm"]))
-    # Long names stand under each other better than beside each other.
+    # Arms go down the page, because their names can be long.
     figure = Figure(figsize=(WIDTH, 0.24 * len(arms) + 1.0), layout="constrained")
     panels = figure.subplots(1, len(measures), sharey=True, squeeze=False)[0]
     for k, (axes, measure) in enumerate(zip(panels, measures, strict=True)):
@@ -322,14 +323,14 @@ def ablation_figure(
 
 
 def standings_figure(table: pd.DataFrame, *, language: str = "en") -> Figure:
-    """Plot a leaderboard: each method's overall number with its interval, best on top.
+    """Plot a leaderboard: each method's overall score with its interval, best on top.
 
     Parameters
     ----------
     table : DataFrame
         As `leaderboard_table.standings` returns it.
     language : {"en", "vi"}
-        Of the labels.
+        Language of the labels.
     """
     say = translator(language)
     figure = Figure(figsize=(WIDTH, 0.6 + 0.32 * len(table)), layout="constrained")

@@ -1,7 +1,7 @@
-"""What the last run under ``profile="report"`` left in ``figures/``, shown beside a small run.
+"""Read tables and figures of the last run under ``profile="report"`` from ``figures/``.
 
-A notebook's defaults must run in seconds, so its own pictures are small and its runs few. What it
-says is read off the large run, whose tables and figures are files of the clone.
+A notebook's defaults must run in seconds, so its own pictures are small and its runs few. Its text
+speaks of the large run, whose tables and figures are part of the repository.
 """
 
 import io
@@ -14,11 +14,11 @@ from .. import paths
 from ..images.png import read_provenance
 from ..images.samples import open_picture
 
-SIDE = 840  # of a preview, pixels: about what a notebook page shows
+SIDE = 840  # of a preview, pixels: about the width of a notebook page
 
 
 def finished_table(name: str, **options: Any) -> pd.DataFrame | None:
-    """Return a table of ``figures/`` as it was last made under ``profile="report"``.
+    """Return a table that the last run under ``profile="report"`` wrote to ``figures/``.
 
     Parameters
     ----------
@@ -30,14 +30,14 @@ def finished_table(name: str, **options: Any) -> pd.DataFrame | None:
     Returns
     -------
     DataFrame or None
-        None where there is none.
+        None if there is no such table.
     """
     path = paths.FIGURES / f"{name}.csv"
     return pd.read_csv(path, **options) if path.is_file() else None
 
 
 def finished_figure(name: str) -> display.Image | None:
-    """Return a figure of ``figures/`` as it was last made under ``profile="report"``.
+    """Return a figure that the last run under ``profile="report"`` wrote to ``figures/``.
 
     Parameters
     ----------
@@ -47,12 +47,12 @@ def finished_figure(name: str) -> display.Image | None:
     Returns
     -------
     IPython.display.Image or None
-        A preview, its caption for whom it is read out; None where there is no such figure.
+        A preview with its caption as alternative text; None if there is no such figure.
 
     Raises
     ------
     ImageError
-        If the file is no readable picture.
+        If the file is not a readable picture.
     """
     path = paths.FIGURES / f"{name}.png"
     if not path.is_file():

@@ -1,8 +1,7 @@
-"""Figures drawn: pictures side by side, losses, feature maps, Gram matrices.
+"""Draw pictures side by side, feature maps and Gram matrices.
 
-Every function returns a `matplotlib.figure.Figure` made without global state, so that notebooks,
-tests and threads do not disturb each other; `report` saves them. One look: Okabe and Ito's colors,
-each with a line style of its own, readable in gray print.
+Every function returns a new `matplotlib.figure.Figure` and touches no global state, so notebooks,
+tests and threads do not disturb each other. `album` saves figures.
 """
 
 import textwrap
@@ -23,8 +22,8 @@ from .translations import translator
 
 
 def show_picture(axes: Axes, image: Image.Image, title: str) -> None:
-    """Show a picture without ticks, its title above."""
-    # A gray picture is gray, and not what a color map makes of it.
+    """Show a picture with its title and without ticks."""
+    # As RGB: matplotlib would draw a gray picture in the colors of its default color map.
     axes.imshow(image.convert("RGB"), interpolation="lanczos")
     axes.set_anchor("N")
     axes.set_title(title, fontsize=8, parse_math=False)  # a file name may hold a $
@@ -56,7 +55,7 @@ def quickstart_figure(
 
 
 def describe(result: Result, language: str = "en") -> str:
-    """Say in one line what a run was: layers, weights, steps, seconds."""
+    """Describe a run in one line: layers, weights, steps, seconds."""
     recipe, record, say = result.recipe, result.provenance, translator(language)
     label = result.weights_label.replace("$", r"\$")
     return (
@@ -68,7 +67,7 @@ def describe(result: Result, language: str = "en") -> str:
 
 
 def source_name(result: Result, role: str) -> str:
-    """Return what a run's content or style was called: a sample, a file or an address."""
+    """Return the source of a run's content or style: a sample's name, a file or an address."""
     return result.provenance[role]["source"].removeprefix(SOURCE)
 
 
@@ -90,7 +89,7 @@ def contact_sheet(
     width : float
         Width of the figure, inches.
     title : str
-        Of the whole figure, for instance the weights' label.
+        Title of the whole figure, for example the label of the weights.
     """
     side = width / columns
     letters = max(6, int(side / LETTER))
@@ -125,7 +124,7 @@ def arms_figure(
     columns: int = 4,
     by: str = "arm",
 ) -> Figure:
-    """Show the first painting of each arm of an experiment, all of the last pair.
+    """Show one painting of each arm of an experiment, all of the last pair.
 
     Parameters
     ----------
@@ -134,7 +133,7 @@ def arms_figure(
     pictures : mapping of int to PIL.Image.Image
         The paintings, by row.
     *extra : (PIL.Image.Image, str)
-        Pictures to stand behind them, for instance the style.
+        Pictures to show after them, for example the style.
     columns : int
         Pictures in a row.
     by : str
@@ -152,16 +151,17 @@ def arms_figure(
 def feature_plate(
     features: Mapping[str, Tensor], *, columns: int = 6, language: str = "en"
 ) -> Figure:
-    """Show each layer's most active channels: what the network sees there.
+    """Show the most active channels of each layer.
 
     Parameters
     ----------
     features : mapping of str to Tensor, shape (1, d, h, w)
         Activations by layer, as `Backbone.extract` returns them.
     columns : int
-        Channels a layer, by mean absolute activation, the strongest first.
+        Channels shown of each layer: those with the largest mean absolute activation, in falling
+        order.
     language : {"en", "vi"}
-        Of the labels.
+        Language of the labels.
     """
     say = translator(language)
     shape = next(iter(features.values())).shape
@@ -173,7 +173,7 @@ def feature_plate(
         maps = tensor[0].detach().float().cpu()
         for j, channel in enumerate(maps.abs().mean(dim=(1, 2)).argsort(descending=True)[:columns]):
             axes = figure.add_subplot(grid[i, j])
-            # One scale around 0 for a channel: dark is negative, light is positive.
+            # Each channel has its own scale around 0: dark is negative, light is positive.
             limit = maps[channel].abs().max().item() or 1.0
             axes.imshow(maps[channel].numpy(), cmap="gray", vmin=-limit, vmax=limit)
             axes.set_title(f"{name}, {say('channel')} {int(channel)}", fontsize=6)
@@ -192,13 +192,13 @@ def gram_plate(
     grams : mapping of str to mapping of str to Tensor, shape (1, d, d)
         By image title, then by layer.
     size : int
-        Channels shown, of the layer's first.
+        Number of channels shown, counted from the first.
     language : {"en", "vi"}
-        Of the labels.
+        Language of the labels.
 
     Notes
     -----
-    A column has one color scale, so that the images can be compared down it.
+    The images in a column share one color scale, so they can be compared.
     """
     say = translator(language)
     layers = list(next(iter(grams.values())))
@@ -221,14 +221,14 @@ def gram_plate(
 def progress_strip(
     rows: Mapping[str, Sequence[tuple[StepRecord, Image.Image]]], *, language: str = "en"
 ) -> Figure:
-    """Show pictures of runs at intervals, each with its step and loss; a row for each run.
+    """Show pictures of runs at intervals, each with its step and loss; one row for each run.
 
     Parameters
     ----------
     rows : mapping of str to sequence of (StepRecord, PIL.Image.Image)
-        By title, as `progress.Watch` keeps them.
+        Frames by title, as in `Watch.frames`.
     language : {"en", "vi"}
-        Of the labels.
+        Language of the labels.
     """
     say = translator(language)
     columns = max(len(frames) for frames in rows.values())

@@ -1,17 +1,17 @@
-"""Sentences under a figure, each held against the numbers that it speaks of."""
+"""Sentences about results, each checked against the numbers of the run."""
 
 from ..errors import NSTError
 
 
 class Reading:
-    """What a notebook's text says of its results: shown as prose, each sentence checked.
+    """A notebook's sentences about its results, shown as prose; each one is checked.
 
     Parameters
     ----------
     claims : sequence of (str, bool)
         Sentences, with the numbers of this run in them, and whether each holds in this run.
     title : str
-        In front of the text.
+        Printed before the text.
     """
 
     def __init__(self, claims: tuple[tuple[str, bool], ...], title: str) -> None:
@@ -22,12 +22,12 @@ class Reading:
         return f"**{self.title}** {' '.join(told)}"
 
     def __repr__(self) -> str:
-        """Say in one line how many sentences hold."""
+        """Return a line that says how many sentences hold."""
         return f"{self.title} {sum(h for _, h in self.claims)} of {len(self.claims)} sentences hold"
 
 
 def reading(*claims: tuple[str, bool], title: str = "Reading.") -> Reading:
-    """Return sentences about a run's results, for a notebook to show; see `Reading`.
+    """Return a `Reading` of sentences about a run's results.
 
     Raises
     ------

@@ -7,17 +7,17 @@ from matplotlib.axes import Axes
 DPI = 200
 
 LETTER = 0.066
-"""Inches that a letter of a title takes, at the widest."""
+"""Width of the widest letter of a title, inches."""
 
 WIDTH = 7.0
-"""Inches: the text width of a report, so that figures go in unscaled."""
+"""Text width of a report in inches, so that figures need no scaling."""
 
 CYCLE = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000"]
 STYLES = ["-", "--", "-.", ":", (0, (5, 1)), (0, (3, 1, 1, 1)), (0, (1, 1))]
 MARKERS = "os^Dv<>"
 
 TERM_COLORS = {"total": "#000000", "content": "#0072B2", "style": "#D55E00", "tv": "#009E73"}
-"""Okabe and Ito's colors, told apart by color-blind readers."""
+"""Okabe and Ito's colors, which color-blind readers can tell apart."""
 
 TERM_LINES = {"total": "-", "content": "--", "style": "-.", "tv": ":"}
 
