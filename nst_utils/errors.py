@@ -1,7 +1,7 @@
-"""Errors and warnings that a user can cause, and how text from elsewhere is shown in them.
+"""Errors and warnings that a user can cause.
 
-Each message is one sentence, fit to be shown: whatever a name or a value holds, it is escaped and
-shortened here, so that it reaches neither a terminal as commands nor a reader as pages.
+A message is one sentence. Names and values from elsewhere are escaped and shortened, so that they
+neither control a terminal nor fill pages.
 """
 
 import reprlib
@@ -10,23 +10,23 @@ from difflib import get_close_matches
 from typing import Any
 
 MOST = 1200
-"""Characters that a message may have; what came may be longer."""
+"""Largest number of characters in a message."""
 
 
 class NSTError(Exception):
-    """Base of every error that a user can cause; its message is one sentence, fit to be shown."""
+    """Base of every error that a user can cause; its message is one sentence."""
 
     def __str__(self) -> str:
-        """Return the message, escaped, and shortened in its middle; what to do is last."""
+        """Return the message, escaped and shortened in its middle: advice comes last."""
         return shorten(show(super().__str__()), MOST)
 
 
 class NSTWarning(UserWarning):
-    """Something that goes on, but not as asked: for example without trained weights."""
+    """Work that goes on, but not as asked: for example without trained weights."""
 
 
 class UnknownNameError(NSTError, ValueError):
-    """A name that the registry does not know."""
+    """A name that is not among the valid ones."""
 
 
 def unknown(kind: str, name: object, valid: Iterable[str]) -> UnknownNameError:
@@ -37,14 +37,14 @@ def unknown(kind: str, name: object, valid: Iterable[str]) -> UnknownNameError:
     kind : str
         What was named, for example ``"layer of vgg19"``.
     name : object
-        What came instead of a valid name.
+        The name that was given.
     valid : iterable of str
-        Every name that would have been accepted.
+        All valid names.
 
     Returns
     -------
     UnknownNameError
-        To be raised by the caller.
+        The error, for the caller to raise.
 
     Examples
     --------
@@ -59,7 +59,7 @@ def unknown(kind: str, name: object, valid: Iterable[str]) -> UnknownNameError:
 
 
 def show(text: str) -> str:
-    r"""Return a text with all that does not print escaped: controls, lone surrogates, directions.
+    r"""Return a text with unprintable characters escaped: controls, lone surrogates, directions.
 
     Examples
     --------
@@ -72,7 +72,7 @@ def show(text: str) -> str:
 
 
 def shorten(text: str, most: int) -> str:
-    """Return a text of at most so many characters, its middle left out where it is longer."""
+    """Return a text without its middle if it is longer than a number of characters."""
     if len(text) <= most:
         return text
     return f"{text[: most // 2]}…{text[-(most - most // 2 - 1) :]}"
@@ -85,11 +85,11 @@ _short.maxlevel = 3
 
 
 def brief(value: Any) -> str:
-    """Return what came, for a message: its repr, short also where the value is huge or deep."""
+    """Return the repr of a value for a message, short even if the value is huge or deep."""
     return shorten(show(_short.repr(value)), 200)
 
 
 def one_line(error: BaseException | str, most: int = 300) -> str:
-    """Return an error's message as one line, escaped and shortened; its type if it says nothing."""
+    """Return an error's message as one line, escaped and shortened; its type if it is empty."""
     text = " ".join(str(error)[: 20 * most].split()) or type(error).__name__
     return shorten(show(text), most)

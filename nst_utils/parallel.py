@@ -1,6 +1,6 @@
-"""Work spread over processes with Dask: a local cluster as large as the cores, or a scheduler.
+"""Run jobs on several processes with Dask: on local ones, or on those of a scheduler.
 
-Free of torch: what runs there imports what it needs.
+Free of torch: the jobs import what they need.
 """
 
 import contextlib
@@ -21,12 +21,12 @@ from .errors import NSTError, one_line
 from .signals import request_stop, take_on_worker, watching_signals
 
 ADDRESS = "DASK_SCHEDULER_ADDRESS"
-"""Environment variable that names a scheduler, as Dask's own tools read it."""
+"""Environment variable that names a scheduler; Dask's own tools read it, too."""
 
 _WAIT = "15s"
 
 _LAST_STEP = 20.0
-"""Seconds that interrupted workers get to end their step and save what they have."""
+"""Seconds that interrupted workers get to end their step and save their pictures."""
 
 
 class ClusterError(NSTError, RuntimeError):
@@ -34,7 +34,7 @@ class ClusterError(NSTError, RuntimeError):
 
 
 def hides_bar(progress: bool = True) -> bool:
-    """Tell whether no bar is shown: nobody wants one, or there is no console to show it on."""
+    """Tell whether to hide a progress bar: it is not wanted, or there is no console."""
     return not progress or sys.stderr is None
 
 
@@ -54,31 +54,31 @@ def map_jobs(
 ) -> Iterator[tuple[int, Any]]:
     """Call a function on every job, on several processes, and yield results as they come.
 
-    A worker that dies costs no job: what it had goes to another one. When the caller is asked to
-    end (Ctrl-C, SIGTERM, SIGHUP), the runs on local workers end after their step.
+    If a worker dies, another one takes its jobs. When the caller is asked to end (Ctrl-C, SIGTERM,
+    SIGHUP), the runs on local workers end after their step.
 
     Parameters
     ----------
     function : callable
-        Importable on the workers; called as ``function(job, threads)``, where `threads` is what
-        torch may use there, so that the processes together do not ask for more than the cores.
+        Importable on the workers; called as ``function(job, threads)``. `threads` is how many torch
+        may use, so that all processes together use no more than the cores.
     jobs : sequence
         Anything that can be pickled.
     workers : int, optional
-        Processes of the local cluster; as many as cores (or as jobs) when left out.
+        Local processes; by default one for each core, but no more than jobs.
     scheduler : str, optional
-        Address of a Dask scheduler, ``tcp://host:8786``; ``DASK_SCHEDULER_ADDRESS`` when left
-        out; a local cluster when that is not set either. Its workers need this package installed
-        and the same folders mounted.
+        Address of a Dask scheduler, ``tcp://host:8786``; by default ``DASK_SCHEDULER_ADDRESS``, and
+        if that is not set, local processes. Its workers need this package installed and the same
+        folders mounted.
     title : str
-        Of the progress bar.
+        Title of the progress bar.
     progress : bool
         Show the bar, with the time left.
 
     Yields
     ------
     (int, result or Exception)
-        The job's place in `jobs`, and what came of it.
+        The job's index in `jobs`, and its result, or the exception that ended it.
 
     Raises
     ------
@@ -110,14 +110,14 @@ def map_jobs(
             local = LocalCluster(
                 n_workers=count,
                 threads_per_worker=1,
-                memory_limit=0,  # a run that takes too much fails by itself, with its reason
+                memory_limit=0,  # a run that needs too much fails with its own error
                 dashboard_address=":0",  # any free port: other clusters may run here
                 local_directory=scratch,
                 silence_logs=logging.CRITICAL,
             )
             client = stack.enter_context(Client(stack.enter_context(local)))
             client.register_plugin(_worker_plugin())
-        # Impure: the same job twice is two jobs. No priority among them: in order.
+        # Impure: the same job twice is two jobs.
         futures = client.map(function, jobs, [threads] * len(jobs), pure=False)
         places = {future.key: i for i, future in enumerate(futures)}
         bar = stack.enter_context(
@@ -141,7 +141,7 @@ def _worker_plugin() -> Any:
     from distributed import WorkerPlugin
 
     class EndSoftly(WorkerPlugin):
-        """Set up in the worker's main thread, also in one that replaces a dead one."""
+        """Dask calls `setup` in the main thread of every worker, replacements included."""
 
         def setup(self, worker: Any) -> None:
             take_on_worker()
@@ -151,10 +151,10 @@ def _worker_plugin() -> Any:
 
 @contextlib.contextmanager
 def without_main() -> Iterator[None]:
-    """Let processes be started from a script that has no ``if __name__ == "__main__"``.
+    """Let a script without ``if __name__ == "__main__"`` start processes.
 
-    A fresh process runs the script of its parent again, to find functions that it defines; none of
-    ours is there, and a script without that line would start processes without end.
+    A fresh process runs its parent's script again, to find functions that it defines. Ours are
+    elsewhere, and a script without that line would start processes without end.
     """
     main = sys.modules["__main__"]
     before = getattr(main, "__spec__", None)
@@ -167,14 +167,14 @@ def without_main() -> Iterator[None]:
 
 
 def run_in_fresh_process(work: Callable[..., Any], *arguments: Any) -> Any:
-    """Call a function in a fresh process of its own, whose memory nothing else has touched.
+    """Call a function in a fresh process, whose memory nothing else has used.
 
     Parameters
     ----------
     work : callable
-        At the top of a module, as pickling asks.
+        Function at the top level of a module, so that it can be pickled.
     *arguments
-        For it.
+        Its arguments.
     """
     spawn = multiprocessing.get_context("spawn")
     with without_main(), ProcessPoolExecutor(1, mp_context=spawn) as pool:

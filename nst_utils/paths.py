@@ -1,6 +1,6 @@
-"""Folders of the project, paths that users write, and files that appear whole or not at all.
+"""Folders of the project, paths given by users, and files written whole or not at all.
 
-Notebooks run in ``notebooks/``: nothing of the project's own hangs on the working directory.
+Notebooks run in ``notebooks/``, so no path of the project depends on the working directory.
 """
 
 import contextlib
@@ -35,7 +35,7 @@ _HARMLESS = {
     "crop", "dpr", "fit", "fm", "format", "h", "height", "lang", "max", "page", "q", "quality",
     "s", "size", "w", "width",
 }  # fmt: skip
-"""Parameters of an address that say how a picture is to be delivered."""
+"""Parameters of an address that only say how a picture is delivered."""
 
 
 class FolderError(NSTError, OSError):
@@ -43,7 +43,7 @@ class FolderError(NSTError, OSError):
 
 
 def user_path(text: str | os.PathLike) -> Path:
-    """Return the path that a user wrote: ``~`` is the home folder, ``file:///…`` a path.
+    """Return the path that a user wrote; ``~`` is the home folder, and ``file:///…`` is a path.
 
     Examples
     --------
@@ -54,7 +54,7 @@ def user_path(text: str | os.PathLike) -> Path:
     if text[:5].lower() == "file:":
         place = urllib.parse.urlsplit(text).path
         text = urllib.request.url2pathname(place)
-    # Where there is no home folder the name stays as it is written.
+    # Without a home folder the name stays as it is written.
     with contextlib.suppress(RuntimeError):
         return Path(text).expanduser()
     return Path(text)
@@ -66,9 +66,9 @@ def is_address(source: object) -> bool:
 
 
 def public_address(address: str) -> str:
-    """Return an address as it may be shown and recorded: without password, signature or token.
+    """Return an address to be shown and recorded: without password, signature or token.
 
-    Of its parameters only those stay that say how a picture is to be delivered.
+    Only parameters that say how a picture is delivered stay.
 
     Examples
     --------
@@ -88,12 +88,12 @@ def public_address(address: str) -> str:
 
 
 def public_source(source: object) -> str:
-    """Return a source as it may be shown and recorded: of an address what is public of it."""
+    """Return a source to be shown and recorded; an address as `public_address` returns it."""
     return public_address(source) if is_address(source) else str(source)
 
 
 def is_regular(path: Path) -> bool:
-    """Tell whether a path is a file with content; a pipe or a device would be waited for."""
+    """Tell whether a path is a regular file; reading a pipe or a device might never end."""
     try:
         return stat.S_ISREG(os.stat(path).st_mode)
     except (OSError, ValueError):  # missing, a loop of links, too long, or with a null byte
@@ -101,7 +101,7 @@ def is_regular(path: Path) -> bool:
 
 
 def make_run_folder(*parts: str) -> Path:
-    """Make a new folder below ``data/runs``, named by the time; nobody else gets the same one.
+    """Make a new folder below ``data/runs``, named by the time; no other process gets it.
 
     Parameters
     ----------
@@ -135,7 +135,7 @@ def remove_run_file(path: Path) -> None:
 
 
 def make_folder(folder: Path) -> Path:
-    """Make a folder and those around it where they are missing.
+    """Make a folder and its parents where they are missing.
 
     Raises
     ------
@@ -157,14 +157,14 @@ def _no_folder(folder: Path, error: OSError) -> FolderError:
 
 
 def claim_file(folder: Path, name: str) -> Path:
-    """Make an empty file under a name that is free, and return it; nobody else gets the same one.
+    """Make an empty file under a free name, and return it; no other process gets it.
 
     Parameters
     ----------
     folder : Path
-        Made when missing.
+        Folder for the file; made if it is missing.
     name : str
-        As somebody else wrote it, with a suffix; what no file system takes is left out.
+        The wanted name, with a suffix; characters that a file system may refuse are replaced.
 
     Raises
     ------
@@ -186,7 +186,7 @@ def claim_file(folder: Path, name: str) -> Path:
 
 
 def safe_name(name: str) -> str:
-    r"""Return a file name that every system takes, as like the given one as possible.
+    r"""Return a file name that every system takes, as close to the given one as possible.
 
     Examples
     --------
@@ -199,19 +199,19 @@ def safe_name(name: str) -> str:
     if not dot or len(suffix) > 10:
         stem, dot, suffix = name.strip(" ."), "", ""
     end = dot + suffix
-    # By bytes: most systems take 255, and something may be added.
+    # In bytes: most systems take 255, and callers may add to the name.
     room = 100 - len(end.encode())
     stem = stem.encode()[:room].decode(errors="ignore").strip(" .")
     return (stem or "file") + end
 
 
 def utc_now() -> str:
-    """Return the time for a record, in seconds, UTC, ISO 8601."""
+    """Return the time in UTC for a record, to the second, in ISO 8601."""
     return datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
 
 
 def short_path(path: Path) -> str:
-    """Return a path relative to the working directory, or to the project, where it lies inside."""
+    """Return a path relative to the working directory or the project, if it lies inside."""
     for base in (Path.cwd(), ROOT):
         with contextlib.suppress(ValueError, OSError):
             return str(Path(path).absolute().relative_to(base))
@@ -220,20 +220,20 @@ def short_path(path: Path) -> str:
 
 @contextlib.contextmanager
 def replacing(path: Path, *, folder: bool = False) -> Iterator[Path]:
-    """Give a draft to write, and put it in the place of a path once the block has ended well.
+    """Yield a draft to write; it replaces a path when the block ends without an error.
 
     Parameters
     ----------
     path : Path
-        What appears, or is replaced; through a link the file that it names. Its folder exists.
+        File or folder to create or replace; a link is followed. Its folder must exist.
     folder : bool
-        The draft is a folder; one that is there already is replaced.
+        Whether the draft is a folder; an existing one is replaced.
 
     Yields
     ------
     Path
-        An empty file or folder beside it. Its name is short: a path's own name may already be as
-        long as the file system allows.
+        An empty file or folder beside it. Its name is short, as the path's own may be as long as
+        the file system allows.
     """
     path = _resolved(Path(path))
     if folder:
@@ -258,7 +258,7 @@ def replacing(path: Path, *, folder: bool = False) -> Iterator[Path]:
 
 
 def _put_folder(draft: Path, path: Path) -> None:
-    """Put a folder in the place of another; where another process was faster, its one stands."""
+    """Put a folder in the place of another; if another process was faster, its folder stays."""
     for _ in range(5):
         try:
             os.rename(draft, path)
@@ -276,20 +276,20 @@ def _put_folder(draft: Path, path: Path) -> None:
 def _resolved(path: Path) -> Path:
     try:
         return path.resolve()
-    except RuntimeError:  # Python before 3.13, of links that lead in a circle
+    except RuntimeError:  # Python before 3.13, for links in a circle
         raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), str(path)) from None
 
 
 @contextlib.contextmanager
 def alone_with(path: Path, *, wait: bool = True) -> Iterator[bool]:
-    """Keep other processes from a file meanwhile; tell whether none of them is at it.
+    """Lock a file against other processes; yield whether this process has the lock.
 
     Parameters
     ----------
     path : Path
-        A lock stands beside it while the block runs; its folder exists.
+        File to lock, by a lock file beside it. Its folder must exist.
     wait : bool
-        Until the others are done; else False is given at once where one is at it.
+        Whether to wait for other processes; if not, False is yielded when one has the lock.
     """
     from filelock import FileLock, Timeout
 
@@ -299,7 +299,7 @@ def alone_with(path: Path, *, wait: bool = True) -> Iterator[bool]:
     except Timeout:
         yield False
         return
-    except (NotImplementedError, OSError):  # a file system without locks: nobody can tell
+    except (NotImplementedError, OSError):  # a file system without locks
         yield True
         return
     try:

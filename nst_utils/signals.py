@@ -1,7 +1,7 @@
 """Signals that ask a process to end: Ctrl-C, a batch system's time limit, a closed terminal.
 
-A run that has a picture defers them: it ends after the step at hand, and what it has is saved. The
-rest of the program is interrupted at once, as by Ctrl-C.
+A run that has a picture defers them: it ends after the current step, and the picture is saved.
+Everything else is interrupted at once.
 """
 
 import contextlib
@@ -19,17 +19,17 @@ ASKED = tuple(
 )
 
 PAUSE = 1.0
-"""Seconds after the first signal in which another one is taken for the same."""
+"""Seconds after a signal in which another one counts as the same."""
 
 
 class _Request:
-    """What was asked of this process; the handlers write it, runs read it between their steps."""
+    """The request to end: signal handlers write it, runs read it between their steps."""
 
     def __init__(self) -> None:
         self.clear()
 
     def clear(self) -> None:
-        """Forget what was asked, and who is to be told."""
+        """Forget the request and whom it concerns."""
         self.watching = self.deferring = self.everywhere = False
         self.name, self.when = "", 0.0
 
@@ -39,10 +39,10 @@ _request = _Request()
 
 @contextlib.contextmanager
 def watching_signals() -> Iterator[None]:
-    """Turn what asks this process to end into `KeyboardInterrupt`, or defer it; see `defer`.
+    """Turn signals to end into `KeyboardInterrupt`, or defer them; see `defer`.
 
-    Within another such block, or on another thread than the main one, it changes nothing. Signals
-    that the process ignores (``nohup``) stay ignored.
+    Inside another such block, or outside the main thread, this changes nothing. Signals that the
+    process ignores (``nohup``) stay ignored.
     """
     if _request.watching or threading.current_thread() is not threading.main_thread():
         yield
@@ -62,37 +62,37 @@ def watching_signals() -> Iterator[None]:
 
 
 def defer() -> None:
-    """From here on there is something to save: let signals wait, until the block around ends."""
+    """Defer signals until the surrounding block ends: there is something to save now."""
     _request.deferring = _request.watching
 
 
 def requested() -> str:
-    """Return the name of the signal that waits for this thread, ``"SIGTERM"``, or an empty text.
+    """Return the name of the signal that this thread should obey, or an empty text.
 
-    A signal is meant for what runs in the main thread: the studio paints on beside an interrupted
-    cell. On a worker it is meant for every thread.
+    A signal concerns the main thread: the studio, on another one, paints on when a cell is
+    interrupted. On a worker it concerns every thread.
     """
     mine = _request.everywhere or threading.current_thread() is threading.main_thread()
     return _request.name if mine else ""
 
 
 def request_stop(name: str = "SIGTERM") -> None:
-    """Ask the runs of this process to end, as a signal would; what they have is saved."""
+    """Ask the runs of this process to end, as a signal would; their pictures are saved."""
     _request.name, _request.when, _request.everywhere = name, time.monotonic(), True
 
 
 def ignore_signals() -> None:
-    """Ignore what asks this process to end, since it is ending."""
+    """Ignore signals to end, because the process is ending."""
     if threading.current_thread() is threading.main_thread():
         for number in ASKED:
             signal.signal(number, signal.SIG_IGN)
 
 
 def take_on_worker() -> None:
-    """Have a process that does nothing but runs end them softly when it is asked to end.
+    """Let a worker's runs end after their step when the worker is asked to end.
 
-    For a worker, whose runs are on other threads than its main one: the first signal is a request;
-    another one, later, ends it as ever.
+    They are on other threads than the main one. The first signal is a request to them; a later one
+    ends the process as usual.
     """
     _request.clear()
     for number in ASKED:
@@ -120,6 +120,6 @@ def _handle(number: int, frame: FrameType | None) -> None:
 
 
 def _say(text: str) -> None:
-    # The terminal may be what has gone.
+    # The terminal itself may be gone.
     with contextlib.suppress(OSError, ValueError, AttributeError, RuntimeError):
         sys.stderr.write(f"\n{text}\n")

@@ -1,6 +1,6 @@
-"""JSON from elsewhere: bounded in size and depth, checked against a schema, never trusted.
+"""Read JSON that is not trusted: bounded in size and depth, and checked against a schema.
 
-Records in pictures, recipes, notebooks, rows of a sweep and kept runs are read here.
+This holds for records in pictures, recipes, notebooks, rows of a sweep and kept runs.
 """
 
 import json
@@ -12,10 +12,10 @@ from .errors import NSTError, one_line
 from .paths import is_regular
 
 MOST_BYTES = 64 * 2**20
-"""Bytes that a text may have; the largest notebook of this project has one million."""
+"""Largest size of a text in bytes; the largest notebook of this project has one million."""
 
 DEEPEST = 40
-"""Levels of nesting; a notebook with widgets has about ten."""
+"""Deepest nesting; a notebook with widgets has about ten levels."""
 
 
 class DataError(NSTError, ValueError):
@@ -28,14 +28,14 @@ def parse_json(text: str | bytes, what: str) -> Any:
     Parameters
     ----------
     text : str or bytes
-        In UTF-8.
+        JSON; bytes in UTF-8.
     what : str
-        What it should be, for the message: ``"a recipe"``.
+        What was expected, for the message: ``"a recipe"``.
 
     Raises
     ------
     DataError
-        If it is too long, no JSON, or nested too deeply.
+        If it is too long, not JSON, or nested too deeply.
     """
     if not isinstance(text, str | bytes | bytearray):
         raise DataError(f"expected {what} as JSON text, not {type(text).__name__}")
@@ -60,7 +60,7 @@ def read_json(path: Path, what: str) -> Any:
     Raises
     ------
     DataError
-        As there, and if it is no regular file or cannot be read.
+        As for `parse_json`, and if it is not a regular file or cannot be read.
     """
     if not is_regular(path):
         raise DataError(f"{path}: no such file; expected {what}")
@@ -74,14 +74,14 @@ def read_json(path: Path, what: str) -> Any:
 
 
 def check_schema(value: Any, schema: Mapping[str, Any], what: str) -> None:
-    """Check a value against a JSON schema, as jsonschema reads it.
+    """Check a value against a JSON schema.
 
     Raises
     ------
     DataError
-        With the place where it does not fit, and what was expected there.
+        If it does not fit; the message names the place and what was expected there.
     """
-    import jsonschema  # 0.1 s that only a reader of records should cost
+    import jsonschema  # takes 0.1 s, so only where it is needed
 
     error = next(jsonschema.Draft202012Validator(schema).iter_errors(value), None)
     if error is not None:

@@ -2,6 +2,7 @@
 
 import io
 import os
+import re
 import sys
 import warnings
 from collections.abc import Iterator
@@ -52,9 +53,9 @@ class OneLineGroup(click.Group):
             with _plain_warnings():
                 return super().invoke(context)
         except (UnknownNameError, RecipeError) as error:
-            raise click.UsageError(one_line(error, MOST)) from None
+            raise click.UsageError(self._message(error, context)) from None
         except (NSTError, MemoryError) as error:
-            raise click.ClickException(one_line(error, MOST)) from None
+            raise click.ClickException(self._message(error, context)) from None
         except KeyboardInterrupt:
             raise click.ClickException("interrupted before there was anything to save") from None
         except (click.ClickException, click.exceptions.Exit, click.Abort, BrokenPipeError):
@@ -63,6 +64,17 @@ class OneLineGroup(click.Group):
             if os.environ.get("NST_DEBUG"):
                 raise
             raise click.ClickException(_explain(error)) from None
+
+    def _message(self, error: BaseException, context: click.Context) -> str:
+        """Return an error's message with options for arguments: ``--trust`` for ``trust=True``."""
+        text = one_line(error, MOST)
+        command = self.get_command(context, context.invoked_subcommand or "") or self
+        for option in command.params:
+            if isinstance(option, click.Option):
+                flag, argument = max(option.opts, key=len), rf"(?<![^\s(]){option.name}="
+                text = re.sub(rf"{argument}True\b", flag, text)
+                text = re.sub(rf"{argument}(?=\S)", f"{flag} ", text)
+        return text
 
 
 def _explain(error: Exception) -> str:

@@ -1,7 +1,7 @@
 """The command line: ``python -m nst_utils``.
 
-Exit status 0: done; 1: failed; 2: the command was not understood. An error is one sentence.
-Heavy imports wait until a command needs them, so that help appears at once.
+Exit status 0: done; 1: failed; 2: the command was not understood. An error is one sentence. Heavy
+imports wait until a command needs them, so that help appears at once.
 """
 
 import json

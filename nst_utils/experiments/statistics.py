@@ -1,8 +1,8 @@
 """Compare arms of an experiment over pairs of pictures and seeds; free of torch.
 
-Content kept and style gained trade off along ``beta``, so two arms are compared at equal
-structural similarity, pair by pair. The pair is the unit: seeds of one pair are not independent, so
-they are averaged first.
+Content kept and style gained trade off along ``beta``, so two arms are compared at equal structural
+similarity, pair by pair. The pair is the unit: seeds of one pair are not independent, so they are
+averaged first.
 """
 
 from collections.abc import Sequence

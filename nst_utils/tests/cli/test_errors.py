@@ -1,5 +1,7 @@
 import pytest
 
+from nst_utils.errors import NSTError
+from nst_utils.experiments import reproduce
 from nst_utils.transfer import run as transfer_run
 
 from .helpers import one_sentence, run
@@ -42,6 +44,17 @@ def test_options_in_the_wrong_place_are_not_ignored(tmp_path):
     (tmp_path / "file").write_text("in the way")
     found = run("--size", "32", "--steps", "1", "--out", tmp_path / "file" / "x")
     assert "no folder can be made" in one_sentence(found, 2)
+
+
+def test_arguments_in_a_message_are_shown_as_options(tmp_path, monkeypatch):
+    def refuse(_):
+        raise NSTError(
+            "give trust=True or content=a.jpg, not http://host/x?content=9; size=3 stays"
+        )
+
+    monkeypatch.setattr(reproduce, "read_record", refuse)
+    told = "give --trust or --content a.jpg, not http://host/x?content=9; size=3 stays"
+    assert one_sentence(run("rerun", "--from", tmp_path / "x.png"), 1) == f"Error: {told}"
 
 
 def test_unexpected_errors_are_one_sentence_too(tiny, pictures, tmp_path, monkeypatch):
