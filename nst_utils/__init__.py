@@ -24,8 +24,7 @@ import lazy_loader
 __version__ = "0.1.0"
 
 # Waiting threads of OpenMP spin by default: two paintings at once would then take twice as long as
-# one after the other. It must be set before torch is loaded; whoever has set it, or has loaded
-# torch already, is left alone.
+# one after the other. It must be set before torch is loaded; what the user has set stays.
 if "torch" not in sys.modules:
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 

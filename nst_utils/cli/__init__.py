@@ -16,6 +16,8 @@ import lazy_loader
 
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
-    submodules="bench errors leaderboard main notebooks paint recipe_options sweep wikiart".split(),
+    submodules=(
+        "bench errors leaderboard main notebooks paint recipe_options region_options sweep wikiart"
+    ).split(),
     submod_attrs={},
 )

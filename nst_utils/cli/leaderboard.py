@@ -19,7 +19,7 @@ if TYPE_CHECKING:
               help="Folder of paintings.  [default: the sample styles]")  # fmt: skip
 @click.option("--pairs", metavar="N,M", help="Only the first N photos and M styles, as 10,20.")
 @click.option(
-    "--methods", help="Names by commas; nnst@0.5 takes half of the steps.  [default: all]"
+    "--methods", help="Names separated by commas; nnst@0.5 takes half of the steps.  [default: all]"
 )
 @click.option("--size", default=256, show_default=True, type=click.IntRange(32, 4096),
               help="Long side, pixels.")  # fmt: skip
@@ -35,7 +35,9 @@ if TYPE_CHECKING:
               help="Seeds of each recipe.")  # fmt: skip
 @click.option("--out", default=Path("data/runs/leaderboard"), show_default=True,
               type=click.Path(path_type=Path), help="Folder for rows and pictures.")  # fmt: skip
-@click.option("--workers", type=click.IntRange(min=1), help="Processes.  [default: one a core]")
+@click.option(
+    "--workers", type=click.IntRange(min=1), help="Processes.  [default: one for each core]"
+)
 @click.option("--scheduler", help="Dask scheduler, tcp://host:8786.")
 @click.option("--show", is_flag=True, help="Paint nothing; print the tables of what --out holds.")
 @click.option("--publish", is_flag=True, help="Store the rows and some pictures for notebook 10.")
