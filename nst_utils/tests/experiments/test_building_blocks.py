@@ -63,7 +63,7 @@ def test_costs_agree_with_the_losses():
     painted, target = rng.normal(size=(2, 3, 4, 5))
     table = blocks.costs(painted, target)
     x, y = (torch.from_numpy(a)[None] for a in (painted, target))
-    grams = [losses.gram(a, "sum") for a in (x, y)]
+    grams = [losses.gram_matrix(a, "sum") for a in (x, y)]
     for kind in ("paper", "report"):
         assert table[kind]["content"] == pytest.approx(losses.content_loss(x, y, kind).item())
         assert table[kind]["style"] == pytest.approx(losses.style_loss(*grams, 20, kind).item())

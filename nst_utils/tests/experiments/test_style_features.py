@@ -6,7 +6,7 @@ from PIL import Image
 from nst_utils.errors import NSTError, NSTWarning, UnknownNameError
 from nst_utils.experiments import style_features
 from nst_utils.experiments.style_features import extract_features
-from nst_utils.transfer.losses import gram
+from nst_utils.transfer.losses import gram_matrix
 from nst_utils.wikiart.catalog import WikiArt
 
 from ..conftest import tiny_backbone
@@ -58,8 +58,8 @@ def test_the_projected_gram_matrix_is_that_of_the_projection():
     x = torch.randn(1, 6, 5, 7)
     directions = style_features._directions(6)
     fewer = torch.einsum("nchw,cd->ndhw", x, directions)
-    expected = directions.T @ gram(x)[0] @ directions
-    torch.testing.assert_close(gram(fewer)[0], expected)
+    expected = directions.T @ gram_matrix(x)[0] @ directions
+    torch.testing.assert_close(gram_matrix(fewer)[0], expected)
     torch.testing.assert_close(directions.T @ directions, torch.eye(2))
 
 

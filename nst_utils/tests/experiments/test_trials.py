@@ -15,7 +15,7 @@ def test_a_trial_is_a_row_of_plain_values(tiny, pictures):
     assert row["style_layers"].startswith("relu1_1:2+relu2_1:2")
     assert (row["scales"], row["steps"]) == ("32,48", "4,3")
     assert row["loss_total"] == result.best.total
-    assert row["loss_relu1_1"] == result.best.layers["relu1_1"]
+    assert row["loss_relu1_1"] == result.best.terms["style/relu1_1"]
     assert {"ssim", "edges", "color", "texture", "judge", "seconds"} <= set(row)
     assert row["label"] == "tiny" and row["error"] == ""
     assert row["done"] == len(result.history) == 7

@@ -55,7 +55,7 @@ def test_loss_curves_follow_the_schedule(result):
     curves = {line.get_label(): line.get_ydata() for line in axes.lines}
     style = curves[r"$\beta\,$style"]
     expected = [RECIPE.beta] * 5 + [90] * 2
-    raw = [record.style for record in result.history]
+    raw = [record.weighted()["style"] for record in result.history]
     assert np.allclose(style, np.multiply(raw, expected))
     assert [text.get_text() for text in axes.texts] == ["32 px", "48 px"]
 
