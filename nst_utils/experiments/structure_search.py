@@ -105,13 +105,7 @@ def keep_structure(
         If `keep` is no number between 0 and 1, nothing is weighed against the style (``nnst`` has
         no content term), or as `run.stylize`.
     """
-    if isinstance(keep, bool) or not isinstance(keep, int | float) or not 0 < keep < 1:
-        raise NSTError(f"keep must be a number between 0 and 1, for example 0.5, not {keep!r:.40}")
-    if not recipe.alpha > 0 or not recipe.beta > 0:
-        raise NSTError(
-            "keep finds the beta that weighs the style against the content: alpha and beta must be "
-            f"above 0, for example alpha=1, not alpha={recipe.alpha:g} and beta={recipe.beta:g}"
-        )
+    _check_keep(keep, recipe)
     began = time.perf_counter()
     opened, styles = open_pair(content, style, recipe)
 
@@ -134,31 +128,20 @@ def keep_structure(
         bar.set_postfix(beta=f"{beta:.3g}", kept=f"{kept:.2f}")
         return kept
 
-    search, whole = Secant(at_coarse, recipe.beta), Secant(at_coarse, recipe.beta)
-    best = None
+    def at_full_size(beta: float) -> tuple[Result, float]:
+        settings = recipe.replace(beta=beta)
+        if not progress or hides_bar(True):
+            return paint(settings)
+        with Watch(sum(settings.steps)) as watch:
+            return paint(settings, watch)
+
+    search = Secant(at_coarse, recipe.beta)
     with bar:
+        first = search.find(keep)
         # Short runs keep more, and may never get down to what was asked where whole ones do.
         low, high = (recipe.beta * math.exp(sign * LONGEST) for sign in (-1, 1))
-        beta = min(max(search.find(keep), low), high)
-        while len(whole.points) < MOST_WHOLE:
-            settings = recipe.replace(beta=beta)
-            if progress and not hides_bar(True):
-                with Watch(sum(settings.steps)) as watch:
-                    result, kept = paint(settings, watch)
-            else:
-                result, kept = paint(settings)
-            whole.points[math.log(beta)] = kept
-            if best is None or abs(kept - keep) < abs(best[1] - keep):
-                best = result, kept
-            if abs(kept - keep) <= TOLERANCE:
-                break
-            if whole.brackets(keep):
-                beta = whole.solve(keep)
-            else:
-                beta = whole.further(search.solve(keep - kept + search.predict(beta)), kept > keep)
-            if any(abs(math.log(beta) - known) < 0.02 for known in whole.points):
-                break
-    result, kept = best
+        tried = _whole_runs(at_full_size, search, keep, min(max(first, low), high))
+    result, kept = min(tried, key=lambda run: abs(run[1] - keep))
     if abs(kept - keep) > TOLERANCE:
         warnings.warn(
             f"keep={keep:g} is out of reach for this pair: the nearest is {kept:.2f}, at beta "
@@ -167,8 +150,39 @@ def keep_structure(
             NSTWarning,
             stacklevel=2,
         )
-    runs = len(search.points), len(whole.points)
+    runs = len(search.points), len(tried)
     return Kept(result, keep, kept, *runs, time.perf_counter() - began)
+
+
+def _check_keep(keep: Any, recipe: Recipe) -> None:
+    """Refuse what is no share of the structure, and recipes that weigh nothing against style."""
+    if isinstance(keep, bool) or not isinstance(keep, int | float) or not 0 < keep < 1:
+        raise NSTError(f"keep must be a number between 0 and 1, for example 0.5, not {keep!r:.40}")
+    if not recipe.alpha > 0 or not recipe.beta > 0:
+        raise NSTError(
+            "keep finds the beta that weighs the style against the content: alpha and beta must be "
+            f"above 0, for example alpha=1, not alpha={recipe.alpha:g} and beta={recipe.beta:g}"
+        )
+
+
+def _whole_runs(
+    paint: Callable[[float], tuple[Result, float]], search: "Secant", keep: float, beta: float
+) -> list[tuple[Result, float]]:
+    """Paint whole runs until one keeps what was asked; return each with what it kept."""
+    whole, tried = Secant(search.measure, beta), []
+    while len(tried) < MOST_WHOLE:
+        result, kept = paint(beta)
+        tried.append((result, kept))
+        whole.points[math.log(beta)] = kept
+        if abs(kept - keep) <= TOLERANCE:
+            break
+        if whole.brackets(keep):
+            beta = whole.solve(keep)
+        else:
+            beta = whole.further(search.solve(keep - kept + search.predict(beta)), kept > keep)
+        if any(abs(math.log(beta) - known) < 0.02 for known in whole.points):
+            break
+    return tried
 
 
 class Secant:

@@ -33,7 +33,7 @@ from ..transfer.progress import notebook_stream
 from ..wikiart.catalog import WikiArt
 from ..wikiart.files import check_file
 from ..wikiart.names import file_of
-from .run_cache import code_hash
+from .batch import batch_code
 
 LAYERS = ("relu1_1", "relu2_1", "relu3_1", "relu4_1", "relu5_1")
 STATISTICS = ("mean", "moments", "gram")
@@ -299,7 +299,7 @@ def _key(
     root: Path, catalog: pd.DataFrame, backbone: Backbone, layers: Sequence[str], size: int
 ) -> str:
     """Return a folder's name: a hash of all that decides the numbers, files' dates included."""
-    digest = hashlib.sha256(code_hash("experiments/style_features.py").encode())
+    digest = hashlib.sha256(batch_code("experiments/style_features.py").encode())
     digest.update(f"{backbone.weights.sha256} {backbone.name} {layers} {size}".encode())
     for name in catalog["path"]:
         path = file_of(root, name)

@@ -14,7 +14,7 @@ from PIL import Image
 from torch import nn
 
 from nst_utils import paths
-from nst_utils.experiments import sweeps
+from nst_utils.experiments import batch, sweeps
 from nst_utils.networks import registry
 from nst_utils.networks.backbone import Backbone
 from nst_utils.networks.weights_file import WeightsFile
@@ -78,7 +78,7 @@ def here(tiny, monkeypatch):
             done.append(job.key)
             yield i, function(job, None)
 
-    monkeypatch.setattr(sweeps, "map_jobs", map_jobs)
+    monkeypatch.setattr(batch, "map_jobs", map_jobs)
     monkeypatch.setattr(sweeps, "_judges", dict)
     return done
 

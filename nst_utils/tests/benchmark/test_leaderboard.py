@@ -5,15 +5,17 @@ from contextlib import ExitStack
 import numpy as np
 import pandas as pd
 import pytest
+from PIL import Image
 
 from nst_utils.benchmark import leaderboard
 from nst_utils.benchmark import leaderboard_table as tables
 from nst_utils.benchmark.leaderboard_table import LeaderboardError
 from nst_utils.errors import UnknownNameError
-from nst_utils.experiments import judges
-from nst_utils.experiments.sweeps import SweepError
+from nst_utils.experiments import batch, judges
+from nst_utils.experiments.batch import BatchError
 
 FREE = ("quick", "photo", "style")
+BLANK = Image.new("RGB", (8, 8))
 
 
 @pytest.fixture
@@ -23,10 +25,10 @@ def quickly(tiny, monkeypatch):
 
     def map_jobs(function, jobs, **_):
         for i, job in enumerate(jobs):
-            done.append(job)
+            done.append(job.work)
             yield i, function(job, None)
 
-    monkeypatch.setattr(leaderboard, "map_jobs", map_jobs)
+    monkeypatch.setattr(batch, "map_jobs", map_jobs)
     monkeypatch.setattr(leaderboard, "_judges", dict)
     monkeypatch.setattr(judges, "st_lpips", lambda a, b: abs(np.mean(a) - np.mean(b)) / 255)
     return done
@@ -63,7 +65,7 @@ def test_a_failure_is_a_row_and_tried_again(quickly, tmp_path, monkeypatch):
 def test_what_cannot_begin_says_so(tmp_path):
     with pytest.raises(UnknownNameError, match="'quik'"):
         run(tmp_path, methods=("quik",))
-    with pytest.raises(SweepError, match="two styles or more"):
+    with pytest.raises(BatchError, match="two styles or more"):
         leaderboard.run_leaderboard(["chelsea"], ["drip"], FREE, out=tmp_path)
 
 
@@ -88,9 +90,10 @@ def test_a_method_takes_a_part_of_its_steps(quickly, tmp_path, monkeypatch):
 
 def test_recipes_are_given_the_seconds_of_the_default(quickly, tmp_path, monkeypatch):
     def measured(entry):
-        return {"seconds": {"quick": 10.0, "nnfm": 5.0, "nnst": 30.0}.get(entry.method, 9.0)}
+        own = {"quick": 10.0, "nnfm": 5.0, "nnst": 30.0}
+        return {"seconds": own.get(entry.method, 9.0)}, BLANK
 
-    monkeypatch.setattr(leaderboard, "_measured", measured)
+    monkeypatch.setattr(leaderboard, "measure_entry", measured)
     methods = ("quick", "nnfm", "nnst", "pastiche", "photo")
     equal = dict(seconds=60.0, own_steps=False, equal_seconds=True, curve=(1.0,))
     rows = run(tmp_path, methods, **equal)
@@ -106,9 +109,9 @@ def test_no_recipe_takes_longer_than_its_seconds(quickly, tmp_path, monkeypatch)
     def measured(entry):
         name, pace = tables.parse_method(entry.method)
         own = {"quick": 10.0, "nnfm": 5.0, "nnst": 30.0, "gram": 6.01, "wasserstein": 1.0}
-        return {"seconds": pace * own.get(name, 0.0)}
+        return {"seconds": pace * own.get(name, 0.0)}, BLANK
 
-    monkeypatch.setattr(leaderboard, "_measured", measured)
+    monkeypatch.setattr(leaderboard, "measure_entry", measured)
     methods = ("quick", "nnfm", "nnst", "gram", "wasserstein@2")
     rows = run(tmp_path, methods, seconds=6.0, own_steps=False)
     # The default has fewer steps, too, and its curve; who named a part gets it.
@@ -126,23 +129,23 @@ def test_a_first_pair_that_another_process_has_is_waited_for(quickly, tmp_path, 
     from nst_utils.paths import alone_with
 
     first = leaderboard.leaderboard_entries(
-        ["chelsea"], ["drip", "mosaic"], ["quick"], size=40, seconds=6, seeds=1,
-        out=tmp_path / "out",
-    )[1]  # fmt: skip
+        ["chelsea"], ["drip", "mosaic"], ["quick"], size=40, seconds=6, seeds=1
+    )[1]
     assert first.factor == 1
-    first.place.parent.mkdir(parents=True)
-    monkeypatch.setattr(leaderboard, "_measured", lambda _: {"seconds": 12.0})
+    place = first.job(tmp_path / "out", batch.Checksums()).place
+    place.parent.mkdir(parents=True)
+    monkeypatch.setattr(leaderboard, "measure_entry", lambda _: ({"seconds": 12.0}, BLANK))
     with ExitStack() as other:
-        other.enter_context(alone_with(first.place))
-        monkeypatch.setattr(leaderboard.time, "sleep", lambda _: other.close())
+        other.enter_context(alone_with(place))
+        monkeypatch.setattr(batch.time, "sleep", lambda _: other.close())
         rows = run(tmp_path, ("quick",), seconds=6.0, own_steps=False)
     assert set(rows["method"]) == {"quick@0.5"}
 
 
-def test_the_curve_is_painted_on_some_pairs_of_many(tmp_path):
+def test_the_curve_is_painted_on_some_pairs_of_many():
     names = [str(i) for i in range(20)]
     entries = leaderboard.leaderboard_entries(
-        names[:10], names, ["quick@0.5", "nnfm"], size=9, seconds=1, seeds=1, out=tmp_path
+        names[:10], names, ["quick@0.5", "nnfm"], size=9, seconds=1, seeds=1
     )
     curve = [(e.content, e.style) for e in entries if e.factor == 4]
     assert len(entries) == 2 * 200 + 2 * 50 and len(curve) == 50

@@ -3,7 +3,7 @@ import pytest
 from PIL import Image
 
 from nst_utils.errors import NSTError
-from nst_utils.experiments import folders
+from nst_utils.experiments import batch, folders
 from nst_utils.images.png import read_provenance
 from nst_utils.transfer.config import Recipe
 
@@ -21,7 +21,7 @@ def two(tiny, tmp_path, monkeypatch):
             Image.fromarray(pixels).save(tmp_path / folder / f"{name}.png")
     (tmp_path / "photos" / "notes.txt").write_text("no picture")
     monkeypatch.setattr(
-        folders, "map_jobs", lambda f, jobs, **_: ((i, f(job)) for i, job in enumerate(jobs))
+        batch, "map_jobs", lambda f, jobs, **_: ((i, f(job)) for i, job in enumerate(jobs))
     )
     return str(tmp_path / "photos"), str(tmp_path / "styles"), tmp_path / "out"
 
@@ -38,6 +38,23 @@ def test_every_pair_is_painted_once(two):
     other = folders.paint_folder(*two, SMALL.replace(beta=5), zipped=True)
     assert other["state"].tolist() == ["painted"] * 2  # another recipe is another painting
     assert other["output"].tolist() == ["a_x_x.png", "b_x_y.png"]
+
+
+def test_whatever_decides_a_painting_is_part_of_it(two, tmp_path):
+    """A photo, a mask, the code or the painting itself that changes is painted again."""
+    mask = tmp_path / "mask.png"
+    Image.new("L", (9, 9), 255).save(mask)
+    recipe = SMALL.replace(content_mask=str(mask))
+    count = lambda: folders.paint_folder(*two, recipe)["state"].tolist().count("painted")  # noqa: E731
+    assert (count(), count()) == (4, 0)
+    Image.new("RGB", (30, 30), "red").save(tmp_path / "photos" / "a.png")
+    assert (count(), count()) == (2, 0)
+    Image.new("L", (9, 9), 128).save(mask)
+    assert (count(), count()) == (4, 0)
+    (two[2] / "a_x_y.png").unlink()
+    assert (count(), count()) == (1, 0)
+    (two[2] / "a_x_y.png").write_bytes((two[2] / "b_x_y.png").read_bytes())
+    assert (count(), count()) == (1, 0)
 
 
 def test_a_bad_file_costs_its_own_rows(two):
@@ -64,7 +81,9 @@ def test_one_picture_and_same_names(two):
 
     Image.new("RGB", (20, 20), "red").save(Path(two[0]) / "a.jpg")
     rows = folders.paint_folder(two[0], "mosaic", two[2], SMALL)
-    assert rows["output"].tolist() == ["a_x_mosaic.png", "a_x_mosaic_2.png", "b_x_mosaic.png"]
+    assert rows["output"].tolist() == [
+        "a_jpg_x_mosaic.png", "a_png_x_mosaic.png", "b_x_mosaic.png",
+    ]  # fmt: skip
     with pytest.raises(NSTError, match="as many styles as contents: 3 and 2"):
         folders.paint_folder(two[0], two[1], two[2], SMALL, zipped=True)
     (Path(two[0]).parent / "none").mkdir()

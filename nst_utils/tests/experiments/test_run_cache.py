@@ -4,9 +4,9 @@ import sys
 import numpy as np
 import pytest
 
-from nst_utils import paths
 from nst_utils.experiments import run_cache
 from nst_utils.images.inputs import InputPicture
+from nst_utils.transfer import state
 from nst_utils.transfer.config import Recipe
 from nst_utils.transfer.run import StopRun, stylize
 
@@ -59,7 +59,7 @@ def test_another_recipe_picture_or_code_or_a_damaged_run_is_painted(
     run_cache.paint(style, content, QUICK, keep=keep)
     assert len(painted) == 3
     with monkeypatch.context() as patch:
-        patch.setattr(run_cache, "code_hash", lambda: "other")
+        patch.setattr(run_cache, "code_version", lambda: "other")
         run_cache.paint(content, style, QUICK, keep=keep)
     assert len(painted) == 4
     for history in keep.rglob("history.json"):
@@ -97,20 +97,20 @@ def test_every_module_that_a_run_imports_decides_its_key(monkeypatch):
     ground |= {"nst_utils.download", "nst_utils.signals", "nst_utils.untrusted"}
     ground |= {"nst_utils.parallel"}
     folders = {name.split(".")[1] for name in set(found.stdout.split()) - ground}
-    assert folders == set(run_cache._DECIDING)
+    assert folders == set(state.DECIDING)
 
 
 def test_a_change_of_any_deciding_file_is_another_key(tmp_path, monkeypatch):
-    for folder in run_cache._DECIDING:
+    for folder in state.DECIDING:
         (tmp_path / folder).mkdir()
         (tmp_path / folder / "one.py").write_text("x = 1")
-    monkeypatch.setattr(paths, "PACKAGE", tmp_path)
+    monkeypatch.setattr(state, "PACKAGE", tmp_path)
     keys = set()
     for path in [tmp_path / "images/one.py", tmp_path / "networks/one.py", tmp_path / "new.py"]:
         path.write_text("x = 2")
-        run_cache.code_hash.cache_clear()
-        keys.add(run_cache.code_hash())
-    run_cache.code_hash.cache_clear()
+        state.code_version.cache_clear()
+        keys.add(state.code_version())
+    state.code_version.cache_clear()
     assert len(keys) == 2  # what stands outside decides nothing
 
 

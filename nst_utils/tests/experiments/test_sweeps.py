@@ -12,9 +12,9 @@ from PIL import Image
 
 from nst_utils import paths
 from nst_utils.errors import UnknownNameError
-from nst_utils.experiments import sweeps
-from nst_utils.experiments.run_cache import code_hash
-from nst_utils.experiments.sweeps import SweepError, expand, pair_samples
+from nst_utils.experiments import batch, sweeps
+from nst_utils.experiments.batch import BatchError
+from nst_utils.experiments.sweeps import expand, pair_samples
 from nst_utils.paths import alone_with
 from nst_utils.transfer.config import Recipe
 from nst_utils.transfer.fields import RecipeError
@@ -56,16 +56,36 @@ def test_what_is_done_is_not_run_again_and_folders_are_shared(here, pictures, tm
     assert len(here) == 4  # its picture was lost
 
 
-def test_another_picture_or_other_code_is_another_key(here, pictures, tmp_path, monkeypatch):
+def test_another_picture_is_painted_and_so_are_rows_of_other_code(
+    here, pictures, tmp_path, monkeypatch
+):
     options = dict(base=BASE, pairs=[tuple(map(str, pictures))], out=tmp_path / "out")
     sweeps.sweep({"beta": [1.0]}, **options)
     Image.new("RGB", (30, 30), "red").save(pictures[0])
     sweeps.sweep({"beta": [1.0]}, **options)
     assert len(here) == 2
-    monkeypatch.setattr(sweeps, "code_hash", lambda *_: "other")
-    sweeps.sweep({"beta": [1.0]}, **options)
+    first = sweeps.sweep({"beta": [1.0]}, **options)
+    monkeypatch.setattr(sweeps, "batch_code", lambda *_: "other")
+    kept = sweeps.sweep({"beta": [1.0]}, **options, stale="keep")
+    assert len(here) == 2 and kept["code"].tolist() == first["code"].tolist()
+    again = sweeps.sweep({"beta": [1.0]}, **options)
+    assert len(here) == 3 and again["code"].tolist() == ["other"]
+    assert again["key"].tolist() == first["key"].tolist()
+    with pytest.raises(UnknownNameError, match="stale"):
+        sweeps.sweep({"beta": [1.0]}, **options, stale="maybe")
+
+
+def test_a_picture_that_is_not_the_rows_own_is_painted_again(here, pictures, tmp_path):
+    options = dict(base=BASE, pairs=[tuple(map(str, pictures))], out=tmp_path / "out")
+    table = sweeps.sweep({"beta": [1.0, 2.0]}, **options)
+    one, two = (tmp_path / "out" / name for name in table["picture"])
+    one.write_bytes(two.read_bytes())
+    rows = sorted((tmp_path / "out" / ".rows").glob("*.json"))
+    sweeps.sweep({"beta": [1.0, 2.0]}, **options)
     assert len(here) == 3
-    assert len(code_hash()) == 16
+    rows[0].write_bytes(rows[1].read_bytes())  # another run's row
+    sweeps.sweep({"beta": [1.0, 2.0]}, **options)
+    assert len(here) == 4
 
 
 def test_a_failing_run_is_a_row_with_its_reason_and_is_tried_again(here, pictures, tmp_path):
@@ -84,17 +104,17 @@ def test_an_interrupted_sweep_says_how_far_it_came_and_goes_on(
     here, pictures, tmp_path, monkeypatch
 ):
     options = dict(base=BASE, pairs=[tuple(map(str, pictures))], out=tmp_path / "out")
-    whole = sweeps.map_jobs
+    whole = batch.map_jobs
 
     def broken(function, jobs, **_):
         yield 0, function(jobs[0], None)
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(sweeps, "map_jobs", broken)
-    with pytest.raises(SweepError, match="interrupted with 1 of 3 runs done"):
+    monkeypatch.setattr(batch, "map_jobs", broken)
+    with pytest.raises(BatchError, match="interrupted with 1 of 3 runs done"):
         sweeps.sweep({"beta": [1.0, 2.0, 3.0]}, **options)
     assert len(pd.read_parquet(tmp_path / "out" / "runs.parquet")) == 1
-    monkeypatch.setattr(sweeps, "map_jobs", whole)
+    monkeypatch.setattr(batch, "map_jobs", whole)
     assert len(sweeps.sweep({"beta": [1.0, 2.0, 3.0]}, **options)) == 3
     assert len(here) == 2  # the first was not run again
 
@@ -104,14 +124,14 @@ def test_bad_grids_are_refused_before_anything_runs(here, tmp_path):
         sweeps.sweep({"beat": [1]}, base=BASE, out=tmp_path / "out")
     with pytest.raises(RecipeError, match="beta must be"):
         sweeps.sweep({"beta": [-1]}, base=BASE, out=tmp_path / "out")
-    with pytest.raises(SweepError, match="pairs must be 1 to 60, not 99"):
+    with pytest.raises(BatchError, match="pairs must be 1 to 60, not 99"):
         sweeps.sweep({"beta": [1]}, base=BASE, pairs=99, out=tmp_path / "out")
-    with pytest.raises(SweepError, match="seeds must be at least 1"):
+    with pytest.raises(BatchError, match="seeds must be at least 1"):
         sweeps.sweep({"beta": [1]}, base=BASE, seeds=0, out=tmp_path / "out")
     with pytest.raises(RecipeError, match="seed is in the grid"):
         sweeps.sweep({"seed": [1]}, base=BASE, seeds=2, out=tmp_path / "out")
     (tmp_path / "file").write_text("")
-    with pytest.raises(SweepError, match="no folder can be made"):
+    with pytest.raises(BatchError, match="no folder can be made"):
         sweeps.sweep({"beta": [1]}, base=BASE, out=tmp_path / "file")
     assert not here
 
@@ -198,39 +218,49 @@ def test_a_row_that_is_none_is_made_again(here, pictures, tmp_path, text):
     assert len(here) == 2 and again["key"].tolist() == first["key"].tolist()
 
 
-def test_two_sweeps_into_one_folder_share_the_work(tiny, pictures, tmp_path, monkeypatch):
-    job = sweeps.Job(*map(str, pictures), BASE, tmp_path, "one")
-    for name in (".rows", "pictures"):
-        (tmp_path / name).mkdir()
+@pytest.fixture
+def job(tiny, pictures, tmp_path, monkeypatch):
+    """A job of a folder that is ready for it."""
     monkeypatch.setattr(sweeps, "_judges", dict)
-    with alone_with(sweeps._place(job), wait=False) as mine:
-        assert mine and sweeps.run(job) is None  # another one is at it
-    assert sweeps.run(job) == "one"
+    for name in (batch.ROWS, batch.PICTURES):
+        (tmp_path / name).mkdir()
+    content, style = map(str, pictures)
+
+    def make(recipe):
+        columns = {"content": content, "style": style}
+        work = (content, (style,), recipe, columns)
+        return batch.Job(tmp_path, "one", work, "pictures/one.png", columns)
+
+    return make
+
+
+def test_two_sweeps_into_one_folder_share_the_work(job, tmp_path, monkeypatch):
+    one = job(BASE)
+    with alone_with(one.place, wait=False) as mine:
+        assert mine and batch.do_job(sweeps.paint_trial, one) is None  # another one is at it
+    assert batch.do_job(sweeps.paint_trial, one) == "one"
     monkeypatch.setattr(sweeps, "run_trial", lambda *_: pytest.fail("painted twice"))
-    assert sweeps.run(job) == "one"
+    assert batch.do_job(sweeps.paint_trial, one) == "one"
     assert not list(tmp_path.rglob("*.lock"))
 
 
-def test_a_worker_that_is_asked_to_end_keeps_its_picture(tiny, pictures, tmp_path, monkeypatch):
+def test_a_worker_that_is_asked_to_end_keeps_its_picture(job, tmp_path):
     from nst_utils import signals
 
-    job = sweeps.Job(*map(str, pictures), BASE.replace(steps=5000), tmp_path, "long")
-    for name in (".rows", "pictures"):
-        (tmp_path / name).mkdir()
-    monkeypatch.setattr(sweeps, "_judges", dict)
+    one = job(BASE.replace(steps=5000))
     timer = threading.Timer(1.0, signals.request_stop)
     timer.start()
     try:
         # On another thread than the main one, as on a worker.
-        runner = threading.Thread(target=sweeps.run, args=(job,))
+        runner = threading.Thread(target=batch.do_job, args=(sweeps.paint_trial, one))
         runner.start()
         runner.join(60)
-        assert sweeps.run(job) == "long"  # nothing new is begun
+        assert batch.do_job(sweeps.paint_trial, one) == "one"  # nothing new is begun
     finally:
         signals._request.clear()
-    row = sweeps.read_row(tmp_path / ".rows" / "long.json")
+    row = batch.read_row(one.place)
     assert "interrupted after" in row["error"] and "SIGTERM" in row["error"]
-    assert (tmp_path / row["picture"]).is_file() and not sweeps._is_done(job)
+    assert (tmp_path / row["picture"]).is_file() and one.row() is None
 
 
 def test_several_styles_are_blended_or_have_their_regions(here, pictures, tmp_path):

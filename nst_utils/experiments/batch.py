@@ -1,0 +1,342 @@
+"""Many runs: a job is a picture with a row; what is done is not done again.
+
+Sweeps, folders and the leaderboard are batches. A job is filed under one key: the recipe, and the
+checksums of pictures and weights. Several processes may share a folder: a lock keeps them from
+doing a job twice.
+"""
+
+import contextlib
+import hashlib
+import json
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from ..errors import NSTError, one_line, show
+from ..images.png import save_png
+from ..images.samples import open_picture
+from ..parallel import map_jobs
+from ..paths import (
+    PACKAGE,
+    alone_with,
+    is_address,
+    is_regular,
+    replacing,
+    user_path,
+    write_text,
+)
+from ..signals import requested, watching_signals
+from ..transfer.config import Recipe
+from ..transfer.fields import STARTS
+from ..transfer.pictures import mask_files
+from ..transfer.result import Result
+from ..transfer.state import code_version
+from ..untrusted import DataError, check_schema, read_json
+
+ROWS = ".rows"
+PICTURES = "pictures"
+STALE = ("rerun", "keep")
+
+ROW = {
+    "type": "object",
+    "required": ["content", "style", "key", "picture", "error"],
+    "properties": {
+        name: {"type": "string"}
+        for name in ("content", "style", "key", "picture", "picture_sha256", "code", "error")
+    },
+    "additionalProperties": {"type": ["number", "string", "boolean", "null"]},
+}
+"""Schema of a row as it is kept."""
+
+
+class BatchError(NSTError, RuntimeError):
+    """A batch that cannot begin, or was interrupted."""
+
+
+@dataclass(frozen=True)
+class Job:
+    """One picture of a batch, with its row.
+
+    Attributes
+    ----------
+    out : Path
+        Folder of the batch.
+    key : str
+        See `run_key`.
+    work : object
+        What the painting function is given.
+    picture : str
+        File of the picture, relative to `out`.
+    columns : dict
+        What names the job in its row, also where it failed.
+    code : str
+        Version of the code that paints and measures.
+    stale : {"rerun", "keep"}
+        What is done about rows of other code.
+    """
+
+    out: Path
+    key: str
+    work: Any
+    picture: str
+    columns: dict[str, Any] = field(hash=False)
+    code: str = ""
+    stale: str = "rerun"
+
+    @property
+    def place(self) -> Path:
+        """Where its row is kept."""
+        return self.out / ROWS / f"{self.key}.json"
+
+    def row(self) -> dict[str, Any] | None:
+        """Return its row, or None where it is not done or failed.
+
+        The row must be its own, and the picture there must be the one that the row was made with.
+        """
+        try:
+            row = read_row(self.place)
+        except DataError:
+            return None
+        path = self.out / row["picture"]
+        fresh = self.stale == "keep" or row.get("code") == self.code
+        if row["error"] or row["key"] != self.key or not fresh or not row["picture"]:
+            return None
+        return row if row.get("picture_sha256") == _file_sha256(path) else None
+
+    def file_row(self, row: Mapping[str, Any]) -> None:
+        """Keep a row, with what names the job."""
+        whole = {**self.columns, "picture": "", "error": "", **row}
+        whole |= {"key": self.key, "code": self.code}
+        # File names may hold what no table can.
+        plain = {k: show(value) if isinstance(value, str) else value for k, value in whole.items()}
+        write_text(self.place, json.dumps(plain))
+
+
+Paint = Callable[[Any], tuple[dict[str, Any], Any]]
+"""Given a job's work, returns its row and its picture: a `Result`, a PIL image, or None."""
+
+
+def run_batch(
+    paint: Paint,
+    jobs: Sequence[Job],
+    *,
+    what: str = "runs",
+    threads: int | None = None,
+    **options: Any,
+) -> pd.DataFrame:
+    """Do the jobs that are not done yet, and return a row for each.
+
+    Parameters
+    ----------
+    paint : callable
+        At the top of a module; called on a worker with a job's work.
+    jobs : sequence of Job
+        All of one folder. Its rows and pictures appear whole or not at all, also if a worker is
+        killed.
+    what : str
+        What the jobs are called in messages and over the bar.
+    threads : int, optional
+        Of each worker; as many as fit when left out.
+    **options
+        ``workers``, ``scheduler`` and ``progress``, for `parallel.map_jobs`.
+
+    Raises
+    ------
+    BatchError
+        If the folder cannot be made, or the batch was interrupted.
+    """
+    if not jobs:
+        raise BatchError("nothing to run: the grid or the list of pairs is empty")
+    out = jobs[0].out
+    try:
+        for folder in {out / ROWS, *((out / job.picture).parent for job in jobs)}:
+            folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise BatchError(f"{out}: no folder can be made there ({error.strerror})") from None
+    with watching_signals():
+        try:
+            todo = [job for job in jobs if job.row() is None]
+            while todo:
+                busy = []
+                work = partial(do_job, paint, own_threads=threads)
+                for place, done in map_jobs(work, todo, title=what, **options):
+                    if isinstance(done, Exception):  # the worker died with it, again and again
+                        todo[place].file_row({"error": f"worker lost: {one_line(done)}"})
+                    elif done is None:
+                        busy.append(todo[place])
+                if busy:
+                    time.sleep(1.0)  # another process has them
+                todo = [job for job in busy if job.row() is None]
+        except KeyboardInterrupt:
+            done = sum(job.row() is not None for job in jobs)
+            raise BatchError(
+                f"interrupted with {done} of {len(jobs)} {what} done; the same call goes on from "
+                "there"
+            ) from None
+    return rows_of(jobs)
+
+
+def do_job(
+    paint: Paint, job: Job, threads: int | None = None, own_threads: int | None = None
+) -> str | None:
+    """Do one job on a worker, unless it is done, and file its picture and its row.
+
+    A worker that is asked to end keeps the best picture so far; its row says that it was
+    interrupted, and the next batch tries again.
+
+    Returns
+    -------
+    str or None
+        The job's key; None where another process is at it.
+    """
+    if requested():
+        return job.key
+    with alone_with(job.place, wait=False) as alone:
+        if not alone:
+            return None
+        if job.row() is None:
+            import torch
+
+            if own_threads or threads:
+                torch.set_num_threads(own_threads or threads)
+            job.file_row(_painted(paint, job))
+    return job.key
+
+
+def _painted(paint: Paint, job: Job) -> dict[str, Any]:
+    """Paint and save a picture; return the row. Any failure is that job's alone."""
+    try:
+        row, picture = paint(job.work)
+        if picture is None:
+            return row
+        path = job.out / job.picture
+        if isinstance(picture, Result):
+            picture.save(path)
+            if picture.stopped != "finished":
+                row = row | {"error": picture.stopped}
+        else:
+            save_png(picture, path, {"key": job.key})
+        return row | {"picture": job.picture, "picture_sha256": _file_sha256(path)}
+    except Exception as error:
+        known = isinstance(error, NSTError)
+        reason = one_line(error)
+        return {"error": reason if known else f"{type(error).__name__}: {reason}"}
+
+
+def rows_of(jobs: Iterable[Job]) -> pd.DataFrame:
+    """Return the jobs' rows; those that were never done name the job and say so."""
+    rows = []
+    for job in jobs:
+        try:
+            rows.append(read_row(job.place))
+        except DataError as error:
+            rows.append({**job.columns, "key": job.key, "picture": "", "error": one_line(error)})
+    return pd.DataFrame(rows)
+
+
+def read_row(path: Path) -> dict[str, Any]:
+    """Read a row that a worker wrote, or whoever shares the folder.
+
+    Raises
+    ------
+    DataError
+        If it is none.
+    """
+    row = read_json(path, "a row of a batch")
+    check_schema(row, ROW, "a row of a batch")
+    return row
+
+
+def collect(out: Path) -> pd.DataFrame:
+    """Gather the rows of all batches of a folder into ``runs.parquet`` and ``runs.csv``."""
+    rows = []
+    for path in sorted((out / ROWS).glob("*.json")):
+        with contextlib.suppress(DataError):
+            rows.append(read_row(path))
+    table = pd.DataFrame(rows)
+    if len(table):
+        # One type a column: fields of some runs may be text where others have numbers.
+        for name in table.columns[table.map(type).nunique() > 1]:
+            if table[name].map(lambda value: isinstance(value, str)).any():
+                table[name] = table[name].astype(str)
+        for kind, write in (("parquet", table.to_parquet), ("csv", table.to_csv)):
+            with replacing(out / f"runs.{kind}") as draft:
+                write(draft, index=False)
+    return table
+
+
+def batch_code(*measuring: str) -> str:
+    """Return the version of the code that paints, and of more files of the package."""
+    texts = [code_version(), *((PACKAGE / name).read_text(encoding="utf-8") for name in measuring)]
+    return hashlib.sha256("\0".join(texts).encode()).hexdigest()[:16]
+
+
+def run_key(recipe: Recipe, weights: str, pictures: Iterable[str], *more: str) -> str:
+    """Return the key of a run: a hash of all that decides it, but for the code.
+
+    Parameters
+    ----------
+    recipe : Recipe
+        What is run.
+    weights : str
+        SHA-256 of the weights file.
+    pictures : iterable of str
+        SHA-256 of each input: content, styles, masks, start picture.
+    *more : str
+        What else tells one run from another.
+    """
+    parts = [recipe.to_json(), weights, *pictures, *more]
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:24]
+
+
+def input_files(content: Any, styles: Sequence[Any], recipe: Recipe) -> list[Any]:
+    """Return every picture that a run reads: content, styles, masks, start picture."""
+    start = [] if recipe.start in STARTS else [recipe.start]
+    return [content, *styles, *mask_files(recipe), *start]
+
+
+class Checksums:
+    """Checksums of pictures, each taken once."""
+
+    def __init__(self) -> None:
+        self._known: dict[str, str] = {}
+
+    def of(self, pictures: Iterable[Any]) -> list[str]:
+        """Return each picture's checksum; one that cannot be read is a row with its reason."""
+        for picture in map(str, pictures):
+            if picture not in self._known:
+                self._known[picture] = _picture_sha256(picture)
+        return [self._known[str(picture)] for picture in pictures]
+
+
+def _picture_sha256(picture: str) -> str:
+    path = Path(picture) if is_address(picture) else user_path(picture)
+    # A file's checksum is that of its bytes: no need to decode it.
+    if is_regular(path) and (digest := _file_sha256(path)):
+        return digest
+    try:
+        return open_picture(picture, 64).info["sha256"]
+    except NSTError:
+        return f"unreadable {picture}"
+
+
+def _file_sha256(path: Path) -> str:
+    """Return a file's SHA-256; an empty text where it cannot be read."""
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError:
+        return ""
+
+
+def absolute_source(source: str) -> str:
+    """Return a source as every worker finds it: a file's path in full, others as they are."""
+    if is_address(source):
+        return source
+    path = user_path(source)
+    return str(path.absolute()) if path.exists() else source
