@@ -74,7 +74,7 @@ class OneLineGroup(click.Group):
                 flag, argument = max(option.opts, key=len), rf"(?<![^\s(]){option.name}="
                 text = re.sub(rf"{argument}True\b", flag, text)
                 text = re.sub(rf"{argument}(?=\S)", f"{flag} ", text)
-        return text
+        return re.sub(r'--input \{("[a-z0-9 ]+"): FILE\}', r"--input \1 FILE", text)
 
 
 def _explain(error: Exception) -> str:

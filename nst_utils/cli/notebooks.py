@@ -43,6 +43,10 @@ if TYPE_CHECKING:
 )
 @click.option("--content", help="With --from: where the content picture is now.")
 @click.option("--style", help="With --from: where the style picture is now.")
+@click.option(
+    "--input", "inputs", nargs=2, multiple=True, metavar="ROLE FILE",
+    help='With --from: where another input is now, by its role: "style 2", "mask 1", start.',
+)  # fmt: skip
 @click.option("--output", "-o", metavar="FILE", help="With --from: save the new picture here.")
 @click.option(
     "--trust",
@@ -58,6 +62,7 @@ def rerun(
     image: Path | None,
     content: str | None,
     style: str | None,
+    inputs: tuple[tuple[str, str], ...],
     output: str | None,
     trust: bool,
 ) -> None:
@@ -65,7 +70,7 @@ def rerun(
     if bool(notebooks) == bool(image):
         raise click.UsageError("name notebooks to run, or a picture with --from")
     if image:
-        _repeat(image, content, style, output, trust)
+        _repeat(image, output, content=content, style=style, inputs=dict(inputs), trust=trust)
         return
     for path in notebooks:
         if not path.is_file():
@@ -136,16 +141,14 @@ def _is_file(value: Any) -> bool:
     return isinstance(value, str) and paths.is_regular(paths.user_path(value))
 
 
-def _repeat(
-    image: Path, content: str | None, style: str | None, output: str | None, trust: bool
-) -> None:
+def _repeat(image: Path, output: str | None, **options: Any) -> None:
     from ..experiments.reproduce import read_record, repeat_run
     from ..transfer.progress import Watch
 
     image = paths.user_path(image)
     path = checked_output(output, str(image)) if output else None
     with Watch(read_record(image).get("steps", 0)) as watch:
-        comparison = repeat_run(image, content=content, style=style, trust=trust, on_step=watch)
+        comparison = repeat_run(image, **options, on_step=watch)
     say(str(comparison))
     if path:
         say(f"written {short_path(save_or_rescue(comparison.result, path))}")

@@ -1,6 +1,5 @@
 """Painting from the command line: the quickstart, ``stylize``, ``provenance``."""
 
-import contextlib
 import json
 import os
 import tempfile
@@ -98,10 +97,9 @@ def save_or_rescue(result: "Result", path: Path) -> Path:
         raise click.ClickException(
             f"{one_line(error)}; the painting is in {short_path(_rescue(result))}"
         ) from None
-    if result.checkpoint is not None:  # what the run saved by itself is no longer needed
-        result.checkpoint.unlink(missing_ok=True)
-        with contextlib.suppress(OSError):
-            result.checkpoint.parent.rmdir()
+    own = result.checkpoint is not None and paths.RUNS in result.checkpoint.parents
+    if own and result.stopped == "finished":  # what the run saved by itself is no longer needed
+        paths.remove_run_file(result.checkpoint)
     return saved
 
 
@@ -139,7 +137,9 @@ def summarize(result: "Result", written: list[Path]) -> None:
     for name, value in lines:
         say(f"{name:9} {value}")
     if result.stopped.startswith("interrupted"):
-        raise click.ClickException(f"{result.stopped}; the best picture so far was saved")
+        kept = result.checkpoint
+        more = f"; go on with stylize --resume {short_path(kept)} --output FILE" if kept else ""
+        raise click.ClickException(f"{result.stopped}; the best picture so far was saved{more}")
 
 
 def check_trained(settings: Recipe) -> None:
@@ -154,7 +154,7 @@ def check_trained(settings: Recipe) -> None:
 
 
 @click.command()
-@click.argument("content")
+@click.argument("content", required=False)
 @click.argument("styles", nargs=-1, metavar="[STYLE]...")
 # fmt: off
 @click.option(
@@ -191,10 +191,32 @@ def check_trained(settings: Recipe) -> None:
 )
 @click.option("--workers", type=click.IntRange(min=1), help="Processes for folders.")
 @click.option("--scheduler", help="Dask scheduler for folders, tcp://host:8786.")
+@click.option(
+    "--checkpoint",
+    metavar="FILE",
+    type=click.Path(path_type=Path),
+    help="File for the run's state, to go on from.  [default: below data/runs]",
+)
+@click.option(
+    "--checkpoint-every",
+    metavar="SECONDS",
+    default=60.0,
+    show_default=True,
+    type=click.FloatRange(min=0),
+    help="How often the state is saved.",
+)
+@click.option(
+    "--resume",
+    metavar="FILE",
+    type=click.Path(path_type=Path),
+    help="Go on with the run of a checkpoint; pictures and recipe are in it.",
+)
 @recipe_options
+@click.pass_context
 # fmt: on
 def stylize(
-    content: str,
+    context: click.Context,
+    content: str | None,
     styles: tuple[str, ...],
     output: str,
     name: str,
@@ -205,57 +227,114 @@ def stylize(
     pairs: str,
     workers: int | None,
     scheduler: str | None,
+    checkpoint: Path | None,
+    checkpoint_every: float,
+    resume: Path | None,
     **options: str,
 ) -> None:
     """Paint CONTENT in the manner of STYLE, or of several styles.
 
     Each is a path, an http(s) address, or the name of a sample. Where CONTENT or STYLE is a folder,
-    every pair is painted.
+    every pair is painted. A run that was interrupted goes on with --resume.
     """
+    if resume is not None:
+        _check_resume_options(context)
+        paint_on(resume, content, styles, checked_output(output), checkpoint_every)
+        return
+    if content is None:
+        raise click.UsageError("name a CONTENT and a STYLE, or a checkpoint with --resume")
     settings = build_recipe(name, changes, **options)
     styles, settings = with_regions(list(styles), texts, keep, settings)
     if options["backbone"] and settings.weights == "auto":
         check_trained(settings)
     if any(paths.user_path(source).is_dir() for source in (content, *styles)):
-        _check_folder_options(styles, texts, keep, dry_run)
+        _check_folder_options(styles, texts, keep, dry_run, checkpoint)
         paint_folders(content, styles[0], output, settings, pairs == "zip", workers, scheduler)
         return
     if dry_run:
         print_forecast(content, styles, settings)
         return
     path = checked_output(output, content, *styles)
-    paint_one(content, styles, settings, path, keep)
+    paint_one(content, styles, settings, path, keep, checkpoint, checkpoint_every)
 
 
 def _check_folder_options(
-    styles: list[str], texts: tuple[str, ...], keep: str | None, dry_run: bool
+    styles: list[str],
+    texts: tuple[str, ...],
+    keep: str | None,
+    dry_run: bool,
+    checkpoint: Path | None,
 ) -> None:
-    if len(styles) != 1 or texts or keep or dry_run:
+    if len(styles) != 1 or texts or keep or dry_run or checkpoint:
         raise click.UsageError(
-            "folders take one CONTENT and one STYLE, without --region, --keep and --dry-run"
+            "folders take one CONTENT and one STYLE, without --region, --keep, --dry-run and "
+            "--checkpoint"
         )
 
 
+def _check_resume_options(context: click.Context) -> None:
+    """Refuse options beside --resume that would change the run: its file holds them."""
+    free = {"content", "styles", "output", "resume", "checkpoint_every"}
+    line = click.core.ParameterSource.COMMANDLINE
+    for option in context.command.params:
+        if option.name not in free and context.get_parameter_source(option.name) == line:
+            raise click.UsageError(
+                f"{max(option.opts, key=len)} does not go with --resume: the checkpoint holds "
+                "pictures and recipe; leave it out"
+            )
+
+
 def paint_one(
-    content: str, styles: list[str], settings: Recipe, path: Path, keep: str | None
+    content: str,
+    styles: list[str],
+    settings: Recipe,
+    path: Path,
+    keep: str | None,
+    checkpoint: Path | None,
+    every: float,
 ) -> None:
     """Paint one picture, after a look at the memory, and sum up the run."""
     from ..experiments.forecasts import check_memory
-    from ..experiments.run_cache import paint
+    from ..experiments.run_cache import open_pair
+    from ..transfer.progress import Watch
+    from ..transfer.run import stylize as run
 
-    check_memory(content, styles, settings)
     part = part_to_keep(keep)
+    if part is not None and checkpoint is not None:
+        raise click.UsageError("--keep makes several runs: leave --checkpoint out")
+    opened = open_pair(content, styles, settings)
+    check_memory(*opened, settings)
     if part is None:
-        result, _ = paint(content, styles, settings)
+        with Watch(sum(settings.steps)) as watch:
+            result = run(
+                *opened, settings, on_step=watch, checkpoint=checkpoint, checkpoint_every=every
+            )
         summarize(result, [save_or_rescue(result, path)])
         return
     from ..experiments.structure_search import keep_structure
 
-    kept = keep_structure(content, styles, settings, part)
+    kept = keep_structure(*opened, settings, part)
     summarize(kept.result, [save_or_rescue(kept.result, path)])
     say(f"{'kept':9} {kept.kept:.2f} of the structure, {part:g} was asked, at beta "
         f"{kept.result.recipe.beta:.3g}")  # fmt: skip
     say(f"{'search':9} {kept.short} short and {kept.whole} whole runs, {kept.seconds:.1f} s in all")
+
+
+def paint_on(
+    checkpoint: Path, content: str | None, styles: tuple[str, ...], path: Path, every: float
+) -> None:
+    """Go on with the run of a checkpoint, and sum it up."""
+    from ..transfer.progress import Watch
+    from ..transfer.run import resume
+    from ..transfer.state import load_checkpoint
+
+    state = load_checkpoint(checkpoint).state
+    with Watch(sum(state.recipe.steps), done=len(state.history)) as watch:
+        result = resume(
+            checkpoint, content=content, style=list(styles) or None, on_step=watch,
+            checkpoint_every=every,
+        )  # fmt: skip
+    summarize(result, [save_or_rescue(result, path)])
 
 
 def print_forecast(content: str, styles: list[str], settings: Recipe) -> None:

@@ -121,7 +121,7 @@ def check_memory(content: Any, style: Any, recipe: Recipe) -> None:
     if needed(recipe.size) <= free:
         return
     fits = [size for size in range(64, recipe.size, 32) if needed(size) <= free]
-    told = f"the largest that would fit is --size {fits[-1]}" if fits else "close other programs"
+    told = f"the largest that would fit is size={fits[-1]}" if fits else "close other programs"
     raise NSTError(
         f"{recipe.size} pixels need about {needed(recipe.size) / 1e9:.1f} GB of memory, but "
         f"{free / 1e9:.1f} GB are free; {told}"

@@ -1,14 +1,15 @@
 """Repeat the run that made a picture, from the record inside it, and compare."""
 
 import json
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from ..errors import NSTError, brief, one_line
+from ..errors import NSTError, brief, one_line, unknown
 from ..images.io import read_image
 from ..images.png import read_provenance
 from ..images.samples import SOURCE, list_samples, open_picture
@@ -18,6 +19,7 @@ from ..networks.weights_file import WeightsError
 from ..paths import is_address, is_regular
 from ..transfer.config import Recipe
 from ..transfer.fields import STARTS
+from ..transfer.losses.term import Term
 from ..transfer.pictures import mask_files
 from ..transfer.result import Result
 from ..transfer.run import OnStep, stylize
@@ -67,12 +69,14 @@ class Comparison:
 
 
 _TEXT = {"type": "string", "maxLength": 4096}
+_NUMBER = {"type": "number"}
 _SUM = {"type": "string", "pattern": "^[0-9a-f]{0,64}$"}
 _ENTRY = {
     "type": "object",
     "required": ["source", "sha256"],
     "properties": {"source": _TEXT, "sha256": _SUM},
 }
+_ROLE = re.compile(r"content|style|start|(style|mask) [0-9]{1,2}")
 RECORD = {
     "type": "object",
     "required": ["recipe", "weights", "content", "style", "stopped", "versions"],
@@ -87,6 +91,7 @@ RECORD = {
         "style": _ENTRY,
         "start": _ENTRY,
         "stopped": _TEXT,
+        "own_terms": {"type": "object", "maxProperties": 64, "additionalProperties": _NUMBER},
         "steps": {"type": "integer", "minimum": 0, "maximum": 10**9},
         "device": _TEXT,
         "precision": _TEXT,
@@ -125,7 +130,9 @@ def repeat_run(
     *,
     content: Any = None,
     style: Any = None,
+    inputs: Mapping[str, Any] | None = None,
     trust: bool = False,
+    terms: Sequence[Term] = (),
     on_step: OnStep | None = None,
 ) -> Comparison:
     """Repeat the run that made a picture, from the record inside it.
@@ -139,8 +146,12 @@ def repeat_run(
         A PNG saved by `Result.save`.
     content, style : optional
         The inputs, where the record names files that are not found there.
+    inputs : mapping of str to path or picture, optional
+        Any input by its role in the record: ``"style 2"``, ``"mask 1"``, ``"start"``.
     trust : bool
         Also open the addresses and the other paths that the record names.
+    terms : sequence of Term
+        The terms of the run's own, which no record can hold.
     on_step : callable, optional
         As for `run.stylize`.
 
@@ -153,21 +164,33 @@ def repeat_run(
     record = read_record(image)
     recipe = Recipe.from_json(json.dumps(record["recipe"]))
     recipe = _with_weights(recipe, record, image, trust)
-    given = {"content": content, "style": style}
-    roles = ["content", "style", *(role for role in record if role.startswith("style "))]
-    inputs = {role: _input(record[role], role, given.get(role), image, trust) for role in roles}
-    if "start" in record:
-        start = _input(record["start"], "start", None, image, trust)
-        recipe = recipe.replace(start=str(start))
-    elif recipe.start not in STARTS:
-        raise RepeatError(f"{image}: its record names a start picture without a checksum")
-    masks = {}
-    for i, form in enumerate(mask_files(recipe), start=1):
-        if f"mask {i}" not in record:
-            raise RepeatError(f"{image}: its record names a mask without a checksum")
-        masks[form] = _input(record[f"mask {i}"], f"mask {i}", None, image, trust)
-    styles = [inputs[role] for role in roles[1:]]
-    result = stylize(inputs["content"], styles, recipe, masks=masks, on_step=on_step)
+    missing = sorted({*record.get("own_terms", {})} - {term.name for term in terms})
+    if missing:
+        raise RepeatError(
+            f"{image}: painted with {', '.join(map(brief, missing))}, losses of a user's own; no "
+            "record holds them, so repeat it in Python with repeat_run(image, terms=[…])"
+        )
+    given = {"content": content, "style": style} | dict(inputs or {})
+    masks = mask_files(recipe)
+    roles = [role for role in record if _ROLE.fullmatch(role)]
+    for role in given.keys() - {"content", "style", *roles}:
+        raise unknown("input", role, roles)
+    needed = [f"mask {i}" for i in range(1, len(masks) + 1)]
+    if recipe.start not in STARTS or recipe.start == "given":
+        needed.append("start")
+    for role in needed:
+        if role not in record:
+            raise RepeatError(f"{image}: its record names a {role} picture without a checksum")
+    found = {role: _input(record[role], role, given.get(role), image, trust) for role in roles}
+    result = stylize(
+        found["content"],
+        [found[role] for role in roles if role.startswith("style")],
+        recipe,
+        masks={form: found[role] for form, role in zip(masks, needed, strict=False)},
+        start=found.get("start"),
+        terms=terms,
+        on_step=on_step,
+    )
     then, now = (np.asarray(p, np.float64) for p in (read_image(image), result.image))
     if then.shape != now.shape:
         raise RepeatError(f"{image}: the picture has another size than its record makes")
@@ -218,7 +241,7 @@ def _input(entry: Mapping[str, str], role: str, given: Any, image: Path, trust: 
         except NSTError as error:
             if len(places) == 1:
                 raise RepeatError(
-                    f"{role} cannot be read ({error}); name it with --{role}"
+                    f"{role} cannot be read ({error}); name it with {_named(role)}"
                 ) from None
             continue
         if digest == wanted:
@@ -228,12 +251,17 @@ def _input(entry: Mapping[str, str], role: str, given: Any, image: Path, trust: 
         place, digest = others[0]
         raise RepeatError(
             f"{role} {place} is another picture than the record names: its SHA-256 starts with "
-            f"{digest[:16]}, not with {wanted[:16]}; name the right one with --{role}"
+            f"{digest[:16]}, not with {wanted[:16]}; name the right one with {_named(role)}"
         )
     raise RepeatError(
         f"{role} {brief(name)} is neither beside {image} nor in the working directory; "
-        f"name it with --{role}"
+        f"name it with {_named(role)}"
     )
+
+
+def _named(role: str) -> str:
+    """Return how an input is named: ``content=FILE``, or by its role among ``inputs``."""
+    return f"{role}=FILE" if role in ("content", "style") else f'inputs={{"{role}": FILE}}'
 
 
 def _places(name: str, role: str, image: Path, trust: bool) -> list[Any]:
@@ -245,8 +273,8 @@ def _places(name: str, role: str, image: Path, trust: bool) -> list[Any]:
         if trust:
             return [name]
         raise RepeatError(
-            f"{role}: the record names {brief(name)}, which is opened only with --trust; or name "
-            f"the picture with --{role}"
+            f"{role}: the record names {brief(name)}, which is opened only with trust=True; or "
+            f"name the picture with {_named(role)}"
         )
     files = [folder / name for folder in (image.parent, Path.cwd())]
     return [path for path in files if is_regular(path)]

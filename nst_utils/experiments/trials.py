@@ -78,20 +78,25 @@ def run_trial(
         return row | {"error": reason if known else f"{type(error).__name__}: {reason}"}, None
     best = result.best
     row |= {"loss_first": result.history[0].total, "loss_total": best.total}
-    row |= loss_columns(best)
+    row |= loss_columns(best, result.recipe)
     row |= {"label": result.weights_label, "done": len(result.history), "stopped": result.stopped}
     return row | {"seconds": result.seconds, "peak_mb": peak}, result
 
 
-def loss_columns(step: StepRecord) -> dict[str, float]:
+def loss_columns(step: StepRecord, recipe: Recipe) -> dict[str, float]:
     """Return the terms of a step as columns: ``loss_content``, ``loss_style``, ``loss_relu1_1``, ….
 
-    Each is before its weight; the style is its terms' weighted mean, or sum, over ``beta``.
+    Each is before its weight in the total.
     """
     columns = {f"loss_{name.rpartition('/')[2]}": value for name, value in step.terms.items()}
-    shares = [weight for name, weight in step.weights.items() if name.startswith("style/")]
-    style = step.weighted()["style"] / sum(shares) if any(shares) else 0.0
-    return columns | {"loss_style": style}
+    return columns | {"loss_style": _style_of(step, recipe)}
+
+
+def _style_of(step: StepRecord, recipe: Recipe) -> float:
+    """Return the style loss of a step before ``beta``."""
+    parts = {f"style/{name}": value for name, value in step.parts("style").items()}
+    shares = recipe.at(step.step).style_shares(parts)
+    return sum(shares[name] * value for name, value in parts.items())
 
 
 def name_styles(style: Any) -> str:
@@ -173,13 +178,11 @@ def level_beta(content: Any, style: Any, recipe: Recipe, like: Recipe) -> Recipe
     NSTError
         As `run.stylize`; also where the start has no style loss at all.
     """
-    wanted, own = (
-        stylize(content, style, r.replace(scales=r.scales[:1], steps=1, schedule=())).history[0]
-        for r in (like, recipe)
-    )
-    if not own.style > 0:
+    short = [r.replace(scales=r.scales[:1], steps=1, schedule=()) for r in (like, recipe)]
+    wanted, own = (_style_of(stylize(content, style, r).history[0], r) for r in short)
+    if not own > 0:
         raise RecipeError("the start has no style loss, so no beta can level it")
-    return recipe.replace(beta=like.beta * wanted.style / own.style)
+    return recipe.replace(beta=like.beta * wanted / own)
 
 
 def cost(content: Any, style: Any, recipe: Recipe, steps: int = 4) -> dict[str, float]:

@@ -5,6 +5,7 @@
 - ``fair_lock``: paintings that share the cores step in turn
 - ``replay``: the recipes that led to a picture, as code, as a command, run again
 - ``history``: points, marks, snapshots, as plain data
+- ``going_on``: what is kept so that a painting survives its kernel
 - ``film``: how a painting came about, frame by frame
 - ``painting_thread``: the thread that paints, and what it shows
 - ``controller``: a painting in the background, steered by its owner
@@ -28,7 +29,7 @@ import lazy_loader
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submodules=(
-        "browser_widgets canvas comparison controller controls export fair_lock film gallery "
+        "browser_widgets canvas comparison controller controls export fair_lock film gallery going_on "
         "history kernel_explorer labels painting_thread panel pickers regions_tab replay state "
         "status_bar thumbnails toolbar"
     ).split(),

@@ -15,7 +15,8 @@ from .. import paths
 from ..networks.registry import backbone_spec
 from ..transfer.config import STEERABLE, Recipe
 from ..transfer.presets import recipe
-from .history import History, Snapshot, StudioError
+from .going_on import Unfinished, forget, keep_going
+from .history import History, Passage, Snapshot, StudioError
 from .painting_thread import PaintingThread
 from .state import BUDGET, Frame, Status
 
@@ -213,6 +214,29 @@ class Controller:
         with self.thread.changed:
             self.thread.begin_anew()
 
+    def go_on(self, unfinished: "Unfinished") -> None:
+        """Go on with a painting that a kernel left unfinished.
+
+        Raises
+        ------
+        NSTError
+            If its state cannot be read, or belongs to other code; then nothing was changed.
+        """
+        from ..images.tensors import to_pil
+        from ..transfer.state import load_checkpoint
+
+        kept = load_checkpoint(unfinished.checkpoint)
+        with self.thread.changed:
+            self.thread.begin_anew()
+            first, *others = unfinished.styles
+            self.history.content, self.history.style = unfinished.content, first
+            self.history.others, self.history.wanted = tuple(others), unfinished.wanted(kept.state)
+            self.history.take_up(kept.state, unfinished.passages)
+            self.thread.job = Passage(checkpoint=unfinished.checkpoint)
+            if kept.state.good is not None:
+                self.thread.show(Frame(to_pil(kept.state.good), self.history.step))
+            self._go(single=False)
+
     def undo(self) -> None:
         """Go back to before the last move; `StudioError` if nothing was moved yet."""
         with self.thread.changed:
@@ -249,6 +273,11 @@ class Controller:
         self.thread.close()
         _OPEN.discard(self)
 
+    def forget_state(self) -> None:
+        """Remove what was kept for after a kernel's restart: the owner has ended the painting."""
+        if self._folder is not None:
+            forget(self._folder)
+
     def join(self, seconds: float | None = None) -> bool:
         """Wait until the thread has ended; tell whether it has."""
         return self.thread.join(seconds)
@@ -267,8 +296,13 @@ class Controller:
         self.thread.times.clear()
         self.thread.state, self.thread.message = "running", ""
         if self.thread.run is None and self.thread.job is None:
-            self.thread.job = self.history.next_passage(self.folder)
+            self._begin_passage()
         self.thread.changed.notify_all()
+
+    def _begin_passage(self) -> None:
+        """Have the thread begin a passage, whose state is kept for after a kernel's restart."""
+        self.thread.job = self.history.next_passage()
+        self.thread.checkpoint = keep_going(self)
 
     def _restart(self, why: str) -> None:
         """Go on in another run, if one is under way or was."""
@@ -277,7 +311,7 @@ class Controller:
         if self.history.step:
             self.history.marks.append((self.history.step, why))
         if running:
-            self.thread.job = self.history.next_passage(self.folder)
+            self._begin_passage()
         elif self.thread.state in ("finished", "failed"):
             self.thread.state, self.thread.message = "paused" if self.history.step else "ready", ""
 

@@ -11,14 +11,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..errors import NSTError
-from ..paths import make_folder
 from ..transfer.config import STEERABLE, Recipe
 from .replay import cut_recipe
 
 if TYPE_CHECKING:
     from PIL import Image
+    from torch import Tensor
 
     from ..transfer.result import LiveStep, Result
+    from ..transfer.state import RunState
 
 SNAPSHOTS = 12
 """How many snapshots are kept."""
@@ -42,6 +43,25 @@ class Point:
     scale: int
     total: float
     terms: dict[str, float]
+
+
+@dataclass(frozen=True)
+class Passage:
+    """A passage that is to begin.
+
+    Attributes
+    ----------
+    recipe : Recipe or None
+        What to run; None where a checkpoint holds it.
+    start : Tensor or None
+        The picture to begin with; None where the recipe says it.
+    checkpoint : Path or None
+        A run to go on with.
+    """
+
+    recipe: Recipe | None = None
+    start: "Tensor | None" = None
+    checkpoint: "Path | None" = None
 
 
 @dataclass(frozen=True)
@@ -133,6 +153,11 @@ class History:
         return self.base + self.steps
 
     @property
+    def painted(self) -> bool:
+        """Whether there is a painting: one that was taken up has none before its first step."""
+        return bool(self.step and self.result)
+
+    @property
     def passages(self) -> tuple[Recipe, ...]:
         """The recipes that lead to the current picture, the last one cut to what was run."""
         return (*self.over, cut_recipe(self.recipe, self.steps)) if self.steps else self.over
@@ -155,18 +180,24 @@ class History:
         self.marks.append((self.step, ", ".join(changed)))
         return live.in_effect.replace(**changed)
 
-    def next_passage(self, folder: Path) -> Recipe:
-        """Return the recipe of a passage that begins now.
-
-        It begins anew, or from the current picture, which is saved into a folder for it.
-        """
+    def next_passage(self) -> Passage:
+        """Return the passage that begins now: anew, or from the current picture."""
         wanted = self.wanted
         if not self.step:
-            return wanted.replace(steps=(*wanted.steps[:-1], ENDLESS), schedule=())
-        start = self.current().save(make_folder(folder) / f"passage_{len(self.passages)}.png")
-        return wanted.replace(
-            scales=(wanted.size,), steps=(ENDLESS,), start=str(start), schedule=()
-        )
+            return Passage(wanted.replace(steps=(*wanted.steps[:-1], ENDLESS), schedule=()))
+        recipe = wanted.replace(scales=(wanted.size,), steps=(ENDLESS,), schedule=())
+        return Passage(recipe, self.current().tensor)
+
+    def take_up(self, state: "RunState", over: tuple[Recipe, ...]) -> None:
+        """Stand where a run was when its state was saved, after some passages."""
+        self.over, self.recipe = over, None
+        self.base, self.steps = sum(sum(passage.steps) for passage in over), len(state.history)
+        self.recipe = state.recipe
+        self.points = [
+            Point(self.base + step.step, step.scale, step.total, step.weighted())
+            for step in state.history
+        ]
+        self.marks = [(self.base + when, field) for when, field, _ in state.recipe.schedule]
 
     def end_passage(self) -> None:
         """File the passage under way."""
@@ -183,15 +214,15 @@ class History:
     def moment(self, *, moved: bool = False) -> Snapshot:
         """Return all that is needed to come back to now."""
         return Snapshot(
-            self.numbered, self.run, self.result.image if self.step else None, self.step,
+            self.numbered, self.run, self.result.image if self.painted else None, self.step,
             self.content, self.style, self.wanted, self.passages,
-            self.result if self.step else None, self.others, tuple(self.points),
+            self.result if self.painted else None, self.others, tuple(self.points),
             tuple(self.marks), moved,
         )  # fmt: skip
 
     def snap(self, *, moved: bool = False) -> None:
         """Keep the current picture, unless the latest snapshot is the same."""
-        if not self.step:
+        if not self.painted:
             return
         if self.snapshots and self.snapshots[-1].result is self.result:
             last = self.snapshots.pop()
@@ -256,7 +287,7 @@ class History:
         StudioError
             If nothing was painted yet.
         """
-        if not self.step:
+        if not self.painted:
             raise StudioError("there is no painting yet: press start first")
         last = self.passages[-1]
         record = self.result.provenance | {"recipe": last.to_dict(), "stopped": "finished"}

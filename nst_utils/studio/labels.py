@@ -24,7 +24,12 @@ LABELS: dict[str, tuple[str, str]] = {
     "Copy": ("Copy", "Chép"),
     "Copied": ("Copied", "Đã chép"),
     "Hide": ("Hide", "Ẩn"),
+    "go on": ("Go on with the last painting: {}", "Vẽ tiếp bức tranh trước: {}"),
     # What the buttons do.
+    "go on help": (
+        "The kernel was restarted or ended; its painting goes on from where it was saved",
+        "Nhân đã khởi động lại hoặc dừng; bức tranh tiếp tục từ chỗ đã lưu",
+    ),
     "start help": (
         "Paint, or go on painting",
         "Vẽ, hoặc vẽ tiếp",

@@ -8,6 +8,7 @@ import threading
 import time
 import warnings
 from collections import deque
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..errors import NSTError
@@ -15,7 +16,7 @@ from ..networks.registry import backbone_spec
 from ..transfer.config import Recipe
 from .fair_lock import ENGINE_LOCK
 from .film import Film
-from .history import History, Snapshot
+from .history import History, Passage, Snapshot
 from .state import Frame, Status
 
 if TYPE_CHECKING:
@@ -23,6 +24,9 @@ if TYPE_CHECKING:
 
 SNAPSHOT_EVERY = 25
 """Steps between snapshots."""
+
+SAVE_EVERY = 20.0
+"""Seconds between two saves of the run's state."""
 
 
 class PaintingThread:
@@ -43,8 +47,10 @@ class PaintingThread:
         As in `Status`.
     run : object or None
         The passage under way; None where there is none.
-    job : Recipe or None
+    job : Passage or None
         The passage to begin.
+    checkpoint : Path or None
+        File in which a passage saves its state.
     single, done : bool, int
         Pause after one step; steps since start was pressed.
     frames : deque of Frame
@@ -63,7 +69,8 @@ class PaintingThread:
         self.state, self.message, self.label = "loading", "", ""
         self.partner: PaintingThread | None = None
         self.run: object | None = None
-        self.job: Recipe | None = None
+        self.job: Passage | None = None
+        self.checkpoint: Path | None = None
         self.single, self.done = False, 0
         self.times: deque[float] = deque(maxlen=12)
         self.frames: deque[Frame] = deque(maxlen=1)
@@ -179,16 +186,20 @@ class PaintingThread:
                 self.state = "ready"
             self.changed.notify_all()
 
-    def _paint(self, run: object, job: Recipe, pictures: tuple[str, str | list[str]]) -> str:
+    def _paint(self, run: object, job: Passage, pictures: tuple[str, str | list[str]]) -> str:
         """Paint a passage; return why it ended, where that was not the owner's wish."""
-        from ..transfer.run import stylize
+        from ..transfer.run import resume, stylize
 
+        options = {"on_step": lambda live: self._after(run, live), "checkpoint_every": SAVE_EVERY}
         try:
-            if missing := _missing_weights(job):
+            if job.recipe is not None and (missing := _missing_weights(job.recipe)):
                 return missing
             with ENGINE_LOCK, warnings.catch_warnings():
                 warnings.simplefilter("ignore")
-                return stylize(*pictures, job, on_step=lambda live: self._after(run, live)).stopped
+                if job.checkpoint is not None:
+                    return resume(job.checkpoint, **options).stopped
+                options |= {"start": job.start, "checkpoint": self.checkpoint}
+                return stylize(*pictures, job.recipe, **options).stopped
         except NSTError as error:
             return str(error)
         except Exception as error:  # whatever it is, the panel must say so and live on

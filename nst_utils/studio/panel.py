@@ -22,9 +22,10 @@ from .controller import Controller, studio_recipe
 from .controls import Controls
 from .export import painting_file, save_film, save_painting
 from .gallery import Gallery, SavedPainting, load_saved
+from .going_on import Unfinished, list_unfinished
 from .history import Snapshot, StudioError
 from .labels import studio_translator
-from .pickers import PicturePicker
+from .pickers import PicturePicker, name_pair
 from .regions_tab import RegionsTab
 from .replay import as_code, as_command
 from .status_bar import StatusBar
@@ -105,6 +106,7 @@ class Studio(widgets.VBox):
             self._gallery = Gallery(
                 self._say, kept, lambda saved: self._try(lambda: self._load(saved))
             )
+            self._offer = _make_offer(self, list_unfinished(kept))
             self._controls.add_tab(self._regions.box, self._say("regions tab"))
             self._controls.add_tab(self._gallery.box, self._say("gallery tab"))
             self._canvas.arrange(self.controllers)
@@ -153,6 +155,7 @@ class Studio(widgets.VBox):
             _OPEN.remove(self)
         for controller in self.controllers:
             controller.close()
+            controller.forget_state()
         if self._task is not None:
             self._task.cancel()
         super().close()
@@ -320,6 +323,27 @@ def _make_actions(panel: Studio) -> dict[str, Callable[[], object]]:
     return {name: lambda act=act: panel._try(act) for name, act in actions.items()}
 
 
+def _make_offer(panel: Studio, unfinished: list[Unfinished]) -> widgets.Button:
+    """Return the button that goes on with what a kernel left unfinished; hidden without any."""
+    button = widgets.Button(icon="history", layout=widgets.Layout(width="auto"))
+    button.add_class("nst-offer")
+    if not unfinished:
+        button.layout.display = "none"
+        return button
+    last = unfinished[0]
+    pair = name_pair(last.content, list(last.styles))
+    button.description = panel._say("go on").format(pair)
+    button.tooltip = panel._say("go on help")
+
+    def go_on() -> None:
+        panel.controller.go_on(last)
+        panel._controls.show(panel.controller.wanted)
+        button.layout.display = "none"
+
+    button.on_click(lambda _: panel._try(go_on))
+    return button
+
+
 def _arranged(panel: Studio) -> list[widgets.Widget]:
     """Return the parts of a panel from top to bottom: its columns stack where it is narrow."""
     toolbar, canvas, status = panel._toolbar, panel._canvas, panel._status
@@ -333,6 +357,7 @@ def _arranged(panel: Studio) -> list[widgets.Widget]:
     return [
         widgets.HBox([head, canvas.strip_style], layout=widgets.Layout(height="0")),
         pickers,
+        panel._offer,
         toolbar.row,
         status.line,
         status.progress,

@@ -10,7 +10,6 @@ import json
 import pprint
 import shlex
 import sys
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -136,10 +135,8 @@ def replay_passages(
         raise RecipeError("expected a passage or more, not none")
     first, *others = passages
     result = stylize(content, style, first, **options)
-    with tempfile.TemporaryDirectory() as folder:
-        for settings in others:
-            start = result.save(Path(folder) / "start.png")
-            result = stylize(content, style, settings.replace(start=str(start)), **options)
+    for settings in others:
+        result = stylize(content, style, settings, start=result.tensor, **options)
     return result
 
 
@@ -162,12 +159,9 @@ def as_code(content: str, style: str | Sequence[str], passages: Sequence[Recipe]
     lines += [f"content, style = {public_source(content)!r}, {public_style(style)!r}"]
     for i, settings in enumerate(passages):
         arguments = _unchained(settings, i)
-        if i:
-            lines += [f'painting.save("passage_{i}.png")']
-            arguments["start"] = f"passage_{i}.png"
         lines += ["painting = stylize(content, style, recipe("]
         lines += [_argument(name, value) for name, value in arguments.items()]
-        lines += ["))"]
+        lines += ["), start=painting.tensor)" if i else "))"]
     return "\n".join([*lines, 'painting.save("painting.png")', "painting"])
 
 

@@ -32,6 +32,8 @@ class Watch:
         Steps of the run.
     show_every : int
         Steps between two kept pictures; 0 keeps none.
+    done : int
+        Steps that a resumed run has taken already.
     file : file, optional
         Where the bar is written; when left out, see `notebook_stream`.
 
@@ -41,11 +43,12 @@ class Watch:
         The pictures kept: the first, one every `show_every` steps, and the last.
     """
 
-    def __init__(self, steps: int, *, show_every: int = 0, file: Any = None) -> None:
+    def __init__(self, steps: int, *, show_every: int = 0, done: int = 0, file: Any = None) -> None:
         self.steps, self.show_every = steps, show_every
         self.frames: list[tuple[StepRecord, Image.Image]] = []
         self.bar = tqdm(
             total=steps,
+            initial=done,
             unit="step",
             desc="loading",
             file=file or notebook_stream(),

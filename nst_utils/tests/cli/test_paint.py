@@ -2,6 +2,7 @@ import pytest
 from PIL import Image
 
 from nst_utils import paths
+from nst_utils.images.io import read_image
 from nst_utils.images.png import read_provenance
 from nst_utils.transfer import run as transfer_run
 
@@ -40,7 +41,7 @@ def test_an_interrupt_saves_the_best_picture(tiny, pictures, tmp_path, monkeypat
 
     def interrupt(self, *words):
         original(self, *words)
-        if words[0] == 2:
+        if words[0].step == 2:
             raise KeyboardInterrupt
 
     monkeypatch.setattr(transfer_run._Run, "_record_step", interrupt)
@@ -48,6 +49,33 @@ def test_an_interrupt_saves_the_best_picture(tiny, pictures, tmp_path, monkeypat
     found = run("stylize", *pictures, "--output", out, "--size", "64", "--steps", "9")
     assert "interrupted after 3 of 9 steps" in one_sentence(found, 1)
     assert read_provenance(out)["steps"] == 3
+
+
+def test_a_run_goes_on_from_its_checkpoint(tiny, pictures, tmp_path, monkeypatch):
+    whole, part, state = (tmp_path / name for name in ("whole.png", "part.png", "run.state"))
+    words = (*pictures, "--size", "48", "--steps", "9")
+    run("stylize", *words, "--output", whole)
+    original = transfer_run._Run._record_step
+
+    def interrupt(self, *arguments):
+        original(self, *arguments)
+        if arguments[0].step == 4:
+            raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(transfer_run._Run, "_record_step", interrupt)
+        found = run("stylize", *words, "--output", part, "--checkpoint", state)
+    assert "go on with stylize --resume" in one_sentence(found, 1)
+    found = run("stylize", "--resume", state, "--output", part)
+    assert found.exit_code == 0, found.output
+    assert read_image(part).tobytes() == read_image(whole).tobytes()
+    told = one_sentence(run("stylize", "--resume", state, "-o", part, "--set", "beta=3"), 2)
+    assert "--set does not go with --resume" in told
+    found = run("stylize", pictures[1], "--resume", state, "--output", part)
+    assert "the content picture of the run is 'content.png'" in one_sentence(found, 1)
+    told = one_sentence(run("stylize", "--resume", pictures[0], "--output", part), 1)
+    assert "not a whole checkpoint" in told
+    assert "name a CONTENT and a STYLE" in one_sentence(run("stylize", "--output", part), 2)
 
 
 def test_outputs_that_are_refused(pictures, tmp_path):

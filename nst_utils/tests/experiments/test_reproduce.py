@@ -78,7 +78,7 @@ def test_another_picture_is_told_apart(picture):
 def test_moved_and_changed_inputs(picture, pictures, tmp_path):
     moved = tmp_path / "moved.png"
     pictures[0].rename(moved)
-    with pytest.raises(RepeatError, match="neither beside.*--content"):
+    with pytest.raises(RepeatError, match="neither beside.*name it with content=FILE"):
         repeat_run(picture)
     assert repeat_run(picture, content=moved).identical
     with pytest.raises(RepeatError, match="another picture than the record names"):
@@ -160,7 +160,7 @@ def test_a_record_opens_nothing_that_its_reader_did_not_name(picture, pictures, 
     inside.mkdir()
     for source in (str(far), "../far/c.png", f"{server.url}/c.png", f"file://{far}"):
         made = forged(picture, content={"source": source})
-        with pytest.raises(RepeatError, match="only with --trust"):
+        with pytest.raises(RepeatError, match="only with trust=True"):
             repeat_run(made)
     assert not server.asked
     assert repeat_run(forged(picture, content={"source": str(far)}), trust=True).identical

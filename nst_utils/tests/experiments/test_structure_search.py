@@ -60,6 +60,7 @@ def test_whole_runs_that_keep_less_than_short_ones_are_searched_by_themselves(
         assert not keep_structure(*pictures, SMALL, 0.3, progress=False).reached
 
 
+@pytest.mark.filterwarnings("ignore:no step lowered the loss")
 def test_the_nearest_is_painted_and_said(tiny, pictures):
     with pytest.warns(NSTWarning, match="keep=0.999 is out of reach.*the nearest is 0.8"):
         kept = keep_structure(*pictures, SMALL.replace(color="recolored"), 0.999, progress=False)

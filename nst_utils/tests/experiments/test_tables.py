@@ -66,7 +66,8 @@ def test_steps_to_a_loss_are_those_of_the_last_scale(tiny, pictures):
 
 def test_shares_of_resnet_keep_their_names(tiny, pictures):
     result = stylize(*pictures, QUICK)
-    first = dataclasses.replace(result.history[0], layers={"conv1": 1.0, "relu": 3.0})
+    terms = {"style/conv1": 1.0, "style/relu": 3.0}
+    first = dataclasses.replace(result.history[0], terms=terms, weights=dict.fromkeys(terms, 2.0))
     recipe = Recipe(
         backbone="resnet50", content_layer="layer1", style_layers={"conv1": 1, "relu": 1}
     )

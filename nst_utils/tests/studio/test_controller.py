@@ -74,7 +74,9 @@ def test_steering_changes_the_weights_at_the_next_step(studio):
     assert passage.schedule == ((8, "beta", 77.0),) and passage.steps == (6, 6)
     assert controller.history.marks == [(8, "beta")]
     before, after = controller.history.points[7], controller.history.points[8]
-    assert after.style / before.style == pytest.approx(77 / passage.beta, rel=0.02)
+    assert after.terms["style"] / before.terms["style"] == pytest.approx(
+        77 / passage.beta, rel=0.02
+    )
 
 
 def test_a_move_is_seen_at_once_and_what_is_kept_is_the_best(studio):

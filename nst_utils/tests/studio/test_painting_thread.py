@@ -1,4 +1,4 @@
-from nst_utils.studio.history import History
+from nst_utils.studio.history import History, Passage
 from nst_utils.studio.painting_thread import PaintingThread
 from nst_utils.studio.state import Frame
 from nst_utils.transfer.config import Recipe
@@ -14,7 +14,7 @@ def test_a_job_is_painted_into_the_history(tiny, pictures):
     try:
         assert thread.wait(20).state == "ready"
         with thread.changed:
-            thread.state, thread.job = "running", TINY
+            thread.state, thread.job = "running", Passage(TINY)
             thread.changed.notify_all()
         assert thread.wait(20).state == "finished"
         assert history.step == 3 and [point.step for point in history.points] == [0, 1, 2]

@@ -299,7 +299,7 @@ def test_a_refused_move_takes_the_control_back(panel):
         layers[name].value = 0
     last = list(layers)[-1]
     layers[last].value = 0
-    assert "at least one style layer must weigh more than 0" in studio._status.line.value
+    assert "at least one layer must weigh more than 0" in studio._status.line.value
     assert studio._controls.layers[last].value == 1
 
 

@@ -1,0 +1,128 @@
+"""What a studio keeps so that a painting can go on after its kernel was restarted.
+
+Beside the checkpoint of the passage under way stands a small file of JSON: the pictures, what was
+set, and the passages before it. Free of torch.
+"""
+
+import contextlib
+import json
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import psutil
+
+from ..errors import NSTError
+from ..paths import is_address, make_folder, public_source, user_path, write_text
+from ..transfer.config import Recipe
+from ..untrusted import check_schema, read_json
+from .replay import from_json, to_json
+
+if TYPE_CHECKING:
+    from ..transfer.state import RunState
+    from .controller import Controller
+
+CHECKPOINT, RECORD = "unfinished.safetensors", "unfinished.json"
+MOST = 3
+"""Unfinished paintings that are kept, the newest."""
+
+_TEXT = {"type": "string", "minLength": 1, "maxLength": 4096}
+SCHEMA = {
+    "type": "object",
+    "required": ["content", "styles", "passages", "process"],
+    "properties": {
+        "content": _TEXT,
+        "styles": {"type": "array", "items": _TEXT, "minItems": 1, "maxItems": 16},
+        "process": {"type": "integer", "minimum": 0},
+        "passages": {"type": "array", "maxItems": 1000, "items": {"type": "object"}},
+    },
+    "additionalProperties": False,
+}
+
+
+@dataclass(frozen=True)
+class Unfinished:
+    """A painting that a kernel left unfinished.
+
+    Attributes
+    ----------
+    checkpoint : Path
+        The state of the passage that was under way.
+    content : str
+    styles : tuple of str
+        Sources, as `samples.open_picture` takes them.
+    passages : tuple of Recipe
+        Those before the one under way.
+    """
+
+    checkpoint: Path
+    content: str
+    styles: tuple[str, ...]
+    passages: tuple[Recipe, ...]
+
+    def wanted(self, state: "RunState") -> Recipe:
+        """Return what was set when the state was saved."""
+        now = state.recipe.at(max(0, len(state.history)))
+        return now.replace(start=self.passages[0].start if self.passages else now.start)
+
+
+def keep_going(controller: "Controller") -> Path | None:
+    """Write what is needed besides the state of the run, and return where that goes.
+
+    Returns
+    -------
+    Path or None
+        None where the folder cannot be written to: the painting goes on without it.
+    """
+    history = controller.history
+    record = {
+        "content": _absolute(history.content),
+        "styles": [_absolute(source) for source in (history.style, *history.others)],
+        "process": os.getpid(),
+        "passages": json.loads(to_json(history.passages)) if history.passages else [],
+    }
+    try:
+        folder = make_folder(controller.folder)
+        write_text(folder / RECORD, json.dumps(record))
+    except (OSError, NSTError):
+        return None
+    return folder / CHECKPOINT
+
+
+def list_unfinished(folder: Path) -> list[Unfinished]:
+    """Return the unfinished paintings below a folder, the newest first; older ones are removed.
+
+    What a process that still runs is painting is left to it.
+    """
+    found = []
+    files = {path: path.stat().st_mtime for path in folder.glob(f"**/{CHECKPOINT}")}
+    for path in sorted(files, key=files.get, reverse=True):
+        with contextlib.suppress(NSTError):
+            record = read_json(path.with_name(RECORD), "an unfinished painting")
+            check_schema(record, SCHEMA, "an unfinished painting")
+            if psutil.pid_exists(record["process"]):
+                continue
+            told = record["passages"]
+            passages = tuple(from_json(json.dumps(told))) if told else ()
+            if len(found) < MOST:
+                styles = tuple(record["styles"])
+                found.append(Unfinished(path, record["content"], styles, passages))
+                continue
+        forget(path.parent)
+    return found
+
+
+def forget(folder: Path) -> None:
+    """Remove what was kept of an unfinished painting."""
+    for name in (CHECKPOINT, RECORD):
+        with contextlib.suppress(OSError):
+            (folder / name).unlink(missing_ok=True)
+
+
+def _absolute(source: str) -> str:
+    """Return a source as another kernel finds it, without the secrets of an address."""
+    if is_address(source):
+        return public_source(source)
+    path = user_path(source)
+    return str(path.absolute()) if path.exists() else source
