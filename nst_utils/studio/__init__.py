@@ -29,9 +29,9 @@ import lazy_loader
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submodules=(
-        "browser_widgets canvas comparison controller controls export fair_lock film gallery going_on "
-        "history kernel_explorer labels painting_thread panel pickers regions_tab replay state "
-        "status_bar thumbnails toolbar"
+        "browser_widgets canvas comparison controller controls export fair_lock film gallery "
+        "going_on history kernel_explorer labels painting_thread panel pickers regions_tab "
+        "replay state status_bar thumbnails toolbar"
     ).split(),
     submod_attrs={
         "controller": ["Controller", "studio_recipe"],
