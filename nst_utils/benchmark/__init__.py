@@ -5,6 +5,7 @@
 - ``common``: rows, pictures, judges and timing that all figures share
 - ``speed``: start-up, a step, its share of the machine, growth, memory
 - ``convergence``: seconds to the loss that a peer's many steps reach
+- ``kills``: a run that is killed and goes on
 - ``quality``: style at no less structure, in as many seconds as a peer takes
 - ``ablation``: what each speed technique gains and costs
 - ``studio_latency``: from a slider to the changed picture
@@ -20,7 +21,7 @@ import lazy_loader
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submodules=(
-        "ablation common convergence leaderboard leaderboard_table peers quality "
+        "ablation common convergence kills leaderboard leaderboard_table peers quality "
         "recorded_leaderboard reference speed studio_latency table wikiart_index"
     ).split(),
     submod_attrs={

@@ -9,6 +9,7 @@ from ..errors import unknown
 from .ablation import measure_levers, measure_quality_over_time
 from .common import BenchError, Exhibit, Row
 from .convergence import measure_pastiche_time, measure_report_time
+from .kills import measure_kills
 from .quality import measure_quality
 from .speed import (
     measure_growth,
@@ -35,6 +36,7 @@ FIGURES: dict[str, Callable[[], Iterator[Row | Exhibit]]] = {
     "levers": measure_levers,
     "curve": measure_quality_over_time,
     "studio": measure_studio,
+    "kills": measure_kills,
 }
 """Every figure by its name."""
 

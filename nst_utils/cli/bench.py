@@ -45,7 +45,7 @@ def bench(
         raise click.ClickException(f"{out.parent}: no such folder; make it first")
     if publish:
         _check_page(names)
-    wanted = list(names) or [name for name in engine.FIGURES if name != "studio"]
+    wanted = list(names) or [n for n in engine.FIGURES if n not in ("studio", "kills")]
     if studio and "studio" not in wanted:
         wanted.append("studio")
     machine = describe_machine()
