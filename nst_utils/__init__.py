@@ -56,6 +56,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
             "config",
             "losses",
             "recipe",
+            "resume",
             "stylize",
         ],
         "experiments": ["metrics", "paint", "statistics", "sweep", "tables", "trials"],
