@@ -111,7 +111,8 @@ def map_jobs(
                 n_workers=count,
                 threads_per_worker=1,
                 memory_limit=0,  # a run that needs too much fails with its own error
-                dashboard_address=":0",  # any free port: other clusters may run here
+                host="127.0.0.1",
+                dashboard_address=None,  # the page would listen on every interface
                 local_directory=scratch,
                 silence_logs=logging.CRITICAL,
             )

@@ -1,6 +1,7 @@
 import os
 import time
 
+import psutil
 import pytest
 
 from nst_utils import parallel
@@ -36,3 +37,13 @@ def test_a_scheduler_that_does_not_answer_is_one_sentence(monkeypatch):
     with pytest.raises(ClusterError, match="no Dask scheduler answers at tcp://127.0.0.1:9") as e:
         list(parallel.map_jobs(double, [1]))
     assert "\n" not in str(e.value)
+
+
+def test_nothing_listens_beyond_this_machine():
+    heard = set()
+    for _ in parallel.map_jobs(double, range(2), workers=2, progress=False):
+        me = psutil.Process()
+        for process in (me, *me.children(recursive=True)):
+            listening = process.net_connections("tcp")
+            heard |= {c.laddr.ip for c in listening if c.status == psutil.CONN_LISTEN}
+    assert heard == {"127.0.0.1"}
