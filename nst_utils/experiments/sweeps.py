@@ -156,16 +156,16 @@ def _jobs(recipes: list[Recipe], pairs: list[Pair], out: Path, stale: str) -> li
         names = {"content": public_source(content), "style": name_styles(style)}
         columns = names | recipe_columns(recipe)
         sources = absolute_source(content), tuple(map(absolute_source, styles))
-        work = (*sources, recipe, columns)
+        work = (*sources, recipe, names)
         jobs.setdefault(key, Job(out, key, work, f"{PICTURES}/{key}.png", columns, code, stale))
     return list(jobs.values())
 
 
-def paint_trial(work: tuple[str, tuple[str, ...], Recipe, dict[str, Any]]) -> tuple[dict, Any]:
+def paint_trial(work: tuple[str, tuple[str, ...], Recipe, dict[str, str]]) -> tuple[dict, Any]:
     """Paint and measure one run of a sweep; see `batch.Paint`."""
-    content, styles, recipe, columns = work
+    content, styles, recipe, names = work
     row, result = run_trial(content, styles[0] if len(styles) == 1 else styles, recipe, _judges())
-    return row | columns, result
+    return row | names, result
 
 
 @lru_cache(maxsize=1)

@@ -46,6 +46,10 @@ VIETNAMESE: dict[str, str] = {
     "overall, less is better; bars: 95 % intervals; in brackets: pairs": (
         "tổng hợp, nhỏ hơn là tốt hơn; thanh: khoảng tin cậy 95 %; trong ngoặc: số cặp"
     ),
+    "a painting without and with a loss of one's own": (
+        "bức tranh không có và có hàm mất mát tự viết"
+    ),
+    "a loss of one's own": "hàm mất mát tự viết",
     "six pairs by six methods, 192 pixels": "sáu cặp ảnh theo sáu phương pháp, 192 điểm ảnh",
     "methods, best first": "các phương pháp, tốt nhất trước",
     "methods in the default's seconds, best first": (

@@ -302,7 +302,10 @@ class Controller:
     def _begin_passage(self) -> None:
         """Have the thread begin a passage, whose state is kept for after a kernel's restart."""
         self.thread.job = self.history.next_passage()
-        self.thread.checkpoint = keep_going(self)
+        try:
+            self.thread.checkpoint = keep_going(self.history, self.folder)
+        except paths.FolderError:  # the painting goes on, without being kept
+            self.thread.checkpoint = None
 
     def _restart(self, why: str) -> None:
         """Go on in another run, if one is under way or was."""

@@ -21,7 +21,7 @@ from .replay import from_json, to_json
 
 if TYPE_CHECKING:
     from ..transfer.state import RunState
-    from .controller import Controller
+    from .history import History
 
 CHECKPOINT, RECORD = "unfinished.safetensors", "unfinished.json"
 MOST = 3
@@ -67,15 +67,21 @@ class Unfinished:
         return now.replace(start=self.passages[0].start if self.passages else now.start)
 
 
-def keep_going(controller: "Controller") -> Path | None:
+def keep_going(history: "History", folder: Path) -> Path | None:
     """Write what is needed besides the state of the run, and return where that goes.
+
+    Parameters
+    ----------
+    history : History
+        Of the painting.
+    folder : Path
+        Of the studio; made if it is missing.
 
     Returns
     -------
     Path or None
         None where the folder cannot be written to: the painting goes on without it.
     """
-    history = controller.history
     record = {
         "content": _absolute(history.content),
         "styles": [_absolute(source) for source in (history.style, *history.others)],
@@ -83,8 +89,7 @@ def keep_going(controller: "Controller") -> Path | None:
         "passages": json.loads(to_json(history.passages)) if history.passages else [],
     }
     try:
-        folder = make_folder(controller.folder)
-        write_text(folder / RECORD, json.dumps(record))
+        write_text(make_folder(folder) / RECORD, json.dumps(record))
     except (OSError, NSTError):
         return None
     return folder / CHECKPOINT

@@ -75,10 +75,10 @@ def test_keep_and_forecast_are_printed(tiny, pictures, tmp_path, monkeypatch):
 
 
 def test_folders_list_what_failed(tiny, pictures, tmp_path, monkeypatch):
-    from nst_utils.experiments import folders
+    from nst_utils.experiments import batch
 
     monkeypatch.setattr(
-        folders, "map_jobs", lambda f, jobs, **_: ((i, f(job)) for i, job in enumerate(jobs))
+        batch, "map_jobs", lambda f, jobs, **_: ((i, f(job)) for i, job in enumerate(jobs))
     )
     photos = tmp_path / "photos"
     photos.mkdir()

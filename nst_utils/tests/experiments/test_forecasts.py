@@ -33,7 +33,7 @@ def test_the_probe_measures(tiny, pictures):
 def test_what_does_not_fit_is_refused_with_what_would(pictures, monkeypatch):
     monkeypatch.setattr(module, "free_bytes", lambda: 2e9)
     module.check_memory(*pictures, SMALL)
-    with pytest.raises(NSTError, match=r"8192 pixels need about .* 2.0 GB are free; .*--size \d+"):
+    with pytest.raises(NSTError, match=r"8192 pixels need about .* 2.0 GB are free; .*size=\d+"):
         module.check_memory(*pictures, SMALL.replace(size=8192))
     monkeypatch.setattr(module, "free_bytes", lambda: 1e8)
     with pytest.raises(NSTError, match="close other programs"):
