@@ -1,6 +1,7 @@
 """What a term of the objective offers, and what terms share: masks, and sums over positions."""
 
 import copy
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from typing import Protocol, Self
 
@@ -172,7 +173,7 @@ class StyleTerm:
         """Take back what `state_dict` returned."""
 
 
-class Additive(StyleTerm):
+class Additive(StyleTerm, ABC):
     """A term whose statistic is made of sums over the positions of one layer.
 
     Masks are weights in the sums, several styles are a sum of targets, tiles of a large picture add
@@ -185,6 +186,7 @@ class Additive(StyleTerm):
         self.learned: list[tuple[float, Sums]] = []
         self.target: tuple[Tensor, ...] = ()
 
+    @abstractmethod
     def sums(
         self, features: Tensor, weights: Tensor | None = None, mean: Tensor | None = None
     ) -> Sums:
@@ -198,15 +200,14 @@ class Additive(StyleTerm):
             Mean of all positions that a centered statistic is centered by; that of `features` when
             left out. Tiles of one picture need the picture's.
         """
-        raise NotImplementedError
 
+    @abstractmethod
     def statistics(self, sums: Sums) -> tuple[Tensor, ...]:
         """Return what is compared, made of the sums."""
-        raise NotImplementedError
 
+    @abstractmethod
     def distance(self, found: tuple[Tensor, ...], sums: Sums) -> Tensor:
         """Return the loss between statistics that were found and `target`."""
-        raise NotImplementedError
 
     def learn(
         self,
