@@ -1,12 +1,9 @@
-"""What the benchmark's figures share: a row of its table, its pictures, its judges, the machine."""
+"""What the benchmark's figures share: a row of its table, its pictures, its judges."""
 
-import contextlib
-import platform
 import statistics
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -19,7 +16,6 @@ from ..experiments.metrics import judge
 from ..images.samples import open_sample
 from ..images.tensors import to_tensor
 from ..networks.backbone import load_backbone
-from ..networks.device import explain_precision, pick_precision
 from ..networks.registry import BACKBONES
 from ..networks.weights import local_files, locate_source
 from ..transfer.config import Recipe
@@ -95,16 +91,6 @@ def value_row(figure: str, ours: float, most: float, theirs: float | None = None
     """Return a row whose own value must not be above a target."""
     ratio = ours / theirs if theirs else None
     return Row(figure, ours, theirs, ratio, f"{most:g} or less", ours <= most)
-
-
-def describe_machine() -> str:
-    """Name the machine: processor, cores, number format, versions."""
-    name = platform.processor() or platform.machine()
-    with contextlib.suppress(OSError):
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-        name = next((x.split(":")[1].strip() for x in lines if x.startswith("model name")), name)
-    form = explain_precision("auto", pick_precision("auto", CPU), CPU)
-    return f"{name}, {torch.get_num_threads()} threads, torch {torch.__version__}, {form}"
 
 
 def benchmark_pair(width: int = 0, height: int = 0) -> tuple[Image.Image, Image.Image]:

@@ -32,7 +32,7 @@ def bench(
     The exit status is 1 if a target is missed.
     """
     from ..benchmark import table as engine
-    from ..benchmark.common import describe_machine
+    from ..networks.device import describe_machine
 
     if record:
         if out or names or studio or publish:

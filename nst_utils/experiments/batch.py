@@ -290,7 +290,8 @@ def run_key(recipe: Recipe, weights: str, pictures: Iterable[str], *more: str) -
     *more : str
         What else tells one run from another.
     """
-    parts = [recipe.to_json(), weights, *pictures, *more]
+    # Only what differs from the defaults: a recipe field that is added later changes no key.
+    parts = [recipe.to_json(defaults=False), weights, *pictures, *more]
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:24]
 
 

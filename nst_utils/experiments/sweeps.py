@@ -1,4 +1,4 @@
-"""Sweeps: a grid of recipes over pairs and seeds, on one machine or many, a table in the end."""
+"""Sweeps: recipes over pairs and seeds, on one machine or many, with a table in the end."""
 
 import itertools
 import math
@@ -13,7 +13,7 @@ import pandas as pd
 from ..errors import unknown
 from ..images.samples import list_samples
 from ..networks.weights import find_weights
-from ..paths import public_source, user_path
+from ..paths import RUNS, public_source, user_path
 from ..transfer.config import Recipe
 from ..transfer.fields import RecipeError
 from ..transfer.regions import check_regions
@@ -31,7 +31,11 @@ from .batch import (
     run_key,
 )
 from .metrics import judge
+from .stored import StoredResults
 from .trials import name_styles, recipe_columns, run_trial
+
+JUDGES = {"by untrained VGG19": ("vgg19", "random")}
+"""A judge that no recipe was optimized with, unless it asked for random weights."""
 
 MEASURING = ("experiments/metrics.py", "experiments/trials.py")
 
@@ -75,45 +79,58 @@ def expand(grid: Mapping[str, Sequence[Any]], base: Recipe) -> list[Recipe]:
 
 
 def sweep(
-    grid: Mapping[str, Sequence[Any]],
+    grid: Mapping[str, Any],
     *,
-    base: Recipe,
+    base: Recipe | None = None,
     pairs: int | Iterable[tuple[str, str | Sequence[str]]] = 1,
     seeds: int = 1,
-    out: str | os.PathLike,
+    judges: Mapping[str, tuple[str, str]] = JUDGES,
+    out: str | os.PathLike | None = None,
+    stored: str = "",
+    fresh: bool = False,
     workers: int | None = None,
     scheduler: str | None = None,
     progress: bool = True,
     stale: str = "rerun",
 ) -> pd.DataFrame:
-    """Run a grid of recipes over pairs and seeds, and return a row for each run.
+    """Run settings over pairs and seeds, and return a row for each run.
 
     Parameters
     ----------
-    grid : mapping of str to sequence
-        Recipe fields to their values.
-    base : Recipe
-        What is not in the grid.
+    grid : mapping
+        Recipe fields to their values, of which every combination is run; or names of settings to
+        their recipes. A setting may have several recipes, for example a curve over ``beta``.
+    base : Recipe, optional
+        What is not in the grid; by default `Recipe`'s own fields.
     pairs : int or iterable of (content, style)
         How many pairs of samples (see `pair_samples`), or the pairs themselves: paths, addresses
         or names of samples; several styles in place of one are blended or have their regions.
     seeds : int
         Seeds 0, 1 and so on. With several, and a recipe that starts from a picture without noise,
         ``start_noise`` becomes 0.05: without it a seed changes nothing.
-    out : path
-        Folder: ``runs.parquet``, ``runs.csv``, and ``pictures/``.
+    judges : mapping of str to (backbone, weights)
+        Networks that measure the distance to the style beside color and texture, by column.
+    out : path, optional
+        Folder: ``runs.parquet``, ``runs.csv``, and ``pictures/``; by default one below
+        ``data/runs`` with the name of `stored`.
+    stored : str
+        Name of an experiment below ``data/results``. Rows that are stored there for the same
+        recipe, pictures and weights are read and not painted.
+    fresh : bool
+        Paint also what is stored.
     workers, scheduler, progress
         As for `parallel.map_jobs`.
     stale : {"rerun", "keep"}
-        What is done about rows that other code has made: the column ``code`` is its version.
+        What is done about rows in `out` that other code has made: the column ``code`` is its
+        version.
 
     Returns
     -------
     DataFrame
-        One row a run, in the grid's order: every recipe field, ``content``, ``style``, every loss
-        term of the picture kept (``loss_…``), every measure, ``seconds``, ``peak_mb``,
-        ``picture`` (relative to `out`) and ``error``. Runs that failed have a reason there and no
-        picture; they are tried again by the next sweep.
+        One row a run, in the grid's order: ``setting``, every recipe field, ``content``,
+        ``style``, every loss term of the picture kept (``loss_…``), every measure, ``seconds``,
+        ``peak_mb``, ``picture`` (relative to `out`), ``file`` (its whole path) and ``error``. Runs
+        that failed have a reason there and no picture; they are tried again by the next sweep.
 
     Raises
     ------
@@ -122,53 +139,102 @@ def sweep(
     RecipeError, UnknownNameError, ImageError, WeightsError, ClusterError
         Before anything runs.
     """
-    if seeds < 1:
-        raise BatchError(f"seeds must be at least 1, not {seeds}")
     if stale not in STALE:
         raise unknown("stale", stale, STALE)
-    if seeds > 1 and base.start != "noise" and not base.start_noise and "start_noise" not in grid:
-        base = base.replace(start_noise=0.05)
-    if "seed" not in grid:
-        grid = {**grid, "seed": range(seeds)}
-    elif seeds > 1:
-        raise RecipeError("seed is in the grid: leave seeds out")
+    if out is None and not stored:
+        raise BatchError("a sweep needs out, a folder for its results, or stored, a name")
+    out = user_path(out or RUNS / "results" / stored).absolute()
+    settings = _with_seeds(_settings(grid, base or Recipe()), seeds, "seed" in grid)
     pairs = pair_samples(pairs) if isinstance(pairs, int) else list(pairs)
-    out = user_path(out).absolute()
-    jobs = _jobs(expand(grid, base), pairs, out, stale)
-    options = dict(workers=workers, scheduler=scheduler, progress=progress)
-    try:
-        return run_batch(paint_trial, jobs, **options)
-    finally:
-        collect(out)
+    jobs = _jobs(settings, pairs, out, stale, judges)
+    rows = {}
+    if stored and not fresh:
+        kept = StoredResults(stored)
+        found = {job.key: kept.find(job.key, inputs, any_) for job, inputs, any_ in jobs}
+        rows = {key: row for key, row in found.items() if row}
+    todo = {job.key: job for job, *_ in jobs if job.key not in rows}
+    if todo or not jobs:
+        options = dict(workers=workers, scheduler=scheduler, progress=progress)
+        try:
+            table = run_batch(paint_trial, list(todo.values()), **options)
+        finally:
+            collect(out)
+        for row in table.to_dict("records"):
+            rows[row["key"]] = row | {"file": str(out / row["picture"])}
+    # A stored row may be shared by settings. The measure color takes the place of the field color.
+    return pd.DataFrame(
+        [
+            {"error": "", **job.columns, **rows[job.key], "setting": job.columns["setting"]}
+            for job, *_ in jobs
+        ]
+    )
 
 
-def _jobs(recipes: list[Recipe], pairs: list[Pair], out: Path, stale: str) -> list[Job]:
-    sums, weights, jobs = Checksums(), {}, {}
+def _settings(grid: Mapping[str, Any], base: Recipe) -> list[tuple[str, Recipe]]:
+    """Return the recipes to run, each with the name of its setting."""
+    named = {k: [v] if isinstance(v, Recipe) else list(v) for k, v in grid.items()}
+    if named and all(isinstance(r, Recipe) for recipes in named.values() for r in recipes):
+        return [(name, recipe) for name, recipes in named.items() for recipe in recipes]
+    return [("", recipe) for recipe in expand(grid, base)]
+
+
+def _with_seeds(
+    settings: list[tuple[str, Recipe]], seeds: int, in_grid: bool
+) -> list[tuple[str, Recipe]]:
+    """Return every recipe with every seed, and with the noise that makes a seed tell."""
+    if seeds < 1:
+        raise BatchError(f"seeds must be at least 1, not {seeds}")
+    if seeds == 1:
+        return settings
+    if in_grid:
+        raise RecipeError("seed is in the grid: leave seeds out")
+    every = []
+    for name, recipe in settings:
+        if recipe.start != "noise" and not recipe.start_noise:
+            recipe = recipe.replace(start_noise=0.05)
+        every += [(name, recipe.replace(seed=seed)) for seed in range(seeds)]
+    return every
+
+
+def _jobs(
+    settings: list[tuple[str, Recipe]],
+    pairs: list[Pair],
+    out: Path,
+    stale: str,
+    judges: Mapping[str, tuple[str, str]],
+) -> list[tuple[Job, str, bool]]:
+    """Return for each row its job, its key without the weights, and whether any weights will do.
+
+    Rows may share a job: two settings may have the same recipe.
+    """
+    sums, weights, jobs = Checksums(), {}, []
     code = batch_code(*MEASURING)
-    for (content, style), recipe in itertools.product(pairs, recipes):
+    for (content, style), (name, recipe) in itertools.product(pairs, settings):
         styles = (style,) if isinstance(style, str) else tuple(style)
         check_regions(recipe, len(styles))
         named = (recipe.backbone, recipe.weights)
         if named not in weights:
-            weights[named] = find_weights(*named).sha256
+            weights[named] = find_weights(*named)
         pictures = sums.of(input_files(content, styles, recipe))
-        key = run_key(recipe, weights[named], pictures)
+        inputs = run_key(recipe, "", pictures)
+        key = run_key(recipe, weights[named].sha256, pictures)
         names = {"content": public_source(content), "style": name_styles(style)}
-        columns = names | recipe_columns(recipe)
+        columns = {"setting": name} | names | recipe_columns(recipe)
         sources = absolute_source(content), tuple(map(absolute_source, styles))
-        work = (*sources, recipe, names)
-        jobs.setdefault(key, Job(out, key, work, f"{PICTURES}/{key}.png", columns, code, stale))
-    return list(jobs.values())
+        work = (*sources, recipe, names | {"inputs": inputs}, dict(judges))
+        job = Job(out, key, work, f"{PICTURES}/{key}.png", columns, code, stale)
+        jobs.append((job, inputs, recipe.weights == "auto" and not weights[named].trained))
+    return jobs
 
 
-def paint_trial(work: tuple[str, tuple[str, ...], Recipe, dict[str, str]]) -> tuple[dict, Any]:
+def paint_trial(work: tuple[str, tuple[str, ...], Recipe, dict, dict]) -> tuple[dict, Any]:
     """Paint and measure one run of a sweep; see `batch.Paint`."""
-    content, styles, recipe, names = work
-    row, result = run_trial(content, styles[0] if len(styles) == 1 else styles, recipe, _judges())
+    content, styles, recipe, names, judges = work
+    judging = {name: _judge(*network) for name, network in judges.items()}
+    row, result = run_trial(content, styles[0] if len(styles) == 1 else styles, recipe, judging)
     return row | names, result
 
 
-@lru_cache(maxsize=1)
-def _judges() -> dict[str, Any]:
-    """Return a judge that no recipe was optimized with, unless it asked for random weights."""
-    return {"by untrained VGG19": judge("vgg19", "random")}
+@lru_cache(maxsize=4)
+def _judge(backbone: str, weights: str) -> Any:
+    return judge(backbone, weights)

@@ -1,15 +1,17 @@
 """Many runs, measured: a row of numbers for each, and what a recipe costs on this machine."""
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 from PIL import Image
 from tqdm import tqdm
 
 from ..errors import NSTError, one_line, show
+from ..networks.device import describe_machine
 from ..parallel import run_in_fresh_process
 from ..paths import public_source
 from ..transfer.config import Recipe
@@ -80,7 +82,26 @@ def run_trial(
     row |= {"loss_first": result.history[0].total, "loss_total": best.total}
     row |= loss_columns(best, result.recipe)
     row |= {"label": result.weights_label, "done": len(result.history), "stopped": result.stopped}
+    row |= {"recipe": recipe.to_json(defaults=False), "curve": loss_curve(result.history)}
+    row |= {"machine": describe_machine(), "date": result.provenance["date"][:10]}
     return row | {"seconds": result.seconds, "peak_mb": peak}, result
+
+
+def loss_curve(history: Sequence[StepRecord], points: int = 40) -> str:
+    """Return a run's loss curve as JSON: weighted terms and their sum at some of the steps.
+
+    The first three steps, the last one and about `points` between them are kept.
+    """
+    places = {*range(3), *np.linspace(0, len(history) - 1, points).astype(int)}
+    kept = [history[i] for i in sorted(places) if i < len(history)]
+    curve = {"step": [step.step for step in kept], "total": [step.total for step in kept]}
+    for name in kept[-1].weighted():
+        curve[name] = [step.weighted().get(name, 0.0) for step in kept]
+    rounded = {
+        name: [v if name == "step" else float(f"{v:.5g}") for v in values]
+        for name, values in curve.items()
+    }
+    return json.dumps(rounded, separators=(",", ":"))
 
 
 def loss_columns(step: StepRecord, recipe: Recipe) -> dict[str, float]:

@@ -1,7 +1,9 @@
 """The device and the number format to compute with, chosen by what this machine supports."""
 
 import contextlib
+import platform
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 import torch
 
@@ -114,3 +116,15 @@ def is_out_of_memory(error: Exception) -> bool:
     text = str(error).lower()
     phrases = ("out of memory", "allocate memory", "not enough memory", "alloc_failed")
     return isinstance(error, MemoryError) or any(phrase in text for phrase in phrases)
+
+
+def describe_machine() -> str:
+    """Name the machine: processor, cores, number format, versions."""
+    name = platform.processor() or platform.machine()
+    with contextlib.suppress(OSError):
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+        name = next((x.split(":")[1].strip() for x in lines if x.startswith("model name")), name)
+    form = explain_precision(
+        "auto", pick_precision("auto", torch.device("cpu")), torch.device("cpu")
+    )
+    return f"{name}, {torch.get_num_threads()} threads, torch {torch.__version__}, {form}"

@@ -288,9 +288,15 @@ class Recipe:
         """Return the fields as plain JSON values, in order."""
         return json.loads(json.dumps(dataclasses.asdict(self)))
 
-    def to_json(self, indent: int | None = None) -> str:
-        """Return the recipe as JSON; `from_json` reads it back to an equal recipe."""
-        return json.dumps(dataclasses.asdict(self), indent=indent)
+    def to_json(self, indent: int | None = None, *, defaults: bool = True) -> str:
+        """Return the recipe as JSON, with or without the fields that have their default.
+
+        `from_json` reads both back to an equal recipe.
+        """
+        values, usual = self.to_dict(), {} if defaults else Recipe().to_dict()
+        # The fields of `BEFORE` mean something else where they are left out beside a schedule.
+        kept = {k: v for k, v in values.items() if defaults or k in BEFORE or v != usual[k]}
+        return json.dumps(kept, indent=indent)
 
     @classmethod
     def from_json(cls, text: str) -> "Recipe":

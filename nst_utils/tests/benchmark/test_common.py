@@ -5,11 +5,9 @@ import numpy as np
 import pytest
 import torch
 
-from nst_utils.benchmark import common
 from nst_utils.benchmark.common import (
     begin_descent,
     benchmark_pair,
-    describe_machine,
     loss_of,
     median_seconds,
     ratio_row,
@@ -23,18 +21,6 @@ def test_rows_say_whether_a_target_is_met():
     assert value_row("a", 1.0, 1.0).met and not value_row("a", 1.1, 1.0).met
     assert value_row("a", 1.0, 1.0).theirs is None
     assert json.dumps(asdict(ratio_row("a", np.float64(1), np.float64(4), 1)))
-
-
-@pytest.mark.parametrize(
-    ("dtype", "said"), [(torch.float32, "no bfloat16"), (torch.bfloat16, "bfloat16 (this cpu")]
-)
-def test_the_machine_is_named_with_its_number_format(monkeypatch, dtype, said):
-    monkeypatch.setattr(common, "pick_precision", lambda *_: dtype)
-    assert (
-        said in describe_machine()
-        and torch.__version__ in describe_machine()
-        and "threads" in describe_machine()
-    )
 
 
 def test_an_optimizer_takes_steps_on_the_benchmarks_pair():

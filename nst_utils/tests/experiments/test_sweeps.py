@@ -221,14 +221,14 @@ def test_a_row_that_is_none_is_made_again(here, pictures, tmp_path, text):
 @pytest.fixture
 def job(tiny, pictures, tmp_path, monkeypatch):
     """A job of a folder that is ready for it."""
-    monkeypatch.setattr(sweeps, "_judges", dict)
+    monkeypatch.setattr(sweeps, "_judge", lambda *_: lambda image, style: 1.0)
     for name in (batch.ROWS, batch.PICTURES):
         (tmp_path / name).mkdir()
     content, style = map(str, pictures)
 
     def make(recipe):
         columns = {"content": content, "style": style}
-        work = (content, (style,), recipe, columns)
+        work = (content, (style,), recipe, columns, {})
         return batch.Job(tmp_path, "one", work, "pictures/one.png", columns)
 
     return make

@@ -285,3 +285,9 @@ def test_a_whole_recipe_of_before_means_what_was_done_then():
     assert (read.color, read.detail) == ("free", "content")
     few = Recipe.from_json('{"size": 256}')
     assert (few.color, few.detail) == (Recipe().color, Recipe().detail)
+
+
+def test_a_recipe_without_its_defaults_reads_back_to_the_same():
+    for one in (Recipe(), Recipe(beta=3), Recipe(schedule=[[5, "beta", 99]], content_mask="none")):
+        short = one.to_json(defaults=False)
+        assert Recipe.from_json(short) == one and len(short) < 200

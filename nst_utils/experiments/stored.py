@@ -1,0 +1,127 @@
+"""Results kept in the clone: what the notebooks' experiments gave, a row and a picture a run.
+
+``data/results/NAME/`` holds ``runs.csv`` and ``pictures/KEY.jpg``. A sweep reads a row that is
+stored for the same recipe, pictures and weights, and paints the others.
+"""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from PIL import Image
+
+from .. import paths
+from ..errors import NSTError
+from ..images.io import read_image
+from ..paths import make_folder, replacing
+from ..untrusted import DataError
+from .batch import PICTURES, ROWS, read_row
+
+TABLE = "runs.csv"
+QUALITY = 90  # of JPEG, with the colors at full resolution
+
+OWN = (
+    "key", "inputs", "setting", "content", "style", "recipe", "label", "done", "stopped", "curve",
+    "seconds", "peak_mb", "picture", "code", "machine", "date",
+)  # fmt: skip
+"""Columns of a stored row beside its measures and losses."""
+
+
+class StoredResults:
+    """The stored rows of one experiment.
+
+    Parameters
+    ----------
+    name : str
+        Folder below ``data/results``. One that does not exist has no rows.
+    """
+
+    def __init__(self, name: str) -> None:
+        self.folder = paths.RESULTS / name
+        path = self.folder / TABLE
+        try:
+            self.table = pd.read_csv(path, keep_default_na=False, na_values=[""])
+            self._by = {c: self.table.drop_duplicates(c).set_index(c) for c in ("key", "inputs")}
+        except FileNotFoundError:
+            self.table, self._by = pd.DataFrame(), {}
+        except (OSError, ValueError, KeyError) as error:
+            raise NSTError(f"{path}: not a table of stored results ({error})") from None
+
+    def find(self, key: str, inputs: str, any_weights: bool) -> dict[str, Any] | None:
+        """Return a run's row, or None if it is not stored.
+
+        Parameters
+        ----------
+        key : str
+            The run's key; see `batch.run_key`.
+        inputs : str
+            The same without the weights.
+        any_weights : bool
+            Also take a row of other weights. A clone without the trained weights that the stored
+            runs were made with can read them in this way, but not paint them.
+        """
+        for column, value in [("key", key), ("inputs", inputs)][: 1 + any_weights]:
+            if column in self._by and value in self._by[column].index:
+                row = self._by[column].loc[value].dropna().to_dict()
+                return row | {"file": str(self.folder / row["picture"])}
+        return None
+
+
+def store_results(name: str, out: Path) -> int:
+    """Copy a sweep's finished rows into the stored results, with their pictures as JPEG.
+
+    A row that is stored under the same key is replaced.
+
+    Parameters
+    ----------
+    name : str
+        Folder below ``data/results``.
+    out : Path
+        The sweep's folder.
+
+    Returns
+    -------
+    int
+        Rows copied.
+    """
+    folder = make_folder(paths.RESULTS / name / PICTURES).parent
+    table = StoredResults(name).table
+    rows = {} if table.empty else {row["key"]: row for row in table.to_dict("records")}
+    done = 0
+    for path in sorted((out / ROWS).glob("*.json")):
+        try:
+            row = read_row(path)
+        except DataError:
+            continue
+        if row["error"] or not (out / row["picture"]).is_file():
+            continue
+        picture = f"{PICTURES}/{row['key']}.jpg"
+        with replacing(folder / picture) as draft:
+            image = read_image(out / row["picture"]).convert("RGB")
+            image.save(draft, "JPEG", quality=QUALITY, subsampling=0, optimize=True)
+        measures = {k: v for k, v in row.items() if isinstance(v, float) and k not in OWN}
+        kept = {k: row[k] for k in OWN if k in row} | {"picture": picture}
+        rows[row["key"]] = kept | {k: round(v, 5) for k, v in measures.items()}
+        done += 1
+    with replacing(folder / TABLE) as draft:
+        pd.DataFrame(rows.values()).to_csv(draft, index=False)
+    return done
+
+
+def open_paintings(runs: pd.DataFrame) -> dict[int, Image.Image]:
+    """Return the paintings of a sweep's rows, by row; failed runs have none.
+
+    Parameters
+    ----------
+    runs : DataFrame
+        As `sweeps.sweep` returns it.
+    """
+    files = runs.loc[runs["error"] == "", "file"]
+    return {place: read_image(file) for place, file in files.items()}
+
+
+def read_curve(row: pd.Series) -> pd.DataFrame:
+    """Return the loss curve of a row: weighted terms and their sum ``total``, by step."""
+    curve = json.loads(row["curve"])
+    return pd.DataFrame(curve).set_index("step")

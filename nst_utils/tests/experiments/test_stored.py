@@ -1,0 +1,81 @@
+import json
+
+import pandas as pd
+import pytest
+from PIL import Image
+
+from nst_utils import paths
+from nst_utils.errors import NSTError
+from nst_utils.experiments import sweeps
+from nst_utils.experiments.batch import BatchError
+from nst_utils.experiments.stored import StoredResults, open_paintings, read_curve, store_results
+from nst_utils.transfer.config import Recipe
+from nst_utils.transfer.run import stylize
+
+BASE = Recipe(size=24, scales=(24,), steps=(4,), weights="random", device="cpu")
+SETTINGS = {"weak": BASE.replace(beta=1.0), "strong": BASE.replace(beta=50.0), "again": BASE}
+
+
+@pytest.fixture
+def stored(here, pictures, tmp_path, monkeypatch):
+    monkeypatch.setattr(paths, "RESULTS", tmp_path / "results")
+    pair = [tuple(map(str, pictures))]
+    options = dict(pairs=pair, stored="05_x", out=tmp_path / "out")
+    sweeps.sweep(SETTINGS, **options)
+    assert store_results("05_x", tmp_path / "out") == 3
+    here.clear()
+    return options
+
+
+def test_stored_rows_are_read_and_others_painted(here, stored, tmp_path):
+    settings = {**SETTINGS, "same as weak": SETTINGS["weak"], "new": BASE.replace(beta=7.0)}
+    runs = sweeps.sweep(settings, **stored | {"out": tmp_path / "other"})
+    assert len(here) == 1
+    assert runs["setting"].tolist() == ["weak", "strong", "again", "same as weak", "new"]
+    assert runs["ssim"][0] == runs["ssim"][3] and runs["ssim"].notna().all()
+    assert runs["beta"].tolist() == [1, 50, 8, 1, 7]
+    assert [image.size for image in open_paintings(runs).values()] == [(24, 18)] * 5
+    assert runs["file"][0].endswith(".jpg") and runs["file"][4].endswith(".png")
+
+
+def test_fresh_paints_what_is_stored(here, stored, tmp_path):
+    sweeps.sweep(SETTINGS, **stored | {"out": tmp_path / "other"}, fresh=True)
+    assert len(here) == 3
+
+
+def test_another_picture_is_not_the_stored_one(here, stored, tmp_path):
+    Image.new("RGB", (24, 18), "red").save(stored["pairs"][0][0])
+    sweeps.sweep(SETTINGS, **stored | {"out": tmp_path / "other"})
+    assert len(here) == 3
+
+
+def test_without_the_trained_weights_the_stored_row_is_read(here, stored):
+    table = StoredResults("05_x")
+    row = table.table.iloc[0]
+    assert table.find("another key", row["inputs"], any_weights=False) is None
+    assert table.find("another key", row["inputs"], any_weights=True)["ssim"] == row["ssim"]
+
+
+def test_a_stored_row_says_how_to_paint_it_again(stored):
+    for _, row in StoredResults("05_x").table.iterrows():
+        recipe = Recipe.from_json(row["recipe"])
+        result = stylize(*stored["pairs"][0], recipe)
+        assert read_curve(row)["total"].tolist() == pytest.approx(
+            [step.total for step in result.history], rel=1e-3
+        )
+        assert set(read_curve(row)) == {"total", "content", "style", "tv"}
+        assert row["machine"] and row["date"][:2] == "20" and len(row["code"]) == 16
+
+
+def test_a_row_is_stored_once(stored, tmp_path):
+    assert store_results("05_x", tmp_path / "out") == 3
+    assert len(pd.read_csv(paths.RESULTS / "05_x" / "runs.csv")) == 3
+    assert json.loads(StoredResults("05_x").table["curve"][0])["step"] == [0, 1, 2, 3]
+
+
+def test_bad_input_gets_one_sentence(stored):
+    with pytest.raises(BatchError, match="needs out"):
+        sweeps.sweep({"beta": [1]}, base=BASE)
+    (paths.RESULTS / "05_x" / "runs.csv").write_text("nothing\n1\n")
+    with pytest.raises(NSTError, match="not a table of stored results"):
+        StoredResults("05_x")
