@@ -27,7 +27,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "structure vgg19 weights weights_file winograd winograd_maps"
     ).split(),
     submod_attrs={
-        "backbone": ["Backbone", "load_backbone"],
+        "backbone": ["Backbone", "load_backbone", "torchvision_state"],
         "device": ["explain_precision", "pick_device", "pick_precision"],
         "registry": ["BACKBONES", "backbone_spec"],
         "weights": ["find_weights"],

@@ -14,8 +14,10 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from ..errors import NSTWarning, unknown
+from . import vgg19
 from .device import own_settings
 from .layers import Convolution, MaxPool
+from .oxford import decoded
 from .registry import BACKBONES, backbone_spec
 from .weights import WeightsFile, find_weights
 
@@ -292,3 +294,20 @@ def _build(name: str, weights: WeightsFile, pooling: str, padding: str) -> Backb
         modules[key] = nn.Sequential(nn.ReplicationPad2d(first.padding[0]), first)
         first.padding = (0, 0)
     return Backbone(name, modules, weights)
+
+
+def torchvision_state(weights: str = "auto") -> dict[str, Tensor]:
+    """Return VGG19's weights under the names of ``torchvision.models.vgg19().features``.
+
+    Parameters
+    ----------
+    weights : str
+        As for `load_backbone`. Those called ``oxford`` take inputs normalized like torchvision's.
+    """
+    state = {}
+    for name, (weight, bias) in zip(
+        vgg19.WIDTHS, vgg19.read_tensors(find_weights("vgg19", weights)), strict=True
+    ):
+        place = vgg19.SPEC.layers.index(name)
+        state |= {f"{place}.weight": decoded(weight), f"{place}.bias": bias}
+    return state

@@ -4,7 +4,7 @@ torch is imported when the network is built, so that layers can be listed withou
 """
 
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from .spec import BackboneSpec, Source, files_in_package
 
@@ -38,16 +38,10 @@ def build(weights: "WeightsFile") -> "nn.ModuleDict":
     from torch import nn
 
     from .layers import Convolution
-    from .oxford import decoded, read_folded_oxford
+    from .oxford import decoded
 
-    if weights.source == "oxford":
-        tensors = read_folded_oxford(weights.path)
-    elif weights.path is not None:
-        tensors = _read_file(weights)
-    else:
-        tensors = _random()
     modules: dict[str, nn.Module] = {}
-    convolutions = iter(tensors)
+    convolutions = iter(read_tensors(weights))
     for layer in SPEC.layers:
         if layer.startswith("conv"):
             weight, bias = next(convolutions)
@@ -55,6 +49,15 @@ def build(weights: "WeightsFile") -> "nn.ModuleDict":
         else:
             modules[layer] = nn.ReLU() if layer.startswith("relu") else nn.MaxPool2d(2, 2)
     return nn.ModuleDict(modules)
+
+
+def read_tensors(weights: "WeightsFile") -> list[tuple[Any, "Tensor"]]:
+    """Return weight and bias of each convolution; a weight may still be a table of its values."""
+    from .oxford import read_folded_oxford
+
+    if weights.source == "oxford":
+        return read_folded_oxford(weights.path)
+    return _random() if weights.path is None else _read_file(weights)
 
 
 def _read_file(weights: "WeightsFile") -> list[tuple["Tensor", "Tensor"]]:

@@ -20,6 +20,7 @@ from PIL import Image
 
 from .. import __version__, paths
 from ..errors import NSTError, unknown
+from ..experiments.notebooks import read_parameters
 from ..images.io import ImageError
 from ..images.png import save_png
 from ..networks.backbone import Backbone
@@ -31,7 +32,7 @@ from .style import DPI
 from .translations import translator
 
 PREVIEW_DPI = 110
-MAX_BYTES = 1_000_000
+MAX_BYTES = 500_000
 
 
 class FigureError(NSTError, OSError):
@@ -47,17 +48,17 @@ def save_figure(
     command: str = "",
     draft: bool = False,
 ) -> Path:
-    """Save a figure as PNG at 200 dpi and as PDF, its record beside it, and list it in the folder.
+    """Save a figure at 200 dpi and as PDF, its record beside it, and list it in the folder.
 
-    A PNG above `MAX_BYTES` is reduced to 256 colors or fewer, and the pictures in such a PDF to
-    fewer dots per inch: a figure full of brush strokes would be too large for a report.
+    A figure that takes more than `MAX_BYTES` as PNG is full of brush strokes and becomes a JPEG.
+    The pictures in its PDF get fewer dots per inch, so that a report does not grow too large.
 
     Parameters
     ----------
     figure : Figure
         Figure to save.
     path : path
-        PNG file to write; PDF and JSON get the same name.
+        PNG file to write; JPEG, PDF and JSON get the same name.
     record : mapping
         JSON values that tell how the figure was made.
     caption : str
@@ -70,7 +71,7 @@ def save_figure(
     Returns
     -------
     Path
-        The PNG file.
+        The PNG or the JPEG file.
 
     Raises
     ------
@@ -88,11 +89,14 @@ def save_figure(
             return path
         image = render_figure(figure)
         save_png(image, path, made, dpi=(DPI, DPI), optimize=True)
+        path.with_suffix(".jpg").unlink(missing_ok=True)
         if path.stat().st_size > MAX_BYTES:
-            _save_reduced(image, path, made)
+            path.unlink()
+            path = path.with_suffix(".jpg")
+            image.save(path, "JPEG", quality=90, subsampling=0, dpi=(DPI, DPI))
         for dpi in (DPI, 150, 110, 80, 60):
             figure.savefig(path.with_suffix(".pdf"), dpi=dpi, metadata={"CreationDate": None})
-            if path.with_suffix(".pdf").stat().st_size <= MAX_BYTES:
+            if path.with_suffix(".pdf").stat().st_size <= 2 * MAX_BYTES:
                 break
         _write_record(path, made)
     except (OSError, ImageError) as error:
@@ -134,16 +138,6 @@ def save_quickstart(
     )
 
 
-def _save_reduced(image: Image.Image, path: Path, record: Mapping[str, Any]) -> None:
-    """Save with fewer colors: dithered if that is small enough, else plain and ever fewer."""
-    for colors, dither in ((256, "FLOYDSTEINBERG"), (256, "NONE"), (96, "NONE"), (40, "NONE")):
-        palette = image.quantize(colors)
-        reduced = image.quantize(palette=palette, dither=Image.Dither[dither])
-        save_png(reduced, path, record, dpi=(DPI, DPI), optimize=True)
-        if path.stat().st_size <= MAX_BYTES:
-            return
-
-
 def _write_record(path: Path, record: Mapping[str, Any]) -> None:
     """Write the record beside a figure or a table, and list it in the folder's page."""
     text = json.dumps(record, indent=1, ensure_ascii=False) + "\n"
@@ -177,7 +171,9 @@ def write_index(folder: Path) -> Path:
         if not isinstance(record, dict) or not record.get("caption"):
             continue
         kinds = [
-            kind for kind in ("png", "pdf", "csv", "tex") if path.with_suffix(f".{kind}").is_file()
+            kind
+            for kind in ("png", "jpg", "csv", "tex", "pdf")
+            if path.with_suffix(f".{kind}").is_file()
         ]
         if not kinds:
             continue
@@ -208,9 +204,9 @@ class Album:
     ----------
     notebook : str
         The notebook's name, for example ``"02_vgg19"``; every figure's name begins with it.
-    profile : {"default", "report"}
+    profile : {"default", "report"}, optional
         ``report`` writes to ``figures/``, with PDFs; ``default`` writes drafts below
-        ``data/runs/``.
+        ``data/runs/``. When left out, ``NST_FIGURES`` decides, which the command ``figures`` sets.
     language : {"en", "vi"}
         Language of the labels.
     parameters : mapping
@@ -234,10 +230,11 @@ class Album:
         self,
         notebook: str,
         *,
-        profile: str = "default",
+        profile: str = "",
         language: str = "en",
         parameters: Mapping[str, Any] | None = None,
     ) -> None:
+        profile = profile or ("report" if os.environ.get("NST_FIGURES") else "default")
         if profile not in ("default", "report"):
             raise unknown("profile", profile, ("default", "report"))
         translator(language)
@@ -311,6 +308,12 @@ class Album:
             raise FigureError(f"{path}: the table cannot be written ({error.strerror})") from None
         return table
 
+    @property
+    def as_stored(self) -> bool:
+        """Whether the parameters are the notebook's own, so that its text speaks of this run."""
+        own = read_parameters(paths.ROOT / "notebooks" / f"{self.notebook}.ipynb")
+        return all(own[name] == value for name, value in self.parameters.items() if name in own)
+
     def _path(self, name: str, kind: str) -> Path:
         suffix = "" if self.language == "en" else f"_{self.language}"
         return self.folder / f"{self.notebook}_{name}{suffix}{kind}"
@@ -321,7 +324,7 @@ class Album:
     def _command(self) -> str:
         extra = "" if self.language == "en" else f" -p language {self.language}"
         notebook = f"notebooks/{self.notebook}.ipynb"
-        return f"python -m nst_utils rerun {notebook} --profile {self.profile}{extra}"
+        return f"python -m nst_utils rerun {notebook}{extra}"
 
     def _record(self, runs: list[Mapping[str, Any]]) -> dict[str, Any]:
         return {

@@ -35,6 +35,7 @@ TORCH_FREE = """
 """.split()
 
 TOP_LEVEL = {
+    "LICENSE",
     "notebooks",
     "nst_utils",
     "data",

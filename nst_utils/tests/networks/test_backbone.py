@@ -1,5 +1,6 @@
 import pytest
 import torch
+import torchvision
 from torch.nn import functional
 from torchvision.models import resnet50, vgg19
 
@@ -7,7 +8,7 @@ from nst_utils.errors import NSTWarning, UnknownNameError
 from nst_utils.images.samples import list_samples, open_picture
 from nst_utils.images.tensors import denormalize, normalize, to_tensor
 from nst_utils.networks import backbone as backbone_loader
-from nst_utils.networks.backbone import load_backbone
+from nst_utils.networks.backbone import load_backbone, torchvision_state
 from nst_utils.networks.oxford import (
     OXFORD_MEAN,
     OXFORD_SCALES,
@@ -270,3 +271,11 @@ def test_scales_are_the_mean_activations_over_the_samples():
         found = backbone.extract(normalize(to_tensor(open_picture(name, 256))), names)
         means += torch.stack([tensor.mean() for tensor in found.values()]) / len(pictures)
     assert torch.allclose(means, torch.ones(len(names)), atol=0.03)
+
+
+def test_torchvisions_module_takes_the_packages_weights():
+    network = torchvision.models.vgg19(init_weights=False).features.eval()
+    network.load_state_dict(torchvision_state("random"))
+    x = torch.randn(1, 3, 32, 32, generator=torch.Generator().manual_seed(0))
+    own = load_backbone("vgg19", "random").extract(x, ["conv3_1"])["conv3_1"]
+    assert torch.allclose(network[:11](x), own, atol=1e-4)

@@ -28,12 +28,13 @@ def test_figures_are_saved_with_their_record_inside_and_beside(tmp_path):
         assert image.info["dpi"] == pytest.approx((200, 200), abs=0.1)
 
 
-def test_large_figures_are_brought_to_256_colors(tmp_path, monkeypatch):
+def test_a_figure_full_of_brush_strokes_is_a_jpeg_in_full_color(tmp_path, monkeypatch):
     monkeypatch.setattr(album_module, "MAX_BYTES", 10_000)
     noise = Image.effect_noise((200, 150), 90).convert("RGB")
     path = album_module.save_figure(figures.contact_sheet([(noise, "a")]), tmp_path / "x.png", {})
     with Image.open(path) as image:
-        assert image.mode == "P"
+        assert (image.format, image.mode) == ("JPEG", "RGB")
+    assert not path.with_suffix(".png").exists() and path.with_suffix(".json").is_file()
 
 
 def test_a_figure_that_cannot_be_written_is_one_error(tmp_path):
@@ -81,7 +82,7 @@ def test_only_the_report_profile_writes_to_figures():
         preview = album.add(Figure((2, 1)), "name", "a caption")
         record = read_provenance(place / "x_name_vi.png")
         assert (record["notebook"], record["parameters"]) == ("x", {"beta": 3})
-        assert record["command"].endswith(f"--profile {profile} -p language vi")
+        assert record["command"].endswith("notebooks/x.ipynb -p language vi")
         assert preview.data.startswith(b"\xff\xd8")  # a JPEG, small enough for a notebook
     for wrong in ({"profile": "final"}, {"language": "fr"}):
         with pytest.raises(UnknownNameError):
@@ -95,8 +96,20 @@ def test_tables_are_saved_for_a_report():
     latex = (paths.FIGURES / "x_runs.tex").read_text(encoding="utf-8")
     assert r"gap\_\%" in latex and "0.12" in latex
     lines = (paths.FIGURES / "README.md").read_text(encoding="utf-8").splitlines()
-    command = "`python -m nst_utils rerun notebooks/x.ipynb --profile report`"
+    command = "`python -m nst_utils rerun notebooks/x.ipynb`"
     assert lines[-1] == f"| [x_runs](x_runs.csv), [TEX](x_runs.tex) | every run | {command} |"
+
+
+def test_the_command_figures_says_where_figures_go(monkeypatch):
+    assert album_module.Album("x").folder == paths.RUNS / "figures" / "x"
+    monkeypatch.setenv("NST_FIGURES", "1")
+    assert album_module.Album("x").folder == paths.FIGURES
+
+
+def test_an_album_knows_whether_the_text_speaks_of_this_run():
+    own = dict(content="motorcycle", style="cubism", size=96)
+    assert album_module.Album("11_audit", parameters=own).as_stored
+    assert not album_module.Album("11_audit", parameters=own | {"size": 97}).as_stored
 
 
 def test_only_a_report_keeps_finished_runs():
