@@ -55,7 +55,9 @@ TURNS = {
 """Pillow's transposition for each orientation of EXIF."""
 
 
-def decode(file: BinaryIO, name: str, size: int | None = None) -> Image.Image:
+def decode(
+    file: BinaryIO, name: str, size: int | None = None, background: str = "white"
+) -> Image.Image:
     """Read a picture file as upright 8-bit RGB.
 
     Parameters
@@ -67,6 +69,8 @@ def decode(file: BinaryIO, name: str, size: int | None = None) -> Image.Image:
     size : int, optional
         Long side in pixels to which the caller will resize. A larger picture may be returned
         reduced, but not below twice this size.
+    background : str
+        What transparency becomes.
 
     Raises
     ------
@@ -74,7 +78,7 @@ def decode(file: BinaryIO, name: str, size: int | None = None) -> Image.Image:
         If the file is not a picture, damaged, or too large.
     """
     try:
-        return _decode(file, name, size)
+        return _decode(file, name, size, background)
     except ImageError as error:
         if str(error).startswith(name):
             raise
@@ -91,14 +95,14 @@ def decode(file: BinaryIO, name: str, size: int | None = None) -> Image.Image:
         raise damaged(name, error) from None
 
 
-def _decode(file: BinaryIO, name: str, size: int | None) -> Image.Image:
+def _decode(file: BinaryIO, name: str, size: int | None, background: str = "white") -> Image.Image:
     with quiet_libraries():
         image = open_undecoded(file)
         reduction = plan(image, file, name, size)
         if image.format == "TIFF" and image.tag_v2.get(284) == 2 and _bits(image)[0] > 8:
             raise ValueError("16 bits in planes")  # Pillow would read planes as pixels
         image.load()
-    return to_rgb(image, reduction)
+    return to_rgb(image, reduction, background)
 
 
 def _decode_otherwise(file: BinaryIO, name: str, size: int | None) -> Image.Image | None:
@@ -211,11 +215,11 @@ def _reduce_jpeg(image: JpegImagePlugin.JpegImageFile, size: int | None) -> None
     image.draft(None, (max(1, width // shrink), max(1, height // shrink)))
 
 
-def to_rgb(image: Image.Image, reduction: int = 1) -> Image.Image:
+def to_rgb(image: Image.Image, reduction: int = 1, background: str = "white") -> Image.Image:
     """Return a decoded picture of any mode as a new picture in upright RGB.
 
-    The color profile is applied, transparency becomes white, and 16 bits become 8. To save memory,
-    the picture is converted strip by strip.
+    The color profile is applied, transparency becomes the background, and 16 bits become 8. To save
+    memory, the picture is converted strip by strip.
 
     Parameters
     ----------
@@ -223,6 +227,8 @@ def to_rgb(image: Image.Image, reduction: int = 1) -> Image.Image:
         The picture; it is not changed.
     reduction : int
         Whole factor by which the result is smaller.
+    background : str
+        What transparency becomes.
 
     Raises
     ------
@@ -241,7 +247,7 @@ def to_rgb(image: Image.Image, reduction: int = 1) -> Image.Image:
         highest = _highest(image, rows) if image.mode.startswith(("I", "F")) else 0.0
         for y in range(0, height, rows):
             part = image.crop((0, y, width, min(y + rows, height)))
-            part = _strip_to_rgb(part, clear, transform, highest)
+            part = _strip_to_rgb(part, clear, transform, highest, background)
             whole.paste(part.reduce(reduction) if reduction > 1 else part, (0, y // reduction))
     return _upright(whole, turn)
 
@@ -250,7 +256,9 @@ def _upright(image: Image.Image, turn: int) -> Image.Image:
     return image.transpose(TURNS[turn]) if turn in TURNS else image
 
 
-def _strip_to_rgb(part: Image.Image, clear: bool, transform: Any, highest: float) -> Image.Image:
+def _strip_to_rgb(
+    part: Image.Image, clear: bool, transform: Any, highest: float, background: str
+) -> Image.Image:
     if part.mode.startswith(("I", "F")):
         values = np.asarray(part)
         if part.mode == "F" and highest <= 1:
@@ -260,7 +268,7 @@ def _strip_to_rgb(part: Image.Image, clear: bool, transform: Any, highest: float
         part = Image.fromarray(np.clip(values, 0, 255).astype(np.uint8))
     if clear:
         part = part.convert("RGBA")
-        part = Image.alpha_composite(Image.new("RGBA", part.size, "white"), part).convert("RGB")
+        part = Image.alpha_composite(Image.new("RGBA", part.size, background), part).convert("RGB")
     if transform is not None:
         return ImageCms.applyTransform(part.convert(transform.input_mode), transform)
     return part.convert("RGB")

@@ -3,6 +3,9 @@
 A mask is a tensor of shape (1, 1, h, w) in [0, 1]; values in between blend two regions.
 """
 
+import hashlib
+import math
+import warnings
 from typing import Any
 
 import numpy as np
@@ -11,8 +14,10 @@ from PIL import Image
 from skimage import color, data, feature, filters
 from torch import Tensor
 
-from ..errors import brief
+from ..errors import NSTWarning, brief
+from .decode import decode, to_rgb
 from .inputs import InputPicture
+from .io import open_source
 from .mask_forms import MASK_FORMS, MaskError, parse_box, parse_lightness
 
 CERTAIN = 8
@@ -72,7 +77,17 @@ def _soft(mask: np.ndarray) -> Tensor:
 
 
 def _from_file(file: InputPicture, shape: torch.Size) -> Tensor:
-    image = file.image.convert("L").resize(shape[::-1], Image.Resampling.BILINEAR)
+    (width, height), (rows, columns) = file.size, shape
+    gray, rounding = file.image.convert("L"), max(width, height, rows, columns)
+    other = abs(width * rows - height * columns) > 0.05 * width * rows + rounding
+    if other and len(set(gray.getextrema())) > 1:
+        warnings.warn(
+            f"mask {file.source} has {width} x {height} pixels, the picture {columns} x {rows}: "
+            "it is stretched; was it saved without the picture's crop or orientation?",
+            NSTWarning,
+            stacklevel=2,
+        )
+    image = gray.resize(shape[::-1], Image.Resampling.BILINEAR)
     return torch.from_numpy(np.asarray(image, np.float32).copy())[None, None] / 255
 
 
@@ -100,22 +115,65 @@ def _faces(picture: Tensor) -> Tensor:
 
 
 def as_mask_picture(mask: Any) -> InputPicture:
-    """Open a mask given as a picture from any source, or as an array or tensor (h, w).
+    """Open a mask: an array or a tensor (h, w), or a picture in any form.
+
+    Parameters
+    ----------
+    mask : ndarray, Tensor, PIL.Image.Image, path, address or bytes
+        Its numbers are booleans; whole numbers 0 and 1, 0 to 255, or 0 to 65,535; or floats in
+        [0, 1]. The largest belongs to the region, 0 does not. Transparent pixels do not.
 
     Raises
     ------
     MaskError
-        If an array or tensor has another number of dimensions.
+        If an array has another shape, or its numbers can be read in more than one way.
     ImageError
         If the mask cannot be read.
     """
-    if isinstance(mask, np.ndarray | Tensor) and mask.ndim not in (2, 3):
-        shape = tuple(mask.shape)
+    if isinstance(mask, InputPicture):
+        return mask
+    if isinstance(mask, np.ndarray | Tensor):
+        values = _to_unit(_plain_array(mask))
+        return InputPicture.open(torch.from_numpy(values).expand(3, *values.shape))
+    if isinstance(mask, Image.Image):
+        image, name = to_rgb(mask, background="black"), mask.info.get("source", "picture")
+        digest = hashlib.sha256(image.tobytes()).hexdigest()
+    else:
+        with open_source(mask) as (file, name, title):
+            digest = hashlib.file_digest(file, "sha256").hexdigest()
+            image = decode(file, title, background="black")
+    values = _to_unit(np.asarray(image.convert("L")))
+    gray = Image.fromarray((255 * values + 0.5).astype(np.uint8))
+    return InputPicture(gray.convert("RGB"), name, digest)
+
+
+def _plain_array(mask: np.ndarray | Tensor) -> np.ndarray:
+    """Return an array of two dimensions; further ones must have one entry, or be colors."""
+    if isinstance(mask, Tensor):
+        dense = mask.detach().to_dense() if mask.layout != torch.strided else mask.detach()
+        mask = (dense.float() if dense.is_floating_point() else dense).cpu().numpy()
+    shape = mask.shape
+    mask = np.squeeze(mask) if mask.ndim > 2 else mask
+    if mask.ndim == 3 and 3 in (mask.shape[0], mask.shape[2]):
+        mask = mask.mean(axis=2 if mask.shape[2] == 3 else 0).astype(mask.dtype)
+    if mask.ndim != 2 or 0 in mask.shape:
         raise MaskError(f"expected a mask with two dimensions, height and width, not shape {shape}")
-    if isinstance(mask, np.ndarray | Tensor) and mask.ndim == 2:
-        plain = torch.as_tensor(mask)
-        # White is the largest value of an integer type, and 1 in other types.
-        whole = not (plain.is_floating_point() or plain.dtype == torch.bool)
-        plain = plain.float() / (torch.iinfo(plain.dtype).max if whole else 1)
-        mask = plain.expand(3, *plain.shape)
-    return InputPicture.open(mask)
+    return mask
+
+
+def _to_unit(mask: np.ndarray) -> np.ndarray:
+    """Return a mask's numbers in [0, 1], as the rule of `as_mask_picture` reads them."""
+    number, whole = mask.dtype.kind in "biuf", mask.dtype.kind in "iu"
+    low, high = (float(mask.min()), float(mask.max())) if number else (math.nan, math.nan)
+    if low >= 0 and high <= 1:
+        scale = 1.0
+    elif low >= 0 and whole and 128 <= high <= 255:
+        scale = 255.0
+    elif low >= 0 and whole and 2**15 <= high < 2**16:
+        scale = 2.0**16 - 1
+    else:
+        raise MaskError(
+            f"the mask's numbers, {mask.dtype} from {low:g} to {high:g}, can be read in more than "
+            "one way; expected true and false, 0 and 1, 0 to 255, or floats in [0, 1]"
+        )
+    return np.ascontiguousarray(mask.astype(np.float32) / scale)

@@ -1,7 +1,9 @@
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
+from nst_utils.errors import NSTWarning
 from nst_utils.images.inputs import InputPicture
 from nst_utils.images.mask_forms import MaskError
 from nst_utils.images.masks import as_mask_picture, read_mask
@@ -21,19 +23,75 @@ def test_boxes_and_lightness():
     assert torch.allclose(light + dark, torch.ones_like(light), atol=1e-5)
 
 
+TRI = np.tri(8, 12)
+
+
+KINDS = ["?", "u1", "i1", "<i4", "f2", "f8", ">u2", ">i8", "u8", ">f4"]  # torch lacks the last four
+
+
 @pytest.mark.parametrize(
-    "mask",
-    [
-        np.tri(8, 8),
-        np.tri(8, 8, dtype=bool),
-        (255 * np.tri(8, 8)).astype(np.uint8),
-        torch.from_numpy(np.tri(8, 8)).float(),
-    ],
+    ("form", "kind"),
+    [(form, kind) for form in ("array", "flipped", "stacked") for kind in KINDS]
+    + [(form, kind) for form in ("tensor", "sparse") for kind in KINDS[:6]],
 )
-def test_arrays_of_any_size_and_kind(mask):
+def test_arrays_of_0_and_1_are_read_alike_in_every_type(kind, form):
+    mask = TRI.astype(kind)
+    if form == "flipped":
+        mask = np.ascontiguousarray(mask[::-1])[::-1]
+    elif form == "stacked":
+        mask = mask[None, ..., None]
+    elif form != "array":
+        mask = torch.from_numpy(mask)
+        mask = mask.to_sparse() if form == "sparse" else mask
     found = read_mask("mine", RAMP, as_mask_picture(mask))
     assert found.shape == (1, 1, 40, 60)
     assert found[0, 0, -2, 2] > 0.95 and found[0, 0, 2, -2] < 0.05
+
+
+@pytest.mark.parametrize(
+    "mask",
+    [
+        (255 * TRI).astype(np.uint8),
+        (255 * TRI).astype(np.int64),
+        (65535 * TRI).astype(np.uint16),
+        np.stack([255 * TRI.astype(np.uint8)] * 3, axis=2),
+        Image.fromarray((255 * TRI).astype(np.uint8)),
+        Image.fromarray(TRI.astype(np.uint8)),  # a label map
+        Image.fromarray(TRI.astype(bool)),
+        Image.merge("LA", [Image.new("L", (12, 8), 255), Image.fromarray(255 * TRI.astype("u1"))]),
+    ],
+)
+def test_other_forms_are_read_alike_from_memory_and_from_a_file(mask, tmp_path):
+    sources = [mask]
+    if isinstance(mask, Image.Image):
+        mask.save(tmp_path / "mask.png")
+        sources += [tmp_path / "mask.png", (tmp_path / "mask.png").read_bytes()]
+    for source in sources:
+        found = read_mask("mine", RAMP, as_mask_picture(source))
+        assert found[0, 0, -2, 2] > 0.95 and found[0, 0, 2, -2] < 0.05
+
+
+@pytest.mark.parametrize(
+    "mask",
+    [
+        3 * TRI.astype(np.uint8),  # a map of labels, or a faint mask
+        Image.fromarray(20 * TRI.astype(np.uint8)),
+        -TRI.astype(int),
+        255 * TRI,
+        TRI * np.nan,
+        TRI.astype(complex),
+        (1000 * TRI).astype(np.uint16),
+    ],
+)
+def test_what_can_be_read_in_two_ways_is_refused(mask):
+    with pytest.raises(MaskError, match="expected true and false, 0 and 1, 0 to 255"):
+        as_mask_picture(mask)
+
+
+def test_a_mask_of_other_proportions_is_told():
+    with pytest.warns(NSTWarning, match="has 20 x 30 pixels, the picture 60 x 40: it is stretched"):
+        read_mask("mine", RAMP, as_mask_picture(np.tri(30, 20)))
+    read_mask("mine", RAMP, as_mask_picture(np.tri(20, 30)))
 
 
 def test_faces_are_found_and_their_absence_is_told():
@@ -51,3 +109,5 @@ def test_other_shapes_are_refused():
     with pytest.raises(MaskError, match="not understood"):
         read_mask("circle:1", RAMP)
     assert isinstance(as_mask_picture(np.ones((4, 4))), InputPicture)
+    with pytest.raises(MaskError, match="two dimensions"):
+        as_mask_picture(np.zeros((0, 4)))
