@@ -1,10 +1,13 @@
-"""Errors and warnings that a user can cause.
+"""Errors and warnings that a user can cause, and what may be shown of a text from elsewhere.
 
-A message is one sentence. Names and values from elsewhere are escaped and shortened, so that they
-neither control a terminal nor fill pages.
+A message is one sentence. Texts from elsewhere are escaped and shortened, so that they neither
+control a terminal nor fill pages, and addresses lose their passwords, signatures and tokens. All
+that leaves the process goes through `show`: messages, tables, records, copied code.
 """
 
+import re
 import reprlib
+import urllib.parse
 from collections.abc import Iterable
 from difflib import get_close_matches
 from typing import Any
@@ -58,17 +61,63 @@ def unknown(kind: str, name: object, valid: Iterable[str]) -> UnknownNameError:
     return UnknownNameError(f"unknown {kind} {brief(name)}: {hint}: {', '.join(valid)}")
 
 
-def show(text: str) -> str:
-    r"""Return a text with unprintable characters escaped: controls, lone surrogates, directions.
+_HARMLESS = {
+    "crop", "dpr", "fit", "fm", "format", "h", "height", "lang", "max", "page", "q", "quality",
+    "s", "size", "w", "width",
+}  # fmt: skip
+"""Parameters of an address that only say how a picture is delivered."""
+
+_ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]{1,20}://[^\s'\"<>\\`|]+")
+
+
+def public_address(address: str) -> str:
+    """Return an address to be shown and recorded: without password, signature or token.
+
+    Only parameters that say how a picture is delivered stay.
 
     Examples
     --------
-    >>> show("a\x1b[2Jb"), show("été 画")
-    ('a\\x1b[2Jb', 'été 画')
+    >>> public_address("https://me:secret@host.org/a.jpg?width=320&X-Amz-Signature=ab12")
+    'https://host.org/a.jpg?width=320'
     """
+    try:
+        parts = urllib.parse.urlsplit(address)
+        given = urllib.parse.parse_qsl(parts.query, keep_blank_values=True)
+    except ValueError:
+        return address.split("?")[0].rsplit("@", 1)[-1]
+    kept = [(name, text) for name, text in given if name.lower() in _HARMLESS and len(text) <= 12]
+    place = parts.netloc.rsplit("@", 1)[-1]
+    return urllib.parse.urlunsplit(
+        (parts.scheme, place, parts.path, urllib.parse.urlencode(kept), "")
+    )
+
+
+def show(text: str) -> str:
+    r"""Return a text to be shown: unprintable characters are escaped, addresses made public.
+
+    Examples
+    --------
+    >>> show("a\x1b[2Jb"), show("été 画"), show("no answer (https://me:secret@host/a?token=b)")
+    ('a\\x1b[2Jb', 'été 画', 'no answer (https://host/a)')
+    """
+    text = public(text)
     if text.isprintable():
         return text
     return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
+
+
+def _public_match(match: re.Match) -> str:
+    address = match[0].rstrip(".,;:)]}")
+    return public_address(address) + match[0][len(address) :]
+
+
+def public(value: Any) -> Any:
+    """Return JSON values with all their texts, also those of keys, made public; see `show`."""
+    if isinstance(value, str):
+        return _ADDRESS.sub(_public_match, value) if "://" in value else value
+    if isinstance(value, dict):
+        return {public(key): public(entry) for key, entry in value.items()}
+    return [public(entry) for entry in value] if isinstance(value, list | tuple) else value
 
 
 def shorten(text: str, most: int) -> str:
@@ -78,7 +127,18 @@ def shorten(text: str, most: int) -> str:
     return f"{text[: most // 2]}…{text[-(most - most // 2 - 1) :]}"
 
 
-_short = reprlib.Repr()
+class _PublicRepr(reprlib.Repr):
+    """Make texts public before they are cut: half a signature would not be recognized."""
+
+    def repr_str(self, value: str, level: int) -> str:
+        return super().repr_str(public(value), level)
+
+    def repr_instance(self, value: Any, level: int) -> str:
+        text = public(repr(value))
+        return shorten(text, self.maxother)
+
+
+_short = _PublicRepr()
 _short.maxstring = _short.maxother = _short.maxlong = 70
 _short.maxlist = _short.maxtuple = _short.maxdict = 5
 _short.maxlevel = 3
@@ -91,5 +151,5 @@ def brief(value: Any) -> str:
 
 def one_line(error: BaseException | str, most: int = 300) -> str:
     """Return an error's message as one line, escaped and shortened; its type if it is empty."""
-    text = " ".join(str(error)[: 20 * most].split()) or type(error).__name__
+    text = " ".join(public(str(error)[: 20 * most]).split()) or type(error).__name__
     return shorten(show(text), most)

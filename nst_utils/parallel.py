@@ -1,24 +1,28 @@
-"""Run jobs on several processes with Dask: on local ones, or on those of a scheduler.
+"""Run jobs on several processes: on local ones, or with Dask on those of a scheduler.
 
-Free of torch: the jobs import what they need.
+Local processes are talked to through pipes, so nothing listens on the network, and neither
+semaphores nor shared memory are needed. Free of torch: the jobs import what they need.
 """
 
 import contextlib
 import importlib.machinery
-import logging
 import multiprocessing
 import os
+import pickle
+import signal
 import sys
-import tempfile
+import threading
+import time
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from contextlib import ExitStack
+from queue import SimpleQueue
 from typing import Any
 
 from tqdm import tqdm
 
 from .errors import NSTError, one_line
-from .signals import request_stop, take_on_worker, watching_signals
+from .signals import ASKED, request_stop, take_on_worker, watching_signals
 
 ADDRESS = "DASK_SCHEDULER_ADDRESS"
 """Environment variable that names a scheduler; Dask's own tools read it, too."""
@@ -29,8 +33,14 @@ _LAST_STEP = 20.0
 """Seconds that interrupted workers get to end their step and save their pictures."""
 
 
+_TRIES = 3
+"""How often a job is begun whose process dies with it."""
+
+_SPAWN = multiprocessing.get_context("spawn")
+
+
 class ClusterError(NSTError, RuntimeError):
-    """A scheduler that cannot be reached."""
+    """A scheduler that cannot be reached, or a process that died with its job."""
 
 
 def hides_bar(progress: bool = True) -> bool:
@@ -39,8 +49,10 @@ def hides_bar(progress: bool = True) -> bool:
 
 
 def count_cores() -> int:
-    """Return the cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    """Return the cores that this process may use, within a container's quota."""
+    from joblib import cpu_count
+
+    return cpu_count()
 
 
 def map_jobs(
@@ -61,7 +73,7 @@ def map_jobs(
     ----------
     function : callable
         Importable on the workers; called as ``function(job, threads)``. `threads` is how many torch
-        may use, so that all processes together use no more than the cores.
+        may use, so that all processes together use no more than the cores; None on a scheduler.
     jobs : sequence
         Anything that can be pickled.
     workers : int, optional
@@ -87,67 +99,180 @@ def map_jobs(
     """
     if not jobs:
         return
-    from distributed import Client, LocalCluster, as_completed, wait
-
     address = scheduler or os.environ.get(ADDRESS)
     with ExitStack() as stack:
         stack.enter_context(watching_signals())
-        stack.enter_context(without_main())
-        if address:
-            try:
-                client = stack.enter_context(Client(address, timeout=_WAIT))
-            except (OSError, ValueError, TimeoutError) as error:
-                raise ClusterError(
-                    f"no Dask scheduler answers at {address} ({one_line(error, 80)})"
-                ) from None
-            threads = None
-        else:
-            count = max(1, min(workers or count_cores(), len(jobs)))
-            threads = max(1, count_cores() // count)
-            scratch = stack.enter_context(
-                tempfile.TemporaryDirectory(ignore_cleanup_errors=True, prefix="nst_dask")
-            )
-            local = LocalCluster(
-                n_workers=count,
-                threads_per_worker=1,
-                memory_limit=0,  # a run that needs too much fails with its own error
-                host="127.0.0.1",
-                dashboard_address=None,  # the page would listen on every interface
-                local_directory=scratch,
-                silence_logs=logging.CRITICAL,
-            )
-            client = stack.enter_context(Client(stack.enter_context(local)))
-            client.register_plugin(_worker_plugin())
-        # Impure: the same job twice is two jobs.
-        futures = client.map(function, jobs, [threads] * len(jobs), pure=False)
-        places = {future.key: i for i, future in enumerate(futures)}
         bar = stack.enter_context(
             tqdm(total=len(jobs), desc=title, unit="run", disable=hides_bar(progress))
         )
+        if address:
+            results = _on_scheduler(function, jobs, address)
+        else:
+            results = _on_processes(function, jobs, min(workers or count_cores(), len(jobs)))
+        for result in stack.enter_context(contextlib.closing(results)):
+            bar.update()
+            yield result
+
+
+def _on_scheduler(
+    function: Callable[..., Any], jobs: Sequence[Any], address: str
+) -> Iterator[tuple[int, Any]]:
+    from distributed import Client, as_completed
+
+    with ExitStack() as stack:
+        stack.enter_context(without_main())
         try:
-            for future in as_completed(futures):
-                bar.update()
-                error = future.exception()
-                yield places[future.key], error if error is not None else future.result()
-                future.release()
-        except (KeyboardInterrupt, GeneratorExit):
-            if not address:
-                with contextlib.suppress(OSError, TimeoutError):
-                    client.run(request_stop)
-                    wait([f for f in futures if f.status == "pending"], timeout=_LAST_STEP)
-            raise
+            client = stack.enter_context(Client(address, timeout=_WAIT))
+        except (OSError, ValueError, TimeoutError) as error:
+            raise ClusterError(
+                f"no Dask scheduler answers at {address} ({one_line(error, 80)})"
+            ) from None
+        # Impure: the same job twice is two jobs.
+        futures = client.map(function, jobs, [None] * len(jobs), pure=False)
+        places = {future.key: i for i, future in enumerate(futures)}
+        for future in as_completed(futures):
+            error = future.exception()
+            yield places[future.key], error if error is not None else future.result()
+            future.release()
 
 
-def _worker_plugin() -> Any:
-    from distributed import WorkerPlugin
+def _on_processes(
+    function: Callable[..., Any], jobs: Sequence[Any], count: int
+) -> Iterator[tuple[int, Any]]:
+    todo, done = deque(enumerate(jobs)), SimpleQueue()
+    drivers = [_Driver(function, todo, done, max(1, count_cores() // count)) for _ in range(count)]
+    for driver in drivers:
+        driver.start()
+    try:
+        for _ in jobs:
+            yield done.get()
+    except BaseException:
+        todo.clear()
+        for driver in drivers:
+            driver.ask_to_end()
+        raise
+    finally:
+        deadline = time.monotonic() + _LAST_STEP
+        for driver in drivers:
+            driver.join(max(0.1, deadline - time.monotonic()))
+            driver.kill()
 
-    class EndSoftly(WorkerPlugin):
-        """Dask calls `setup` in the main thread of every worker, replacements included."""
 
-        def setup(self, worker: Any) -> None:
-            take_on_worker()
+class _Driver(threading.Thread):
+    """A thread that gives one process after another job; a process that dies is replaced."""
 
-    return EndSoftly()
+    def __init__(self, function: Callable, todo: deque, done: SimpleQueue, threads: int) -> None:
+        super().__init__(daemon=True)
+        self._function, self._todo, self._done, self._threads = function, todo, done, threads
+        self._worker: _Worker | None = None
+        self._ending = False
+
+    def run(self) -> None:
+        """Do jobs until there are none."""
+        _block_signals()
+        while not self._ending:
+            try:
+                place, job = self._todo.popleft()
+            except IndexError:
+                break
+            self._done.put((place, self._answer(job)))
+        if self._worker:
+            self._worker.end()
+
+    def _answer(self, job: Any) -> Any:
+        for _ in range(_TRIES):
+            try:
+                self._worker = self._worker or _Worker(self._threads)
+                return self._worker.call(self._function, job, self._threads)
+            except (EOFError, OSError):
+                if self._worker:
+                    self._worker.end()
+                self._worker = None
+                if self._ending:
+                    break
+            except Exception as error:  # the job cannot be sent
+                return error
+        return ClusterError("the process of this run died, again and again")
+
+    def ask_to_end(self) -> None:
+        """Let the process end after its step, and begin no other job."""
+        self._ending = True
+        if self._worker:
+            self._worker.process.terminate()
+
+    def kill(self) -> None:
+        """End the process at once."""
+        if self.is_alive() and self._worker:
+            self._worker.process.kill()
+
+
+class _Worker:
+    """A fresh process that calls functions, one at a time.
+
+    Parameters
+    ----------
+    threads : int
+        For libraries that read the number of their threads when they are loaded.
+    """
+
+    def __init__(self, threads: int) -> None:
+        self._pipe, theirs = _SPAWN.Pipe()
+        self.process = _SPAWN.Process(target=_serve, args=(theirs, threads))
+        with _STARTING, without_main():
+            self.process.start()
+        theirs.close()
+
+    def call(self, function: Callable[..., Any], *arguments: Any) -> Any:
+        """Return the function's result or the exception that it raised.
+
+        Raises
+        ------
+        EOFError, OSError
+            If the process dies.
+        """
+        self._pipe.send((function, arguments))
+        return self._pipe.recv()
+
+    def end(self) -> None:
+        """Close the pipe, which ends an idle process."""
+        self._pipe.close()
+        self.process.join()
+
+
+_STARTING = threading.Lock()
+
+
+def _block_signals(how: str = "SIG_BLOCK") -> None:
+    """Keep signals to end from this thread, and from processes that it starts."""
+    if hasattr(signal, "pthread_sigmask"):
+        signal.pthread_sigmask(getattr(signal, how), ASKED)
+
+
+def _serve(pipe: Any, threads: int) -> None:
+    """Call what comes through the pipe, on a worker, until it is closed."""
+    take_on_worker()
+    _block_signals("SIG_UNBLOCK")
+    for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
+        os.environ[name] = str(threads)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    with contextlib.suppress(EOFError, OSError, KeyboardInterrupt):
+        while True:
+            function, arguments = pipe.recv()
+            try:
+                answer = function(*arguments)
+            except Exception as error:
+                answer = error
+            try:
+                pipe.send(answer)
+            except (pickle.PicklingError, TypeError, AttributeError) as error:
+                pipe.send(ClusterError(f"a result cannot be sent: {one_line(error, 80)}"))
+
+
+def _end_with_parent() -> None:
+    multiprocessing.parent_process().join()
+    request_stop()
+    time.sleep(_LAST_STEP)
+    os._exit(1)
 
 
 @contextlib.contextmanager
@@ -177,6 +302,13 @@ def run_in_fresh_process(work: Callable[..., Any], *arguments: Any) -> Any:
     *arguments
         Its arguments.
     """
-    spawn = multiprocessing.get_context("spawn")
-    with without_main(), ProcessPoolExecutor(1, mp_context=spawn) as pool:
-        return pool.submit(work, *arguments).result()
+    worker = _Worker(count_cores())
+    try:
+        answer = worker.call(work, *arguments)
+    except (EOFError, OSError):
+        raise ClusterError("the process of this measurement died") from None
+    finally:
+        worker.end()
+    if isinstance(answer, Exception):
+        raise answer
+    return answer

@@ -16,7 +16,7 @@ import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
-from .errors import NSTError, one_line
+from .errors import NSTError, one_line, public_address
 
 PACKAGE = Path(__file__).absolute().parent
 ROOT = PACKAGE.parent
@@ -30,13 +30,6 @@ FIGURES = ROOT / "figures"
 _PACKED = PACKAGE / "data" / "samples"
 SAMPLES = _PACKED if _PACKED.is_dir() else DATA / "samples"
 """Sample pictures: in a clone beside the package, in an installed wheel inside it."""
-
-
-_HARMLESS = {
-    "crop", "dpr", "fit", "fm", "format", "h", "height", "lang", "max", "page", "q", "quality",
-    "s", "size", "w", "width",
-}  # fmt: skip
-"""Parameters of an address that only say how a picture is delivered."""
 
 
 class FolderError(NSTError, OSError):
@@ -66,31 +59,20 @@ def is_address(source: object) -> bool:
     return isinstance(source, str) and "://" in source and source[:5].lower() != "file:"
 
 
-def public_address(address: str) -> str:
-    """Return an address to be shown and recorded: without password, signature or token.
-
-    Only parameters that say how a picture is delivered stay.
-
-    Examples
-    --------
-    >>> public_address("https://me:secret@host.org/a.jpg?width=320&X-Amz-Signature=ab12")
-    'https://host.org/a.jpg?width=320'
-    """
-    try:
-        parts = urllib.parse.urlsplit(address)
-        given = urllib.parse.parse_qsl(parts.query, keep_blank_values=True)
-    except ValueError:
-        return address.split("?")[0].rsplit("@", 1)[-1]
-    kept = [(name, text) for name, text in given if name.lower() in _HARMLESS and len(text) <= 12]
-    place = parts.netloc.rsplit("@", 1)[-1]
-    return urllib.parse.urlunsplit(
-        (parts.scheme, place, parts.path, urllib.parse.urlencode(kept), "")
-    )
-
-
 def public_source(source: object) -> str:
     """Return a source to be shown and recorded; an address as `public_address` returns it."""
     return public_address(source) if is_address(source) else str(source)
+
+
+def public_name(source: object) -> str:
+    """Return a picture's source to be recorded: the name of a file without its folders.
+
+    Examples
+    --------
+    >>> public_name("/home/me/masks/sky.png"), public_name("https://me:secret@host/sky.png")
+    ('sky.png', 'https://host/sky.png')
+    """
+    return public_address(source) if is_address(source) else user_path(str(source)).name
 
 
 def is_regular(path: Path) -> bool:

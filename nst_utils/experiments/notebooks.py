@@ -253,7 +253,7 @@ def _execute(
 ) -> NotebookOutcome:
     """Execute one notebook on a worker, and count the figures that it wrote."""
     notebook, copy, place = job
-    # Dask allows a worker one thread; the kernel that starts here may use its share of the cores.
+    # The kernel that starts here may use its share of the cores.
     for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
         os.environ.pop(name, None)
         if threads and threads < count_cores():

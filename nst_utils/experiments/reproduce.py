@@ -1,5 +1,6 @@
 """Repeat the run that made a picture, from the record inside it, and compare."""
 
+import base64
 import json
 import re
 from collections.abc import Mapping, Sequence
@@ -10,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import NSTError, brief, one_line, unknown
+from ..images.inputs import InputPicture
 from ..images.io import read_image
 from ..images.png import read_provenance
 from ..images.samples import SOURCE, list_samples, open_picture
@@ -21,7 +23,7 @@ from ..transfer.config import Recipe
 from ..transfer.fields import STARTS
 from ..transfer.losses.term import Term
 from ..transfer.pictures import mask_files
-from ..transfer.result import Result
+from ..transfer.result import MASK_BYTES, Result
 from ..transfer.run import OnStep, stylize
 from ..untrusted import DataError, check_schema
 from ..wikiart.names import safe_path
@@ -74,7 +76,11 @@ _SUM = {"type": "string", "pattern": "^[0-9a-f]{0,64}$"}
 _ENTRY = {
     "type": "object",
     "required": ["source", "sha256"],
-    "properties": {"source": _TEXT, "sha256": _SUM},
+    "properties": {
+        "source": _TEXT,
+        "sha256": _SUM,
+        "png": {"type": "string", "maxLength": 2 * MASK_BYTES},
+    },
 }
 _ROLE = re.compile(r"content|style|start|(style|mask) [0-9]{1,2}")
 RECORD = {
@@ -229,8 +235,13 @@ def _with_weights(recipe: Recipe, record: Mapping[str, Any], image: Path, trust:
 
 
 def _input(entry: Mapping[str, str], role: str, given: Any, image: Path, trust: bool) -> Any:
-    """Find an input by its record: of the places where it may be, the one with its checksum."""
+    """Find an input: inside its record, or by its checksum at the places where it may be."""
     name, wanted = entry["source"], entry["sha256"]
+    if given is None and "png" in entry:
+        try:
+            return InputPicture(read_image(base64.b64decode(entry["png"])), name, wanted)
+        except (ValueError, NSTError) as error:
+            raise RepeatError(f"{image}: the {role} in its record is damaged ({error})") from None
     places: list[Any] = [given]
     if given is None:
         places = _places(name, role, image, trust)

@@ -16,6 +16,7 @@ from ..parallel import run_in_fresh_process
 from ..paths import public_source
 from ..transfer.config import Recipe
 from ..transfer.fields import RecipeError
+from ..transfer.pictures import public_recipe
 from ..transfer.progress import notebook_stream
 from ..transfer.result import Result, StepRecord
 from ..transfer.run import stylize
@@ -82,7 +83,7 @@ def run_trial(
     row |= {"loss_first": result.history[0].total, "loss_total": best.total}
     row |= loss_columns(best, result.recipe)
     row |= {"label": result.weights_label, "done": len(result.history), "stopped": result.stopped}
-    row |= {"recipe": recipe.to_json(defaults=False), "curve": loss_curve(result.history)}
+    row |= {"recipe": result.recipe.to_json(defaults=False), "curve": loss_curve(result.history)}
     row |= {"machine": describe_machine(), "date": result.provenance["date"][:10]}
     return row | {"seconds": result.seconds, "peak_mb": peak}, result
 
@@ -129,7 +130,7 @@ def name_styles(style: Any) -> str:
 def recipe_columns(recipe: Recipe) -> dict[str, int | float | str]:
     """Return a recipe's fields as numbers and text, lists and layers as on the command line."""
     columns: dict[str, Any] = {}
-    for name, value in recipe.to_dict().items():
+    for name, value in public_recipe(recipe).to_dict().items():
         if isinstance(value, dict):
             value = "+".join(f"{layer}:{weight:g}" for layer, weight in value.items())
         elif isinstance(value, list):

@@ -39,11 +39,78 @@ def test_a_scheduler_that_does_not_answer_is_one_sentence(monkeypatch):
     assert "\n" not in str(e.value)
 
 
-def test_nothing_listens_beyond_this_machine():
-    heard = set()
-    for _ in parallel.map_jobs(double, range(2), workers=2, progress=False):
-        me = psutil.Process()
-        for process in (me, *me.children(recursive=True)):
-            listening = process.net_connections("tcp")
-            heard |= {c.laddr.ip for c in listening if c.status == psutil.CONN_LISTEN}
-    assert heard == {"127.0.0.1"}
+def listening():
+    me = psutil.Process()
+    kinds = [p.net_connections("inet") for p in (me, *me.children(recursive=True))]
+    return [c for found in kinds for c in found if c.status in (psutil.CONN_LISTEN, "NONE")]
+
+
+def test_nothing_listens_while_jobs_run():
+    before = listening()
+    for _ in parallel.map_jobs(double, range(4), workers=2, progress=False):
+        assert psutil.Process().children()
+        assert listening() == before
+
+
+def die_once(job, threads):
+    if not job.exists():
+        job.touch()
+        os.kill(os.getpid(), 9)
+    return "alive"
+
+
+def die(job, threads):
+    os._exit(3)
+
+
+def test_a_process_that_dies_is_replaced_and_its_job_done_again(tmp_path):
+    jobs = [tmp_path / "a", tmp_path / "b"]
+    found = dict(parallel.map_jobs(die_once, jobs, workers=1, progress=False))
+    assert found == {0: "alive", 1: "alive"}
+    [(_, error)] = parallel.map_jobs(die, [0], progress=False)
+    assert isinstance(error, ClusterError) and "died, again and again" in str(error)
+
+
+def not_sendable(job, threads):
+    return lambda: job
+
+
+def test_what_cannot_be_sent_is_an_answer():
+    [(_, error)] = parallel.map_jobs(not_sendable, [0], progress=False)
+    assert "cannot be sent" in str(error)
+    [(_, error)] = parallel.map_jobs(double, [lambda: 0], progress=False)
+    assert isinstance(error, Exception)
+
+
+def slow(job, threads):
+    from nst_utils.signals import requested
+
+    for _ in range(600):
+        if name := requested():
+            job.write_text(name)
+            return name
+        time.sleep(0.05)
+
+
+def slow_or_quick(job, threads):
+    return "quick" if job is None else slow(job, threads)
+
+
+def test_leaving_early_asks_the_runs_to_end_and_leaves_no_process(tmp_path):
+    jobs = [tmp_path / str(i) for i in range(4)]
+    results = parallel.map_jobs(slow_or_quick, [None, *jobs], workers=2, progress=False)
+    assert next(results) == (0, "quick")
+    time.sleep(2)
+    results.close()
+    assert [path.read_text() for path in jobs if path.exists()] == ["SIGTERM"] * 2
+    assert not [p for p in psutil.Process().children() if "_serve" in " ".join(p.cmdline())]
+
+
+def threads_of(job, threads):
+    return os.environ["OMP_NUM_THREADS"], threads
+
+
+def test_a_container_s_quota_bounds_the_processes(monkeypatch):
+    monkeypatch.setenv("LOKY_MAX_CPU_COUNT", "1")
+    assert parallel.count_cores() == 1
+    assert dict(parallel.map_jobs(threads_of, [0], progress=False)) == {0: ("1", 1)}

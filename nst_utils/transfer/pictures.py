@@ -10,9 +10,10 @@ from torch import Tensor
 
 from ..errors import NSTWarning, brief
 from ..images.inputs import LEAST_SIDE, InputPicture, open_input
-from ..images.io import ImageError
+from ..images.io import ImageError, fit
 from ..images.mask_forms import MaskError, is_file, proposed_part
 from ..images.masks import as_mask_picture, read_mask
+from ..paths import public_name
 from .coloring import color_content, color_painting, color_style
 from .config import Recipe
 from .fields import STARTS, RecipeError
@@ -105,11 +106,13 @@ class RunPictures:
         if not 1 <= len(styles) <= MOST_STYLES:
             raise RecipeError(f"expected 1 to {MOST_STYLES} style images, not {len(styles)}")
         check_regions(recipe, len(styles))
-        self.recipe, masks = recipe, dict(masks or {})
+        masks = dict(masks or {})
         scales = recipe.style_scale * (len(styles) if len(recipe.style_scale) == 1 else 1)
         self.scales = scales
         # Twice the size keeps Lanczos exact enough, and lets huge JPEGs be decoded reduced.
         bound = 2 * recipe.size
+        self._names = _public_names(recipe)
+        self.recipe = self.public(recipe)
         self.inputs = {"content": open_input(content, bound)}
         self.style_roles = ["style", *(f"style {i + 2}" for i in range(len(styles) - 1))]
         for role, source, scale in zip(self.style_roles, styles, scales, strict=True):
@@ -121,12 +124,17 @@ class RunPictures:
             self.inputs["start"] = open_input(recipe.start if start is None else start, bound)
         self.masks: dict[str, InputPicture] = {}
         for form in mask_files(recipe):
-            self.masks[form] = _open_mask(form, masks.pop(form, form))
-            self.inputs[f"mask {len(self.masks)}"] = self.masks[form]
+            mask = _open_mask(form, masks.pop(form, form), recipe.size)
+            self.masks[self._names.get(form, form)] = mask
+            self.inputs[f"mask {len(self.masks)}"] = mask
         self._look_for_faces()
         if masks:
             raise RecipeError(f"no mask of the recipe is called {brief(next(iter(masks)))}")
         self._parts: dict[int, tuple[Tensor, Tensor]] = {}
+
+    def public(self, recipe: Recipe) -> Recipe:
+        """Return a recipe that calls masks and start as this run's records do."""
+        return _renamed(recipe, self._names)
 
     def _look_for_faces(self) -> None:
         """Look for faces once, where they are large enough; they are the same at every scale."""
@@ -138,7 +146,7 @@ class RunPictures:
         else:
             faces = None
         if faces is not None:
-            self.masks["faces"] = as_mask_picture(faces[0, 0])
+            self.masks["faces"] = InputPicture.open(faces[0].expand(3, -1, -1))
 
     def _check_scale(self, role: str, scale: float) -> None:
         """Say where strokes are asked for that the style picture has too few pixels for."""
@@ -230,11 +238,48 @@ def style_bound(recipe: Recipe) -> int:
     return round(2 * recipe.size * max(1, *recipe.style_scale))
 
 
-def _open_mask(form: str, given: Any) -> InputPicture:
+def _public_names(recipe: Recipe) -> dict[str, str]:
+    """Return what a run calls its masks and its start picture instead of address or path."""
+    names: dict[str, str] = {}
+    for form in mask_files(recipe):
+        name = public_name(form)
+        if not is_file(name):
+            name = f"./{name}"
+        while name in names.values():
+            name = f"other {name}"
+        names[form] = name
+    if recipe.start not in STARTS:
+        names[recipe.start] = public_name(recipe.start)
+    return names
+
+
+def public_recipe(recipe: Recipe) -> Recipe:
+    """Return a recipe to be recorded: without the addresses and folders of masks and start."""
+    return _renamed(recipe, _public_names(recipe))
+
+
+def _renamed(recipe: Recipe, names: Mapping[str, str]) -> Recipe:
+    def name(form: str) -> str:
+        return names.get(form, form)
+
+    changes = {
+        "regions": tuple((name(a), number, name(b)) for a, number, b in recipe.regions),
+        "content_mask": name(recipe.content_mask),
+        "start": name(recipe.start),
+    }
+    same = all(getattr(recipe, field) == value for field, value in changes.items())
+    return recipe if same else recipe.replace(**changes)
+
+
+def _open_mask(form: str, given: Any, size: int) -> InputPicture:
+    """Open a mask, no larger than the painting: a record holds it."""
     try:
-        return as_mask_picture(given)
-    except ImageError as error:
+        mask = as_mask_picture(given)
+    except (ImageError, MaskError) as error:
         raise type(error)(f"mask {brief(form)}: {error}") from None
+    if max(mask.size) <= size:
+        return mask
+    return InputPicture(fit(mask.image, size), mask.source, mask.sha256)
 
 
 def moved(regions: Sequence[Region], change: Any, device: torch.device) -> list[Region]:

@@ -1,5 +1,7 @@
 """What a run tells: a record per step, the result, and the provenance stored in a picture."""
 
+import base64
+import io
 import math
 import os
 import platform
@@ -16,12 +18,16 @@ from PIL import Image
 from torch import Tensor
 
 from .. import __version__
+from ..errors import public
 from ..images.inputs import InputPicture
 from ..images.png import save_png
 from ..images.tensors import to_pil
 from ..networks.weights_file import WeightsFile
-from ..paths import utc_now
+from ..paths import public_name, utc_now
 from .config import Recipe
+
+MASK_BYTES = 500_000
+"""Largest mask that a record holds."""
 
 
 @dataclass(frozen=True)
@@ -296,7 +302,7 @@ def provenance(
     """
     totals = [record.total for record in history if math.isfinite(record.total)]
     kept = next((record for record in reversed(history) if record.total == best), None)
-    return {
+    record = {
         "recipe": recipe.to_dict(),
         "weights": {
             "label": weights.label,
@@ -305,10 +311,7 @@ def provenance(
             "sha256": weights.sha256,
             "trained": weights.trained,
         },
-        **{
-            role: {"source": picture.source, "sha256": picture.sha256}
-            for role, picture in pictures.items()
-        },
+        **{role: _origin(role, picture) for role, picture in pictures.items()},
         "seed": recipe.seed,
         **({"own_terms": dict(own_terms)} if own_terms else {}),
         "losses": {
@@ -331,3 +334,15 @@ def provenance(
         },
         "date": utc_now(),
     }
+    return public(record)
+
+
+def _origin(role: str, picture: InputPicture) -> dict[str, str]:
+    """Return what a record says of an input; a mask goes along, so that it cannot be lost."""
+    entry = {"source": public_name(picture.source), "sha256": picture.sha256}
+    if role.startswith("mask"):
+        png = io.BytesIO()
+        picture.image.convert("L").save(png, "PNG", optimize=True)
+        if png.tell() <= MASK_BYTES:
+            entry["png"] = base64.b64encode(png.getvalue()).decode()
+    return entry

@@ -143,7 +143,7 @@ def stylize(
             recipe = recipe.replace(start="given")
         pictures = RunPictures(content, style, recipe, masks, start)
         random = torch.Generator().manual_seed(recipe.seed)
-        state = RunState(recipe, random.get_state())
+        state = RunState(pictures.recipe, random.get_state())
         keeper = _Keeper(checkpoint, checkpoint_every)
         return _Run(pictures, state, checked_terms(terms), on_step, keeper).paint()
 
@@ -540,6 +540,7 @@ class _Run:
             finally:
                 live.close()
             if wanted is not None:
+                wanted = self.pictures.public(wanted) if isinstance(wanted, Recipe) else wanted
                 state.recipe = state.recipe.steered(wanted, record.step + 1)
         if self.keeper.due():
             self._save()
