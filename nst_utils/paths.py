@@ -6,29 +6,37 @@ Notebooks run in ``notebooks/``, so no path of the project depends on the workin
 import contextlib
 import datetime
 import errno
+import glob
 import itertools
 import os
+import platform
+import secrets
 import shutil
 import stat
 import tempfile
 import urllib.parse
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 from .errors import NSTError, one_line, public_address
 
 PACKAGE = Path(__file__).absolute().parent
 ROOT = PACKAGE.parent
+CLONE = (ROOT / "pyproject.toml").is_file()
+HOME = Path(os.environ.get("NST_HOME") or (ROOT if CLONE else Path.cwd())).absolute()
+"""Where results go: the clone; of an installed package the working directory; or ``NST_HOME``."""
+
 BENCHMARK_PAGE = PACKAGE / "benchmark" / "README.md"
-DATA = ROOT / "data"
+DATA = HOME / "data"
 WEIGHTS = DATA / "weights"
 RUNS = DATA / "runs"
-RESULTS = DATA / "results"
+RESULTS = ROOT / "data" / "results"
 PAINTINGS = DATA / "paintings"
-FIGURES = ROOT / "figures"
+FIGURES = HOME / "figures"
 _PACKED = PACKAGE / "data" / "samples"
-SAMPLES = _PACKED if _PACKED.is_dir() else DATA / "samples"
+SAMPLES = _PACKED if _PACKED.is_dir() else ROOT / "data" / "samples"
 """Sample pictures: in a clone beside the package, in an installed wheel inside it."""
 
 
@@ -80,6 +88,14 @@ def is_regular(path: Path) -> bool:
     try:
         return stat.S_ISREG(os.stat(path).st_mode)
     except (OSError, ValueError):  # missing, a loop of links, too long, or with a null byte
+        return False
+
+
+def is_same(one: Path, other: Path) -> bool:
+    """Tell whether two paths lead to the same file or folder."""
+    try:
+        return os.path.samefile(one, other)
+    except (OSError, ValueError):
         return False
 
 
@@ -194,11 +210,44 @@ def utc_now() -> str:
 
 
 def short_path(path: Path) -> str:
-    """Return a path relative to the working directory or the project, if it lies inside."""
-    for base in (Path.cwd(), ROOT):
-        with contextlib.suppress(ValueError, OSError):
-            return str(Path(path).absolute().relative_to(base))
+    """Return a path as it can be written in the working directory, short where it lies near."""
+    path, here = Path(path).absolute(), Path.cwd()
+    if path.is_relative_to(here) or (path.is_relative_to(ROOT) and here.is_relative_to(ROOT)):
+        return os.path.relpath(path, here)
     return str(path)
+
+
+def save_elsewhere(save: Callable[[Path], Any], name: str) -> Path:
+    """Save what could not be saved where it was wanted, at the first place that takes it.
+
+    The places are a folder below ``data/runs``, one for temporary files, and the user's home.
+
+    Parameters
+    ----------
+    save : callable
+        Writes the file that it is given.
+    name : str
+        The file's name.
+
+    Raises
+    ------
+    FolderError
+        If no place takes it.
+    """
+    makers = (
+        lambda: make_run_folder("rescued"),
+        lambda: Path(tempfile.mkdtemp(prefix="nst_rescued_")),
+        lambda: Path(tempfile.mkdtemp(prefix="nst_rescued_", dir=Path.home())),
+    )
+    for make in makers:
+        with contextlib.suppress(OSError, RuntimeError, NSTError):
+            path = make() / name
+            save(path)
+            return path
+    raise FolderError(
+        f"{name} could not be saved: neither data/runs, nor the temporary folder, nor the home "
+        "folder takes it; free some space"
+    )
 
 
 @contextlib.contextmanager
@@ -219,18 +268,16 @@ def replacing(path: Path, *, folder: bool = False) -> Iterator[Path]:
         the file system allows.
     """
     path = _resolved(Path(path))
-    if folder:
-        draft = Path(tempfile.mkdtemp(dir=path.parent, prefix=".nst-"))
-    else:
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=".nst-", suffix=path.suffix[:8])
-        os.close(handle)
-        draft = Path(name)
+    _sweep_drafts(path.parent)
+    draft = _new_draft(path.parent, path.suffix[:8], folder)
     try:
         yield draft
-        draft.chmod((0o777 if folder else 0o666) & ~_umask())
         if folder:
             _put_folder(draft, path)
         else:
+            # Some file systems have no modes, and refuse.
+            with contextlib.suppress(OSError):
+                draft.chmod(stat.S_IMODE(path.stat().st_mode))
             os.replace(draft, path)
     except BaseException:
         if folder:
@@ -238,6 +285,33 @@ def replacing(path: Path, *, folder: bool = False) -> Iterator[Path]:
         else:
             draft.unlink(missing_ok=True)
         raise
+
+
+_DRAFT = f".nst-{platform.node()[:20].replace('-', '_')}-"
+"""How drafts begin: with the machine's name. The number of the process follows."""
+
+
+def _new_draft(parent: Path, suffix: str, folder: bool) -> Path:
+    """Make an empty draft with the mode that the system gives to new files."""
+    while True:
+        draft = parent / f"{_DRAFT}{os.getpid()}-{secrets.token_hex(4)}{suffix}"
+        with contextlib.suppress(FileExistsError):
+            draft.mkdir() if folder else draft.open("xb").close()
+            return draft
+
+
+def _sweep_drafts(parent: Path) -> None:
+    """Remove drafts of processes of this machine that were killed."""
+    import psutil
+
+    with contextlib.suppress(OSError):
+        for draft in parent.glob(f"{glob.escape(_DRAFT)}*"):
+            number = draft.name.removeprefix(_DRAFT).split("-")[0]
+            if number.isdecimal() and not psutil.pid_exists(int(number)):
+                if draft.is_dir():
+                    shutil.rmtree(draft, ignore_errors=True)
+                else:
+                    draft.unlink(missing_ok=True)
 
 
 def _put_folder(draft: Path, path: Path) -> None:
@@ -249,7 +323,7 @@ def _put_folder(draft: Path, path: Path) -> None:
         except OSError as error:
             if not path.exists() and error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
                 raise
-        aside = Path(tempfile.mkdtemp(dir=path.parent, prefix=".nst-"))
+        aside = _new_draft(path.parent, "", True)
         with contextlib.suppress(OSError):
             os.rename(path, aside / "old")
         shutil.rmtree(aside, ignore_errors=True)
@@ -276,7 +350,9 @@ def alone_with(path: Path, *, wait: bool = True) -> Iterator[bool]:
     """
     from filelock import FileLock, Timeout
 
-    lock = FileLock(path.with_name(f".{path.name[:100]}.lock"), timeout=-1 if wait else 0)
+    # In bytes: most systems take 255.
+    name = path.name.encode(errors="replace")[:200].decode(errors="ignore")
+    lock = FileLock(path.with_name(f".{name}.lock"), timeout=-1 if wait else 0)
     try:
         lock.acquire()
     except Timeout:
@@ -296,9 +372,3 @@ def write_text(path: Path, text: str) -> None:
     """Write a text file in UTF-8, whole or not at all."""
     with replacing(path) as draft:
         draft.write_text(text, encoding="utf-8")
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask

@@ -5,6 +5,7 @@ Everything else is interrupted at once.
 """
 
 import contextlib
+import os
 import signal
 import sys
 import threading
@@ -30,7 +31,7 @@ class _Request:
 
     def clear(self) -> None:
         """Forget the request and whom it concerns."""
-        self.watching = self.deferring = self.everywhere = False
+        self.watching = self.deferring = self.everywhere = self.program = False
         self.name, self.when = "", 0.0
 
 
@@ -38,11 +39,17 @@ _request = _Request()
 
 
 @contextlib.contextmanager
-def watching_signals() -> Iterator[None]:
+def watching_signals(program: bool = False) -> Iterator[None]:
     """Turn signals to end into `KeyboardInterrupt`, or defer them; see `defer`.
 
     Inside another such block, or outside the main thread, this changes nothing. Signals that the
     process ignores (``nohup``) stay ignored.
+
+    Parameters
+    ----------
+    program : bool
+        Whether the process is this program alone. A signal that comes while a library is being
+        loaded then ends it at once: an exception there ends in errors of that library.
     """
     if _request.watching or threading.current_thread() is not threading.main_thread():
         yield
@@ -52,7 +59,7 @@ def watching_signals() -> Iterator[None]:
         if signal.getsignal(number) not in (signal.SIG_IGN, None):
             before[number] = signal.signal(number, _handle)
     _request.clear()
-    _request.watching = True
+    _request.watching, _request.program = True, program
     try:
         yield
     finally:
@@ -112,11 +119,23 @@ def _handle(number: int, frame: FrameType | None) -> None:
     if _request.name and now - _request.when <= PAUSE:
         _say("already ending: what there is will be saved; ask again to end at once")
         return
+    if _request.program and not _request.deferring and _loading(frame):
+        _say("Error: interrupted")
+        os._exit(1)
     again = bool(_request.name)
     _request.name, _request.when = name, now
     if not _request.deferring or again:
         raise KeyboardInterrupt(name)
     _say("ending after this step; what there is will be saved")
+
+
+def _loading(frame: FrameType | None) -> bool:
+    """Tell whether a module is being imported."""
+    while frame is not None:
+        if frame.f_code.co_filename.startswith("<frozen importlib"):
+            return True
+        frame = frame.f_back
+    return False
 
 
 def _say(text: str) -> None:

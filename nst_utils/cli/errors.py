@@ -17,8 +17,22 @@ from ..transfer.fields import RecipeError
 
 
 def say(text: str, err: bool = False) -> None:
-    """Print text for a user; characters that do not print are escaped."""
-    click.echo("\n".join(map(show, text.split("\n"))), err=err)
+    """Print text for a user; characters that do not print are escaped.
+
+    Raises
+    ------
+    ClickException
+        If the standard output takes no more, for example on a full disk.
+    """
+    try:
+        click.echo("\n".join(map(show, text.split("\n"))), err=err)
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        sys.stdout = open(os.devnull, "w", encoding="utf-8")
+        raise click.ClickException(
+            f"nothing more can be printed ({error.strerror}); files that were written stay"
+        ) from None
 
 
 class OneLineGroup(click.Group):
@@ -30,7 +44,7 @@ class OneLineGroup(click.Group):
             return super().main(*args, standalone_mode=False, **options)
         _make_streams_safe()
         try:
-            with watching_signals():
+            with watching_signals(program=True):
                 status = super().main(*args, standalone_mode=False, **options)
         except click.ClickException as error:
             say(f"Error: {error.format_message()}", err=True)

@@ -2,7 +2,6 @@
 
 import json
 import os
-import tempfile
 from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -94,22 +93,14 @@ def save_or_rescue(result: "Result", path: Path) -> Path:
     try:
         saved = result.save(path)
     except ImageError as error:
+        place = paths.save_elsewhere(result.save, "painting.png")
         raise click.ClickException(
-            f"{one_line(error)}; the painting is in {short_path(_rescue(result))}"
+            f"{one_line(error)}; the painting is in {short_path(place)}"
         ) from None
     own = result.checkpoint is not None and paths.RUNS in result.checkpoint.parents
     if own and result.stopped == "finished":  # what the run saved by itself is no longer needed
         paths.remove_run_file(result.checkpoint)
     return saved
-
-
-def _rescue(result: "Result") -> Path:
-    """Save a painting below ``data/runs/``, or where that cannot be, for temporary files."""
-    try:
-        folder = paths.make_run_folder("rescued")
-    except paths.FolderError:
-        folder = Path(tempfile.mkdtemp(prefix="nst_rescued"))
-    return result.save(folder / "painting.png")
 
 
 def summarize(result: "Result", written: list[Path]) -> None:
@@ -254,6 +245,12 @@ def stylize(
     if dry_run:
         print_forecast(content, styles, settings)
         return
+    if len(styles) > 1 and (output.endswith(("/", os.sep)) or paths.user_path(output).is_dir()):
+        raise click.UsageError(
+            f"{output}: of several pictures the first is the photo and the others are styles to "
+            "blend in one PNG file; to paint many photos, name their folder: stylize photos/ "
+            "style.jpg --output paintings/"
+        )
     path = checked_output(output, content, *styles)
     paint_one(content, styles, settings, path, keep, checkpoint, checkpoint_every)
 
@@ -314,7 +311,13 @@ def paint_one(
     from ..experiments.structure_search import keep_structure
 
     kept = keep_structure(*opened, settings, part)
-    summarize(kept.result, [save_or_rescue(kept.result, path)])
+    saved = save_or_rescue(kept.result, path)
+    if kept.stopped:
+        raise click.ClickException(
+            f"{kept.stopped}: the nearest painting so far, which keeps {kept.kept:.2f} of the "
+            f"structure, is in {short_path(saved)}"
+        )
+    summarize(kept.result, [saved])
     say(f"{'kept':9} {kept.kept:.2f} of the structure, {part:g} was asked, at beta "
         f"{kept.result.recipe.beta:.3g}")  # fmt: skip
     say(f"{'search':9} {kept.short} short and {kept.whole} whole runs, {kept.seconds:.1f} s in all")

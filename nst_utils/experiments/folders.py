@@ -10,6 +10,7 @@ import pandas as pd
 
 from .. import paths
 from ..errors import NSTError, NSTWarning, brief
+from ..images.formats import ImageError
 from ..images.png import read_provenance
 from ..networks.weights import find_weights
 from ..paths import public_source, safe_name
@@ -27,8 +28,15 @@ from .batch import (
 )
 
 
-def list_pictures(source: str) -> list[str]:
+def list_pictures(source: str, out: Path | None = None) -> list[str]:
     """Return the pictures of a folder in alphabetical order, or the one picture that is named.
+
+    Parameters
+    ----------
+    source : str
+        A folder, or a picture.
+    out : Path, optional
+        Where paintings go; if it is this folder, its paintings are left out.
 
     Raises
     ------
@@ -43,9 +51,18 @@ def list_pictures(source: str) -> list[str]:
         for path in folder.iterdir()
         if path.name.lower().endswith(SUFFIXES) and not path.name.startswith(".")
     )
+    if out is not None and paths.is_same(folder, out):
+        files = [file for file in files if not _is_painting(file)]
     if not files:
         raise NSTError(f"{source}: no picture in this folder ({', '.join(SUFFIXES[:4])}, …)")
     return files
+
+
+def _is_painting(file: str) -> bool:
+    try:
+        return file.lower().endswith(".png") and "recipe" in (read_provenance(file) or ())
+    except ImageError:
+        return False
 
 
 def paint_folder(
@@ -84,7 +101,7 @@ def paint_folder(
     NSTError
         If a folder is empty, or cannot be written to, or zipped folders differ in length.
     """
-    sides = list_pictures(contents), list_pictures(styles)
+    sides = list_pictures(contents, out), list_pictures(styles, out)
     if zipped and len(sides[0]) != len(sides[1]):
         raise NSTError(
             f"pairs one by one need as many styles as contents: {len(sides[0])} and "
@@ -93,10 +110,13 @@ def paint_folder(
     out = out.absolute()
     pairs = list(zip(*sides, strict=True) if zipped else itertools.product(*sides))
     sums, weights = Checksums(), find_weights(recipe.backbone, recipe.weights).sha256
-    names, code, jobs = _file_names(*sides), batch_code(), []
+    names, code, jobs, taken = _file_names(*sides), batch_code(), [], Counter()
     for content, style in pairs:
         key = run_key(recipe, weights, sums.of(input_files(content, [style], recipe)))
         output = safe_name(f"{names[content]}_x_{names[style]}.png")
+        taken[output.casefold()] += 1
+        if (count := taken[output.casefold()]) > 1:  # long names agree in their beginning
+            output = f"{output[:-4]}-{count}.png"
         columns = {"content": public_source(content), "style": public_source(style)}
         work = (absolute_source(content), absolute_source(style), recipe, out / output)
         jobs.append(Job(out, key, work, output, columns, code))

@@ -19,6 +19,7 @@ from tqdm import tqdm
 
 from ..errors import NSTError, NSTWarning
 from ..parallel import hides_bar
+from ..signals import watching_signals
 from ..transfer.config import Recipe
 from ..transfer.progress import Watch, notebook_stream
 from ..transfer.result import Result
@@ -59,6 +60,8 @@ class Kept:
         Runs that were made.
     seconds : float
         All of them together.
+    stopped : str
+        Why the search ended early; mostly empty.
     """
 
     result: Result
@@ -67,6 +70,7 @@ class Kept:
     short: int
     whole: int
     seconds: float
+    stopped: str = ""
 
     @property
     def reached(self) -> bool:
@@ -109,11 +113,15 @@ def keep_structure(
     began = time.perf_counter()
     opened, styles = open_pair(content, style, recipe)
 
-    def paint(settings: Recipe, watch: Any = None) -> tuple[Result, float]:
+    short_runs: list[tuple[Result, float]] = []
+    whole_runs: list[tuple[Result, float]] = []
+
+    def paint(settings: Recipe, made: list, watch: Any = None) -> tuple[Result, float]:
         result = stylize(opened, styles, settings, masks=masks, on_step=watch)
+        made.append((result, ssim(result.image, opened.image)))
         if result.stopped.startswith("interrupted"):
-            raise KeyboardInterrupt
-        return result, ssim(result.image, opened.image)
+            raise KeyboardInterrupt(result.stopped)
+        return made[-1]
 
     coarse = recipe.scales[0]
     short = recipe.replace(scales=(coarse,), steps=min(SHORT, recipe.steps[0]), schedule=())
@@ -123,7 +131,7 @@ def keep_structure(
     )  # fmt: skip
 
     def at_coarse(beta: float) -> float:
-        kept = paint(short.replace(beta=beta))[1]
+        kept = paint(short.replace(beta=beta), short_runs)[1]
         bar.update()
         bar.set_postfix(beta=f"{beta:.3g}", kept=f"{kept:.2f}")
         return kept
@@ -131,18 +139,23 @@ def keep_structure(
     def at_full_size(beta: float) -> tuple[Result, float]:
         settings = recipe.replace(beta=beta)
         if not progress or hides_bar(True):
-            return paint(settings)
+            return paint(settings, whole_runs)
         with Watch(sum(settings.steps)) as watch:
-            return paint(settings, watch)
+            return paint(settings, whole_runs, watch)
 
-    search = Secant(at_coarse, recipe.beta)
-    with bar:
-        first = search.find(keep)
-        # Short runs keep more, and may never get down to what was asked where whole ones do.
-        low, high = (recipe.beta * math.exp(sign * LONGEST) for sign in (-1, 1))
-        tried = _whole_runs(at_full_size, search, keep, min(max(first, low), high))
-    result, kept = min(tried, key=lambda run: abs(run[1] - keep))
-    if abs(kept - keep) > TOLERANCE:
+    search, stopped = Secant(at_coarse, recipe.beta), ""
+    try:
+        with bar, watching_signals():
+            first = search.find(keep)
+            # Short runs keep more, and may never get down to what was asked where whole ones do.
+            low, high = (recipe.beta * math.exp(sign * LONGEST) for sign in (-1, 1))
+            _whole_runs(at_full_size, search, keep, min(max(first, low), high))
+    except KeyboardInterrupt as interruption:
+        if not short_runs and not whole_runs:
+            raise
+        stopped = str(interruption) or "interrupted"
+    result, kept = min(whole_runs or short_runs, key=lambda run: abs(run[1] - keep))
+    if not stopped and abs(kept - keep) > TOLERANCE:
         warnings.warn(
             f"keep={keep:g} is out of reach for this pair: the nearest is {kept:.2f}, at beta "
             f"{result.recipe.beta:.3g}; "
@@ -150,8 +163,8 @@ def keep_structure(
             NSTWarning,
             stacklevel=2,
         )
-    runs = len(search.points), len(tried)
-    return Kept(result, keep, kept, *runs, time.perf_counter() - began)
+    runs = len(search.points), len(whole_runs)
+    return Kept(result, keep, kept, *runs, time.perf_counter() - began, stopped)
 
 
 def _check_keep(keep: Any, recipe: Recipe) -> None:
@@ -167,12 +180,11 @@ def _check_keep(keep: Any, recipe: Recipe) -> None:
 
 def _whole_runs(
     paint: Callable[[float], tuple[Result, float]], search: "Secant", keep: float, beta: float
-) -> list[tuple[Result, float]]:
-    """Paint whole runs until one keeps what was asked; return each with what it kept."""
-    whole, tried = Secant(search.measure, beta), []
-    while len(tried) < MOST_WHOLE:
-        result, kept = paint(beta)
-        tried.append((result, kept))
+) -> None:
+    """Paint whole runs until one keeps what was asked."""
+    whole = Secant(search.measure, beta)
+    while len(whole.points) < MOST_WHOLE:
+        kept = paint(beta)[1]
         whole.points[math.log(beta)] = kept
         if abs(kept - keep) <= TOLERANCE:
             break
@@ -182,7 +194,6 @@ def _whole_runs(
             beta = whole.further(search.solve(keep - kept + search.predict(beta)), kept > keep)
         if any(abs(math.log(beta) - known) < 0.02 for known in whole.points):
             break
-    return tried
 
 
 class Secant:

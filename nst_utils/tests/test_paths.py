@@ -1,5 +1,7 @@
 import os
+import stat
 import threading
+from pathlib import Path
 
 import pytest
 
@@ -110,3 +112,56 @@ def test_a_loop_of_links_is_an_error_that_says_so(tmp_path):
     (tmp_path / "loop.png").symlink_to("loop.png")
     with pytest.raises(OSError), replacing(tmp_path / "loop.png"):
         pass
+
+
+def test_drafts_of_killed_processes_are_swept_up(tmp_path):
+    (tmp_path / f"{paths._DRAFT}999999999-ab.png").touch()
+    mine = tmp_path / f"{paths._DRAFT}{os.getpid()}-ab.png"
+    mine.touch()
+    with paths.replacing(tmp_path / "x.txt") as draft:
+        assert sorted(tmp_path.iterdir()) == sorted([mine, draft])
+
+
+def test_modes_are_the_systems_or_those_of_the_replaced_file(tmp_path, monkeypatch):
+    monkeypatch.setattr(os, "umask", lambda *_: pytest.fail("the umask is the process's"))
+    paths.write_text(tmp_path / "new", "a")
+    (tmp_path / "plain").touch()
+    assert (tmp_path / "new").stat().st_mode == (tmp_path / "plain").stat().st_mode
+    (tmp_path / "new").chmod(0o640)
+    paths.write_text(tmp_path / "new", "b")
+    assert stat.S_IMODE((tmp_path / "new").stat().st_mode) == 0o640
+    monkeypatch.setattr(os, "chmod", lambda *_, **__: (_ for _ in ()).throw(PermissionError()))
+    paths.write_text(tmp_path / "new", "c")
+    assert (tmp_path / "new").read_text() == "c"
+
+
+def test_what_cannot_be_saved_goes_to_the_first_place_that_takes_it(tmp_path, monkeypatch):
+    full = tmp_path / "full"
+    monkeypatch.setattr(paths, "RUNS", full / "runs")
+    monkeypatch.setattr(paths.tempfile, "tempdir", str(full / "tmp"))
+    monkeypatch.setenv("HOME", str(tmp_path))
+
+    def save(path):
+        if full in path.parents:
+            raise OSError(28, "No space left on device")
+        path.write_text("saved")
+
+    (full / "tmp").mkdir(parents=True)
+    place = paths.save_elsewhere(save, "a.txt")
+    assert place.read_text() == "saved" and place.parent.parent == tmp_path
+    monkeypatch.setenv("HOME", str(full))
+    with pytest.raises(FolderError, match="could not be saved: neither data/runs"):
+        paths.save_elsewhere(save, "a.txt")
+
+
+def test_long_names_have_locks(tmp_path):
+    with paths.alone_with(tmp_path / ("ü" * 120)) as alone:
+        assert alone and len(list(tmp_path.iterdir())) == 1
+
+
+def test_a_short_path_can_be_written_where_one_stands(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert paths.short_path(tmp_path / "a" / "b.png") == str(Path("a/b.png"))
+    assert paths.short_path(paths.ROOT / "figures") == str(paths.ROOT / "figures")
+    monkeypatch.chdir(paths.ROOT / "notebooks")
+    assert paths.short_path(paths.ROOT / "figures") == str(Path("../figures"))

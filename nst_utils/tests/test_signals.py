@@ -119,3 +119,16 @@ def test_the_command_saves_and_ends_with_status_1(pictures, tmp_path, gaps):
     assert run.returncode == 1, err
     assert (tmp_path / "out.png").is_file() and "Traceback" not in err
     assert "the best picture so far was saved" in err
+
+
+@pytest.mark.parametrize("command", [["samples"], ["stylize", "coffee", "mosaic", "-o", "x.png"]])
+def test_a_signal_in_the_first_seconds_ends_in_one_line(command, tmp_path):
+    for wait in (1.5, 2, 3):  # Python itself starts before
+        run = subprocess.Popen(
+            [sys.executable, "-m", "nst_utils", *command], cwd=tmp_path,
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        )  # fmt: skip
+        time.sleep(wait)
+        run.send_signal(signal.SIGINT)
+        _, told = run.communicate(timeout=60)
+        assert "Traceback" not in told, told

@@ -1,3 +1,5 @@
+import shutil
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -89,3 +91,26 @@ def test_one_picture_and_same_names(two):
     (Path(two[0]).parent / "none").mkdir()
     with pytest.raises(NSTError, match="no picture in this folder"):
         folders.paint_folder(str(Path(two[0]).parent / "none"), two[1], two[2], SMALL)
+
+
+def test_a_folder_painted_into_itself_does_not_grow(here, pictures, tmp_path):
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    pictures[0].rename(folder / "a.png")
+    for _ in range(2):
+        rows = folders.paint_folder(str(folder), str(pictures[1]), folder, SMALL)
+        assert len(rows) == 1 and len(list(folder.glob("*.png"))) == 2
+
+
+def test_names_that_agree_in_their_beginning_get_a_file_each(here, pictures, tmp_path):
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    for end in "ab":
+        shutil.copy(pictures[0], folder / f"{'x' * 120}{end}.png")
+    for name in ("c.bmp", "c.png", "C.jpg"):
+        Image.new("RGB", (40, 30), len(name) * 9).save(folder / name)
+    rows = folders.paint_folder(str(folder), str(pictures[1]), tmp_path / "out", SMALL)
+    assert rows["output"].str.casefold().nunique() == len(rows) == 5
+    assert (rows["state"] == "painted").all()
+    again = folders.paint_folder(str(folder), str(pictures[1]), tmp_path / "out", SMALL)
+    assert (again["state"] == "there already").all()
