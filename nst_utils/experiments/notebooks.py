@@ -266,8 +266,8 @@ def _execute(
     began, error = time.time(), ""
     try:
         papermill.execute_notebook(
-            str(notebook),
-            str(copy),
+            # papermill takes paths for templates: what stands in braces it would replace.
+            *(str(path).replace("{", "{{").replace("}", "}}") for path in (notebook, copy)),
             parameters,
             kernel_name="python3",
             cwd=str(notebook.parent),
@@ -278,6 +278,8 @@ def _execute(
         error = f"cell {getattr(failure, 'exec_count', '?')}: {one_line(error)}"
     except Exception as failure:  # the kernel died or did not start, or this is not a notebook
         error = one_line(f"{type(failure).__name__}: {failure}")
+    else:
+        _say_parameters(copy, parameters)
     written = [
         path
         for place in figures
@@ -285,3 +287,16 @@ def _execute(
         if path.stat().st_mtime >= began
     ]
     return NotebookOutcome(notebook.name, time.time() - began, error, len(written), copy)
+
+
+def _say_parameters(copy: Path, parameters: Mapping[str, Any]) -> None:
+    """Say under the title that the text speaks of another run."""
+    import nbformat
+
+    told = ", ".join(f"`{name} = {value!r}`" for name, value in parameters.items())
+    if not told:
+        return
+    book = nbformat.read(copy, as_version=4)
+    line = f"> Run with {told}. The text speaks of the stored run, which has the defaults."
+    book.cells.insert(1, nbformat.v4.new_markdown_cell(line))
+    nbformat.write(book, copy)

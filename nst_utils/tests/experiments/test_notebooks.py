@@ -46,7 +46,9 @@ def test_unknown_parameters_are_refused_before_anything_runs(tmp_path):
 
 
 def test_notebooks_run_with_parameters_and_a_failure_stops_only_its_own(tmp_path):
-    good = notebook(tmp_path / "good.ipynb", "import os; print(name, beta * 2, os.getcwd())")
+    folder = tmp_path / "a {beta} {b"  # no template
+    folder.mkdir()
+    good = notebook(folder / "good.ipynb", "import os; print(name, beta * 2, os.getcwd())")
     bad = notebook(tmp_path / "bad.ipynb", "1 / 0", "print('never')")
     words = ["rerun", str(bad), str(good), "-p", "beta", "1e4", "-p", "name", "rocket"]
     found = CliRunner().invoke(main, [*words, "--jobs", "2"])
@@ -56,8 +58,12 @@ def test_notebooks_run_with_parameters_and_a_failure_stops_only_its_own(tmp_path
     rows = [line.split() for line in found.stdout.splitlines()]
     assert [row[2] for row in rows[1:3]] == ["failed", "ok"]
     [copy] = paths.RUNS.rglob("good.ipynb")
-    outputs = json.loads(copy.read_text(encoding="utf-8"))["cells"][-1]["outputs"]
+    cells = json.loads(copy.read_text(encoding="utf-8"))["cells"]
+    outputs = cells[-1]["outputs"]
     assert "rocket 20000.0" in "".join(outputs[0]["text"])
+    assert "Run with `beta = 10000.0`, `name = 'rocket'`. The text speaks of" in "".join(
+        "".join(cell["source"]) for cell in cells
+    )
     # As in JupyterLab, a notebook runs in its own folder; the original stays as it was.
     assert str(tmp_path) in "".join(outputs[0]["text"])
     assert not json.loads(good.read_text(encoding="utf-8"))["cells"][-1]["outputs"]
