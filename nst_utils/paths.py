@@ -77,7 +77,7 @@ def public_name(source: object) -> str:
 
     Examples
     --------
-    >>> public_name("/home/me/masks/sky.png"), public_name("https://me:secret@host/sky.png")
+    >>> public_name("/mine/masks/sky.png"), public_name("https://me:secret@host/sky.png")
     ('sky.png', 'https://host/sky.png')
     """
     return public_address(source) if is_address(source) else user_path(str(source)).name

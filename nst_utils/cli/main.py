@@ -117,7 +117,7 @@ def backbones() -> None:
 
 @main.command()
 @click.option("--download", "wanted", is_flag=True, help="Download the public-domain paintings.")
-@click.option("--sheet", is_flag=True, help="Write figures/samples.png, all samples at a glance.")
+@click.option("--sheet", is_flag=True, help="Write figures/samples.jpg, all samples at a glance.")
 def samples(wanted: bool, sheet: bool) -> None:
     """List the sample pictures, or download the paintings among them."""
     if wanted and sheet:

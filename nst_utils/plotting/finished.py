@@ -11,8 +11,8 @@ import pandas as pd
 from IPython import display
 
 from .. import paths
-from ..images.png import read_provenance
 from ..images.samples import open_picture
+from ..untrusted import DataError, read_json
 
 SIDE = 840  # of a preview, pixels: about the width of a notebook page
 
@@ -42,7 +42,7 @@ def finished_figure(name: str) -> display.Image | None:
     Parameters
     ----------
     name : str
-        File name without ``.png``.
+        File name without its suffix.
 
     Returns
     -------
@@ -54,10 +54,15 @@ def finished_figure(name: str) -> display.Image | None:
     ImageError
         If the file is not a readable picture.
     """
-    path = paths.FIGURES / f"{name}.png"
-    if not path.is_file():
+    files = [paths.FIGURES / f"{name}.{suffix}" for suffix in ("jpg", "png")]
+    path = next((path for path in files if path.is_file()), None)
+    if path is None:
         return None
-    caption = (read_provenance(path) or {}).get("caption", name)
+    try:
+        record = read_json(path.with_suffix(".json"), "a figure's record")
+    except DataError:
+        record = {}
+    caption = record.get("caption", name)
     picture = open_picture(path)
     picture.thumbnail((SIDE, 2 * SIDE))
     preview = io.BytesIO()

@@ -74,7 +74,7 @@ def test_a_brought_file_is_listed(monkeypatch, tmp_path):
 def test_samples_sheet_and_download(server):
     found = run("samples", "--sheet")
     assert found.exit_code == 0, found.output
-    assert (paths.FIGURES / "samples.png").is_file()
+    assert (paths.FIGURES / "samples.jpg").is_file()
 
 
 def test_download_that_fails_has_status_1(monkeypatch):
