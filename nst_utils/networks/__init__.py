@@ -12,7 +12,6 @@
 - ``oxford``: the original VGG19 weights, converted to torchvision's input and scale
 - ``packaged``: networks from optional packages, run by onnxruntime
 - ``device``: the device and the number format to compute with
-- ``winograd_maps``: the transformation matrices of Winograd's convolution
 - ``winograd``: Winograd's 3 x 3 convolution, with a quarter of the multiplications
 - ``layers``: convolution and pooling, faster for frozen weights
 - ``backbone``: a network whose layers are read by name
@@ -24,7 +23,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submodules=(
         "backbone device layers oxford packaged quantized registry resnet50 spec state_dicts "
-        "structure vgg19 weights weights_file winograd winograd_maps"
+        "structure vgg19 weights weights_file winograd"
     ).split(),
     submod_attrs={
         "backbone": ["Backbone", "load_backbone", "torchvision_state"],

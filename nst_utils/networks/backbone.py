@@ -70,7 +70,6 @@ class Backbone:
         self._source = self._modules = modules.eval().requires_grad_(False)
 
     def __repr__(self) -> str:
-        """Name the network, its weights and how many layers can be read."""
         return f"<Backbone {self.weights_label}, {len(self.layers)} layers>"
 
     def to(
@@ -82,12 +81,7 @@ class Backbone:
     ) -> "Backbone":
         """Return a copy on a device and in a number format, with channels last.
 
-        Parameters
-        ----------
-        device, dtype
-            The device and the number format to compute with.
-        plain : bool
-            Use torch's own layers instead of the faster ones of `networks.layers`.
+        With `plain` it uses torch's own layers instead of the faster ones of `networks.layers`.
         """
         placed = copy.copy(self)
         placed.device, placed.dtype = torch.device(device), dtype
@@ -100,7 +94,7 @@ class Backbone:
         return placed
 
     def check_layers(self, layers: Iterable[str]) -> list[str]:
-        """Return the layers as a list, or raise `UnknownNameError` that lists the valid ones."""
+        """Return the layers as a list; an unknown one raises `UnknownNameError`."""
         layers = list(layers)
         for layer in layers:
             if layer not in self.layers:
@@ -110,10 +104,7 @@ class Backbone:
     def convolution(self, layer: str) -> nn.Conv2d:
         """Return a copy of one of VGG19's convolutions as a float32 layer of torch.
 
-        Raises
-        ------
-        UnknownNameError
-            If this network has no zero-padded 3 x 3 convolution of that name.
+        A name without a zero-padded 3 x 3 convolution raises `UnknownNameError`.
         """
         module = self._source[layer] if layer in self._source else None
         if not isinstance(module, Convolution):
@@ -156,23 +147,11 @@ class Backbone:
     def read(
         self, x: Tensor, layers: Iterable[str], *, fresh: bool = False
     ) -> Iterator[tuple[str, Tensor]]:
-        """Yield the activations of each layer as soon as they are computed.
+        """Yield each layer's name and activations as soon as they are computed, in order.
 
         A caller can use a layer while it is still in the processor's cache. The backward pass then
-        handles one layer after another too, so that gradients do not wait in memory together.
-
-        Parameters
-        ----------
-        x, layers
-            As for `extract`.
-        fresh : bool
-            Whether the backward pass may overwrite the gradients of these layers, because nothing
-            else reads them.
-
-        Yields
-        ------
-        (str, Tensor)
-            Name and activations, in the network's order.
+        handles one layer after another too, so that gradients do not wait in memory together. With
+        `fresh` it may overwrite these layers' gradients, because nothing else reads them.
         """
         missing: dict[str, list[str]] = {}
         aliases = backbone_spec(self.name).aliases

@@ -12,10 +12,9 @@ from ..errors import UnknownNameError
 
 @contextlib.contextmanager
 def own_settings() -> Iterator[None]:
-    """Override the caller's settings of torch within this context.
+    """Replace the caller's settings of torch, and restore them afterwards.
 
-    Gradients are on; inference mode and autocast are off; float32 and the CPU are the defaults.
-    The caller's settings are restored afterwards.
+    Gradients are on, inference mode and autocast off, float32 and the CPU the defaults.
     """
     default = torch.get_default_dtype()
     with contextlib.ExitStack() as stack:
@@ -35,10 +34,7 @@ def own_settings() -> Iterator[None]:
 def pick_device(name: str = "auto") -> torch.device:
     """Return the device to run on: ``auto`` prefers CUDA, then MPS, then the CPU.
 
-    Raises
-    ------
-    UnknownNameError
-        If this machine does not have the device.
+    A device that this machine does not have raises `UnknownNameError`.
     """
     if name == "auto":
         if torch.cuda.is_available():
@@ -96,14 +92,10 @@ def _cpu_has_bfloat16() -> bool:
 
 
 def cpu_has_features(features: Sequence[str], questions: Sequence[str]) -> bool:
-    """Tell whether the processor has any of the given features.
+    """Tell whether the processor has any of some features.
 
-    Parameters
-    ----------
-    features : sequence of str
-        Keys of ``torch.cpu.get_capabilities()``.
-    questions : sequence of str
-        Functions of ``torch.cpu`` that answer the same in torch before 2.12.
+    They are keys of ``torch.cpu.get_capabilities()``. Before 2.12 torch has no such function; the
+    `questions` are functions of ``torch.cpu`` that answer the same.
     """
     if hasattr(torch.cpu, "get_capabilities"):
         able = torch.cpu.get_capabilities()

@@ -33,19 +33,9 @@ STRIP = 2**18
 class Convolution(nn.Module):
     """A frozen 3 x 3 convolution with stride 1 and padding 1, optionally followed by a ReLU.
 
-    Parameters
-    ----------
-    weight : callable
-        Returns the weights, shape (d, c, 3, 3), in float32 on the CPU.
-    bias : Tensor, shape (d,)
-        In float32 on the CPU.
-    device, dtype
-        The device and the number format to compute with.
-
-    Notes
-    -----
-    Weights are requested and converted when they are first needed. Layers after the last one that
-    is read therefore cost nothing, and a forward pass alone stores no flipped weights.
+    `weight` returns float32 weights (d, c, 3, 3) on the CPU. It is called when they are first
+    needed: layers after the last one that is read cost nothing, and a forward pass alone stores
+    no flipped weights.
     """
 
     def __init__(
@@ -82,24 +72,18 @@ class Convolution(nn.Module):
         taken: bool = False,
         fresh: bool = False,
     ) -> Tensor:
-        """Convolve, and apply a ReLU in the same pass if requested.
+        """Convolve (n, c, h, w), and apply a ReLU in the same pass if requested.
 
         Parameters
         ----------
-        x : Tensor, shape (n, c, h, w)
-            On the device and in the number format of this layer.
-        relu : bool
-            Apply a ReLU.
+        x, relu
+            The input, on this layer's device and in its number format; whether to apply a ReLU.
         left : bool
             Leave the ReLU's gradient to the next module, the only one that reads its output.
         taken : bool
             Apply the gradient of the ReLU before this layer, which left it to this layer.
         fresh : bool
             The backward pass may overwrite the gradient it is given; nothing else reads it.
-
-        Returns
-        -------
-        Tensor, shape (n, d, h, w)
         """
         if self._device.type != "cpu" or not can_pack(self._dtype):
             y = functional.conv2d(x, self._plain("weight"), self._plain("bias"), padding=1)
@@ -122,10 +106,7 @@ class Convolution(nn.Module):
         return _convolve(x, self._packed("forward", x), bias, relu)
 
     def gradient(self, grad: Tensor, channels: int, rectified: Tensor | None) -> Tensor:
-        """Return the gradient with respect to the input, by the faster of the two algorithms.
-
-        `rectified` is the input, if it came from a ReLU: the gradient is then the one before it.
-        """
+        """Return the gradient with respect to the input; `rectified` as in `winograd.gradient`."""
         grad = grad.contiguous(memory_format=torch.channels_last)
         if self._by_winograd(channels, grad):
             return winograd.gradient(grad, self._transformed(channels, grad), rectified)
@@ -240,10 +221,7 @@ class MaxPool(nn.Module):
     """
 
     def forward(self, x: Tensor, *, taken: bool = False) -> Tensor:
-        """Return the maximum of each 2 x 2 window, shape (n, c, h // 2, w // 2).
-
-        `taken` is as for `Convolution`.
-        """
+        """Return the maximum of each 2 x 2 window; `taken` is as for `Convolution`."""
         return _MaxPool.apply(x, taken)
 
 

@@ -33,21 +33,12 @@ and the same alpha and beta have about the same effect. A test measures them aga
 
 @dataclass(frozen=True)
 class Table:
-    """Weights as 8-bit indices into a table of 256 values, which takes a quarter of the memory.
-
-    Attributes
-    ----------
-    values : Tensor, shape (256,)
-        The table, in float32.
-    indices : Tensor of uint8
-        The index of each weight, in the weights' shape.
-    """
+    """Weights as 8-bit indices into a table of 256 float32 values: a quarter of the memory."""
 
     values: Tensor
     indices: Tensor
 
     def __mul__(self, factor: float) -> "Table":
-        """Multiply every weight."""
         return Table(self.values * factor, self.indices)
 
     def decode(self) -> Tensor:
@@ -59,16 +50,8 @@ class Table:
 def read_oxford(path: Path) -> list[tuple[Table, Tensor]]:
     """Read the packaged Oxford VGG19, stored as 8-bit indices into a table for each layer.
 
-    Returns
-    -------
-    list of (Table, Tensor)
-        Weight, of shape (out, in, 3, 3), and bias of the 16 convolutions in order, as trained.
-        They expect BGR in 0 to 255 minus the means (103.939, 116.779, 123.68).
-
-    References
-    ----------
-    Simonyan and Zisserman, "Very Deep Convolutional Networks for Large-Scale Image Recognition",
-    ICLR 2015.
+    Returns weight (out, in, 3, 3) and bias of the 16 convolutions in order, as trained by Simonyan
+    and Zisserman (ICLR 2015). They expect BGR in 0 to 255 minus `OXFORD_MEAN`.
     """
     state = read_state(path)
     names = [f"block{b}_conv{i + 1}" for b, n in enumerate(BLOCKS, start=1) for i in range(n)]
@@ -123,20 +106,8 @@ def recognize_oxford(
     """Recognize Oxford's network in a file converted from Caffe, and fold its preprocessing.
 
     The first layer's filters are compared with the packaged ones, in both orders of the channels.
-    Weights and biases together tell the input that they expect: BGR or RGB, and its range.
-
-    Parameters
-    ----------
-    tensors : list of (weight, bias)
-        The 16 convolutions of a file.
-    packaged : list of (weight, bias)
-        As `read_oxford` returns them.
-
-    Returns
-    -------
-    list of (weight, bias) or None
-        For ImageNet-normalized RGB; None if nothing is to be changed, because it is another
-        network or already expects that input.
+    Weights and biases together tell the input that they expect: BGR or RGB, and its range. Returns
+    None if it is another network or already expects ImageNet-normalized RGB.
     """
     (first, bias), (table, own_bias) = tensors[0], packaged[0]
     own = table.decode()

@@ -23,17 +23,7 @@ class PackagedFileError(NSTError, RuntimeError):
 
 @dataclass(frozen=True)
 class PackagedFile:
-    """A file of an optional package.
-
-    Attributes
-    ----------
-    package, inside : str
-        Name of the package for import, and the path of the file in it.
-    sha256 : str
-        Expected checksum of the file.
-    requirement : str
-        Requirement to install with pip.
-    """
+    """A file of an optional package, by its path inside; `requirement` is what pip installs."""
 
     package: str
     inside: str
@@ -41,13 +31,7 @@ class PackagedFile:
     requirement: str
 
     def path(self) -> Path:
-        """Return the path of the file.
-
-        Raises
-        ------
-        PackagedFileError
-            If the package is not installed, or the file has another checksum.
-        """
+        """Return the file's path, or raise `PackagedFileError` if it is missing or another one."""
         path = next(iter(files_in_package(self.package, self.inside)), None)
         if path is None:
             raise PackagedFileError(
@@ -84,10 +68,7 @@ STYLE_TRANSFER = PackagedFile(
 def open_session(file: PackagedFile) -> Any:
     """Return an ``onnxruntime.InferenceSession`` of a file, on the CPU.
 
-    Raises
-    ------
-    PackagedFileError
-        If its package or onnxruntime is missing, or the file has another checksum.
+    A package that is missing, or another checksum, raises `PackagedFileError`.
     """
     path = file.path()
     try:
@@ -102,13 +83,7 @@ def open_session(file: PackagedFile) -> Any:
 
 
 def predict_style(style: Image.Image) -> np.ndarray:
-    """Return the 100 numbers that describe a style to Magenta's network, shape (1, 1, 1, 100).
-
-    Raises
-    ------
-    PackagedFileError
-        If a package is missing.
-    """
+    """Return the 100 numbers that describe a style to Magenta's network, shape (1, 1, 1, 100)."""
     session = open_session(STYLE_PREDICTOR)
     square = ImageOps.fit(style.convert("RGB"), (STYLE_SIDE,) * 2, Image.Resampling.LANCZOS)
     pixels = np.asarray(square, np.float32)[None] / 255

@@ -22,19 +22,7 @@ def decode_quantized(value: Mapping[str, Any], path: Path) -> dict[str, Tensor]:
 
     A convolution is stored as centroids, which are short columns of weights, and the index of the
     centroid at each place. Running statistics are folded into the weight and bias of their batch
-    normalization.
-
-    Parameters
-    ----------
-    value : mapping of str to mapping
-        The checkpoint, by layer.
-    path : Path
-        The file, for the error message.
-
-    Raises
-    ------
-    WeightsError
-        If a layer has another form.
+    normalization. A layer of another form raises `WeightsError`, which names the file.
     """
     state: dict[str, Tensor] = {}
     for name, layer in value.items():

@@ -19,25 +19,13 @@ _WRAPPERS = (
 
 
 def read_state(path: Path) -> dict[str, Tensor]:
-    """Read the state dict of a weights file, at its top level or below.
-
-    Raises
-    ------
-    WeightsError
-        If the file cannot be read, or holds no plain tensors.
-    """
+    """Read the state dict of a weights file, or raise `WeightsError`; see `unwrap_state`."""
     value = read_checkpoint(path)
     return decode_quantized(value, path) if is_quantized(value) else unwrap_state(value, path)
 
 
 def unwrap_state(value: Any, path: Path) -> dict[str, Tensor]:
-    """Return the state dict of a checkpoint: the checkpoint itself, or a value inside it.
-
-    Raises
-    ------
-    WeightsError
-        If there is no state dict of plain tensors.
-    """
+    """Return the state dict of plain tensors in a checkpoint, or raise `WeightsError`."""
     state = _find_tensors(value)
     if state is None:
         keys = list(value)[:5] if isinstance(value, Mapping) else []
@@ -68,22 +56,9 @@ def match_names(
 ) -> dict[str, Tensor]:
     """Return the tensors that a network needs, by the network's own names.
 
-    Parameters
-    ----------
-    state : mapping of str to Tensor
-        The tensors of a file. Their names may all begin with a prefix, such as ``module.``.
-    spellings : sequence of sequence of str
-        The network's own names of the tensors, then other lists of names in the same order, for
-        instance those of ``vgg.features.state_dict()``.
-    title : str
-        The network, for the error message.
-    path : Path
-        The file, for the error message.
-
-    Raises
-    ------
-    WeightsError
-        If names are missing; says which, and what the file has.
+    The first of the `spellings` has those names; others follow in the same order, for instance the
+    names of ``vgg.features.state_dict()``. The names of a file may all begin with a prefix, such as
+    ``module.``. If names are missing, `WeightsError` says which, and what the file has.
     """
     own = spellings[0]
     for names in spellings:

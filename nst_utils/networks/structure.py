@@ -15,12 +15,11 @@ from .resnet50 import STAGES, STEM
 
 
 def layer_table(name: str, size: int = 224) -> pd.DataFrame:
-    """Return a table of a network's layers, in the order of the forward pass.
+    """Return a table of a published network's layers, classifier included, in order.
 
     Parameters
     ----------
     name : {"vgg19", "resnet50"}
-        The network, as published, including its classifier.
     size : int
         Side of the square picture in pixels.
 
@@ -61,12 +60,8 @@ def layer_table(name: str, size: int = 224) -> pd.DataFrame:
 def stage_table(size: int = 224) -> pd.DataFrame:
     """Return a table of ResNet-50's stages: blocks, shapes, parameters, multiplications.
 
-    Returns
-    -------
-    DataFrame
-        Indexed by the names of torchvision's modules. ``blocks`` is missing in the stem;
-        ``projections`` is the number of blocks whose shortcut is a convolution instead of the
-        identity.
+    It is indexed by the names of torchvision's modules. ``blocks`` is missing in the stem;
+    ``projections`` counts the blocks whose shortcut is a convolution instead of the identity.
     """
     table = layer_table("resnet50", size)
     network = _build("resnet50")
@@ -87,11 +82,7 @@ def stage_table(size: int = 224) -> pd.DataFrame:
 def report_keys() -> pd.DataFrame:
     """Return the modules of ResNet-50 that the report's keys '0' to '4' select.
 
-    Returns
-    -------
-    DataFrame
-        Indexed by key: ``report`` (the name that the report gives), ``module`` (the module
-        selected) and ``type`` (its class).
+    Columns: ``report`` (the name that the report gives), ``module`` (the one selected), ``type``.
     """
     said = ("conv1", "layer1", "layer2", "layer3", "layer4")
     children = list(_build("resnet50").named_children())[:-2]
@@ -105,14 +96,7 @@ def report_keys() -> pd.DataFrame:
 def fully_connected_parameters(table: pd.DataFrame, layer: str, inputs: str | None = None) -> int:
     """Return how many weights a convolution would have as a fully connected layer.
 
-    Parameters
-    ----------
-    table : DataFrame
-        As `layer_table` returns it.
-    layer : str
-        The convolution.
-    inputs : str, optional
-        The layer before the convolution; by default a picture with three channels.
+    `table` is a `layer_table`; `inputs` is the layer before, by default a picture in RGB.
     """
     out = table.loc[layer]
     before = table.loc[inputs] if inputs else out

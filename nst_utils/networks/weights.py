@@ -28,16 +28,10 @@ def _known_folders() -> list[Path]:
 
 
 def find_moved(name: str, digest: str) -> Path | None:
-    """Find a weights file that was moved or renamed, by its checksum; None if there is none.
+    """Find a weights file that was moved or renamed, by its SHA-256; None if there is none.
 
-    The working folder, `folders` and the cache of ``torch.hub`` are searched.
-
-    Parameters
-    ----------
-    name : str
-        The former name or path; files of that name are tried first.
-    digest : str
-        The file's SHA-256.
+    The working folder, `folders` and the cache of ``torch.hub`` are searched, files of the former
+    name first.
     """
     own = Path(name.replace("\\", "/")).name
     for folder in (Path.cwd(), *_known_folders()):
@@ -62,8 +56,7 @@ def local_files(backbone: str) -> list[Path]:
 def locate_source(backbone: str, name: str) -> list[Path]:
     """Return a source's files on this machine, in the order of preference, without downloading.
 
-    A source that is part of a package is looked for there; any other in `folders` and in the cache
-    of ``torch.hub``.
+    A packaged source is looked for in its package, any other in `folders` and torch.hub's cache.
     """
     source = _source(backbone, name)
     if source.package:
@@ -93,10 +86,6 @@ def find_weights(backbone: str, name: str = "auto") -> WeightsFile:
         source: that source, downloaded if necessary. ``random``: untrained weights. The name of a
         weights file (``.pt``, ``.pth``, ``.safetensors``): that file, looked for as a path, in
         `folders`, and in the cache of ``torch.hub``.
-
-    Returns
-    -------
-    WeightsFile
 
     Raises
     ------

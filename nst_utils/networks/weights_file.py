@@ -21,18 +21,9 @@ class WeightsError(NSTError, RuntimeError):
 
 @dataclass(frozen=True)
 class WeightsFile:
-    """A weights file on this machine.
+    """A weights file on this machine; for ``random`` weights `path` is None and `sha256` empty.
 
-    Attributes
-    ----------
-    path : Path or None
-        The file; None for ``random``.
-    source : str
-        ``oxford``, ``torchvision``, ``file`` or ``random``.
-    label : str
-        Display name, for example ``"ResNet-50 (kill-the-bits)"``.
-    sha256 : str
-        SHA-256 of the file; empty for ``random``.
+    `source` is the name of a source, ``file`` or ``random``; `label` is the display name.
     """
 
     path: Path | None
@@ -49,10 +40,7 @@ class WeightsFile:
 def read_checkpoint(path: Path) -> Any:
     """Read a ``.pth`` or a safetensors file of tensors and plain values.
 
-    Raises
-    ------
-    WeightsError
-        If the file has another format, is damaged, or has more than `MOST_BYTES` of tensors.
+    Another format, damage or more than `MOST_BYTES` of tensors raises `WeightsError`.
     """
     if not is_regular(path):
         raise WeightsError(f"{path}: no such file; check the path")

@@ -17,12 +17,19 @@ Networks", ACM Transactions on Mathematical Software, 2020.
 
 import math
 import threading
+from functools import lru_cache
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from .device import cpu_has_features
-from .winograd_maps import SIDE, TILE, transform_matrices
+
+TILE = 4
+SIDE = TILE + 2
+
+POINTS = np.array([0, 1, -1, 0.5, -2])
+"""Points at which polynomials are evaluated; infinity is the sixth."""
 
 SCRATCH = 16 * 2**20
 """Bytes for two buffers that each hold a strip's values at all points.
@@ -41,17 +48,39 @@ LARGE = 2**24
 """Bytes of transformed weights from which it can pay to transform them anew at each use."""
 
 
+@lru_cache
+def transform_matrices(dtype: torch.dtype) -> tuple[Tensor, Tensor, Tensor]:
+    """Return the matrices from inputs (36, 36) and weights (36, 9) to points, and back (16, 36).
+
+    They follow the algorithm of Toom and Cook. The rows of the inputs' matrix are, for each point,
+    the polynomial that vanishes at all other points. The rows of the weights' matrix are divided by
+    that polynomial's value at its own point. Only the weights' matrix is inexact in bfloat16.
+
+    In float32 the inputs' matrix is (6, 6) and applied to one direction after the other, which
+    takes 6 to 9 percent off a step. In bfloat16 that would round the values in between; for the
+    way back it gains nothing.
+    """
+    others = [np.delete(POINTS, i) for i in range(len(POINTS))]
+    into = np.zeros((SIDE, SIDE))
+    into[:-1, :-1] = [np.poly(roots)[::-1] for roots in others]
+    into[-1] = np.poly(POINTS)[::-1]
+    kernels = np.zeros((SIDE, 3))
+    kernels[-1, -1] = 1
+    for i, (point, roots) in enumerate(zip(POINTS, others, strict=True)):
+        kernels[i] = point ** np.arange(3) / np.prod(point - roots)
+    back = np.zeros((TILE, SIDE))
+    back[:, :-1] = np.vander(POINTS, TILE, increasing=True).T
+    back[-1, -1] = 1
+    # Adding 0 turns a negative zero into a positive one.
+    one_way = [torch.from_numpy(matrix + 0.0).float() for matrix in (into, kernels, back)]
+    both_ways = [torch.kron(matrix, matrix).to(dtype) for matrix in one_way]
+    return one_way[0] if dtype == torch.float32 else both_ways[0], *both_ways[1:]
+
+
 def is_faster(channels: int, outputs: int, positions: int, dtype: torch.dtype) -> bool:
     """Tell whether Winograd's convolution is faster than a direct one, according to measurements.
 
-    Parameters
-    ----------
-    channels, outputs : int
-        Channels of the input and of the output.
-    positions : int
-        Height times width.
-    dtype
-        Number format.
+    `positions` is height times width.
     """
     if dtype not in (torch.float32, torch.bfloat16) or (
         dtype == torch.bfloat16 and _multiplies_tiles()
@@ -63,26 +92,13 @@ def is_faster(channels: int, outputs: int, positions: int, dtype: torch.dtype) -
 def _multiplies_tiles() -> bool:
     """Tell whether the processor has AMX, which multiplies tiles of bfloat16.
 
-    Fewer multiplications would gain little there, compared with the time to move data. This is an
-    estimate, not a measurement.
+    There, moving the data takes longer than multiplying. This is an estimate, not a measurement.
     """
     return cpu_has_features(["amx_bf16", "amx_tile"], ["_is_amx_tile_supported"])
 
 
 def transform(weight: Tensor, dtype: torch.dtype) -> Tensor:
-    """Evaluate 3 x 3 weights at the points.
-
-    Parameters
-    ----------
-    weight : Tensor, shape (d, c, 3, 3)
-        In float32.
-    dtype
-        Number format of the result.
-
-    Returns
-    -------
-    Tensor, shape (36, c, d)
-    """
+    """Evaluate float32 weights (d, c, 3, 3) at the points: (36, c, d) in a number format."""
     d, c = weight.shape[:2]
     _, kernels, _ = transform_matrices(torch.float32)
     matrices = torch.empty(SIDE * SIDE, c, d, dtype=dtype)
@@ -97,13 +113,8 @@ def is_transformed_at_use(channels: int, outputs: int, positions: int, dtype: to
     """Tell whether weights should be transformed at each use instead of stored transformed.
 
     Transformed weights are four times as large: 130 MB in float32 for VGG19's fourth block. For
-    large pictures, transforming them at each use costs 4 percent of a step. This is not done in
-    bfloat16, which takes half the memory and would be rounded twice.
-
-    Parameters
-    ----------
-    channels, outputs, positions, dtype
-        As for `is_faster`.
+    large pictures, transforming them at each use costs 4 percent of a step. Not in bfloat16, which
+    takes half the memory and would be rounded twice.
     """
     large = SIDE * SIDE * channels * outputs * dtype.itemsize >= LARGE
     return dtype == torch.float32 and large and positions >= 2048
@@ -115,17 +126,7 @@ def rows(weight: Tensor) -> Tensor:
 
 
 def expanded(rows: Tensor) -> Tensor:
-    """Evaluate 3 x 3 weights at the points, in a buffer that the next call overwrites.
-
-    Parameters
-    ----------
-    rows : Tensor, shape (9, c, d)
-        As `rows` returns them, in float32.
-
-    Returns
-    -------
-    Tensor, shape (36, c, d)
-    """
+    """Evaluate weights from `rows` at the points: (36, c, d), overwritten by the next call."""
     _, kernels, _ = transform_matrices(rows.dtype)
     flat = rows.flatten(1)
     out = _scratch("weights", SIDE * SIDE * flat.shape[1] * rows.itemsize).view(rows.dtype)
@@ -133,22 +134,9 @@ def expanded(rows: Tensor) -> Tensor:
 
 
 def convolve(x: Tensor, weight: Tensor, bias: Tensor, relu: bool) -> Tensor:
-    """Convolve with transformed weights and padding 1.
+    """Convolve with padding 1: (n, c, h, w) to (n, d, h, w), both with channels last.
 
-    Parameters
-    ----------
-    x : Tensor, shape (n, c, h, w)
-        Channels last.
-    weight : Tensor, shape (36, c, d)
-        As `transform` or `expanded` returns them, in the number format of `x`.
-    bias : Tensor, shape (d,)
-    relu : bool
-        Apply a ReLU.
-
-    Returns
-    -------
-    Tensor, shape (n, d, h, w)
-        Channels last.
+    `weight` is what `transform` or `expanded` returns, in the number format of `x`.
     """
     into, _, back = transform_matrices(x.dtype)
     n, c, h, w = x.shape
@@ -184,23 +172,10 @@ def convolve(x: Tensor, weight: Tensor, bias: Tensor, relu: bool) -> Tensor:
 
 
 def gradient(grad: Tensor, weight: Tensor, rectified: Tensor | None = None) -> Tensor:
-    """Return the gradient of `convolve` with respect to its input.
+    """Return the gradient of `convolve` with respect to its input: the linear steps, transposed.
 
-    The three linear steps are transposed and applied in reverse order.
-
-    Parameters
-    ----------
-    grad : Tensor, shape (n, d, h, w)
-        Gradient with respect to the output before its ReLU. Channels last.
-    weight : Tensor, shape (36, c, d)
-        As for `convolve`.
-    rectified : Tensor, shape (n, c, h, w), optional
-        The input, if it came from a ReLU: the gradient is then the one before that ReLU.
-
-    Returns
-    -------
-    Tensor, shape (n, c, h, w)
-        Channels last.
+    `grad` is the gradient with respect to the output before its ReLU. With `rectified`, the input
+    that came from a ReLU, the result is the gradient before that ReLU.
     """
     into, _, back = transform_matrices(grad.dtype)
     n, d, h, w = grad.shape
@@ -245,10 +220,10 @@ def gradient(grad: Tensor, weight: Tensor, rectified: Tensor | None = None) -> T
 
 
 def _made(like: Tensor, *shape: int) -> tuple[Tensor, Tensor]:
-    """Return an empty tensor, channels last, and its view with the channels as last dimension.
+    """Return an empty tensor, channels last, and its view (n, h, w, c), for writing only.
 
-    The view is for writing only. The tensor is the result, because autograd accumulates a second
-    gradient in place only into a tensor that is not a view.
+    The result must be the tensor: autograd adds a second gradient in place only to a tensor that is
+    not a view.
     """
     made = torch.empty(shape, dtype=like.dtype, memory_format=torch.channels_last)
     return made, made.permute(0, 2, 3, 1)
@@ -276,8 +251,8 @@ def _padded(x: Tensor, above: int, left: int, room: Tensor) -> Tensor:
 def _room(rows: int, numbers: int, weight: Tensor) -> tuple[list[slice], Tensor, Tensor, Tensor]:
     """Cut rows of tiles into strips of about equal size, and return three buffers for a strip.
 
-    Two are for its values at all points, of which a row has `numbers` at each; one is for the strip
-    itself with an edge around it. They are reused, because the system would zero new memory.
+    Two hold a strip's values at all points, `numbers` for each row and point. One holds the strip
+    with an edge around it. They are reused, because the system would zero new memory.
     """
     room, row = SCRATCH // 2 // weight.itemsize, SIDE * SIDE * numbers
     size = min(max(weight.numel(), LEAST_STRIP // weight.itemsize), room)
@@ -311,22 +286,10 @@ def _copied(windows: Tensor, room: Tensor) -> Tensor:
 def _evaluated(
     matrix: Tensor, x: Tensor, own: Tensor, other: Tensor
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """Map inputs to their values at the points, or gradients at the points to those of inputs.
+    """Map inputs (36, m) to their values at the points, or gradients at the points back.
 
-    Parameters
-    ----------
-    matrix : Tensor, shape (36, 36) or (6, 6)
-        For both directions at once, or for one after the other.
-    x : Tensor, shape (36, m)
-        At the beginning of `own`.
-    own, other : Tensor
-        The buffer of `x`, and a free one of the same size.
-
-    Returns
-    -------
-    values : Tensor, shape (36, m)
-    own, other : Tensor
-        The buffer of `values`, and the free one.
+    A matrix (36, 36) maps both directions at once, (6, 6) one after the other. `x` begins the
+    buffer `own`. Returns the values, the buffer that they are in, and the free one.
     """
     if len(matrix) == SIDE * SIDE:
         return torch.mm(matrix, x, out=_as(other, x.shape)), other, own

@@ -11,8 +11,8 @@ from nst_utils.networks.winograd import (
     is_transformed_at_use,
     rows,
     transform,
+    transform_matrices,
 )
-from nst_utils.networks.winograd_maps import transform_matrices
 
 ERRORS = {torch.float32: 1e-5, torch.bfloat16: 0.08}
 """Largest error over the largest value: bfloat16's is 1 to 2 percent on average."""
