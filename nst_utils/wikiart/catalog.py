@@ -71,12 +71,8 @@ class WikiArt:
     ) -> "WikiArt":
         """Download some pictures of the Hugging Face dataset into a folder of style folders.
 
-        Parameters
-        ----------
-        count, **options
-            As for `download.stream_huggingface`, which also documents the errors.
-        folder : path, optional
-            Destination; ``data/wikiart_hf`` by default. Pictures already there are kept.
+        The folder is ``data/wikiart_hf`` by default; pictures already there are kept. The options
+        and errors are those of `download.stream_huggingface`.
         """
         from .download import stream_huggingface
 
@@ -185,10 +181,8 @@ class WikiArt:
 
         Parameters
         ----------
-        count : int
-            Number of files.
-        seed : int
-            Seed of the random generator.
+        count, seed : int
+            Number of files, and seed of the random generator.
         balance : {"style", "artist"}, optional
             Draw equally many files of each, as long as there are any. By default every file is
             equally likely.
@@ -227,17 +221,7 @@ class WikiArt:
     ) -> tuple[Path, Path]:
         """Draw a content and a style picture, two different files, as the report does.
 
-        Parameters
-        ----------
-        seed : int
-            Seed of the random generator.
-        content, style : mapping, optional
-            Keyword arguments of `filter` for each.
-
-        Returns
-        -------
-        (Path, Path)
-            Content and style.
+        `content` and `style` are keyword arguments of `filter` for each.
         """
         contents, styles = (self.filter(**(kind or {})) for kind in (content, style))
         first = contents.sample(1, seed=seed)["path"].iloc[0]
@@ -248,12 +232,9 @@ class WikiArt:
     def verify(self, *, progress: bool = True) -> pd.DataFrame:
         """Decode every file and note what cannot be used; nothing is deleted or changed.
 
-        Returns
-        -------
-        DataFrame
-            ``path`` and ``problem`` of every file that is empty, damaged, not RGB, too large to
-            be read safely, or has the perceptual hash of an earlier file. The result is cached in
-            the folder for the next `WikiArt`.
+        The table has ``path`` and ``problem`` of every file that is empty, damaged, not RGB, too
+        large to be read safely, or has the perceptual hash of an earlier file. It is cached in the
+        folder for the next `WikiArt`.
         """
         names = self.catalog["path"].tolist()
         read = list(read_files(check_file, self.root, names, title="verifying", progress=progress))
@@ -280,23 +261,9 @@ def draw(
 ) -> list[Any]:
     """Draw rows without a problem, without replacement; the same seed draws the same.
 
-    Parameters
-    ----------
-    catalog : DataFrame
-        With the column ``problem``, and the one to balance.
-    count : int
-        Maximum number of rows.
-    seed : int
-        Seed of the random generator.
-    balance : str or None
-        A column, each value of which is drawn equally often, as long as there are rows.
-    usable : callable or None
-        Is given the index of a row, and returns whether the row may be drawn.
-
-    Returns
-    -------
-    list
-        Indices in the order drawn; fewer than `count` if rows run out.
+    With `balance`, each value of that column is drawn equally often, as long as there are rows.
+    `usable` is given the index of a row and returns whether it may be drawn. Fewer than `count`
+    indices are returned if rows run out.
     """
     # All rows are shuffled, so that known problems do not change the order of the others.
     order = catalog.sample(frac=1, random_state=np.random.default_rng(seed))
@@ -323,13 +290,9 @@ def draw(
 
 
 def compare_with_report(catalog: pd.DataFrame) -> pd.DataFrame:
-    """Return the numbers that the report gives of WikiArt, and the same of a catalog.
+    """Return the numbers that the report gives of WikiArt beside those counted in a catalog.
 
-    Returns
-    -------
-    DataFrame
-        Indexed by quantity: ``report`` as printed there, ``here`` as counted. Shares are of all
-        files; a side's length is counted only where it is known.
+    Shares are of all files; a side's length is counted only where it is known.
     """
     styles, artists = (
         catalog[column].value_counts(normalize=True) for column in ("style", "artist")

@@ -28,13 +28,7 @@ _FEW = 2000
 
 
 def read_size(path: str) -> tuple[int, int, str]:
-    """Return a picture's width, height and problem, from its header.
-
-    Returns
-    -------
-    (int, int, str)
-        Width, height and "", or zeros and the reason why the header cannot be read.
-    """
+    """Return width, height and "" from a picture's header, or zeros and why it cannot be read."""
     try:
         if not is_regular(Path(path)):
             return 0, 0, "missing file" if not os.path.lexists(path) else "no regular file"
@@ -49,15 +43,11 @@ def read_size(path: str) -> tuple[int, int, str]:
 
 
 def check_file(path: str) -> tuple[str, str]:
-    """Decode a picture and return its problem and its perceptual hash.
+    """Decode a picture and return its problem and its perceptual hash; see `phash`.
 
-    Returns
-    -------
-    problem : str
-        Empty if the picture can be used. Otherwise: missing file, empty file, damaged (with the
-        decoder's message), not RGB (with the mode), or too many pixels.
-    phash : str
-        As `phash` returns it; empty if the picture could not be decoded.
+    The problem is empty if the picture can be used. Otherwise it is: missing file, empty file,
+    damaged (with the decoder's message), not RGB (with the mode), or too many pixels. The hash is
+    empty if the picture could not be decoded.
     """
     width, height, problem = read_size(path)
     if problem:
@@ -89,13 +79,9 @@ def _damage(error: Exception) -> str:
 def phash(image: Image.Image) -> str:
     """Return a perceptual hash, equal or nearly so for copies of other size or compression.
 
-    Each bit says whether a low frequency of a small gray copy exceeds the median of them all
-    (Zauner, "Implementation and Benchmarking of Perceptual Image Hash Functions", 2010).
-
-    Returns
-    -------
-    str
-        64 bits as 16 hexadecimal digits.
+    Each of its 64 bits, written as 16 hexadecimal digits, says whether a low frequency of a small
+    gray copy exceeds the median of them all (Zauner, "Implementation and Benchmarking of Perceptual
+    Image Hash Functions", 2010).
     """
     from scipy.fft import dctn
 
@@ -110,15 +96,9 @@ def with_duplicates(
 ) -> list[str]:
     """Return each file's problem; being a duplicate of an earlier file is one.
 
-    Parameters
-    ----------
-    names : sequence of str
-        Paths.
-    checked : sequence of (str, str)
-        Problem and perceptual hash of each, as `check_file` returns them.
-    told : sequence of str
-        Perceptual hashes from a csv file, empty where it has none. They are computed differently,
-        and therefore only compared with each other.
+    `checked` holds what `check_file` returned for each file, `told` the perceptual hashes of a csv
+    file, empty where it has none. Those are computed in another way, and only compared with each
+    other.
     """
     problems, first = [], {}
     for name, (problem, own), known in zip(names, checked, told, strict=True):
@@ -143,26 +123,7 @@ def read_files(
     title: str,
     progress: bool = True,
 ) -> Iterable[Any]:
-    """Apply `read_size` or `check_file` to many files, on all cores, with a progress bar.
-
-    Parameters
-    ----------
-    read : callable
-        A function of this module.
-    root : Path
-        Folder of the files.
-    names : sequence of str
-        Paths relative to `root`.
-    title : str
-        Title of the progress bar.
-    progress : bool
-        Show the progress bar.
-
-    Yields
-    ------
-    Any
-        The result of `read` for each file, in the order of `names`.
-    """
+    """Yield `read_size` or `check_file` of many files in order, read on all cores, with a bar."""
     batches = [names[i : i + _BATCH] for i in range(0, len(names), _BATCH)]
     work = partial(_batch, read, str(root))
     shown = progress and len(names) >= _BATCH

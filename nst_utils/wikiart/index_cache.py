@@ -80,7 +80,7 @@ def _fits(catalog: pd.DataFrame) -> bool:
     numbers = catalog[["width", "height"]].to_numpy()
     if numbers.dtype.kind not in "iu" or (len(numbers) and not 0 <= numbers.min()):
         return False
-    texts = catalog[["style", "artist", "title", "subset", "tags", "genre", "phash", "problem"]]
+    texts = catalog.drop(columns=["path", "year", "width", "height"])
     if not all(isinstance(v, str) for name in texts for v in texts[name].unique()):
         return False
     years = np.asarray(catalog["year"].dropna())
@@ -105,12 +105,7 @@ def store_index(root: Path, key: str, catalog: pd.DataFrame, report: pd.DataFram
         (folder / "problems.parquet").unlink(missing_ok=True)
         write_text(folder / "key", key)
     except (OSError, ValueError) as error:
-        warnings.warn(
-            f"{folder}: the index cannot be cached there ({one_line(error, 120)}); it will be "
-            "built again",
-            NSTWarning,
-            stacklevel=3,
-        )
+        _warn(folder, "the index cannot be cached there, and will be built again", error)
 
 
 def store_problems(root: Path, catalog: pd.DataFrame) -> None:
@@ -119,8 +114,8 @@ def store_problems(root: Path, catalog: pd.DataFrame) -> None:
     try:
         _write(bad, root / CACHE / "problems.parquet")
     except (OSError, ValueError) as error:
-        warnings.warn(
-            f"{root / CACHE}: the findings cannot be cached there ({one_line(error, 120)})",
-            NSTWarning,
-            stacklevel=3,
-        )
+        _warn(root / CACHE, "the findings cannot be cached there", error)
+
+
+def _warn(folder: Path, what: str, error: Exception) -> None:
+    warnings.warn(f"{folder}: {what} ({one_line(error, 120)})", NSTWarning, stacklevel=4)

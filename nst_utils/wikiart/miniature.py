@@ -4,12 +4,12 @@ Every picture is cut out of a sample, none is from WikiArt. Titles and artists a
 for the names that show how WikiArt misspells.
 """
 
-import csv
 import hashlib
 import os
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 from PIL import Image, ImageEnhance
 
 from .. import paths
@@ -18,22 +18,15 @@ from .names import STYLES
 
 ARTISTS = ("painter one", "painter two", "painter three", "arnold böcklin", "joaquín sorolla")
 SUBJECTS = ("harbor", "garden", "portrait", "field", "street", "still life", "river", "night")
-_SIDE = 160
-_DONE = "complete"
+SIDE = 160
+DONE = ".complete"
+"""Empty file that marks a folder that was made to the end."""
 
 
 def make_miniature(folder: Path | None = None) -> Path:
-    """Make the miniature, the same on every machine, unless it exists already.
+    """Make the miniature, the same on every machine, unless it exists already; return its folder.
 
-    Parameters
-    ----------
-    folder : Path, optional
-        Destination; ``data/wikiart_mini`` by default.
-
-    Returns
-    -------
-    Path
-        The folder.
+    The folder is ``data/wikiart_mini`` by default.
 
     Notes
     -----
@@ -43,7 +36,7 @@ def make_miniature(folder: Path | None = None) -> Path:
     style folder, and a name with ``(1)``.
     """
     folder = folder or paths.DATA / "wikiart_mini"
-    mark = folder / f".{_DONE}"
+    mark = folder / DONE
     if mark.is_file():
         return folder
     # Pictures are cut out of sources of this size.
@@ -86,7 +79,7 @@ def _cut(source: Image.Image, rng: np.random.Generator) -> Image.Image:
         int(rng.integers(0, a - b + 1)) for a, b in zip(source.size, (width, height), strict=True)
     )
     image = source.crop((x, y, x + width, y + height))
-    image.thumbnail((_SIDE + int(rng.integers(0, 64)),) * 2, Image.Resampling.LANCZOS)
+    image.thumbnail((SIDE + int(rng.integers(0, 64)),) * 2, Image.Resampling.LANCZOS)
     image = ImageEnhance.Color(image).enhance(rng.uniform(0.7, 1.3))
     return ImageEnhance.Brightness(image).enhance(rng.uniform(0.85, 1.15))
 
@@ -160,15 +153,12 @@ def _spoil(folder: Path, rows: list[dict[str, str]]) -> None:
 
 
 def _write_csv(folder: Path, rows: list[dict[str, str]]) -> None:
-    with (folder / "classes.csv").open("w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, list(rows[0]))
-        writer.writeheader()
-        writer.writerows(rows)
-    with (folder / "wclasses.csv").open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file)
-        writer.writerow(["file", "artist", "genre", "style"])
-        for i, row in enumerate(rows):
-            style = row["filename"].split("/")[0]
-            if style in STYLES:
-                artist = ARTISTS.index(row["artist"]) + 1 if row["artist"] in ARTISTS else 0
-                writer.writerow([row["filename"], artist, 129 + i % 11, 140 + STYLES.index(style)])
+    pd.DataFrame(rows).to_csv(folder / "classes.csv", index=False, lineterminator="\r\n")
+    coded = []
+    for i, row in enumerate(rows):
+        style = row["filename"].split("/")[0]
+        if style in STYLES:
+            artist = ARTISTS.index(row["artist"]) + 1 if row["artist"] in ARTISTS else 0
+            coded.append((row["filename"], artist, 129 + i % 11, 140 + STYLES.index(style)))
+    table = pd.DataFrame(coded, columns=["file", "artist", "genre", "style"])
+    table.to_csv(folder / "wclasses.csv", index=False, lineterminator="\r\n")

@@ -89,11 +89,7 @@ def title_of(text: str) -> str:
 def parse_tags(text: str) -> tuple[str, ...] | None:
     """Read a cell such as ``['Impressionism', 'Realism']``, without repeated tags.
 
-    Returns
-    -------
-    tuple of str or None
-        None if the cell is not a list of texts, or too long. It is parsed as a literal, never
-        evaluated.
+    The cell is parsed as a literal, never evaluated. None if it is no list of texts, or too long.
 
     Examples
     --------

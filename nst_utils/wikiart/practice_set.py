@@ -14,7 +14,7 @@ from skimage import color
 
 from .. import paths
 from ..images.samples import list_samples, open_sample
-from .miniature import find_wikiart
+from .miniature import DONE, SIDE, find_wikiart
 
 PAINTERS = 4
 """Painters of each style."""
@@ -22,26 +22,15 @@ PAINTERS = 4
 PICTURES = 6
 """Pictures of each painter."""
 
-_SIDE = 160
-_DONE = ".complete"
-
 
 def make_practice_set(folder: Path | None = None) -> Path:
-    """Make the practice set, the same on every machine, unless it exists already.
+    """Make the practice set, the same on every machine, unless it exists; return its folder.
 
-    Parameters
-    ----------
-    folder : Path, optional
-        Destination; ``data/styles_mini`` by default.
-
-    Returns
-    -------
-    Path
-        The folder, which `WikiArt` reads: one subfolder per style, with files
-        ``<painter>_<title>.jpg``.
+    The folder is ``data/styles_mini`` by default. `WikiArt` reads it: it has one subfolder per
+    style, with files ``<painter>_<title>.jpg``.
     """
     folder = folder or paths.DATA / "styles_mini"
-    if (folder / _DONE).is_file():
+    if (folder / DONE).is_file():
         return folder
     styles = [sample.name for sample in list_samples().values() if sample.kind == "style"]
     rng = np.random.default_rng(2)
@@ -54,7 +43,7 @@ def make_practice_set(folder: Path | None = None) -> Path:
                 picture = _palette(_cut(quarter, rng), turn)
                 name = f"{style.replace('_', '-')}-painter-{painter + 1}_picture-{i + 1}.jpg"
                 picture.save(folder / style / name, "JPEG", quality=90)
-    (folder / _DONE).touch()
+    (folder / DONE).touch()
     return folder
 
 
@@ -77,7 +66,7 @@ def _cut(picture: Image.Image, rng: np.random.Generator) -> Image.Image:
     """Return a random square of 0.4 to 0.8 of the shorter side, half of them mirrored."""
     side = int(min(picture.size) * rng.uniform(0.4, 0.8))
     x, y = (int(rng.integers(0, whole - side + 1)) for whole in picture.size)
-    part = picture.crop((x, y, x + side, y + side)).resize((_SIDE, _SIDE), Image.Resampling.LANCZOS)
+    part = picture.crop((x, y, x + side, y + side)).resize((SIDE, SIDE), Image.Resampling.LANCZOS)
     return part.transpose(Image.Transpose.FLIP_LEFT_RIGHT) if rng.random() < 0.5 else part
 
 
