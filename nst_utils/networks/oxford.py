@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from ..images.tensors import IMAGENET_MEAN, IMAGENET_STD
 from .state_dicts import read_state
@@ -134,12 +135,7 @@ def recognize_oxford(
 
 def _likeness(first: Tensor, other: Tensor) -> float:
     """Return the median correlation of the filters of two first layers."""
-    norms = (_norms(first) * _norms(other)).clamp_min(1e-12)
-    return ((first * other).sum((1, 2, 3)) / norms).median().item()
-
-
-def _norms(weight: Tensor) -> Tensor:
-    return weight.flatten(1).norm(dim=1)
+    return functional.cosine_similarity(first.flatten(1), other.flatten(1)).median().item()
 
 
 def decoded(weight: Table | Tensor) -> Tensor:

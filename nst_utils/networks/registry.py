@@ -1,10 +1,16 @@
-"""The networks by name; free of torch and of disk access."""
+"""The networks by name; free of torch.
+
+To add a network, write a module here whose `SPEC` describes it, and add its name.
+"""
+
+from importlib import import_module
 
 from ..errors import unknown
-from . import resnet50, vgg19
 from .spec import BackboneSpec
 
-BACKBONES: dict[str, BackboneSpec] = {"vgg19": vgg19.SPEC, "resnet50": resnet50.SPEC}
+NAMES = ("vgg19", "resnet50")
+
+BACKBONES: dict[str, BackboneSpec] = {n: import_module(f".{n}", __package__).SPEC for n in NAMES}
 
 KNOWN_FILES: dict[str, str] = {
     digest: label

@@ -15,7 +15,7 @@
 - ``style``: what is learned of the style pictures at a scale
 - ``objective``: the total loss: a weighted sum of named terms
 - ``optimizers``: L-BFGS and Adam, one entry each
-- ``descent``: one step: evaluate, go back to the pixels, move them
+- ``descent``: one step: evaluate the picture, compute the gradient, move the pixels
 - ``result``: a record a step, the result, the provenance
 - ``state``: the state of a run, to a file and back
 - ``run``: stylize and resume: coarse to fine, steered, recovered, interrupted

@@ -22,17 +22,7 @@ _RECOLORED = ("recolored", "recolored_twice", "lightness", "only")
 
 
 def color_content(kind: str, content: Tensor, regions: Sequence[Region]) -> Tensor:
-    """Return the content image as a run reads it.
-
-    Parameters
-    ----------
-    kind : str
-        One of `fields.COLORS`.
-    content : Tensor, shape (1, 3, H, W)
-        In [0, 1].
-    regions : sequence of Region
-        With their styles as they are, in [0, 1].
-    """
+    """Return the content image, (1, 3, H, W) in [0, 1], as a run reads it."""
     if kind == "content":
         return to_gray(content)
     return recolored(content, regions) if kind in _RECOLORED else content
@@ -50,17 +40,7 @@ def color_style(kind: str, style: StyleImage, content: Tensor, where: Tensor | N
 def color_painting(
     kind: str, painting: Tensor, content: Tensor, regions: Sequence[Region]
 ) -> Tensor:
-    """Return a painting as it is shown and kept.
-
-    Parameters
-    ----------
-    kind, regions
-        As for `color_content`.
-    painting : Tensor, shape (1, 3, H, W)
-        What the optimizer has made.
-    content : Tensor, shape (1, 3, H, W)
-        The photo, as it is.
-    """
+    """Return a painting, (1, 3, H, W), as it is shown and kept; `content` is the photo as it is."""
     if kind == "content":
         painting = with_colors(painting, content)
     elif kind == "only":

@@ -30,7 +30,7 @@ STEERABLE = (
 """Fields that may change during a run, through ``schedule`` or through ``on_step``."""
 
 BEFORE = {"color": "free", "detail": "content", "content_mask": "none"}
-"""What was done before a field was there."""
+"""Values that a recipe has if it was written before these fields existed."""
 
 
 @dataclass(frozen=True)
@@ -117,12 +117,9 @@ class Recipe:
     )
     color: str = kinds.choice("recolored_twice", kinds.COLORS, kinds.COLOR_HELP)
     blend: tuple[float, ...] = kinds.numbers(
-        (),
-        "weights of several styles; empty: all alike",
-        "numbers, for example 7,3",
-        low=0,
-        high=1e6,
-    )
+        (), "weights of several styles; empty: all alike", "numbers, for example 7,3",
+        low=0, high=1e6,
+    )  # fmt: skip
     style_scale: tuple[float, ...] = kinds.numbers(
         (1.0,), "size of the strokes, 0.25 to 4; one number, or one for each style",
         "numbers, for example 2 or 1,0.5", low=0.25, high=4,
@@ -314,10 +311,8 @@ class Recipe:
 
 def _kept_in_step(recipe: Recipe, changes: dict[str, Any]) -> dict[str, Any]:
     """Return changes with the scales and steps that go with them; see `Recipe.replace`."""
-    known = [spec.name for spec in fields(recipe)]
     for name in changes:
-        if name not in known:
-            raise unknown("recipe field", name, known)
+        field_of(name)
     if "scales" in changes:
         scales = check_field(field_of("scales"), changes["scales"])
         size = changes.setdefault("size", scales[-1])
@@ -352,13 +347,13 @@ def _read_fields(text: str) -> dict[str, Any]:
         raise RecipeError(f"expected a JSON object of recipe fields, not {brief(values)}")
     for name in values:
         field_of(name)
-    # What was written whole before a field was there means what was done then.
+    # A complete recipe that lacks these fields was written before they existed.
     return BEFORE | values if "schedule" in values else values
 
 
 def field_of(name: str) -> dataclasses.Field:
     """Return a field of `Recipe`, or raise `UnknownNameError` with the nearest."""
-    names = [spec.name for spec in fields(Recipe)]
-    if name not in names:
-        raise unknown("recipe field", name, names)
-    return next(spec for spec in fields(Recipe) if spec.name == name)
+    named = {spec.name: spec for spec in fields(Recipe)}
+    if name not in named:
+        raise unknown("recipe field", name, list(named))
+    return named[name]

@@ -1,4 +1,4 @@
-"""One step: evaluate the picture, bring the loss back to its pixels, move them."""
+"""One step: evaluate the picture, compute the gradient of its pixels, move them."""
 
 from collections.abc import Mapping
 
@@ -7,9 +7,10 @@ from torch import Tensor
 
 from ..images.tensors import IMAGENET_STD, denormalize, normalize
 from .config import Recipe
+from .losses.term import joined, under
 from .objective import Objective
 from .optimizers import OPTIMIZERS
-from .state import CheckpointError, under
+from .state import CheckpointError
 
 MOST_NUMBERS = 1000
 """Single numbers that an optimizer may remember, in one tensor."""
@@ -21,9 +22,9 @@ class Descent:
     Parameters
     ----------
     objective : Objective
-        What is brought down; it may be replaced between two steps.
+        What is minimized; it may be replaced between two steps.
     picture : Tensor, shape (1, 3, H, W)
-        To begin with, in [0, 1] or near it.
+        The start, in [0, 1] or near it.
     recipe : Recipe
         Optimizer, learning rate, space.
     rate : float
@@ -59,17 +60,13 @@ class Descent:
 
     def state_dict(self) -> dict[str, Tensor]:
         """Return the picture, and what optimizer and terms remember."""
-        parts = {"optimizer": self.optimizer, "term": self.objective}
-        state = {f"{k}/{n}": t for k, part in parts.items() for n, t in part.state_dict().items()}
-        return {"x": self.x.detach(), **state}
+        parts = {"optimizer/": self.optimizer, "term/": self.objective}
+        return {"x": self.x.detach(), **joined(parts)}
 
     def load_state_dict(self, state: Mapping[str, Tensor]) -> None:
         """Take back picture and optimizer; the terms take theirs when the objective is made.
 
-        Raises
-        ------
-        CheckpointError
-            If a tensor is missing or has another shape.
+        A tensor that is missing or has another shape raises KeyError or `CheckpointError`.
         """
         own = under("optimizer/", state)
         for name, tensor in {"x": state["x"], **own}.items():

@@ -1,4 +1,4 @@
-"""What a picture lacks once it is enlarged: its finest band, of the content and of the style.
+"""The finest band, which an enlarged picture lacks: taken from the content and from the style.
 
 A scale's picture is enlarged to begin the next one, and is then blurred: half of all frequencies
 are missing. Optimizing puts them back, but at first with noise that has the right Gram matrices.
@@ -28,25 +28,16 @@ def resized(picture: Tensor, size: Sequence[int]) -> Tensor:
 
 
 def finest_band(picture: Tensor, small: Sequence[int]) -> tuple[Tensor, Tensor]:
-    """Split a picture into what is left of it at a smaller size, and the rest.
-
-    Parameters
-    ----------
-    picture : Tensor, shape (1, 3, H, W)
-    small : sequence of int
-        The smaller size, (h, w).
-
-    Returns
-    -------
-    blurred, band : Tensor, shape (1, 3, H, W)
-        Their sum is the picture.
-    """
+    """Return what is left of a picture at a smaller size (h, w), enlarged again, and the rest."""
     blurred = resized(resized(picture, small), picture.shape[-2:])
     return blurred, picture - blurred
 
 
 def band_of_styles(picture: Tensor, regions: Sequence[Region], factor: float) -> Tensor:
-    """Return a finest band for an enlarged picture, made of pixels of the style images' own.
+    """Return a finest band for an enlarged picture, put together from the style images' bands.
+
+    Every pixel gets the band of the style patch that, after blurring, is nearest to the picture's
+    patch there, among `BANK` patches in random places. It is 0 where no region has a style.
 
     Parameters
     ----------
@@ -56,12 +47,6 @@ def band_of_styles(picture: Tensor, regions: Sequence[Region], factor: float) ->
         With their styles as they are painted, at the finer scale, in [0, 1].
     factor : float
         Size of the coarser scale over that of the finer one, below 1.
-
-    Returns
-    -------
-    Tensor, shape (1, 3, H, W)
-        At every pixel the band of that style patch, among `BANK` in random places, which after
-        blurring is nearest to the picture's patch there; 0 where no region has a style.
 
     References
     ----------

@@ -9,6 +9,7 @@ import math
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from numbers import Real
 from pathlib import PurePath
 from typing import Any
@@ -42,7 +43,7 @@ MOST_CHANGES = 10_000
 """Entries of a schedule."""
 
 LARGEST = 1e20
-"""A weight or a step length above it only overflows what it is multiplied with."""
+"""Largest weight or step length; a larger one would only overflow."""
 
 
 class RecipeError(NSTError, ValueError):
@@ -51,28 +52,16 @@ class RecipeError(NSTError, ValueError):
 
 @dataclass(frozen=True)
 class Rule:
-    """What a field accepts.
-
-    Attributes
-    ----------
-    help : str
-        One line for a reader.
-    check : callable
-        ``check(name, value)`` returns the value in the field's own type, or raises `RecipeError`
-        or `UnknownNameError`.
-    parse : callable
-        ``parse(text)`` reads a text of the command line; raises ValueError for another form.
-    form : str
-        The form that `parse` expects, for its message.
-    choices : tuple of str
-        Every value, where there are few.
-    """
+    """What a field accepts."""
 
     help: str
+    # check(name, value) returns the value in the field's own type, or raises `RecipeError` or
+    # `UnknownNameError`.
     check: Callable[[str, Any], Any]
+    # parse(text) reads a text of the command line; it raises ValueError for another form.
     parse: Callable[[str], Any] = str
-    form: str = "a text"
-    choices: tuple[str, ...] = ()
+    form: str = "a text"  # the form that `parse` expects, for its message
+    choices: tuple[str, ...] = ()  # every value, where there are few
 
 
 def rule_of(spec: dataclasses.Field) -> Rule:
@@ -147,27 +136,19 @@ def whole_numbers(help: str, form: str) -> Any:
     """Declare a field that takes one whole number or several, of at least 1; by default none."""
 
     def check(name: str, value: Any) -> tuple[int, ...]:
-        items = value if isinstance(value, list | tuple) else [value]
-        if len(items) > MOST_NUMBERS:
-            raise RecipeError(f"{name} must be at most {MOST_NUMBERS} numbers, not {len(items):,}")
-        numbers = [_whole(item) for item in items]
+        numbers = [_whole(item) for item in _several(name, value)]
         if any(item is None or not 1 <= item < 2**63 for item in numbers):
             raise RecipeError(f"{name} must be whole numbers of at least 1, not {brief(value)}")
         return tuple(numbers)
 
-    def parse(text: str) -> list[int | float]:
-        return [_number(part) for part in text.strip("[]()").split(",")]
-
-    return _declare((), Rule(help, check, parse, form))
+    return _declare((), Rule(help, check, _numbers, form))
 
 
 def numbers(default: tuple[float, ...], help: str, form: str, *, low: float, high: float) -> Any:
     """Declare a field that takes one number or several, within bounds, not all of them 0."""
 
     def check(name: str, value: Any) -> tuple[float, ...]:
-        items = value if isinstance(value, list | tuple) else [value]
-        if len(items) > MOST_NUMBERS:
-            raise RecipeError(f"{name} must be at most {MOST_NUMBERS} numbers, not {len(items):,}")
+        items = _several(name, value)
         if any(not _is_number(item) or not low <= item <= high for item in items):
             raise RecipeError(
                 f"{name} must be numbers from {low:g} to {high:g}, not {brief(value)}"
@@ -177,7 +158,7 @@ def numbers(default: tuple[float, ...], help: str, form: str, *, low: float, hig
         return tuple(float(item) for item in items)
 
     def parse(text: str) -> list[int | float]:
-        return [_number(part) for part in text.strip("[]()").split(",") if part]
+        return _numbers(text.strip("[]()").strip(",")) if text.strip("[](),") else []
 
     return _declare(default, Rule(help, check, parse, form))
 
@@ -187,12 +168,8 @@ def regions(help: str) -> Any:
     wanted = "regions must be a list of [mask, number of the style, mask of the style]"
 
     def check(name: str, value: Any) -> tuple[tuple[str, int, str], ...]:
-        if not isinstance(value, list | tuple) or isinstance(value, str):
-            raise RecipeError(f"{wanted}, not {brief(value)}")
-        if len(value) > MOST_NUMBERS:
-            raise RecipeError(f"{wanted}, at most {MOST_NUMBERS}, not {len(value):,}")
         entries = []
-        for entry in value:
+        for entry in _listed(wanted, value, MOST_NUMBERS):
             known = isinstance(entry, list | tuple) and len(entry) in (2, 3)
             mask, number, other = (*entry, "")[:3] if known else (None, None, None)
             number = _whole(number)
@@ -202,21 +179,14 @@ def regions(help: str) -> Any:
             entries.append((mask, number, other))
         return tuple(entries)
 
-    def parse(text: str) -> Any:
-        return parse_json(text, "regions")
-
+    parse = partial(parse_json, what="regions")
     return _declare((), Rule(help, check, parse, 'JSON, for example [["box:0,0,1,0.5", 1]]'))
 
 
 def text(default: str, help: str, valid: Callable[[str], Sequence[str]] | None = None) -> Any:
     """Declare a field that takes a text.
 
-    Parameters
-    ----------
-    default, help
-        As for the others.
-    valid : callable, optional
-        Given a value, returns the valid ones where it is none of them, else nothing.
+    `valid` is called with a value. It returns the valid ones if the value is wrong, else nothing.
     """
 
     def check(name: str, value: Any) -> str:
@@ -238,14 +208,14 @@ STARTS = ("content", "style", "noise", "instant", "given")
 
 
 def is_start(value: str) -> Sequence[str]:
-    """Return what a run can start from, unless the value is among it."""
+    """Return the valid starts if the value is none of them, else nothing."""
     if value in STARTS or PurePath(value).suffix:
         return ()
     return (*STARTS, "the name of a picture file")
 
 
 def is_device(value: str) -> Sequence[str]:
-    """Return the devices, unless the value is one."""
+    """Return the valid devices if the value is none of them, else nothing."""
     if re.fullmatch(r"auto|cpu|mps|cuda(:\d+)?", value):
         return ()
     return ("auto", "cpu", "cuda", "cuda:1", "mps")
@@ -258,18 +228,10 @@ def weights(
     example: str,
     choices: Sequence[str] = (),
 ) -> Any:
-    """Declare a field that maps names to weights; one that is not empty by default never is.
+    """Declare a field that maps names to weights; it may be empty only if its default is.
 
-    Parameters
-    ----------
-    default, help
-        As for the others.
-    what : str
-        What is named, for messages: ``"layer"``.
-    example : str
-        As it is written on the command line.
-    choices : sequence of str
-        Every name, where they are known here.
+    `what` is the kind of name, for messages; `example` is written as on the command line; `choices`
+    are all names, where they are known here.
     """
 
     def check(name: str, value: Any) -> dict[str, float]:
@@ -302,21 +264,32 @@ def changes(help: str) -> Any:
     wanted = "schedule must be a list of [step, field, value]"
 
     def check(name: str, value: Any) -> tuple[tuple[int, str, Any], ...]:
-        if not isinstance(value, list | tuple):
-            raise RecipeError(f"{wanted}, not {brief(value)}")
-        if len(value) > MOST_CHANGES:
-            raise RecipeError(f"{wanted}, at most {MOST_CHANGES:,}, not {len(value):,}")
         entries = []
-        for entry in value:
+        for entry in _listed(wanted, value, MOST_CHANGES):
             if not isinstance(entry, list | tuple) or len(entry) != 3 or _whole(entry[0]) is None:
                 raise RecipeError(f"{wanted}; one entry is {brief(entry)}")
             entries.append((_whole(entry[0]), str(entry[1]), entry[2]))
         return tuple(entries)
 
-    def parse(text: str) -> Any:
-        return parse_json(text, "a schedule")
-
+    parse = partial(parse_json, what="a schedule")
     return _declare((), Rule(help, check, parse, 'JSON, for example [[10, "beta", 50]]'))
+
+
+def _several(name: str, value: Any) -> Sequence[Any]:
+    """Return the items of a list, or a single value as one item; refuse too many."""
+    items = value if isinstance(value, list | tuple) else [value]
+    if len(items) > MOST_NUMBERS:
+        raise RecipeError(f"{name} must be at most {MOST_NUMBERS} numbers, not {len(items):,}")
+    return items
+
+
+def _listed(wanted: str, value: Any, most: int) -> Sequence[Any]:
+    """Return the entries of a list; refuse anything else, and too many."""
+    if not isinstance(value, list | tuple):
+        raise RecipeError(f"{wanted}, not {brief(value)}")
+    if len(value) > most:
+        raise RecipeError(f"{wanted}, at most {most:,}, not {len(value):,}")
+    return value
 
 
 def _whole(value: Any) -> int | None:
@@ -334,6 +307,10 @@ def _is_number(value: Any) -> bool:
         return math.isfinite(value)
     except OverflowError:
         return False
+
+
+def _numbers(text: str) -> list[int | float]:
+    return [_number(part) for part in text.strip("[]()").split(",")]
 
 
 def _number(text: str) -> int | float:

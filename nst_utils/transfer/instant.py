@@ -15,23 +15,9 @@ from ..networks.packaged import STYLE_TRANSFER, open_session, predict_style
 
 
 def paint_instantly(content: Tensor, style: InputPicture) -> Tensor:
-    """Paint by Magenta's feed-forward network (Ghiasi et al., BMVC 2017).
+    """Paint a content (1, 3, H, W) in [0, 1] by Magenta's network (Ghiasi et al., BMVC 2017).
 
-    Parameters
-    ----------
-    content : Tensor, shape (1, 3, H, W)
-        In [0, 1].
-    style : InputPicture
-
-    Returns
-    -------
-    Tensor, shape (1, 3, H, W)
-        In [0, 1].
-
-    Raises
-    ------
-    PackagedFileError
-        If a package is missing.
+    A package that is missing raises `PackagedFileError`.
     """
     vector, transfer = predict_style(style.image), open_session(STYLE_TRANSFER)
     inputs = {}

@@ -8,11 +8,11 @@ from torch import Tensor
 from ..images.tensors import normalize
 from .losses import load_loss
 from .losses.picture import TotalVariation
-from .losses.term import LayerMask, StyleTerm, Term
+from .losses.term import LayerMask, StyleTerm, Term, joined, under
 from .style import Style, evaluated, learns_of, show
 
 QUERY = 0.25
-"""Share of the picture in what is matched once before the first step; the rest is the content."""
+"""Share of the start picture in the mixture with the content that hypercolumns are matched to."""
 
 
 class Objective:
@@ -116,21 +116,12 @@ class Objective:
 
     def state_dict(self) -> dict[str, Tensor]:
         """Return what the terms remember from step to step, by ``name:entry``."""
-        return {
-            f"{name}:{key}": tensor
-            for name, term in self.terms.items()
-            for key, tensor in getattr(term, "state_dict", dict)().items()
-        }
+        return joined({f"{name}:": term for name, term in self.terms.items()})
 
     def load_state_dict(self, state: Mapping[str, Tensor]) -> None:
         """Take back what `state_dict` returned."""
         for name, term in self.terms.items():
-            own = {
-                key.removeprefix(f"{name}:"): tensor
-                for key, tensor in state.items()
-                if key.startswith(f"{name}:")
-            }
-            if own:
+            if own := under(f"{name}:", state):
                 term.load_state_dict(own)
 
 
@@ -149,24 +140,19 @@ class _Shared:
         return sum(share * term(features, image) for share, term in self.parts)
 
     def state_dict(self) -> dict[str, Tensor]:
-        return {
-            f"{i}.{key}": tensor
-            for i, (_, term) in enumerate(self.parts)
-            for key, tensor in term.state_dict().items()
-        }
+        return joined({f"{i}.": term for i, (_, term) in enumerate(self.parts)})
 
     def load_state_dict(self, state: Mapping[str, Tensor]) -> None:
         for i, (_, term) in enumerate(self.parts):
-            own = {k.partition(".")[2]: t for k, t in state.items() if k.startswith(f"{i}.")}
-            if own:
+            if own := under(f"{i}.", state):
                 term.load_state_dict(own)
 
 
 def _place(style: Style) -> list[StyleTerm | _Shared]:
     """Return the style terms for one content, each region under its mask.
 
-    A region counts by its area: a pixel is then drawn to its style as strongly as in a picture that
-    has that style everywhere.
+    A region counts by its area. Each pixel then feels its style as strongly as in a picture that
+    has this style everywhere.
     """
     masks = [region.mask for region in style.regions]
     guides = [None if mask is None else LayerMask(mask) for mask in masks]

@@ -54,21 +54,12 @@ class Optimizer(Protocol):
 
 
 class LBFGS:
-    """L-BFGS for one tensor that looks back: a step that threw the loss up is taken again, shorter.
+    """L-BFGS without a line search: a step that raised the loss is taken again, shorter.
 
-    Every call of `step` asks for one more evaluation, whatever comes of it. There is no line
-    search: a step that lowers the loss stands, as nearly all do, and so does one that raised it by
-    no more than `RISE`.
-
-    Parameters
-    ----------
-    x, rate, unit
-        As for `Optimizer`.
-
-    Notes
-    -----
-    torch's own either takes every step, or evaluates at least twice for each of them. Where the
-    style weighs much, unguarded steps throw the loss up a thousandfold (``benchmark/NOTES.md``).
+    Every call of `step` asks for one more evaluation. A step stands if it lowered the loss, as
+    nearly all do, or raised it by no more than `RISE`. torch's own L-BFGS either takes every step,
+    or evaluates at least twice for each. Where the style weighs much, steps without a check raise
+    the loss a thousandfold (``benchmark/NOTES.md``).
 
     References
     ----------
@@ -98,7 +89,7 @@ class LBFGS:
             self._remember(self._direction * self._length, grad - old)
         self._base = self.x.clone(), loss, grad
         self._aim(grad)
-        if self._slope >= 0:  # not down: what it remembers is worth nothing
+        if self._slope >= 0:  # not downhill: the remembered pairs are of no use
             self._pairs.clear()
             self._aim(grad)
         self._length = self.rate
@@ -217,13 +208,8 @@ def _numbers(values: list[float]) -> "Tensor":
 class RunningMean:
     """A mean over late pictures, each step's share falling by a factor, its bias corrected.
 
-    Against the noise of single steps, above all Adam's (as in Kingma and Ba, ICLR 2015, for
-    moments).
-
-    Parameters
-    ----------
-    decay : float
-        0 keeps nothing; 0.9 averages about the last ten.
+    It evens out the noise of single steps, above all Adam's (as Kingma and Ba, ICLR 2015, do for
+    moments). A decay of 0 keeps nothing; 0.9 averages about the last ten.
     """
 
     def __init__(self, decay: float) -> None:

@@ -6,23 +6,13 @@ from typing import Any
 
 from ..errors import unknown
 from ..networks.registry import BACKBONES, backbone_spec
-from .config import Recipe
+from .config import BEFORE, Recipe
 from .fields import RecipeError
 
 
 @dataclass(frozen=True)
 class Preset:
-    """A named recipe.
-
-    Attributes
-    ----------
-    help : str
-        One line for a reader.
-    layers : dict
-        Content layer and style layers with their weights, for each network that it is for.
-    changes : dict
-        Fields that differ from the default recipe.
-    """
+    """A named recipe: its help, its layers for each network, and what it changes in the default."""
 
     help: str
     layers: dict[str, tuple[str, dict[str, float]]]
@@ -40,10 +30,7 @@ REPORT_LAYERS = {
     ),
 }
 
-REPORT_CHANGES = {
-    "color": "free",
-    "detail": "content",
-    "content_mask": "none",
+REPORT_CHANGES = BEFORE | {
     "alpha": 1.0,
     "beta": 1e3,
     "tv": 0.0,
@@ -64,33 +51,28 @@ def _layers(blocks: dict[int, int]) -> dict[str, float]:
     return {f"relu{b}_{i}": 1.0 for b, count in blocks.items() for i in range(1, count + 1)}
 
 
-NEIGHBOR_CHANGES = {"color": "recolored_twice"}
+DEFAULT_LAYERS = {name: (spec.content_layer, spec.style_layers) for name, spec in BACKBONES.items()}
+
+RESNET_STAGES = ("layer2", {"relu": 1.0, "layer1": 1.0, "layer2": 1.0, "layer3": 1.0})
 
 PRESETS: dict[str, Preset] = {
     "quick": Preset(
         "the default: centered Gram matrices, relative losses, coarse to fine, L-BFGS",
-        {name: (spec.content_layer, spec.style_layers) for name, spec in BACKBONES.items()},
+        DEFAULT_LAYERS,
         {},
     ),
     "thorough": Preset(
         "the default with each channel's mean and deviation, and two thirds more steps",
-        {name: (spec.content_layer, spec.style_layers) for name, spec in BACKBONES.items()},
+        DEFAULT_LAYERS,
         {"style_statistic": "gram_moments", "beta": 12.0, "steps": (90, 60)},
     ),
     "gram": Preset(
         "Gram matrices alone: nothing recolored, all layers alike; for ablations",
         {
             "vgg19": ("relu3_4", {f"relu{block}_1": 1.0 for block in range(1, 6)}),
-            "resnet50": (BACKBONES["resnet50"].content_layer, BACKBONES["resnet50"].style_layers),
+            "resnet50": DEFAULT_LAYERS["resnet50"],
         },
-        {
-            "color": "free",
-            "gram": "mean",
-            "detail": "content",
-            "content_mask": "none",
-            "beta": 20.0,
-            "tv": 0.05,
-        },
+        BEFORE | {"gram": "mean", "beta": 20.0, "tv": 0.05},
     ),
     "report": Preset(
         "what the report means to do: layers as it names them, before the ReLU",
@@ -119,13 +101,11 @@ PRESETS: dict[str, Preset] = {
     "gatys2016": Preset(
         "Gatys et al. 2016: noise start, average pooling, one scale, L-BFGS",
         {"vgg19": ("relu4_2", {f"relu{block}_1": 0.2 for block in range(1, 6)})},
-        {
+        BEFORE
+        | {
             # The paper's alpha / beta = 1e-3 belongs to its own units: content as half a sum, a
             # network normalized per channel. In these units a beta of 1 keeps the photo and 10
             # loses it; 3 was chosen by eye.
-            "color": "free",
-            "detail": "content",
-            "content_mask": "none",
             "beta": 3.0,
             "tv": 0.0,
             "loss": "paper",
@@ -140,21 +120,17 @@ PRESETS: dict[str, Preset] = {
     ),
     "nnfm": Preset(
         "nearest neighbors in one block of the network (Zhang et al. 2022)",
-        {
-            "vgg19": ("relu3_3", _layers({3: 3})),
-            "resnet50": ("layer2", {"layer2": 1.0}),
-        },
-        NEIGHBOR_CHANGES | {"style_statistic": "neighbors", "beta": 3.0},
+        {"vgg19": ("relu3_3", _layers({3: 3})), "resnet50": ("layer2", {"layer2": 1.0})},
+        {"style_statistic": "neighbors", "beta": 3.0},
     ),
     "nnst": Preset(
         "neural neighbors: hypercolumns, rotated styles, a last pass block by block "
         "(Kolkin et al. 2022)",
         {
             "vgg19": ("relu3_3", _layers({1: 2, 2: 2, 3: 4, 4: 3})),
-            "resnet50": ("layer2", {"relu": 1.0, "layer1": 1.0, "layer2": 1.0, "layer3": 1.0}),
+            "resnet50": RESNET_STAGES,
         },
-        NEIGHBOR_CHANGES
-        | {
+        {
             "style_statistic": "hypercolumns",
             "alpha": 0.0,
             "beta": 20.0,
@@ -167,7 +143,7 @@ PRESETS: dict[str, Preset] = {
         "relaxed optimal transport and self-similarity (Kolkin et al. 2019)",
         {
             "vgg19": ("relu4_1", _layers({1: 2, 2: 2, 3: 3, 4: 1})),
-            "resnet50": ("layer2", {"relu": 1.0, "layer1": 1.0, "layer2": 1.0, "layer3": 1.0}),
+            "resnet50": RESNET_STAGES,
         },
         {
             "style_statistic": "earth_mover",
@@ -185,7 +161,7 @@ PRESETS: dict[str, Preset] = {
     ),
     "wasserstein": Preset(
         "sliced Wasserstein distance of each layer (Heitz et al. 2021), recolored",
-        {name: (spec.content_layer, spec.style_layers) for name, spec in BACKBONES.items()},
+        DEFAULT_LAYERS,
         {"style_statistic": "sliced_wasserstein", "beta": 60.0},
     ),
 }
@@ -200,12 +176,8 @@ def _named(name: str, backbone: str) -> Recipe:
     if backbone not in preset.layers:
         raise RecipeError(f"recipe {name} is for {' or '.join(preset.layers)}, not for {backbone}")
     content_layer, style_layers = preset.layers[backbone]
-    return Recipe(
-        backbone=backbone,
-        content_layer=content_layer,
-        style_layers=style_layers,
-        **preset.changes,
-    )
+    layers = {"content_layer": content_layer, "style_layers": style_layers}
+    return Recipe(backbone=backbone, **layers, **preset.changes)
 
 
 def recipe(name: str = "quick", **overrides: Any) -> Recipe:

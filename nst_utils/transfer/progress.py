@@ -15,8 +15,8 @@ from .result import LiveStep, StepRecord
 def notebook_stream() -> Any:
     """Return where a bar is written: standard error, or in a notebook standard output.
 
-    A notebook shows standard error on red, and keeps it as if it were a warning. A process without
-    a console (a service) has neither: then it is written nowhere.
+    A notebook shows standard error on red, as if it were a warning. A process without a console (a
+    service) has neither stream: then the bar is written nowhere.
     """
     shell = sys.modules.get("IPython")
     stream = sys.stdout if shell and shell.get_ipython() else sys.stderr
@@ -56,16 +56,14 @@ class Watch:
         )
 
     def __enter__(self) -> Self:
-        """Begin; the bar is closed at the end of the block."""
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Close the bar."""
         with contextlib.suppress(OSError, ValueError):
             self.bar.close()
 
     def __call__(self, live: LiveStep) -> None:
-        """Move the bar by one step and keep the picture where its turn has come."""
+        """Move the bar by one step, and keep the picture every `show_every` steps."""
         record = live.record
         # A terminal that has gone must not end what it showed.
         with contextlib.suppress(OSError, ValueError):

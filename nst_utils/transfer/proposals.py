@@ -21,17 +21,11 @@ SIDE = 320
 """Long side at which the pictures are read, pixels."""
 
 LAYER = "relu4_1"
-"""Its parts follow outlines; those of ``relu5_1`` were blurred and took the border for a part."""
+"""Parts of this layer follow outlines; those of ``relu5_1`` were blurred, one the border."""
 
 
 def propose_parts(content: InputPicture, style: InputPicture, count: int) -> tuple[Tensor, Tensor]:
-    """Divide two pictures into matching parts.
-
-    Parameters
-    ----------
-    content, style : InputPicture
-    count : int
-        Parts, 3 to 6 being usual.
+    """Divide two pictures into matching parts, 3 to 6 being usual.
 
     Returns
     -------

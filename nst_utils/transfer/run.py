@@ -10,15 +10,13 @@ import math
 import time
 import warnings
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from .. import __version__, paths
-from ..errors import NSTError, NSTWarning, brief, one_line
-from ..images.inputs import InputPicture
+from .. import __version__
+from ..errors import NSTError, NSTWarning, one_line
 from ..images.tensors import normalize
 from ..networks.backbone import Backbone, load_backbone
 from ..networks.device import (
@@ -32,30 +30,19 @@ from ..signals import defer, requested, watching_signals
 from .config import Recipe
 from .descent import Descent
 from .fields import RecipeError
-from .losses import LOSSES
-from .losses.term import Term
+from .losses.term import Term, checked_terms, under
 from .objective import Objective, prepare
 from .optimizers import OPTIMIZERS, RunningMean
 from .pictures import RunPictures, ScalePictures, moved
 from .result import LiveStep, Result, StepRecord, provenance
 from .start import begin, enlarge
-from .state import (
-    Checkpoint,
-    CheckpointError,
-    RunState,
-    code_version,
-    load_checkpoint,
-    save_checkpoint,
-    under,
-)
+from .state import Checkpoint, CheckpointError, Keeper, RunState, code_version, load_checkpoint
 from .style import Style
 
 SAVE_EVERY = 60.0
 """Seconds between two saves of the state."""
 
 MAX_RECOVERIES = 8
-
-MOST_TERMS = 32
 
 
 class StopRun(Exception):
@@ -144,7 +131,7 @@ def stylize(
         pictures = RunPictures(content, style, recipe, masks, start)
         random = torch.Generator().manual_seed(recipe.seed)
         state = RunState(pictures.recipe, random.get_state())
-        keeper = _Keeper(checkpoint, checkpoint_every)
+        keeper = Keeper(checkpoint, checkpoint_every)
         return _Run(pictures, state, checked_terms(terms), on_step, keeper).paint()
 
 
@@ -179,141 +166,15 @@ def resume(
     with own_settings(), watching_signals():
         kept = load_checkpoint(path)
         own = checked_terms(terms)
-        _check_inputs(kept, content, style, own)
+        kept.check_inputs(content, style, [term.name for term in own])
         masks = {form: kept.pictures[role] for form, role in kept.masks.items()}
         start = kept.pictures.get("start")
         pictures = RunPictures(
             kept.pictures["content"], kept.styles, kept.state.recipe, masks, start
         )
-        run = _Run(pictures, kept.state, own, on_step, _Keeper(kept.path, checkpoint_every))
-        _check_made(kept, run.made())
+        run = _Run(pictures, kept.state, own, on_step, Keeper(kept.path, checkpoint_every))
+        kept.check_made(run.made())
         return run.paint()
-
-
-def checked_terms(terms: Sequence[Term]) -> list[Term]:
-    """Return a user's own terms, or say what they lack.
-
-    Raises
-    ------
-    RecipeError
-        If one has no name, layers, ``learn`` or call, or a name is taken.
-    """
-    own = list(terms) if isinstance(terms, list | tuple) else [terms]
-    if len(own) > MOST_TERMS:
-        raise RecipeError(f"terms must be at most {MOST_TERMS}, not {len(own)}")
-    names: set[str] = {"content", "style", "tv", "total"}
-    for term in own:
-        name, layers = getattr(term, "name", None), getattr(term, "layers", None)
-        whole = callable(term) and (
-            callable(getattr(term, "learn", None)) or getattr(term, "learns", None) == ""
-        )
-        if not isinstance(name, str) or not isinstance(layers, list | tuple) or not whole:
-            raise RecipeError(
-                "a term needs a name, layers (a tuple of names, or empty), "
-                f"learn(features, image, weight) and a call; see losses.term.Term. {brief(term)} "
-                "lacks one"
-            )
-        if not name or set("/:") & set(name) or name in names or name in LOSSES:
-            raise RecipeError(
-                f"a term cannot be called {brief(name)}: the name is taken, or has / or : in it"
-            )
-        weight = getattr(term, "weight", 1.0)
-        if not isinstance(weight, int | float) or not math.isfinite(weight):
-            raise RecipeError(f"the weight of {name} must be a finite number, not {brief(weight)}")
-        names.add(name)
-    return own
-
-
-def _check_inputs(kept: Checkpoint, content: Any, style: Any, own: Sequence[Term]) -> None:
-    """Refuse pictures and terms that are not those of the checkpoint."""
-    styles = list(style) if isinstance(style, list | tuple) else [style]
-    given = {"content": content}
-    roles = [role for role in kept.pictures if role.startswith("style")]
-    if style is not None:
-        if len(styles) != len(roles):
-            raise CheckpointError(
-                f"{kept.path}: the run has {len(roles)} style pictures, not {len(styles)}"
-            )
-        given |= dict(zip(roles, styles, strict=True))
-    for role, source in given.items():
-        if source is None:
-            continue
-        picture, mine = InputPicture.open(source), kept.pictures[role]
-        if picture.sha256 != mine.sha256:
-            raise CheckpointError(
-                f"{kept.path}: the {role} picture of the run is {brief(mine.source)} with SHA-256 "
-                f"{mine.sha256[:16]}; {brief(picture.source)} is another picture"
-            )
-    names = [term.name for term in own]
-    if sorted(names) != sorted(kept.own_terms):
-        wanted = ", ".join(kept.own_terms) or "none"
-        raise CheckpointError(
-            f"{kept.path}: the run has these terms of its own: {wanted}; hand over the same ones "
-            "as terms=[…]"
-        )
-
-
-def _check_made(kept: Checkpoint, now: Mapping[str, Any]) -> None:
-    """Refuse other weights, versions or number formats; warn of another number of threads."""
-    for name, what in now.items():
-        then = kept.made.get(name)
-        if then == what:
-            continue
-        if name == "threads":
-            warnings.warn(
-                f"the run was made with {then} threads and goes on with {what}: its picture may "
-                "differ in the last digits",
-                NSTWarning,
-                stacklevel=4,
-            )
-            continue
-        raise CheckpointError(
-            f"{kept.path}: the run was made with {name} {brief(then)}, here it is {brief(what)}; "
-            "go on where it was made, or start it again"
-        )
-
-
-class _Keeper:
-    """When and where a run saves its state."""
-
-    def __init__(self, path: Any, every: float) -> None:
-        if not isinstance(every, int | float) or not every >= 0:
-            raise RecipeError(f"checkpoint_every must be at least 0 seconds, not {brief(every)}")
-        self.path = None if path is None else _writable(path)
-        self.named, self.every = path is not None, every
-        # A file that was named is there from the first step on.
-        self.saved_at = -math.inf if self.named else time.perf_counter()
-
-    def due(self) -> bool:
-        return time.perf_counter() - self.saved_at > self.every
-
-    def save(self, write: Callable[[Path], None]) -> None:
-        """Save a state; where that fails, say so and go on."""
-        try:
-            if self.path is None:
-                self.path = paths.make_run_folder() / "checkpoint.safetensors"
-            write(self.path)
-        except (OSError, NSTError) as error:
-            warnings.warn(
-                f"the state of the run could not be saved: {error}", NSTWarning, stacklevel=6
-            )
-            self.every = math.inf
-        self.saved_at = time.perf_counter()
-
-    def remove(self) -> None:
-        """Remove what was saved without having been asked for."""
-        if self.path is not None and not self.named:
-            paths.remove_run_file(self.path)
-            self.path = None
-
-
-def _writable(path: Any) -> Path:
-    path = paths.user_path(path)
-    if path.is_dir() or not path.parent.is_dir():
-        raise RecipeError(
-            f"checkpoint: {path} is a folder, or its folder does not exist; name a file"
-        )
-    return path.absolute()
 
 
 class _Run:
@@ -325,7 +186,7 @@ class _Run:
         state: RunState,
         own: Sequence[Term],
         on_step: OnStep | None,
-        keeper: _Keeper,
+        keeper: Keeper,
     ) -> None:
         self.began = time.perf_counter() - state.seconds
         self.pictures, self.state, self.own = pictures, state, own
@@ -383,7 +244,7 @@ class _Run:
         state = self.state
         if stopped == "finished":
             self.keeper.remove()
-        # Who asked a process to end may end it before its caller has saved anything.
+        # Whoever sent SIGTERM may kill the process before its caller has saved anything.
         if self.keeper.path is not None or requested() not in ("", "SIGINT"):
             self._save()
         # A step may rise before it is taken again, shorter; after a change losses start anew.
@@ -559,23 +420,28 @@ class _Run:
             seconds=self._seconds(),
         )
         pictures = self.pictures
+        roles = {id(picture): role for role, picture in pictures.inputs.items()}
+        masks = {form: roles[id(p)] for form, p in pictures.masks.items() if id(p) in roles}
         own = [term.name for term in self.own]
         self.keeper.save(
-            lambda path: save_checkpoint(
-                path, now, pictures.inputs, pictures.masks, own, self.made()
-            )
+            lambda path: Checkpoint(path, now, pictures.inputs, masks, own, self.made()).save()
         )
 
     def _seconds(self) -> float:
         return time.perf_counter() - self.began
 
+    def _machine(self) -> dict[str, Any]:
+        return {
+            "device": str(self.device),
+            "precision": str(self.dtype).removeprefix("torch."),
+            "threads": torch.get_num_threads(),
+        }
+
     def made(self) -> dict[str, Any]:
         """Return what the run is made with: what must be the same where it goes on."""
         return {
             "weights": f"{self.backbone.weights_label}, {self.backbone.weights.sha256[:16]}",
-            "device": str(self.device),
-            "precision": str(self.dtype).removeprefix("torch."),
-            "threads": torch.get_num_threads(),
+            **self._machine(),
             "nst_utils": f"{__version__} ({code_version()})",
             "torch": torch.__version__,
         }
@@ -601,12 +467,8 @@ class _Run:
                 best=state.best,
                 stopped=stopped,
                 seconds=seconds,
-                machine={
-                    "device": str(self.device),
-                    "precision": str(self.dtype).removeprefix("torch."),
-                    "format": explain_precision(state.recipe.precision, self.dtype, self.device),
-                    "threads": torch.get_num_threads(),
-                },
+                machine=self._machine()
+                | {"format": explain_precision(state.recipe.precision, self.dtype, self.device)},
                 own_terms={term.name: getattr(term, "weight", 1.0) for term in self.own},
             ),
             checkpoint=self.keeper.path,

@@ -15,15 +15,7 @@ from .pictures import RunPictures, ScalePictures
 def start_picture(content: Any, style: Any, recipe: Recipe) -> Tensor:
     """Return the picture that a run would begin with, (1, 3, H, W), in [0, 1] or near it.
 
-    Parameters
-    ----------
-    content, style, recipe
-        As for `stylize`.
-
-    Raises
-    ------
-    ImageError
-        If a picture cannot be read or is too small.
+    The arguments are those of `stylize`; so are the errors.
     """
     pictures = RunPictures(content, style, recipe)
     content = pictures.at(recipe.scales[0]).content
@@ -49,23 +41,11 @@ def begin(
 
 
 def enlarge(last: Tensor, here: ScalePictures, recipe: Recipe) -> Tensor:
-    """Return the picture to begin a finer scale with.
+    """Return the picture to begin a finer scale with, on the device of the coarser one's.
 
-    Parameters
-    ----------
-    last : Tensor, shape (1, 3, h, w)
-        Of the coarser scale, in [0, 1] or near it.
-    here : ScalePictures
-        At the finer scale.
-    recipe : Recipe
-        Its ``detail`` says whose finest band is added: without any the scale begins with a blurred
-        picture, and takes ten steps to sharpen it. The content's is added only to what began with
-        the content.
-
-    Returns
-    -------
-    Tensor, shape (1, 3, H, W)
-        On the device of `last`.
+    The recipe's ``detail`` says whose finest band is added. Without one the scale begins with a
+    blurred picture, and takes ten steps to sharpen it. The content's band is added only to what
+    began with the content.
     """
     size, small = here.content.shape[-2:], last.shape[-2:]
     larger = resized(last, size)

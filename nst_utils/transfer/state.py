@@ -8,7 +8,10 @@ unpickled, its SHA-256 is checked first, then its form, then every shape.
 import dataclasses
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+import math
+import time
+import warnings
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -21,11 +24,13 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
-from ..errors import NSTError, one_line
+from ..errors import NSTError, NSTWarning, brief, one_line
 from ..images.inputs import InputPicture
-from ..paths import PACKAGE, replacing, user_path
+from ..paths import PACKAGE, make_run_folder, remove_run_file, replacing, user_path
 from ..untrusted import DataError, check_schema, parse_json
 from .config import Recipe
+from .fields import RecipeError
+from .losses.term import under
 from .result import StepRecord, read_step
 
 DECIDING = ("images", "networks", "transfer")
@@ -34,136 +39,166 @@ DECIDING = ("images", "networks", "transfer")
 _TEXT = {"type": "string", "maxLength": 4096}
 _NUMBER = {"type": "number"}
 _COUNT = {"type": "integer", "minimum": 0, "maximum": 2**31}
+_PLAIN = {
+    "place": _COUNT,
+    "taken": _COUNT,
+    "best": {"type": ["number", "null"]},
+    "good_place": _COUNT,
+    "lowered": {"type": "boolean"},
+    "rate": {"type": "number", "exclusiveMinimum": 0, "maximum": 1},
+    "recoveries": _COUNT,
+    "mean_weight": _NUMBER,
+    "seconds": _NUMBER,
+}
+"""Fields of `RunState` that are plain values."""
+
+_PROPERTIES = _PLAIN | {
+    "recipe": {"type": "object"},
+    "history": {"type": "array", "items": {"type": "object"}},
+    "pictures": {
+        "type": "object",
+        "maxProperties": 256,
+        "additionalProperties": {
+            "type": "object",
+            "required": ["source", "sha256"],
+            "properties": {"source": _TEXT, "sha256": _TEXT},
+        },
+    },
+    "masks": {"type": "object", "maxProperties": 128, "additionalProperties": _TEXT},
+    "own_terms": {"type": "array", "maxItems": 64, "items": _TEXT},
+    "made": {"type": "object", "additionalProperties": {"type": ["string", "integer"]}},
+    "channels_last": {"type": "array", "items": _TEXT},
+}
 SCHEMA = {
     "type": "object",
-    "required": [
-        "recipe", "history", "place", "taken", "best", "good_place", "lowered", "rate",
-        "recoveries", "mean_weight", "seconds", "pictures", "masks", "own_terms", "made",
-        "channels_last",
-    ],
-    "properties": {
-        "recipe": {"type": "object"},
-        "history": {"type": "array", "items": {"type": "object"}},
-        "place": _COUNT,
-        "taken": _COUNT,
-        "best": {"type": ["number", "null"]},
-        "good_place": _COUNT,
-        "lowered": {"type": "boolean"},
-        "rate": {"type": "number", "exclusiveMinimum": 0, "maximum": 1},
-        "recoveries": _COUNT,
-        "mean_weight": _NUMBER,
-        "seconds": _NUMBER,
-        "pictures": {
-            "type": "object",
-            "maxProperties": 256,
-            "additionalProperties": {
-                "type": "object",
-                "required": ["source", "sha256"],
-                "properties": {"source": _TEXT, "sha256": _TEXT},
-            },
-        },
-        "masks": {"type": "object", "maxProperties": 128, "additionalProperties": _TEXT},
-        "own_terms": {"type": "array", "maxItems": 64, "items": _TEXT},
-        "made": {"type": "object", "additionalProperties": {"type": ["string", "integer"]}},
-        "channels_last": {"type": "array", "items": _TEXT},
-    },
+    "required": list(_PROPERTIES),
+    "properties": _PROPERTIES,
     "additionalProperties": False,
-}  # fmt: skip
+}
 """Form of a checkpoint's metadata."""
 
 
 class CheckpointError(NSTError, ValueError):
-    """A checkpoint that cannot be gone on from; the message says why."""
+    """A checkpoint from which a run cannot be resumed; the message says why."""
 
 
 @dataclass
 class RunState:
-    """All that a run needs to go on, besides the network and what follows from the recipe.
+    """All that a run needs to go on, besides the network and what follows from the recipe."""
 
-    Attributes
-    ----------
-    recipe : Recipe
-        As it will be repeated; its schedule grows while the run is steered.
-    history : list of StepRecord
-        Every step so far.
-    place, taken : int
-        The scale under way, by its place among the recipe's scales, and the steps taken at it.
-    best : float or None
-        The lowest loss at this scale since the last change of the recipe: totals of two scales, or
-        of before and after a change, cannot be compared.
-    good : Tensor or None
-        The picture with that loss, or the last one that was good under another.
-    good_place : int
-        The scale at which the good picture was painted.
-    lowered : bool
-        Whether any step was better than the first one of its scale.
-    rate : float
-        Factor on the step length; shrinks when a step went wrong.
-    recoveries : int
-        How many steps went wrong.
-    moving : dict of str to Tensor
-        The picture that is moved, and what optimizer and terms remember; see `Descent.state_dict`.
-        Empty before the first step of a scale.
-    mean_sum, mean_weight : Tensor or None, float
-        Of the mean over late pictures; see `optimizers.RunningMean`.
-    random : Tensor
-        State of the run's random numbers.
-    seconds : float
-        Spent so far.
-    """
-
+    # As it will be repeated: its schedule grows while the run is steered.
     recipe: Recipe
-    random: Tensor
+    random: Tensor  # state of the run's random numbers
     history: list[StepRecord] = field(default_factory=list)
-    place: int = 0
-    taken: int = 0
+    place: int = 0  # of the scale under way among the recipe's scales
+    taken: int = 0  # steps taken at that scale
+    # The lowest loss at this scale since the last change of the recipe: totals of two scales, or
+    # of before and after a change, cannot be compared.
     best: float | None = None
+    # The picture with that loss, or the last one that was good under another recipe or scale.
     good: Tensor | None = None
-    good_place: int = 0
-    lowered: bool = False
-    rate: float = 1.0
-    recoveries: int = 0
+    good_place: int = 0  # of the scale at which the good picture was painted
+    lowered: bool = False  # whether any step was better than the first one of its scale
+    rate: float = 1.0  # factor on the step length; smaller after a step that went wrong
+    recoveries: int = 0  # steps that went wrong
+    # What `Descent.state_dict` returns; empty before the first step of a scale.
     moving: dict[str, Tensor] = field(default_factory=dict)
-    mean_sum: Tensor | None = None
+    mean_sum: Tensor | None = None  # of `optimizers.RunningMean`, as is its weight
     mean_weight: float = 0.0
     seconds: float = 0.0
 
 
-_PLAIN = (
-    "place", "taken", "best", "good_place", "lowered", "rate", "recoveries", "mean_weight",
-    "seconds",
-)  # fmt: skip
-
-
 @dataclass(frozen=True)
 class Checkpoint:
-    """A state as it was read from a file, with the pictures of its run.
-
-    Attributes
-    ----------
-    path : Path
-    state : RunState
-    pictures : dict of str to InputPicture
-        By role, as in `pictures.RunPictures`.
-    masks : dict of str to str
-        Roles of the masks, by what the recipe calls them.
-    own_terms : list of str
-        Terms of the user's own that the run needs.
-    made : dict
-        Weights, device, number format, threads and versions that the run was made with.
-    """
+    """A state as it is kept in a file, with the pictures of its run."""
 
     path: Path
     state: RunState
-    pictures: dict[str, InputPicture]
-    masks: dict[str, str]
-    own_terms: list[str]
+    pictures: dict[str, InputPicture]  # by role, as in `pictures.RunPictures`
+    masks: dict[str, str]  # roles of the masks, by what the recipe calls them
+    own_terms: list[str]  # names of the user's own terms
+    # Weights, device, number format, threads and versions that the run was made with.
     made: dict[str, Any]
 
     @property
     def styles(self) -> list[InputPicture]:
         """The style pictures, in order."""
         return [picture for role, picture in self.pictures.items() if role.startswith("style")]
+
+    def save(self) -> None:
+        """Write the state of a run, whole or not at all; OSError if it cannot be written."""
+        state = self.state
+        tensors = {f"moving/{name}": tensor for name, tensor in state.moving.items()}
+        tensors |= {f"picture/{role}": _pixels(picture) for role, picture in self.pictures.items()}
+        named = {"good": state.good, "mean": state.mean_sum, "random": state.random}
+        tensors |= {name: tensor for name, tensor in named.items() if tensor is not None}
+        text = json.dumps(
+            {name: getattr(state, name) for name in _PLAIN}
+            | {
+                "recipe": state.recipe.to_dict(),
+                "history": [dataclasses.asdict(step) for step in state.history],
+                "pictures": {
+                    role: {"source": picture.source, "sha256": picture.sha256}
+                    for role, picture in self.pictures.items()
+                },
+                "masks": self.masks,
+                "own_terms": self.own_terms,
+                "made": self.made,
+                "channels_last": [name for name, tensor in tensors.items() if _is_last(tensor)],
+            }
+        )
+        tensors = {name: t.detach().cpu().contiguous() for name, t in tensors.items()}
+        try:
+            with replacing(self.path) as draft:
+                save_file(tensors, draft, {"state": text, "sha256": _digest(tensors, text)})
+        except SafetensorError as error:
+            raise OSError(f"{self.path} cannot be written ({one_line(error, 120)})") from None
+
+    def check_inputs(self, content: Any, style: Any, own_terms: Sequence[str]) -> None:
+        """Refuse pictures and terms that are not those of the checkpoint."""
+        styles = list(style) if isinstance(style, list | tuple) else [style]
+        given = {"content": content}
+        roles = [role for role in self.pictures if role.startswith("style")]
+        if style is not None:
+            if len(styles) != len(roles):
+                raise CheckpointError(
+                    f"{self.path}: the run has {len(roles)} style pictures, not {len(styles)}"
+                )
+            given |= dict(zip(roles, styles, strict=True))
+        for role, source in given.items():
+            if source is None:
+                continue
+            picture, mine = InputPicture.open(source), self.pictures[role]
+            if picture.sha256 != mine.sha256:
+                raise CheckpointError(
+                    f"{self.path}: the {role} picture of the run is {brief(mine.source)} with "
+                    f"SHA-256 {mine.sha256[:16]}; {brief(picture.source)} is another picture"
+                )
+        if sorted(own_terms) != sorted(self.own_terms):
+            wanted = ", ".join(self.own_terms) or "none"
+            raise CheckpointError(
+                f"{self.path}: the run has these terms of its own: {wanted}; hand over the same "
+                "ones as terms=[…]"
+            )
+
+    def check_made(self, now: Mapping[str, Any]) -> None:
+        """Refuse other weights, versions or number formats; warn of another number of threads."""
+        for name, what in now.items():
+            then = self.made.get(name)
+            if then == what:
+                continue
+            if name == "threads":
+                warnings.warn(
+                    f"the run was made with {then} threads and goes on with {what}: its picture "
+                    "may differ in the last digits",
+                    NSTWarning,
+                    stacklevel=4,
+                )
+                continue
+            raise CheckpointError(
+                f"{self.path}: the run was made with {name} {brief(then)}, here it is {brief(what)}"
+                "; go on where it was made, or start it again"
+            )
 
 
 @cache
@@ -173,64 +208,8 @@ def code_version() -> str:
     return hashlib.sha256(b"\0".join(path.read_bytes() for path in files)).hexdigest()[:16]
 
 
-def save_checkpoint(
-    path: Path,
-    state: RunState,
-    pictures: Mapping[str, InputPicture],
-    masks: Mapping[str, InputPicture],
-    own_terms: Sequence[str],
-    made: Mapping[str, Any],
-) -> None:
-    """Write the state of a run, whole or not at all.
-
-    Parameters
-    ----------
-    path, state, pictures, own_terms, made
-        As in `Checkpoint`.
-    masks : mapping of str to InputPicture
-        By what the recipe calls them; each is among `pictures`.
-
-    Raises
-    ------
-    OSError
-        If it cannot be written.
-    """
-    tensors = {f"moving/{name}": tensor for name, tensor in state.moving.items()}
-    tensors |= {f"picture/{role}": _pixels(picture) for role, picture in pictures.items()}
-    named = {"good": state.good, "mean": state.mean_sum, "random": state.random}
-    tensors |= {name: tensor for name, tensor in named.items() if tensor is not None}
-    roles = {id(picture): role for role, picture in pictures.items()}
-    text = json.dumps(
-        {name: getattr(state, name) for name in _PLAIN}
-        | {
-            "recipe": state.recipe.to_dict(),
-            "history": [dataclasses.asdict(step) for step in state.history],
-            "pictures": {
-                role: {"source": picture.source, "sha256": picture.sha256}
-                for role, picture in pictures.items()
-            },
-            "masks": {form: roles[id(p)] for form, p in masks.items() if id(p) in roles},
-            "own_terms": list(own_terms),
-            "made": dict(made),
-            "channels_last": [name for name, tensor in tensors.items() if _is_last(tensor)],
-        }
-    )
-    tensors = {name: t.detach().cpu().contiguous() for name, t in tensors.items()}
-    try:
-        with replacing(path) as draft:
-            save_file(tensors, draft, {"state": text, "sha256": _digest(tensors, text)})
-    except SafetensorError as error:
-        raise OSError(f"{path} cannot be written ({one_line(error, 120)})") from None
-
-
 def load_checkpoint(path: Any) -> Checkpoint:
-    """Read a checkpoint.
-
-    Raises
-    ------
-    CheckpointError
-        If there is none, or the file is damaged, cut short, or something else.
-    """
+    """Read a checkpoint, or raise `CheckpointError` if it is missing, damaged, or another file."""
     path = user_path(path)
     if not path.is_file():
         raise CheckpointError(f"{path}: no such file; name the checkpoint of a run")
@@ -296,11 +275,6 @@ def _read(path: Path, told: Mapping[str, Any], tensors: Mapping[str, Tensor]) ->
     return Checkpoint(path, state, pictures, told["masks"], told["own_terms"], told["made"])
 
 
-def under(start: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Return the tensors whose names begin with a text, without it."""
-    return {k.removeprefix(start): t for k, t in tensors.items() if k.startswith(start)}
-
-
 def _is_last(tensor: Tensor) -> bool:
     """Tell whether a tensor lies channels last: sums of it are then rounded in another way."""
     last = tensor.ndim == 4 and tensor.is_contiguous(memory_format=torch.channels_last)
@@ -329,3 +303,47 @@ def _picture(pixels: Tensor, source: str, sha256: str) -> InputPicture:
     if not plain or not (pixels.min() >= 0 and pixels.max() <= 1):
         raise ValueError("one of its pictures has another form")
     return InputPicture(pixels, source, sha256)
+
+
+class Keeper:
+    """When and where a run saves its state."""
+
+    def __init__(self, path: Any, every: float) -> None:
+        if not isinstance(every, int | float) or not every >= 0:
+            raise RecipeError(f"checkpoint_every must be at least 0 seconds, not {brief(every)}")
+        self.path = None if path is None else _writable(path)
+        self.named, self.every = path is not None, every
+        # A file that was named is there from the first step on.
+        self.saved_at = -math.inf if self.named else time.perf_counter()
+
+    def due(self) -> bool:
+        """Tell whether it is time to save."""
+        return time.perf_counter() - self.saved_at > self.every
+
+    def save(self, write: Callable[[Path], None]) -> None:
+        """Save a state; where that fails, say so and go on."""
+        try:
+            if self.path is None:
+                self.path = make_run_folder() / "checkpoint.safetensors"
+            write(self.path)
+        except (OSError, NSTError) as error:
+            warnings.warn(
+                f"the state of the run could not be saved: {error}", NSTWarning, stacklevel=6
+            )
+            self.every = math.inf
+        self.saved_at = time.perf_counter()
+
+    def remove(self) -> None:
+        """Remove what was saved without having been asked for."""
+        if self.path is not None and not self.named:
+            remove_run_file(self.path)
+            self.path = None
+
+
+def _writable(path: Any) -> Path:
+    path = user_path(path)
+    if path.is_dir() or not path.parent.is_dir():
+        raise RecipeError(
+            f"checkpoint: {path} is a folder, or its folder does not exist; name a file"
+        )
+    return path.absolute()

@@ -1,4 +1,4 @@
-"""What is learned of the style pictures at one scale; it serves any number of contents."""
+"""What is learned of the style pictures at one scale; it can be used for any number of contents."""
 
 import copy
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -25,16 +25,9 @@ _TARGET_FIELDS = (
 
 @dataclass(frozen=True)
 class Part:
-    """Terms that learned some of the styles.
+    """Terms, one for each name, that learned some of the styles.
 
-    Attributes
-    ----------
-    region : int
-        The region that they are for, as its place among the regions.
-    weight, total : float
-        What they count in that region: ``weight / total``.
-    terms : list of StyleTerm
-        One for each name.
+    In their region, given by its place among the regions, they count ``weight / total``.
     """
 
     region: int
@@ -151,8 +144,8 @@ def as_read(
 ) -> Iterator[tuple[Term, dict[str, Tensor]]]:
     """Yield each term with its layers as soon as the last of them is read.
 
-    What a term makes of a layer is then made while the layer is in the processor's cache. A layer
-    that no term waits for is let go.
+    A term then works on a layer while it is in the processor's cache. A layer that no term waits
+    for is let go.
     """
     seen: dict[str, Tensor] = {}
     waiting = [term for term in terms if term.layers]

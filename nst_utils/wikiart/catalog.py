@@ -3,6 +3,7 @@
 Pictures are only read, never changed. A cache of the index is written into their folder.
 """
 
+import copy
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from difflib import get_close_matches
@@ -154,8 +155,7 @@ class WikiArt:
         return self._with(self.catalog[keep].copy())
 
     def _with(self, catalog: pd.DataFrame) -> "WikiArt":
-        other = object.__new__(WikiArt)
-        other.root, other._findings = self.root, self._findings
+        other = copy.copy(self)
         other.catalog = catalog
         return other
 

@@ -1,6 +1,5 @@
 """The content losses: activations at a layer, or how alike its positions are to each other."""
 
-from collections.abc import Mapping
 from typing import Any
 
 import torch
@@ -11,6 +10,7 @@ from ...errors import unknown
 from ..config import Recipe
 from .gram import mean_square
 from .neighbors import EPSILON
+from .term import Features
 
 SIMILAR = 32
 """Most positions on a side between which self-similarity is compared."""
@@ -81,18 +81,9 @@ def cosine_costs(a: Tensor, b: Tensor) -> Tensor:
 def self_similarity_loss(rows: Tensor, content: Tensor, weights: Tensor | None = None) -> Tensor:
     """Compare how alike positions are among themselves, in the picture and in the content image.
 
-    Parameters
-    ----------
-    rows, content : Tensor, shape (positions, d)
-        Activations at the same positions.
-    weights : Tensor, shape (positions,), optional
-        What the differences of a position are multiplied by.
-
-    Returns
-    -------
-    Tensor, scalar
-        Mean absolute difference of the two matrices of cosine distances, each column divided by
-        its sum, times the number of positions; unchanged by what happens to all positions alike.
+    Both have one row a position; `weights` says how much each position counts. The loss is the mean
+    absolute difference of the two matrices of cosine distances, each column divided by its sum,
+    times the number of positions. It does not change if all positions change alike.
     """
     alike = [cosine_costs(x, x) for x in (rows, content)]
     alike = [x / x.sum(dim=0, keepdim=True).clamp(min=EPSILON) for x in alike]
@@ -103,12 +94,7 @@ def self_similarity_loss(rows: Tensor, content: Tensor, weights: Tensor | None =
 class Activations:
     """The activations of the content layer, compared position by position.
 
-    Parameters
-    ----------
-    recipe : Recipe
-        Its content layer and its normalization.
-    weights : Tensor, shape (1, 1, H, W), optional
-        How much each pixel of the content counts, 1 being usual.
+    `weights`, (1, 1, H, W), says how much each pixel of the content counts, 1 being usual.
     """
 
     name, learns = "content", "content"
@@ -117,16 +103,16 @@ class Activations:
         self.recipe, self.layers, self._pixels = recipe, (recipe.content_layer,), weights
         self.weights: Tensor | None = None
 
-    def learn(self, features: Mapping[str, Tensor], image: Tensor, weight: float = 1.0) -> None:
-        """Take in the content image; see `term.Term`."""
+    def learn(self, features: Features, image: Tensor, weight: float = 1.0) -> None:
+        """Take in the content image."""
         self.target = features[self.layers[0]]
         self.energy = mean_square(self.target)
         if self._pixels is not None:
             size = self.target.shape[-2:]
             self.weights = functional.adaptive_avg_pool2d(self._pixels, size)
 
-    def __call__(self, features: Mapping[str, Tensor], image: Tensor) -> Tensor:
-        """Return the loss; see `term.Term`."""
+    def __call__(self, features: Features, image: Tensor) -> Tensor:
+        """Return the loss."""
         own = features[self.layers[0]]
         return content_loss(own, self.target, self.recipe.loss, self.energy, self.weights)
 
@@ -134,8 +120,8 @@ class Activations:
 class SelfSimilarity(Activations):
     """How alike the positions of the content layer are to each other (STROTSS)."""
 
-    def __call__(self, features: Mapping[str, Tensor], image: Tensor) -> Tensor:
-        """Return the loss; see `term.Term`."""
+    def __call__(self, features: Features, image: Tensor) -> Tensor:
+        """Return the loss."""
         own, target = _spaced(features[self.layers[0]]), _spaced(self.target)
         weights = None if self.weights is None else _spaced(self.weights)[:, 0]
         return self_similarity_loss(own, target, weights)

@@ -60,19 +60,10 @@ def gram_sums(
 ) -> Sums:
     """Return the sums over positions that a Gram matrix is made of; see `gram_matrix`.
 
-    Parameters
-    ----------
-    features, variant, weights
-        As for `gram_matrix`.
-    mean : Tensor, shape (n, d), optional
-        What ``centered`` and ``moments`` subtract first: a difference of two large sums would lose
-        the small one. The mean of `features` when left out.
-
-    Returns
-    -------
-    dict
-        ``positions``, ``count`` (the sum of weights), and ``product`` (n, d, d), or for ``moments``
-        ``first`` and ``square`` (n, d).
+    `mean`, (n, d), is what ``centered`` and ``moments`` subtract first, because a difference of two
+    large sums would lose the small one; by default it is the mean of `features`. The result has
+    ``positions``, ``count`` (the sum of weights), and ``product`` (n, d, d), or for ``moments``
+    ``first`` and ``square`` (n, d).
     """
     positions = features[0, 0].numel()
     count = positions if weights is None else weights.sum().clamp(min=LEAST)
@@ -251,7 +242,7 @@ class Gram(Additive):
     def sums(
         self, features: Tensor, weights: Tensor | None = None, mean: Tensor | None = None
     ) -> Sums:
-        """Return the sums of every variant; see `Additive.sums`."""
+        """Return the sums of every variant."""
         every: Sums = {}
         for variant in self.variants():
             every |= gram_sums(features, variant, weights, mean)

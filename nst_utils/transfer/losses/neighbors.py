@@ -15,7 +15,7 @@ from torch.nn import functional
 
 from ...networks.device import pick_precision
 from ..config import Recipe
-from .term import LayerMask, StyleTerm, draw_rows, rows_of
+from .term import Features, LayerMask, StyleTerm, draw_rows, rows_of
 
 LARGEST_BLOCK = 2**28
 """Bytes of the largest matrix of similarities, at 4 bytes each."""
@@ -26,7 +26,7 @@ EPSILON = 1e-8
 STALE_AFTER = 5
 """Evaluations after which neighbors are looked for again.
 
-In between every position keeps its match, and L-BFGS a loss that does not change under it.
+In between every position keeps its match, so that L-BFGS minimizes a loss that does not change.
 """
 
 MOST_POSITIONS = 16_384
@@ -37,20 +37,11 @@ HYPERCOLUMN_STRIDE = 4
 
 
 def unit_rows(parts: Sequence[Tensor], *, centered: bool = False) -> Tensor:
-    """Return rows at length 1, ready to be matched: put together from groups of columns.
+    """Return rows of length 1, ready to be matched, from groups of columns (positions, d).
 
-    Parameters
-    ----------
-    parts : sequence of Tensor, each of shape (positions, d)
-        Columns of the same rows, for instance of several layers.
-    centered : bool
-        Take the mean row away first.
-
-    Returns
-    -------
-    Tensor, shape (positions, sum of d)
-        In bfloat16 where that is multiplied fast, else float32; made column by column, since a
-        bank of hypercolumns takes hundreds of megabytes.
+    With `centered` the mean row is taken away first. The number format is bfloat16 where that is
+    multiplied fast, else float32. The rows are filled column by column, since a bank of
+    hypercolumns takes hundreds of megabytes.
     """
     dtype = pick_precision("auto", parts[0].device)
     rows = torch.empty(
@@ -67,16 +58,9 @@ def unit_rows(parts: Sequence[Tensor], *, centered: bool = False) -> Tensor:
 
 
 def nearest(queries: Tensor, bank: Tensor) -> Tensor:
-    """Return for every query the row of a bank with the largest cosine.
+    """Return for every query the number of the row of a bank with the largest cosine.
 
-    Parameters
-    ----------
-    queries, bank : Tensor, shape (positions, d) and (entries, d)
-        Rows of length 1; see `unit_rows`.
-
-    Returns
-    -------
-    Tensor, shape (positions,), int64
+    Both have rows of length 1; see `unit_rows`.
 
     Examples
     --------
@@ -91,10 +75,7 @@ def nearest(queries: Tensor, bank: Tensor) -> Tensor:
 def cosine_distance(
     dot: Tensor, square: Tensor, target_square: Tensor, weights: Tensor | None = None
 ) -> Tensor:
-    """Return the mean of 1 minus the cosine, from products and squared lengths by position.
-
-    Positions count alike, or by weights of the same shape.
-    """
+    """Return the mean of 1 minus the cosine, weighted or not, from products and squared lengths."""
     lengths = (square * target_square).clamp(min=EPSILON).sqrt()
     distance = 1 - dot / lengths
     if weights is None:
@@ -151,6 +132,8 @@ class Neighbors(StyleTerm):
     @classmethod
     def build(cls, recipe: Recipe, layers: list[str]) -> list[Self]:
         """Return a term for each block: ``relu3_1`` and ``relu3_2`` have one resolution."""
+        if cls.joint:
+            return super().build(recipe, layers)
         blocks: dict[str, list[str]] = {}
         for name in layers:
             blocks.setdefault(name.split("_")[0].split(".")[0], []).append(name)
@@ -169,11 +152,7 @@ class Neighbors(StyleTerm):
         return features * (self.recipe.style_layers[name] / features.shape[1] ** 0.5)
 
     def learn(
-        self,
-        features: Mapping[str, Tensor],
-        image: Tensor,
-        weight: float = 1.0,
-        mask: LayerMask | None = None,
+        self, features: Features, image: Tensor, weight: float = 1.0, mask: LayerMask | None = None
     ) -> None:
         """Add the rows of a style picture, or of one of its rotations, to the bank."""
         for name in self.layers:
@@ -181,7 +160,7 @@ class Neighbors(StyleTerm):
             # The same ones in every layer of a block.
             self._bank[name].append(draw_rows(rows, self.most, self.recipe.seed))
 
-    def match(self, features: Mapping[str, Tensor], image: Tensor) -> None:
+    def match(self, features: Features, image: Tensor) -> None:
         """Find the style vector for every position of a picture."""
         seen = {name: self._scaled(name, features[name], image) for name in self.layers}
         self._match(seen)
@@ -212,8 +191,8 @@ class Neighbors(StyleTerm):
         places = zip(self._offsets, sides, strict=True)
         return features[..., *(slice(min(o, side - 1), None, step) for o, side in places)]
 
-    def __call__(self, features: Mapping[str, Tensor], image: Tensor) -> Tensor:
-        """Return the mean distance to the matches; see `Term`."""
+    def __call__(self, features: Features, image: Tensor) -> Tensor:
+        """Return the loss."""
         seen = {name: self._scaled(name, features[name], image) for name in self.layers}
         with torch.no_grad():
             if not self.queries and self._evaluations % STALE_AFTER == 0:
@@ -266,11 +245,7 @@ class Hypercolumns(Neighbors):
     rotations = (0, 1, 2, 3)
     queries = True
     most = 2**20  # all
-
-    @classmethod
-    def build(cls, recipe: Recipe, layers: list[str]) -> list[Self]:
-        """Return the one term."""
-        return [cls(recipe, tuple(layers), "hypercolumns")]
+    joint = "hypercolumns"
 
     def _scaled(self, name: str, features: Tensor, image: Tensor) -> Tensor:
         """Return a layer at the hypercolumns' places, its weight by its channels."""

@@ -1,12 +1,11 @@
 """Losses of the picture itself, without a network: total variation, and the content's edges."""
 
-from collections.abc import Mapping
-
 import torch
 from torch import Tensor
 from torch.nn import functional
 
 from ...errors import unknown
+from .term import Features
 
 
 def total_variation(image: Tensor, power: int = 2) -> Tensor:
@@ -47,8 +46,8 @@ class TotalVariation:
 
     name, learns, layers = "tv", "", ()
 
-    def __call__(self, features: Mapping[str, Tensor], image: Tensor) -> Tensor:
-        """Return the loss; see `term.Term`."""
+    def __call__(self, features: Features, image: Tensor) -> Tensor:
+        """Return the loss."""
         return total_variation(image)
 
 
@@ -80,12 +79,12 @@ class Laplacian:
 
     name, learns, layers = "laplacian", "content", ()
 
-    def learn(self, features: Mapping[str, Tensor], image: Tensor, weight: float = 1.0) -> None:
-        """Take in the content image; see `term.Term`."""
+    def learn(self, features: Features, image: Tensor, weight: float = 1.0) -> None:
+        """Take in the content image."""
         self.target = laplacian(image)
         energy = self.target.square().mean()
         self.energy = torch.where(energy > 0, energy, torch.ones_like(energy))
 
-    def __call__(self, features: Mapping[str, Tensor], image: Tensor) -> Tensor:
+    def __call__(self, features: Features, image: Tensor) -> Tensor:
         """Return the squared distance of the Laplacians over the content's own energy."""
         return functional.mse_loss(laplacian(image), self.target) / self.energy

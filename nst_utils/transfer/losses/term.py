@@ -1,18 +1,28 @@
 """What a term of the objective offers, and what terms share: masks, and sums over positions."""
 
 import copy
+import math
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
-from typing import Protocol, Self
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol, Self
 
 import torch
 from torch import Tensor
 from torch.nn import functional
 
+from ...errors import brief
 from ..config import Recipe
+from ..fields import RecipeError
+from . import LOSSES
+
+MOST_TERMS = 32
+"""Terms of the user's own in one run."""
 
 LEAST = 1e-6
 """Smallest sum of weights that a sum over positions is divided by."""
+
+Features = Mapping[str, Tensor]
+"""Activations (1, d, h, w) of a picture, by layer."""
 
 Sums = dict[str, Tensor | float]
 """Sums over the positions of a layer, by name; the sums of two tiles are added entry by entry."""
@@ -41,7 +51,7 @@ class Term(Protocol):
     weight: float
     learns: str
 
-    def learn(self, features: Mapping[str, Tensor], image: Tensor, weight: float) -> None:
+    def learn(self, features: Features, image: Tensor, weight: float) -> None:
         """Take in a picture, once for each picture and scale.
 
         Parameters
@@ -54,7 +64,7 @@ class Term(Protocol):
             Its share among several style pictures; the shares add up to 1.
         """
 
-    def __call__(self, features: Mapping[str, Tensor], image: Tensor) -> Tensor:
+    def __call__(self, features: Features, image: Tensor) -> Tensor:
         """Return the loss of the painting as a scalar, with its graph; inputs as for `learn`."""
 
     def state_dict(self) -> dict[str, Tensor]:
@@ -64,18 +74,36 @@ class Term(Protocol):
         """Take back what `state_dict` returned."""
 
 
+def checked_terms(terms: Sequence[Term]) -> list[Term]:
+    """Return a user's own terms; one that lacks something, or a name, raises `RecipeError`."""
+    own = list(terms) if isinstance(terms, list | tuple) else [terms]
+    if len(own) > MOST_TERMS:
+        raise RecipeError(f"terms must be at most {MOST_TERMS}, not {len(own)}")
+    names: set[str] = {"content", "style", "tv", "total"}
+    for term in own:
+        name, layers = getattr(term, "name", None), getattr(term, "layers", None)
+        whole = callable(term) and (
+            callable(getattr(term, "learn", None)) or getattr(term, "learns", None) == ""
+        )
+        if not isinstance(name, str) or not isinstance(layers, list | tuple) or not whole:
+            raise RecipeError(
+                "a term needs a name, layers (a tuple of names, or empty), "
+                f"learn(features, image, weight) and a call; see losses.term.Term. {brief(term)} "
+                "lacks one"
+            )
+        if not name or set("/:") & set(name) or name in names or name in LOSSES:
+            raise RecipeError(
+                f"a term cannot be called {brief(name)}: the name is taken, or has / or : in it"
+            )
+        weight = getattr(term, "weight", 1.0)
+        if not isinstance(weight, int | float) or not math.isfinite(weight):
+            raise RecipeError(f"the weight of {name} must be a finite number, not {brief(weight)}")
+        names.add(name)
+    return own
+
+
 class LayerMask:
-    """A mask, read at the resolution of any layer.
-
-    Parameters
-    ----------
-    mask : Tensor, shape (1, 1, h, w)
-        In [0, 1]; on the device of the activations.
-
-    References
-    ----------
-    Gatys et al., "Controlling Perceptual Factors in Neural Style Transfer", CVPR 2017.
-    """
+    """A mask (1, 1, h, w) in [0, 1], read at any layer's size (Gatys et al., CVPR 2017)."""
 
     def __init__(self, mask: Tensor) -> None:
         self.mask = mask
@@ -108,6 +136,20 @@ class LayerMask:
         return inside if len(inside) else weights.argmax()[None]
 
 
+def joined(parts: Mapping[str, Any]) -> dict[str, Tensor]:
+    """Return the states of several parts as one, each name after its part's start; see `under`."""
+    return {
+        start + name: tensor
+        for start, part in parts.items()
+        for name, tensor in getattr(part, "state_dict", dict)().items()
+    }
+
+
+def under(start: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Return the tensors whose names begin with a text, without it."""
+    return {k.removeprefix(start): t for k, t in tensors.items() if k.startswith(start)}
+
+
 def rows_of(features: Tensor, mask: LayerMask | None = None) -> Tensor:
     """Return activations (1, d, h, w) as rows, one a position: (h * w, d).
 
@@ -138,9 +180,11 @@ class StyleTerm:
         Quarter turns in which it is shown each style picture.
     queries : bool
         `match` is called once with a picture before the first step.
+    joint : str
+        The name of one term that compares all layers together; empty: each layer has its own.
     """
 
-    blends, rotations, queries = True, (0,), False
+    blends, rotations, queries, joint = True, (0,), False, ""
     learns, weight = "style", 1.0
 
     def __init__(self, recipe: Recipe, layers: tuple[str, ...], name: str) -> None:
@@ -149,11 +193,13 @@ class StyleTerm:
 
     @classmethod
     def build(cls, recipe: Recipe, layers: list[str]) -> list[Self]:
-        """Return the terms of a recipe; unless a class says otherwise, one for each layer."""
+        """Return a recipe's terms: one for each layer, or one `joint` term of all layers."""
+        if cls.joint:
+            return [cls(recipe, tuple(layers), cls.joint)]
         return [cls(recipe, (layer,), layer) for layer in layers]
 
     def under(self, mask: LayerMask | None) -> Self:
-        """Return it for one content, of which a mask covers the part that counts; None: all."""
+        """Return a copy for one content, under a mask of its part; None: all of it."""
         placed = copy.copy(self)
         placed.mask = mask
         placed.begin()
@@ -166,7 +212,7 @@ class StyleTerm:
         """Prepare for the picture, after the last style."""
 
     def state_dict(self) -> dict[str, Tensor]:
-        """Return what it remembers of the picture."""
+        """Return what the term remembers of the picture."""
         return {}
 
     def load_state_dict(self, state: Mapping[str, Tensor]) -> None:
@@ -190,15 +236,10 @@ class Additive(StyleTerm, ABC):
     def sums(
         self, features: Tensor, weights: Tensor | None = None, mean: Tensor | None = None
     ) -> Sums:
-        """Return the sums over a layer's positions, each position counted by its weight.
+        """Return the sums over a layer's positions, each counted by its weight (1, 1, h, w).
 
-        Parameters
-        ----------
-        features : Tensor, shape (n, d, h, w)
-        weights : Tensor, shape (1, 1, h, w), optional
-        mean : Tensor, shape (n, d), optional
-            Mean of all positions that a centered statistic is centered by; that of `features` when
-            left out. Tiles of one picture need the picture's.
+        A centered statistic is centered by `mean`, (n, d), or by the mean of `features`. Tiles of
+        one picture need the mean of the whole picture.
         """
 
     @abstractmethod
@@ -210,13 +251,9 @@ class Additive(StyleTerm, ABC):
         """Return the loss between statistics that were found and `target`."""
 
     def learn(
-        self,
-        features: Mapping[str, Tensor],
-        image: Tensor,
-        weight: float = 1.0,
-        mask: LayerMask | None = None,
+        self, features: Features, image: Tensor, weight: float = 1.0, mask: LayerMask | None = None
     ) -> None:
-        """Take in a style picture, as `Term.learn`; of its part under a mask."""
+        """Take in a style picture, or its part under a mask."""
         own = features[self.layers[0]]
         self.learned.append((weight, self.sums(own, mask.at(own) if mask else None)))
 
@@ -229,7 +266,7 @@ class Additive(StyleTerm, ABC):
         """Return the loss of a picture from its sums."""
         return self.distance(self.statistics(sums), sums)
 
-    def __call__(self, features: Mapping[str, Tensor], image: Tensor) -> Tensor:
-        """Return the loss; see `Term`."""
+    def __call__(self, features: Features, image: Tensor) -> Tensor:
+        """Return the loss."""
         own = features[self.layers[0]]
         return self.of_sums(self.sums(own, self.mask.at(own) if self.mask else None))

@@ -5,7 +5,7 @@ moments, the Gaussian Wasserstein distance, and the sliced Wasserstein distance.
 """
 
 from collections.abc import Mapping
-from typing import Any, Self
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -13,7 +13,7 @@ from torch import Tensor
 from ..config import Recipe
 from .gram import gram_sums
 from .neighbors import EPSILON, STALE_AFTER, cosine_distance, unit_rows
-from .term import Additive, LayerMask, StyleTerm, Sums, rows_of
+from .term import Additive, Features, LayerMask, StyleTerm, Sums, rows_of
 
 ROOT_STEPS = 12
 """Iterations of Newton and Schulz for a matrix root."""
@@ -204,18 +204,13 @@ class EarthMover(StyleTerm):
     anew every `STALE_AFTER` evaluations. The loss is the mean of the three distances.
     """
 
-    blends = False
+    blends, joint = False, "earth mover"
 
     def __init__(self, recipe: Recipe, layers: tuple[str, ...], name: str) -> None:
         super().__init__(recipe, layers, name)
         self._random = torch.Generator().manual_seed(recipe.seed)
         self._bank: dict[str, Tensor] = {}
         self._moments: dict[str, tuple[Tensor, Tensor]] = {}
-
-    @classmethod
-    def build(cls, recipe: Recipe, layers: list[str]) -> list[Self]:
-        """Return the one term."""
-        return [cls(recipe, tuple(layers), "earth mover")]
 
     def begin(self) -> None:
         """Forget the places; the next ones follow those of the style."""
@@ -242,11 +237,7 @@ class EarthMover(StyleTerm):
         return rows.float() * self.recipe.style_layers.get(name, 1.0)
 
     def learn(
-        self,
-        features: Mapping[str, Tensor],
-        image: Tensor,
-        weight: float = 1.0,
-        mask: LayerMask | None = None,
+        self, features: Features, image: Tensor, weight: float = 1.0, mask: LayerMask | None = None
     ) -> None:
         """Draw the samples of a style picture."""
         places = self._draw(2 * SAMPLES, mask)
@@ -255,8 +246,8 @@ class EarthMover(StyleTerm):
             self._moments[name] = moments(self._bank[name])
         self._bank[""] = self._sample("", image, places)
 
-    def __call__(self, features: Mapping[str, Tensor], image: Tensor) -> Tensor:
-        """Return the loss; see `Term`."""
+    def __call__(self, features: Features, image: Tensor) -> Tensor:
+        """Return the loss."""
         if self._evaluations % STALE_AFTER == 0:
             self._places = self._draw(SAMPLES, self.mask)
         self._evaluations += 1
@@ -298,7 +289,7 @@ class GaussianWasserstein(Additive):
     def sums(
         self, features: Tensor, weights: Tensor | None = None, mean: Tensor | None = None
     ) -> Sums:
-        """Return the sums of mean and covariance; see `Additive.sums`."""
+        """Return the sums of mean and covariance."""
         wide = features.float()
         first = (wide if weights is None else wide * weights).sum(dim=(2, 3))
         return gram_sums(wide, "centered", weights, mean) | {"first": first}
@@ -341,18 +332,14 @@ class SlicedWasserstein(StyleTerm):
         return directions(count, rows.shape[1], self.recipe.seed).to(rows.device)
 
     def learn(
-        self,
-        features: Mapping[str, Tensor],
-        image: Tensor,
-        weight: float = 1.0,
-        mask: LayerMask | None = None,
+        self, features: Features, image: Tensor, weight: float = 1.0, mask: LayerMask | None = None
     ) -> None:
         """Add the quantiles of a style picture."""
         rows = rows_of(features[self.layers[0]], mask).float()
         self._goal = self._goal + weight * quantiles(rows, self._along(rows), QUANTILES)
 
-    def __call__(self, features: Mapping[str, Tensor], image: Tensor) -> Tensor:
-        """Return the loss; see `Term`."""
+    def __call__(self, features: Features, image: Tensor) -> Tensor:
+        """Return the loss."""
         rows = rows_of(features[self.layers[0]], self.mask).float()
         distance = sliced_wasserstein(rows, self._goal, self._along(rows))
         return distance / self._goal.square().mean()
