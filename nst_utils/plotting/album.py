@@ -31,7 +31,7 @@ from .pictures import quickstart_figure, source_name
 from .style import DPI
 from .translations import translator
 
-PREVIEW_DPI = 110
+PREVIEW_DPI = 132
 MAX_BYTES = 500_000
 
 

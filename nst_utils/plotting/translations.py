@@ -62,8 +62,6 @@ VIETNAMESE: dict[str, str] = {
     "style loss by layer": "mất mát phong cách theo tầng",
     "channel": "kênh",
     "Gram matrix": "ma trận Gram",
-    "before ReLU": "trước ReLU",
-    "after ReLU": "sau ReLU",
     "relative": "tương đối",
     "report": "báo cáo",
     "paper": "bài báo gốc",
@@ -98,13 +96,6 @@ VIETNAMESE: dict[str, str] = {
     "pairs drawn for style transfer": "các cặp ảnh được rút để chuyển phong cách",
     "one picture, augmented": "một bức ảnh được tăng cường",
     "the pair": "cặp ảnh",
-    "what six layers see": "những gì sáu tầng nhìn thấy",
-    "Gram matrices of the pair": "ma trận Gram của cặp ảnh",
-    "both runs at intervals, with their losses": (
-        "hai lần chạy theo từng khoảng bước, kèm giá trị mất mát"
-    ),
-    "losses by term, and the style by layer": "mất mát theo thành phần, và phong cách theo tầng",
-    "content and both results": "ảnh nội dung và hai kết quả",
     "entropy and peak of activations and of their Gram matrices": (
         "entropy và đỉnh của các kích hoạt và của ma trận Gram"
     ),

@@ -1,4 +1,5 @@
 import json
+from pathlib import Path
 
 import pandas as pd
 import pytest
@@ -8,7 +9,9 @@ from nst_utils import paths
 from nst_utils.errors import NSTError
 from nst_utils.experiments import sweeps
 from nst_utils.experiments.batch import BatchError
+from nst_utils.experiments.metrics import ssim
 from nst_utils.experiments.stored import StoredResults, open_paintings, read_curve, store_results
+from nst_utils.images.samples import open_picture
 from nst_utils.transfer.config import Recipe
 from nst_utils.transfer.run import stylize
 
@@ -79,3 +82,30 @@ def test_bad_input_gets_one_sentence(stored):
     (paths.RESULTS / "05_x" / "runs.csv").write_text("nothing\n1\n")
     with pytest.raises(NSTError, match="not a table of stored results"):
         StoredResults("05_x")
+
+
+EXPERIMENTS = [path.parent.name for path in (paths.ROOT / "data/results").glob("*/runs.csv")]
+
+
+@pytest.mark.parametrize("name", EXPERIMENTS)
+def test_a_stored_run_of_each_experiment_begins_as_it_did(name):
+    """Losses of the first steps tell whether the code still paints what is stored."""
+    table = StoredResults(name).table.sort_values("seconds")
+    trained = table[~table["label"].str.contains("ResNet")]  # those weights are not everywhere
+    row = trained.iloc[0]
+    recipe = Recipe.from_json(row["recipe"])
+    recipe = recipe.replace(scales=recipe.scales[:1], steps=3, schedule=())
+    history = stylize(row["content"], row["style"], recipe).history
+    before = read_curve(row)["total"].iloc[:3].tolist()
+    assert [step.total for step in history] == pytest.approx(before, rel=0.02)
+
+
+@pytest.mark.parametrize("name", EXPERIMENTS)
+def test_stored_pictures_are_those_of_their_rows(name):
+    stored = StoredResults(name)
+    assert stored.table["key"].is_unique and not stored.table.isna()["curve"].any()
+    pictures = {path.name for path in (stored.folder / "pictures").iterdir()}
+    assert pictures == {Path(picture).name for picture in stored.table["picture"]}
+    for _, row in stored.table.iloc[:3].iterrows():
+        kept = ssim(Image.open(stored.folder / row["picture"]), open_picture(row["content"]))
+        assert kept == pytest.approx(row["ssim"], abs=0.03)
