@@ -1,5 +1,6 @@
 """The commands ``rerun`` and ``figures``."""
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -118,22 +119,27 @@ def _show_outcomes(outcomes: list["NotebookOutcome"]) -> None:
 def figures(language: str, jobs: int) -> None:
     """Make all of a report's figures again, from finished runs where they exist.
 
-    Runs the quickstart and every notebook under its profile "report", and lists what is in
+    Runs the quickstart and every notebook, with PDFs beside the pictures, and lists what is in
     figures/. Runs that are finished are kept below data/runs/finished and are not painted again.
     """
-    from ..experiments.notebooks import check_parameters
+    from ..experiments.notebooks import read_parameters
     from ..experiments.notebooks import run_notebooks as run
     from ..plotting.translations import translator
 
     translator(language)
     notebooks = sorted((paths.ROOT / "notebooks").glob("*.ipynb"))
-    parameters = {"profile": "report", "language": language}
-    for path in notebooks:
-        check_parameters(path, parameters)
+    if not notebooks:
+        raise click.ClickException("there are no notebooks here: figures are made in a clone")
     keep = paths.RUNS / "finished"
     settings = build_recipe("quick")
     quickstart(settings, QUICK_CONTENT, QUICK_STYLE, paths.FIGURES, language, keep)
-    _show_outcomes(run(notebooks, parameters, jobs=jobs))
+    os.environ["NST_FIGURES"] = "1"  # albums write to figures/
+    outcomes = []
+    for large in (True, False):
+        some = [path for path in notebooks if ("profile" in read_parameters(path)) == large]
+        parameters = {"language": language} | ({"profile": "report"} if large else {})
+        outcomes += run(some, parameters, jobs=jobs) if some else []
+    _show_outcomes(outcomes)
     say(f"all figures are listed in {short_path(paths.FIGURES / 'README.md')}")
 
 

@@ -10,11 +10,14 @@ SETUP = "python3 -m venv .venv && .venv/bin/pip install -r requirements.txt && "
 
 def test_figures_runs_every_notebook_for_a_report(tiny, pictures, tmp_path, monkeypatch):
     monkeypatch.setattr(paths, "ROOT", tmp_path)
+    monkeypatch.setenv("NST_FIGURES", "")  # and as it was, after the test
     settings = Recipe(size=48, scales=(32, 48), steps=(4, 3), weights="random")
     monkeypatch.setattr(cli_notebooks, "build_recipe", lambda name: settings)
     (tmp_path / "notebooks").mkdir()
     parameters = "profile = 'default'  # sizes\nlanguage = 'en'  # labels\nbeta = 1  # weight"
     notebook(tmp_path / "notebooks" / "a.ipynb", "print(profile, language)", parameters=parameters)
+    code = "import os; print(os.environ['NST_FIGURES'], language)"
+    notebook(tmp_path / "notebooks" / "b.ipynb", code, parameters="language = 'en'  # labels")
     found = run("figures", "--language", "vi")
     assert found.exit_code == 0, found.output
     assert (paths.FIGURES / "quickstart_vi.png").is_file()
@@ -22,6 +25,8 @@ def test_figures_runs_every_notebook_for_a_report(tiny, pictures, tmp_path, monk
     assert "theo phong cách của" in page
     [copy] = paths.RUNS.rglob("a.ipynb")
     assert "report vi" in copy.read_text(encoding="utf-8")
+    [copy] = paths.RUNS.rglob("b.ipynb")
+    assert "1 vi" in copy.read_text(encoding="utf-8")
     kept = list((paths.RUNS / "finished").rglob("painting.png"))
     assert len(kept) == 1
     assert run("figures", "--language", "fr").exit_code == 2
