@@ -134,8 +134,9 @@ def _asking(
                 yield answer
         except (requests.RequestException, ValueError) as error:
             if not line.late:
-                reason = f"{shown}: no answer ({_reason(error)}); check the address"
-                raise FetchError(reason) from None
+                raise FetchError(
+                    f"{shown}: no answer ({_reason(error)}); {_advice(error)}"
+                ) from None
         except FetchError:
             if not line.late:
                 raise
@@ -223,6 +224,15 @@ def _reason(error: Exception) -> str:
             break
         error = inner
     return str(error).split(": ", 1)[-1] or type(error).__name__
+
+
+def _advice(error: Exception) -> str:
+    """Return what to do about an error; a proxy that cannot be used is not the address's fault."""
+    if "SOCKS" in str(error):
+        return "the proxy of ALL_PROXY is a SOCKS proxy: pip install pysocks, or unset ALL_PROXY"
+    if "Proxy" in type(error).__name__ or "proxy" in str(error):
+        return "check the proxy that HTTPS_PROXY or ALL_PROXY names"
+    return "check the address"
 
 
 def read_url(address: str) -> bytes:

@@ -28,7 +28,7 @@ from ..paths import make_folder, write_text
 from ..transfer.result import Result
 from ..untrusted import DataError, read_json
 from .pictures import quickstart_figure, source_name
-from .style import DPI
+from .style import DPI, own_look
 from .translations import translator
 
 PREVIEW_DPI = 132
@@ -39,6 +39,7 @@ class FigureError(NSTError, OSError):
     """A figure that cannot be written."""
 
 
+@own_look()
 def save_figure(
     figure: Figure,
     path: str | os.PathLike,
@@ -145,6 +146,7 @@ def _write_record(path: Path, record: Mapping[str, Any]) -> None:
     write_index(path.parent)
 
 
+@own_look()
 def render_figure(figure: Figure, dpi: int = DPI) -> Image.Image:
     """Return a figure as an RGB picture."""
     figure.set_dpi(dpi)

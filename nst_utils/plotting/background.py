@@ -13,10 +13,11 @@ from matplotlib.patches import Rectangle
 from PIL import Image
 
 from ..experiments.building_blocks import convolve
-from .style import CYCLE, MARKERS, STYLES, WIDTH, draw_grid
+from .style import CYCLE, MARKERS, STYLES, WIDTH, draw_grid, own_look
 from .translations import translator
 
 
+@own_look()
 def kernel_figure(
     photo: Image.Image,
     kernel: np.ndarray,
@@ -77,6 +78,7 @@ def _numbers(
     axes.set_yticks([])
 
 
+@own_look()
 def filter_figure(
     photo: Image.Image,
     kernels: Mapping[str, np.ndarray],
@@ -121,6 +123,7 @@ def filter_figure(
     return figure
 
 
+@own_look()
 def activation_functions_figure(depths: pd.DataFrame, *, language: str = "en") -> Figure:
     """Plot ReLU and tanh, their derivatives, and statistics of deep stacks of each.
 
@@ -155,6 +158,7 @@ def activation_functions_figure(depths: pd.DataFrame, *, language: str = "en") -
     return figure
 
 
+@own_look()
 def gradient_figure(norms: pd.DataFrame, *, language: str = "en") -> Figure:
     """Plot the gradient's norm by layer: seeds as thin lines, their geometric mean as a thick one.
 
@@ -182,6 +186,7 @@ def gradient_figure(norms: pd.DataFrame, *, language: str = "en") -> Figure:
     return figure
 
 
+@own_look()
 def receptive_figure(photo: Image.Image, fields: Mapping[str, int]) -> Figure:
     """Show on a photo how much of it one position of each layer sees.
 
@@ -208,6 +213,7 @@ def receptive_figure(photo: Image.Image, fields: Mapping[str, int]) -> Figure:
     return figure
 
 
+@own_look()
 def accuracy_figure(table: pd.DataFrame, chance: float, *, language: str = "en") -> Figure:
     """Plot how well each statistic of each layer tells styles apart, with intervals.
 
@@ -239,6 +245,7 @@ def accuracy_figure(table: pd.DataFrame, chance: float, *, language: str = "en")
     return figure
 
 
+@own_look()
 def confusion_figure(predictions: pd.DataFrame, *, language: str = "en") -> Figure:
     """Plot the confusion matrix of styles; the shares in a row add up to 1.
 

@@ -11,10 +11,11 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import NullFormatter, ScalarFormatter
 
 from ..transfer.result import Result
-from .style import CYCLE, MARKERS, STYLES, WIDTH, draw_grid
+from .style import CYCLE, MARKERS, STYLES, WIDTH, draw_grid, own_look
 from .translations import translator
 
 
+@own_look()
 def activation_figure(table: pd.DataFrame, *, language: str = "en") -> Figure:
     """Plot entropy and peak by layer, one line for each network, plain and smoothed.
 
@@ -56,6 +57,7 @@ def activation_figure(table: pd.DataFrame, *, language: str = "en") -> Figure:
     return figure
 
 
+@own_look()
 def tradeoff_figure(
     runs: pd.DataFrame, measures: Sequence[str], *, anchor: str = "ssim", language: str = "en"
 ) -> Figure:
@@ -107,6 +109,7 @@ def tradeoff_figure(
     return figure
 
 
+@own_look()
 def difference_figure(
     table: pd.DataFrame, arms: tuple[str, str], *, language: str = "en"
 ) -> Figure:
@@ -163,6 +166,7 @@ def difference_figure(
     return figure
 
 
+@own_look()
 def race_figure(results: Mapping[str, Result], *, language: str = "en") -> Figure:
     """Plot the lowest total loss so far against seconds, one line for each run.
 
@@ -192,6 +196,7 @@ def race_figure(results: Mapping[str, Result], *, language: str = "en") -> Figur
     return figure
 
 
+@own_look()
 def quality_figure(runs: pd.DataFrame) -> Figure:
     """Plot how close a picture is to the style and how much content it keeps, over time.
 
@@ -230,6 +235,7 @@ def quality_figure(runs: pd.DataFrame) -> Figure:
     return figure
 
 
+@own_look()
 def share_figure(shares: Mapping[str, pd.Series], *, top: int = 12, language: str = "en") -> Figure:
     """Plot shares as bars, the largest on top; one panel for each column counted.
 
@@ -256,6 +262,7 @@ def share_figure(shares: Mapping[str, pd.Series], *, top: int = 12, language: st
     return figure
 
 
+@own_look()
 def size_figure(catalog: pd.DataFrame, *, bins: int = 20, language: str = "en") -> Figure:
     """Plot histograms of width and height, as the report does: 20 bins over the whole range.
 
@@ -283,6 +290,7 @@ def size_figure(catalog: pd.DataFrame, *, bins: int = 20, language: str = "en") 
     return figure
 
 
+@own_look()
 def ablation_figure(
     runs: pd.DataFrame, measures: Sequence[str], *, title: str = "", language: str = "en"
 ) -> Figure:
@@ -322,6 +330,7 @@ def ablation_figure(
     return figure
 
 
+@own_look()
 def standings_figure(table: pd.DataFrame, *, language: str = "en") -> Figure:
     """Plot a leaderboard: each method's overall score with its interval, best on top.
 

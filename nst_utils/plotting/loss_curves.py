@@ -17,7 +17,7 @@ from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 from PIL import Image
 
 from ..transfer.result import Result
-from .style import CYCLE, STYLES, TERM_COLORS, WIDTH, draw_grid, term_look
+from .style import CYCLE, STYLES, TERM_COLORS, WIDTH, draw_grid, own_look, term_look
 from .translations import translator
 
 
@@ -49,6 +49,7 @@ def curves_of(
     }
 
 
+@own_look()
 def loss_figure(runs: Mapping[str, Result], *, language: str = "en") -> Figure:
     """Plot runs side by side: above each loss term as weighted, below the style by layer."""
     say = translator(language)

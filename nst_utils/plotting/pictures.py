@@ -17,7 +17,7 @@ from torch import Tensor
 from ..images.samples import SOURCE
 from ..transfer.result import Result, StepRecord
 from .loss_curves import plot_losses
-from .style import DPI, LETTER, WIDTH
+from .style import DPI, LETTER, WIDTH, own_look
 from .translations import translator
 
 
@@ -31,6 +31,7 @@ def show_picture(axes: Axes, image: Image.Image, title: str) -> None:
     axes.set_yticks([])
 
 
+@own_look()
 def quickstart_figure(
     content: Image.Image, style: Image.Image, result: Result, *, language: str = "en"
 ) -> Figure:
@@ -71,6 +72,7 @@ def source_name(result: Result, role: str) -> str:
     return result.provenance[role]["source"].removeprefix(SOURCE)
 
 
+@own_look()
 def contact_sheet(
     pictures: Sequence[tuple[Image.Image, str]],
     *,
@@ -117,6 +119,7 @@ def contact_sheet(
     return figure
 
 
+@own_look()
 def arms_figure(
     runs: pd.DataFrame,
     pictures: Mapping[int, Image.Image],
@@ -148,6 +151,7 @@ def arms_figure(
     return contact_sheet([*shown, *extra], columns=columns, title=title)
 
 
+@own_look()
 def feature_plate(
     features: Mapping[str, Tensor], *, columns: int = 6, language: str = "en"
 ) -> Figure:
@@ -182,6 +186,7 @@ def feature_plate(
     return figure
 
 
+@own_look()
 def gram_plate(
     grams: Mapping[str, Mapping[str, Tensor]], *, size: int = 48, language: str = "en"
 ) -> Figure:
@@ -218,6 +223,7 @@ def gram_plate(
     return figure
 
 
+@own_look()
 def progress_strip(
     rows: Mapping[str, Sequence[tuple[StepRecord, Image.Image]]], *, language: str = "en"
 ) -> Figure:

@@ -1,7 +1,10 @@
 """The look that all figures share: sizes, colors, line styles, grid."""
 
+import contextlib
+from collections.abc import Iterator
 from typing import Any
 
+import matplotlib
 from matplotlib.axes import Axes
 
 DPI = 200
@@ -20,6 +23,17 @@ TERM_COLORS = {"total": "#000000", "content": "#0072B2", "style": "#D55E00", "tv
 """Okabe and Ito's colors, which color-blind readers can tell apart."""
 
 TERM_LINES = {"total": "-", "content": "--", "style": "-.", "tv": ":"}
+
+
+@contextlib.contextmanager
+def own_look() -> Iterator[None]:
+    """Draw with matplotlib's own defaults, whatever the user has set: a dark style, TeX.
+
+    As a decorator of a function it holds for each call.
+    """
+    with matplotlib.rc_context():
+        matplotlib.rcdefaults()
+        yield
 
 
 def term_look(name: str, place: int) -> tuple[Any, str]:

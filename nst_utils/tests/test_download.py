@@ -242,3 +242,12 @@ def test_processes_that_want_one_file_get_it_once(server, tmp_path):
     assert [job.exitcode for job in jobs] == [0, 0, 0]
     assert (tmp_path / "w").read_bytes() == b"y" * 20
     assert [p.name for p in tmp_path.iterdir()] == ["w"] and len(server.asked) == 1
+
+
+def test_a_proxy_that_cannot_be_used_is_named(monkeypatch):
+    monkeypatch.setenv("ALL_PROXY", "socks5://127.0.0.1:9")
+    for name in ("HTTP_PROXY", "http_proxy", "HTTPS_PROXY", "https_proxy", "NO_PROXY", "no_proxy"):
+        monkeypatch.delenv(name, raising=False)
+    with pytest.raises(FetchError, match="is a SOCKS proxy: pip install pysocks") as caught:
+        download.read_url("https://example.org/a.jpg")
+    assert "check the address" not in str(caught.value)

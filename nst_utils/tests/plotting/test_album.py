@@ -1,6 +1,8 @@
 import json
 import re
 
+import matplotlib
+import numpy as np
 import pandas as pd
 import pytest
 from matplotlib.figure import Figure
@@ -121,3 +123,18 @@ def test_a_banner_warns_of_untrained_weights():
     loud = album_module.banner(tiny_backbone()).data
     assert "**Untrained network. Weights: tiny." in loud
     assert album_module.banner(load_backbone("vgg19")).data == "Weights: VGG19 (Oxford)."
+
+
+@pytest.mark.parametrize(
+    "settings", [{"text.usetex": True}, {"figure.facecolor": "black", "savefig.bbox": "tight"}]
+)
+def test_figures_have_their_own_look(settings, tmp_path):
+    noise = Image.effect_noise((90, 70), 90).convert("RGB")
+    plain = album_module.render_figure(figures.contact_sheet([(noise, "a_b")], columns=1), 50)
+    with matplotlib.rc_context(settings):
+        path = album_module.save_figure(
+            figures.contact_sheet([(noise, "a_b")], columns=1), tmp_path / "x.png", {}
+        )
+        again = album_module.render_figure(figures.contact_sheet([(noise, "a_b")], columns=1), 50)
+        assert all(matplotlib.rcParams[name] == value for name, value in settings.items())
+    assert path.is_file() and np.array_equal(plain, again)
