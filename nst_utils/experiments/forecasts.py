@@ -1,5 +1,6 @@
 """What a run will take on this machine, before it begins: seconds, memory, the painting's size."""
 
+import contextlib
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
@@ -84,19 +85,26 @@ def forecast(content: Any, style: Any, recipe: Recipe, masks: Any = None) -> For
 
 
 def free_bytes() -> float:
-    """Return the memory that is free now, within the container's limit where there is one."""
+    """Return the memory that is free now, within the limits of a container or a batch job."""
     free = float(psutil.virtual_memory().available)
-    for limit, used in (
-        ("memory.max", "memory.current"),
-        ("memory/memory.limit_in_bytes", "memory/memory.usage_in_bytes"),
-    ):
-        try:
-            texts = [(Path("/sys/fs/cgroup") / name).read_text().strip() for name in (limit, used)]
-        except OSError:
-            continue
-        if all(text.isdecimal() for text in texts):
-            free = min(free, int(texts[0]) - int(texts[1]))
+    names = ("memory.max", "memory.current"), ("memory.limit_in_bytes", "memory.usage_in_bytes")
+    for folder in _control_groups():
+        for limit, used in names:
+            with contextlib.suppress(OSError, ValueError):  # "max" is no number
+                numbers = [int((folder / name).read_text()) for name in (limit, used)]
+                free = min(free, numbers[0] - numbers[1])
     return free
+
+
+def _control_groups() -> list[Path]:
+    """Return the folders of this process's control groups and of those around them, on Linux."""
+    top, found = Path("/sys/fs/cgroup"), []
+    with contextlib.suppress(OSError, ValueError):
+        for line in Path("/proc/self/cgroup").read_text().splitlines():
+            _, controllers, place = line.split(":", 2)
+            group = top / controllers / place.lstrip("/")
+            found += [folder for folder in (group, *group.parents) if folder.is_relative_to(top)]
+    return found
 
 
 def check_memory(content: Any, style: Any, recipe: Recipe) -> None:
