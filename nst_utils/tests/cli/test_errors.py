@@ -48,12 +48,10 @@ def test_options_in_the_wrong_place_are_not_ignored(tmp_path):
 
 def test_arguments_in_a_message_are_shown_as_options(tmp_path, monkeypatch):
     def refuse(_):
-        raise NSTError(
-            "give trust=True or content=a.jpg, not http://host/x?content=9; size=3 stays"
-        )
+        raise NSTError("give trust=True or content=a.jpg, not http://host/x; size=3 stays")
 
     monkeypatch.setattr(reproduce, "read_record", refuse)
-    told = "give --trust or --content a.jpg, not http://host/x?content=9; size=3 stays"
+    told = "give --trust or --content a.jpg, not http://host/x; size=3 stays"
     assert one_sentence(run("rerun", "--from", tmp_path / "x.png"), 1) == f"Error: {told}"
 
 

@@ -54,7 +54,7 @@ def test_failures_are_counted_by_reason(here, pictures, tmp_path):
 def test_wrong_words_are_one_sentence(tmp_path):
     for words, text in (
         (("--grid", "beta=x"), "beta"),
-        (("--grid", "beta=1", "--pairs", "0"), "pairs must be 1 to 60"),
+        (("--grid", "beta=1", "--pairs", "0"), "pairs must be 1 to 90"),
         (("--grid", "beta=1", "--content", "coffee"), "together"),
     ):
         found = run(*words, "--out", tmp_path / "out")
