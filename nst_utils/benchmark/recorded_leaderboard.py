@@ -35,17 +35,8 @@ _PRIVATE = ["key", "picture", "picture_sha256", "code"]
 def record_leaderboard(rows: pd.DataFrame, out: Path) -> list[Path]:
     """Store a finished leaderboard's rows and pictures with the package.
 
-    Parameters
-    ----------
-    rows : DataFrame
-        As `leaderboard.run_leaderboard` returns them.
-    out : Path
-        Their folder, with the pictures.
-
-    Returns
-    -------
-    list of Path
-        ``leaderboard.csv`` and ``methods.jpg``, written.
+    `out` is the folder of the rows, with the pictures. Return ``leaderboard.csv`` and
+    ``methods.jpg``.
 
     Raises
     ------
@@ -72,7 +63,7 @@ def record_leaderboard(rows: pd.DataFrame, out: Path) -> list[Path]:
 
 
 def picture_grid(rows: pd.DataFrame, out: Path) -> Image.Image:
-    """Return the shown pairs as a grid: a row each, with photo, style, and every shown method."""
+    """Return the shown pairs as a grid: in each row photo, style, and every shown method."""
     if "picture" not in rows:
         raise LeaderboardError("these rows name no pictures: give the folder that they were run in")
     first = painted(rows).sort_values("seed", kind="stable")

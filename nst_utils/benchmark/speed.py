@@ -148,10 +148,10 @@ def _peak_of(code: str, *arguments: object) -> float:
 
 
 def measure_together() -> Iterator[Row]:
-    """Compare two paintings at once with one alone, if waiting threads sleep and if they spin.
+    """Compare two paintings at once with one alone, for waiting threads that sleep or spin.
 
-    Sleep is what this package sets (``OMP_WAIT_POLICY=PASSIVE``) unless the user has set it. To
-    spin is OpenMP's default and has no target.
+    They sleep in this package (``OMP_WAIT_POLICY=PASSIVE``) unless the user has set another policy.
+    Spinning is OpenMP's default and has no target.
     """
     alone = {policy: _seconds_of(1, policy) for policy in ("PASSIVE", "ACTIVE")}
     both = {policy: _seconds_of(2, policy) for policy in ("PASSIVE", "ACTIVE")}

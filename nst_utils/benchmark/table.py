@@ -1,6 +1,6 @@
-"""The benchmark's table: its figures by name, and how they are run, printed and published.
+"""The benchmark's figures by name: how they are run, printed and published.
 
-A figure is a function that yields rows. `reference` records end points that take minutes.
+A figure is a function that yields rows.
 """
 
 from collections.abc import Callable, Iterator

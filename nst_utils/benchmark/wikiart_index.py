@@ -18,17 +18,9 @@ COUNTS = (1_000, 10_000, 81_444)
 
 
 def make_tree(folder: Path, count: int, *, csv_files: bool = True) -> None:
-    """Write a tree of tiny pictures with the real layout, names and csv columns.
+    """Write a tree of `count` tiny pictures with the real layout, names and csv columns.
 
-    Parameters
-    ----------
-    folder : Path
-        Folder to write to.
-    count : int
-        Number of files, spread over 27 styles.
-    csv_files : bool
-        Write ``classes.csv`` and ``wclasses.csv``, which hold the sizes; without them every header
-        must be read.
+    Without `csv_files`, which hold the sizes, every header must be read.
     """
     buffer = io.BytesIO()
     Image.new("RGB", (16, 12), "gray").save(buffer, "JPEG")
