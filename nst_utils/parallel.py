@@ -39,6 +39,10 @@ _TRIES = 3
 _SPAWN = multiprocessing.get_context("spawn")
 
 
+_STARTING = threading.Lock()
+"""Several threads start processes, and `without_main` changes what they share."""
+
+
 class ClusterError(NSTError, RuntimeError):
     """A scheduler that cannot be reached, or a process that died with its job."""
 
@@ -237,9 +241,6 @@ class _Worker:
         """Close the pipe, which ends an idle process."""
         self._pipe.close()
         self.process.join()
-
-
-_STARTING = threading.Lock()
 
 
 def _block_signals(how: str = "SIG_BLOCK") -> None:

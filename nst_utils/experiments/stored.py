@@ -64,7 +64,9 @@ class StoredResults:
         for column, value in [("key", key), ("inputs", inputs)][: 1 + any_weights]:
             if column in self._by and value in self._by[column].index:
                 row = self._by[column].loc[value].dropna().to_dict()
-                return row | {"file": str(self.folder / row["picture"])}
+                # Only a name: a table may come from anybody.
+                name = Path(row["picture"]).name
+                return row | {"file": str(self.folder / PICTURES / name)}
         return None
 
 

@@ -70,6 +70,13 @@ def test_a_stored_row_says_how_to_paint_it_again(stored):
         assert row["machine"] and row["date"][:2] == "20" and len(row["code"]) == 16
 
 
+def test_a_table_leads_out_of_its_folder_nowhere(here, stored):
+    table = paths.RESULTS / "05_x" / "runs.csv"
+    table.write_text(table.read_text().replace("pictures/", "../../secret/"))
+    runs = sweeps.sweep(SETTINGS, **stored)
+    assert {Path(file).parent for file in runs["file"]} == {table.parent / "pictures"}
+
+
 def test_a_row_is_stored_once(stored, tmp_path):
     assert store_results("05_x", tmp_path / "out") == 3
     assert len(pd.read_csv(paths.RESULTS / "05_x" / "runs.csv")) == 3
