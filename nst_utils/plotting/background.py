@@ -1,6 +1,7 @@
 """Figures for the background: kernels, activations, gradients, receptive fields, classifiers.
 
-Every function returns a new figure and touches no global state.
+Every function returns a new figure and touches no global state. `language` is that of the labels:
+"en" or "vi".
 """
 
 from collections.abc import Mapping, Sequence
@@ -13,7 +14,7 @@ from matplotlib.patches import Rectangle
 from PIL import Image
 
 from ..experiments.building_blocks import convolve
-from .style import CYCLE, MARKERS, STYLES, WIDTH, draw_grid, own_look
+from .style import CYCLE, WIDTH, draw_grid, hide_ticks, legend_below, line_look, one_panel, own_look
 from .translations import translator
 
 
@@ -34,8 +35,6 @@ def kernel_figure(
     kernel : ndarray, shape (k, k)
     positions : sequence of (int, int)
         Upper left corner of the window (row, column), one for each row of panels.
-    language : {"en", "vi"}
-        Language of the labels.
     """
     say = translator(language)
     gray = np.asarray(photo.convert("L"), float) / 255
@@ -58,9 +57,8 @@ def kernel_figure(
         output.imshow(seen, cmap="RdBu_r", vmin=-limit, vmax=limit)
         output.plot(j, i, "o", color=CYCLE[1], markersize=4)
         output.set_title(say("output so far"), fontsize=7)
-        for axes in (place, output):
-            axes.set_xticks([])
-            axes.set_yticks([])
+        hide_ticks(place)
+        hide_ticks(output)
     return figure
 
 
@@ -74,8 +72,7 @@ def _numbers(
         color = "white" if dark else "black"
         axes.text(j, i, f"{value:.2f}", ha="center", va="center", fontsize=6, color=color)
     axes.set_title(title, fontsize=7)
-    axes.set_xticks([])
-    axes.set_yticks([])
+    hide_ticks(axes)
 
 
 @own_look()
@@ -95,8 +92,6 @@ def filter_figure(
         Kernels by English title.
     filters : ndarray, shape (n, k, k, 3)
         Between -1 and 1, RGB; shown with 0 as gray.
-    language : {"en", "vi"}
-        Language of the labels.
     """
     say = translator(language)
     gray = np.asarray(photo.convert("L"), float) / 255
@@ -117,8 +112,7 @@ def filter_figure(
     for axes, weights in zip(grid, filters, strict=False):
         axes.imshow((weights + 1) / 2)
     for axes in figure.axes:
-        axes.set_xticks([])
-        axes.set_yticks([])
+        hide_ticks(axes)
         axes.spines[:].set_visible(False)
     return figure
 
@@ -131,8 +125,6 @@ def activation_functions_figure(depths: pd.DataFrame, *, language: str = "en") -
     ----------
     depths : DataFrame
         As `building_blocks.activation_depth` returns it.
-    language : {"en", "vi"}
-        Language of the labels.
     """
     say = translator(language)
     x = np.linspace(-3, 3, 301)
@@ -141,7 +133,7 @@ def activation_functions_figure(depths: pd.DataFrame, *, language: str = "en") -
     panels = figure.subplots(1, 4)
     for k, (name, values) in enumerate(curves.items()):
         part = depths[depths["function"] == name]
-        style = {"color": CYCLE[k], "linestyle": STYLES[k]}
+        style = line_look(k)
         for axes, y in zip(panels, values, strict=False):
             axes.plot(x, y, label=name, **style)
         for axes, column in zip(panels[2:], ("mean square", "flat"), strict=True):
@@ -153,8 +145,7 @@ def activation_functions_figure(depths: pd.DataFrame, *, language: str = "en") -
     for axes in panels[2:]:
         axes.set_xlabel(say("layer"), fontsize=8)
         axes.set_ylim(bottom=0)
-    handles, labels = panels[0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside lower center", ncols=2, fontsize=8, frameon=False)
+    legend_below(figure, panels[0])
     return figure
 
 
@@ -166,18 +157,14 @@ def gradient_figure(norms: pd.DataFrame, *, language: str = "en") -> Figure:
     ----------
     norms : DataFrame
         As `building_blocks.gradient_norms` returns it.
-    language : {"en", "vi"}
-        Language of the labels.
     """
     say = translator(language)
-    figure = Figure(figsize=(WIDTH, 2.8), layout="constrained")
-    axes = figure.add_subplot()
+    figure, axes = one_panel(2.8)
     for k, (stack, part) in enumerate(norms.groupby("stack", sort=False)):
         for _, run in part.groupby("seed"):
             axes.plot(run["layer"], run["norm"], color=CYCLE[k], linewidth=0.5, alpha=0.5)
         mean = np.exp(np.log(part["norm"]).groupby(part["layer"]).mean())
-        label = say(stack)
-        axes.plot(mean.index, mean, color=CYCLE[k], linestyle=STYLES[k], label=label)
+        axes.plot(mean.index, mean, label=say(stack), **line_look(k))
     axes.set_yscale("log")
     axes.set_xlabel(say("layer"), fontsize=8)
     axes.set_ylabel(say("gradient's norm, over that at the output"), fontsize=8)
@@ -203,10 +190,8 @@ def receptive_figure(photo: Image.Image, fields: Mapping[str, int]) -> Figure:
     axes.set_axis_off()
     x, y = photo.width / 2, photo.height / 2
     for k, (layer, side) in enumerate(fields.items()):
-        color = CYCLE[k % len(CYCLE)]
-        corner = (x - side / 2, y - side / 2)
-        style = {"color": color, "linewidth": 2, "label": f"{layer}: {side} px"}
-        axes.add_patch(Rectangle(corner, side, side, fill=False, **style))
+        look = {"color": CYCLE[k % len(CYCLE)], "linewidth": 2, "label": f"{layer}: {side} px"}
+        axes.add_patch(Rectangle((x - side / 2, y - side / 2), side, side, fill=False, **look))
     axes.legend(fontsize=7, loc="lower left", framealpha=0.9)
     axes.set_xlim(0, photo.width)
     axes.set_ylim(photo.height, 0)
@@ -223,19 +208,14 @@ def accuracy_figure(table: pd.DataFrame, chance: float, *, language: str = "en")
         As `style_classifier.by_layer` returns it.
     chance : float
         Accuracy of always predicting the most common style, drawn as a line.
-    language : {"en", "vi"}
-        Language of the labels.
     """
     say = translator(language)
-    figure = Figure(figsize=(WIDTH, 3.0), layout="constrained")
-    axes = figure.add_subplot()
+    figure, axes = one_panel(3.0)
     for k, (statistic, part) in enumerate(table.groupby("statistic", sort=False)):
         x = np.arange(len(part)) + 0.12 * (k - 1)
         spread = np.stack([part["accuracy"] - part["low"], part["high"] - part["accuracy"]])
-        axes.errorbar(
-            x, part["accuracy"], yerr=np.maximum(spread, 0), color=CYCLE[k], linestyle=STYLES[k],
-            marker=MARKERS[k], markersize=5, capsize=2, label=say(statistic),
-        )  # fmt: skip
+        look = line_look(k, marker=True) | {"markersize": 5, "capsize": 2, "label": say(statistic)}
+        axes.errorbar(x, part["accuracy"], yerr=np.maximum(spread, 0), **look)
     axes.axhline(chance, color="0.5", linewidth=1, label=say("always the commonest style"))
     axes.set_xticks(range(len(part)), part["layer"], fontsize=8)
     axes.set_ylim(0, 1.02)
@@ -253,8 +233,6 @@ def confusion_figure(predictions: pd.DataFrame, *, language: str = "en") -> Figu
     ----------
     predictions : DataFrame
         Columns ``style`` and ``predicted``.
-    language : {"en", "vi"}
-        Language of the labels.
     """
     say = translator(language)
     shares = pd.crosstab(predictions["style"], predictions["predicted"], normalize="index")
@@ -265,12 +243,11 @@ def confusion_figure(predictions: pd.DataFrame, *, language: str = "en") -> Figu
     axes = figure.add_subplot()
     axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
     size = 6 if len(names) <= 12 else 4
+    middle = {"ha": "center", "va": "center", "fontsize": size}
     for (i, j), share in np.ndenumerate(shares.to_numpy()):
         if share >= 0.005:
             color = "white" if share > 0.55 else "black"
-            axes.text(
-                j, i, f"{100 * share:.0f}", ha="center", va="center", fontsize=size, color=color
-            )
+            axes.text(j, i, f"{100 * share:.0f}", color=color, **middle)
     shown = [name.replace("_", " ") for name in names]
     axes.set_xticks(range(len(names)), shown, rotation=90, fontsize=size + 1)
     axes.set_yticks(range(len(names)), shown, fontsize=size + 1)

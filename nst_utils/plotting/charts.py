@@ -1,6 +1,7 @@
 """Charts of experiments: activations by layer, trade-offs with spread, differences, loss over time.
 
-Every function returns a new figure and touches no global state.
+Every function returns a new figure and touches no global state. `language` is that of the labels:
+"en" or "vi".
 """
 
 from collections.abc import Mapping, Sequence
@@ -11,7 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import NullFormatter, ScalarFormatter
 
 from ..transfer.result import Result
-from .style import CYCLE, MARKERS, STYLES, WIDTH, draw_grid, own_look
+from .style import CYCLE, MARKERS, WIDTH, draw_grid, legend_below, line_look, one_panel, own_look
 from .translations import translator
 
 
@@ -23,37 +24,26 @@ def activation_figure(table: pd.DataFrame, *, language: str = "en") -> Figure:
     ----------
     table : DataFrame
         As `tables.activations` returns it.
-    language : {"en", "vi"}
-        Language of the labels.
     """
     say = translator(language)
     figure = Figure(figsize=(WIDTH, 4.8), layout="constrained")
     panels = figure.subplots(2, 2, sharex=True).flat
     networks = table.index.unique("network")
+    names = [list(table.loc[network].index) for network in networks]
+    depth = max(map(len, names))
+    stacked = ["\n".join(n[i] for n in names if i < len(n)) for i in range(depth)]
     for axes, measure in zip(panels, ("entropy", "peak", "Gram entropy", "Gram peak"), strict=True):
         for k, network in enumerate(networks):
-            part = table.loc[network]
             for kind, line in (("plain", "-"), ("softmax", ":")):
-                values = part[measure, kind].to_numpy()
-                axes.plot(
-                    range(len(values)),
-                    values,
-                    line,
-                    color=CYCLE[k],
-                    marker=MARKERS[k],
-                    markersize=4,
-                    label=f"{network}, {say(kind)}",
-                )
+                values = table.loc[network][measure, kind].to_numpy()
+                look = line_look(k, marker=True) | {"linestyle": line}
+                axes.plot(range(len(values)), values, label=f"{network}, {say(kind)}", **look)
         axes.set_title(say(measure), fontsize=9)
         if "peak" in measure:
             axes.set_yscale("log")
         draw_grid(axes)
-        depth = max(len(table.loc[network]) for network in networks)
-        names = [list(table.loc[network].index) for network in networks]
-        stacked = ["\n".join(n[i] for n in names if i < len(n)) for i in range(depth)]
         axes.set_xticks(range(depth), stacked, fontsize=7)
-    handles, labels = axes.get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside lower center", ncols=2, fontsize=8, frameon=False)
+    legend_below(figure, axes)
     return figure
 
 
@@ -74,8 +64,6 @@ def tradeoff_figure(
         Columns to plot, one panel each; lower is better.
     anchor : str
         Column of the horizontal axis.
-    language : {"en", "vi"}
-        Language of the labels.
     """
     say = translator(language)
     columns = min(3, len(measures))
@@ -88,24 +76,14 @@ def tradeoff_figure(
             for _, pair in by_pair.groupby(["content", "style"]):
                 axes.plot(pair[anchor], pair[measure], color=CYCLE[k], linewidth=0.5, alpha=0.45)
             mean, spread = (getattr(by_pair.groupby("beta"), name)() for name in ("mean", "std"))
-            axes.errorbar(
-                mean[anchor],
-                mean[measure],
-                yerr=spread[measure].fillna(0),
-                color=CYCLE[k],
-                linestyle=STYLES[k],
-                marker=MARKERS[k],
-                markersize=4,
-                capsize=2,
-                label=arm,
-            )
+            look = line_look(k, marker=True) | {"capsize": 2, "label": arm}
+            axes.errorbar(mean[anchor], mean[measure], yerr=spread[measure].fillna(0), **look)
         axes.set_xlabel(say(anchor), fontsize=8)
         axes.set_title(say(measure), fontsize=8)
         draw_grid(axes)
-    handles, labels = axes.get_legend_handles_labels()
-    for axes in panels:
-        axes.set_axis_off()
-    figure.legend(handles, labels, loc="outside lower center", ncols=2, fontsize=8, frameon=False)
+    for empty in panels:
+        empty.set_axis_off()
+    legend_below(figure, axes)
     return figure
 
 
@@ -121,47 +99,28 @@ def difference_figure(
         As `statistics.paired_differences` returns it.
     arms : tuple of two str
         As given to `statistics.paired_differences`.
-    language : {"en", "vi"}
-        Language of the labels.
     """
     say = translator(language)
-    figure = Figure(figsize=(WIDTH, 0.42 * len(table) + 1.1), layout="constrained")
-    axes = figure.add_subplot()
+    figure, axes = one_panel(0.42 * len(table) + 1.1)
+    beside = {
+        "xycoords": ("axes fraction", "data"), "va": "center", "fontsize": 8,
+        "annotation_clip": False,
+    }  # fmt: skip
     for i, (measure, row) in enumerate(table.iloc[::-1].iterrows()):
         sure = row["better"] in arms
         color = CYCLE[arms.index(row["better"])] if sure else "0.4"
         if np.isfinite(row["low"]):
             axes.plot([row["low"], row["high"]], [i, i], color=color, linewidth=1.6)
-        axes.plot(
-            row["difference"], i, "o", color=color, markerfacecolor=color if sure else "white"
-        )
-        label = say(measure)
+        face = color if sure else "white"
+        axes.plot(row["difference"], i, "o", color=color, markerfacecolor=face)
         note = f"p = {row['p']:.2g}" if np.isfinite(row["p"]) else ""
-        axes.annotate(
-            note,
-            (1.01, i),
-            xycoords=("axes fraction", "data"),
-            va="center",
-            fontsize=8,
-            annotation_clip=False,
-        )
-        axes.annotate(
-            label,
-            (-0.01, i),
-            xycoords=("axes fraction", "data"),
-            va="center",
-            ha="right",
-            fontsize=8,
-            annotation_clip=False,
-        )
+        axes.annotate(note, (1.01, i), **beside)
+        axes.annotate(say(measure), (-0.01, i), ha="right", **beside)
     axes.axvline(0, color="0.3", linewidth=0.8)
     axes.set_yticks([])
     axes.set_ylim(-0.6, len(table) - 0.4)
-    axes.set_xlabel(
-        f"{say('difference at equal structure')}: {arms[0]} \N{MINUS SIGN} {arms[1]} "
-        f"({say('lower is better')})",
-        fontsize=8,
-    )
+    said = f"{say('difference at equal structure')}: {arms[0]} \N{MINUS SIGN} {arms[1]}"
+    axes.set_xlabel(f"{said} ({say('lower is better')})", fontsize=8)
     draw_grid(axes)
     return figure
 
@@ -174,19 +133,13 @@ def race_figure(results: Mapping[str, Result], *, language: str = "en") -> Figur
     scales cannot be compared.
     """
     say = translator(language)
-    figure = Figure(figsize=(WIDTH, 3.0), layout="constrained")
-    axes = figure.add_subplot()
+    figure, axes = one_panel(3.0)
     for k, (title, result) in enumerate(results.items()):
         first, last = result.history[0].seconds, result.history[-1].scale
         records = [r for r in result.history if r.scale == last and np.isfinite(r.total)]
         best = np.minimum.accumulate([record.total for record in records])
-        axes.plot(
-            [record.seconds - first for record in records],
-            best,
-            color=CYCLE[k],
-            linestyle=STYLES[k],
-            label=title,
-        )
+        seconds = [record.seconds - first for record in records]
+        axes.plot(seconds, best, label=title, **line_look(k))
     axes.set_yscale("log")
     axes.yaxis.set_minor_formatter(NullFormatter())
     axes.set_xlabel(say("seconds"), fontsize=8)
@@ -210,18 +163,9 @@ def quality_figure(runs: pd.DataFrame) -> Figure:
         "style gap": "style gap (0 is the style, 1 the photo)",
         "ssim": "structure of the content kept (SSIM)",
     }
-    panels = figure.subplots(1, 2)
-    for axes, (measure, label) in zip(panels, labels.items(), strict=True):
+    for axes, (measure, label) in zip(figure.subplots(1, 2), labels.items(), strict=True):
         for k, (name, part) in enumerate(runs.groupby("run", sort=False)):
-            axes.plot(
-                part["seconds"],
-                part[measure],
-                color=CYCLE[k],
-                linestyle=STYLES[k],
-                marker=MARKERS[k],
-                markersize=4,
-                label=name,
-            )
+            axes.plot(part["seconds"], part[measure], label=name, **line_look(k, marker=True))
         axes.set_xscale("log")
         axes.set_ylim(0, None)
         axes.xaxis.set_major_formatter(ScalarFormatter())
@@ -230,8 +174,7 @@ def quality_figure(runs: pd.DataFrame) -> Figure:
         axes.set_xlabel("seconds", fontsize=8)
         axes.set_ylabel(label, fontsize=8)
         draw_grid(axes)
-    handles, names = axes.get_legend_handles_labels()
-    figure.legend(handles, names, loc="outside lower center", ncols=3, fontsize=8, frameon=False)
+    legend_below(figure, axes, columns=3)
     return figure
 
 
@@ -245,8 +188,6 @@ def share_figure(shares: Mapping[str, pd.Series], *, top: int = 12, language: st
         Shares by title, as `WikiArt.shares` returns them.
     top : int
         Bars in a panel.
-    language : {"en", "vi"}
-        Language of the labels.
     """
     say = translator(language)
     figure = Figure(figsize=(WIDTH, 0.22 * top + 0.7), layout="constrained")
@@ -272,8 +213,6 @@ def size_figure(catalog: pd.DataFrame, *, bins: int = 20, language: str = "en") 
         Columns ``width`` and ``height`` in pixels; 0 means unknown and is left out.
     bins : int
         Bars in a panel.
-    language : {"en", "vi"}
-        Language of the labels.
     """
     say = translator(language)
     figure = Figure(figsize=(WIDTH, 2.4), layout="constrained")
@@ -304,8 +243,6 @@ def ablation_figure(
         Columns to plot, one panel each.
     title : str
         What was varied.
-    language : {"en", "vi"}
-        Language of the labels.
     """
     say = translator(language)
     arms = list(dict.fromkeys(runs["arm"]))
@@ -313,13 +250,12 @@ def ablation_figure(
     figure = Figure(figsize=(WIDTH, 0.24 * len(arms) + 1.0), layout="constrained")
     panels = figure.subplots(1, len(measures), sharey=True, squeeze=False)[0]
     for k, (axes, measure) in enumerate(zip(panels, measures, strict=True)):
+        look = {"fmt": MARKERS[k % 7], "color": CYCLE[k % 7], "capsize": 2}
         for i, arm in enumerate(arms):
             values = runs.loc[runs["arm"] == arm, measure].astype(float)
             axes.plot(values, [i] * len(values), ".", color="0.6", markersize=4)
             spread = values.std() if len(values) > 1 else 0
-            axes.errorbar(
-                values.mean(), i, xerr=spread, fmt=MARKERS[k % 7], color=CYCLE[k % 7], capsize=2
-            )
+            axes.errorbar(values.mean(), i, xerr=spread, **look)
         axes.set_title(say(measure), fontsize=8)
         axes.set_yticks(range(len(arms)), arms, fontsize=7)
         axes.set_ylim(len(arms) - 0.5, -0.5)
@@ -338,17 +274,12 @@ def standings_figure(table: pd.DataFrame, *, language: str = "en") -> Figure:
     ----------
     table : DataFrame
         As `leaderboard_table.standings` returns it.
-    language : {"en", "vi"}
-        Language of the labels.
     """
     say = translator(language)
-    figure = Figure(figsize=(WIDTH, 0.6 + 0.32 * len(table)), layout="constrained")
-    axes = figure.subplots()
+    figure, axes = one_panel(0.6 + 0.32 * len(table))
     places = range(len(table))[::-1]
-    sides = [table["overall"] - table["low"], table["high"] - table["overall"]]
-    axes.errorbar(
-        table["overall"], places, xerr=np.array(sides), fmt="o", color=CYCLE[0], capsize=3
-    )
+    sides = np.array([table["overall"] - table["low"], table["high"] - table["overall"]])
+    axes.errorbar(table["overall"], places, xerr=sides, fmt="o", color=CYCLE[0], capsize=3)
     labels = [f"{name} ({count:.0f})" for name, count in table["pairs"].items()]
     axes.set_yticks(places, labels, fontsize=8)
     axes.set_xlabel(say("overall, less is better; bars: 95 % intervals; in brackets: pairs"))

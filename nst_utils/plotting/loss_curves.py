@@ -1,6 +1,6 @@
 """Loss curves, drawn from numbers: one look for notebooks, reports and the studio.
 
-Free of torch.
+Free of torch. `language` is that of the labels: "en" or "vi".
 """
 
 import io
@@ -17,7 +17,7 @@ from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 from PIL import Image
 
 from ..transfer.result import Result
-from .style import CYCLE, STYLES, TERM_COLORS, WIDTH, draw_grid, own_look, term_look
+from .style import TERM_COLORS, WIDTH, draw_grid, line_look, own_look, term_look
 from .translations import translator
 
 
@@ -36,17 +36,12 @@ def curves_of(
 ) -> dict[str, list[float]]:
     """Return the total and every group of terms as curves, step by step.
 
-    Parameters
-    ----------
-    totals : sequence of float
-    parts : sequence of mapping
-        As `StepRecord.weighted` returns them; a group that is missing at a step counts as 0 there.
+    `parts` are as `StepRecord.weighted` returns them; a group that is missing at a step counts as 0
+    there.
     """
     names = dict.fromkeys(name for groups in parts for name in groups)
-    return {
-        "total": list(totals),
-        **{name: [groups.get(name, 0.0) for groups in parts] for name in names},
-    }
+    curves = {name: [groups.get(name, 0.0) for groups in parts] for name in names}
+    return {"total": list(totals), **curves}
 
 
 @own_look()
@@ -60,13 +55,13 @@ def loss_figure(runs: Mapping[str, Result], *, language: str = "en") -> Figure:
         plot_losses(above, result, language)
         above.set_title(title, fontsize=8)
         above.legend(fontsize=7, loc="upper right", ncols=2, frameon=False)
-        steps = [record.step for record in result.history]
         weights, history = result.recipe.style_layers, result.history
+        steps = [record.step for record in history]
         terms = dict.fromkeys(name for record in history for name in record.parts("style"))
         for k, name in enumerate(terms):
             weight = weights.get(name, 1.0)
             values = [weight * record.parts("style").get(name, np.nan) for record in history]
-            below.plot(steps, values, linestyle=STYLES[k % 7], color=CYCLE[k % 7], label=name)
+            below.plot(steps, values, label=name, **line_look(k))
         below.set_yscale("log")
         below.set_title(say("style loss by layer"), fontsize=8)
         below.set_xlabel(say("step"))
@@ -88,7 +83,7 @@ LIVE_TEXT = "#808080"
 MARK, MARK_TEXT = "#CC79A7", "#B5568F"
 
 NOTE_ROWS = 4
-"""Rows of names at the top of a live curve; a move for whose name none is free has a line only."""
+"""Rows of names at the top of a live curve; where no row is free, a change has a line only."""
 
 
 def plot_terms(
@@ -113,8 +108,6 @@ def plot_terms(
         are single values that are not above 0.
     scales : sequence of int
         Long side at each step, pixels.
-    language : {"en", "vi"}
-        Of the labels.
     """
     say = translator(language)
     for place, (name, values) in enumerate(terms.items()):
@@ -138,7 +131,7 @@ def plot_terms(
 
 
 def _begins(steps: Sequence[int], scales: Sequence[int]) -> list[tuple[int, int]]:
-    """Return where a scale begins, and which."""
+    """Return each step at which a scale begins, with that scale."""
     before = [None, *scales[:-1]]
     changes = zip(steps, scales, before, strict=True) if steps else ()
     return [(step, scale) for step, scale, last in changes if scale != last]
@@ -147,20 +140,14 @@ def _begins(steps: Sequence[int], scales: Sequence[int]) -> list[tuple[int, int]
 def _note(
     axes: Axes, step: float, text: str, *, down: int | None = None, color: str = "0.35"
 ) -> Annotation:
-    """Write beside a vertical line: at its foot, or so many points below its top."""
+    """Write beside a vertical line: at its foot, or `down` points below its top."""
     top = down is not None
     left = step > 0.7 * axes.get_xlim()[1]  # else a long name would leave the figure
     return axes.annotate(
-        text,
-        (step, 1 if top else 0),
-        xycoords=("data", "axes fraction"),
-        xytext=(-3 if left else 3, -down if top else 3),
-        textcoords="offset points",
-        va="top" if top else "bottom",
-        ha="right" if left else "left",
-        fontsize=8,
-        color=color,
-    )
+        text, (step, 1 if top else 0), xycoords=("data", "axes fraction"),
+        xytext=(-3 if left else 3, -down if top else 3), textcoords="offset points",
+        va="top" if top else "bottom", ha="right" if left else "left", fontsize=8, color=color,
+    )  # fmt: skip
 
 
 class LiveCurve:
@@ -173,13 +160,11 @@ class LiveCurve:
     ----------
     width, height : int
         Pixels.
-    language : {"en", "vi"}
-        Of the labels.
     """
 
     def __init__(self, width: int, height: int, language: str = "en") -> None:
         say = translator(language)
-        # On no ground of its own, in grays that a light and a dark page both show.
+        # Transparent, in grays that can be seen on a light and on a dark page.
         figure = Figure((width / LIVE_DPI, height / LIVE_DPI), dpi=LIVE_DPI, facecolor="none")
         figure.subplots_adjust(left=0.125, right=0.985, top=0.87, bottom=0.24)
         self._canvas = FigureCanvasAgg(figure)
@@ -265,7 +250,7 @@ class LiveCurve:
             return
         for note in self._notes:
             note.remove()
-        # A name stands only where the one before it has ended; of a drag, a mark a step, the first.
+        # A name stands only where the one before it has ended. A drag marks every step: name one.
         self._notes, free = [], -1.0
         across = self._axes.get_window_extent().width / (self._axes.get_xlim()[1] or 1)
         for step, scale in begins:
@@ -285,5 +270,5 @@ class LiveCurve:
 
 
 def _stand(line: Line2D, steps: Sequence[int]) -> None:
-    """Make one line object stand at several steps, from the bottom to the top."""
+    """Draw a vertical line at each of several steps, all of them one line object."""
     line.set_data([x for step in steps for x in (step, step, np.nan)], [0, 1, np.nan] * len(steps))

@@ -1,7 +1,8 @@
 """Draw pictures side by side, feature maps and Gram matrices.
 
 Every function returns a new `matplotlib.figure.Figure` and touches no global state, so notebooks,
-tests and threads do not disturb each other. `album` saves figures.
+tests and threads do not disturb each other. `album` saves figures. `language` is that of the
+labels: "en" or "vi".
 """
 
 import textwrap
@@ -17,7 +18,7 @@ from torch import Tensor
 from ..images.samples import SOURCE
 from ..transfer.result import Result, StepRecord
 from .loss_curves import plot_losses
-from .style import DPI, LETTER, WIDTH, own_look
+from .style import DPI, LETTER, WIDTH, hide_ticks, own_look
 from .translations import translator
 
 
@@ -27,8 +28,7 @@ def show_picture(axes: Axes, image: Image.Image, title: str) -> None:
     axes.imshow(image.convert("RGB"), interpolation="lanczos")
     axes.set_anchor("N")
     axes.set_title(title, fontsize=8, parse_math=False)  # a file name may hold a $
-    axes.set_xticks([])
-    axes.set_yticks([])
+    hide_ticks(axes)
 
 
 @own_look()
@@ -95,10 +95,7 @@ def contact_sheet(
     """
     side = width / columns
     letters = max(6, int(side / LETTER))
-    pictures = [
-        (picture, textwrap.fill(text, letters, break_on_hyphens=False))
-        for picture, text in pictures
-    ]
+    pictures = [(p, textwrap.fill(text, letters, break_on_hyphens=False)) for p, text in pictures]
     rows = [pictures[i : i + columns] for i in range(0, len(pictures), columns)]
     heights = [
         max(p.height / p.width for p, _ in row) * side
@@ -164,8 +161,6 @@ def feature_plate(
     columns : int
         Channels shown of each layer: those with the largest mean absolute activation, in falling
         order.
-    language : {"en", "vi"}
-        Language of the labels.
     """
     say = translator(language)
     shape = next(iter(features.values())).shape
@@ -181,8 +176,7 @@ def feature_plate(
             limit = maps[channel].abs().max().item() or 1.0
             axes.imshow(maps[channel].numpy(), cmap="gray", vmin=-limit, vmax=limit)
             axes.set_title(f"{name}, {say('channel')} {int(channel)}", fontsize=6)
-            axes.set_xticks([])
-            axes.set_yticks([])
+            hide_ticks(axes)
     return figure
 
 
@@ -192,18 +186,14 @@ def gram_plate(
 ) -> Figure:
     """Show Gram matrices as pictures: a row for each image, a column for each layer.
 
+    The images in a column share one color scale, so they can be compared.
+
     Parameters
     ----------
     grams : mapping of str to mapping of str to Tensor, shape (1, d, d)
         By image title, then by layer.
     size : int
         Number of channels shown, counted from the first.
-    language : {"en", "vi"}
-        Language of the labels.
-
-    Notes
-    -----
-    The images in a column share one color scale, so they can be compared.
     """
     say = translator(language)
     layers = list(next(iter(grams.values())))
@@ -217,8 +207,7 @@ def gram_plate(
             axes = figure.add_subplot(grid[i, j])
             axes.imshow(matrix, cmap="RdBu_r", vmin=-limit, vmax=limit)
             axes.set_title(f"{title}, {layer}", fontsize=7)
-            axes.set_xticks([])
-            axes.set_yticks([])
+            hide_ticks(axes)
     figure.suptitle(say("Gram matrix"), fontsize=9)
     return figure
 
@@ -233,8 +222,6 @@ def progress_strip(
     ----------
     rows : mapping of str to sequence of (StepRecord, PIL.Image.Image)
         Frames by title, as in `Watch.frames`.
-    language : {"en", "vi"}
-        Language of the labels.
     """
     say = translator(language)
     columns = max(len(frames) for frames in rows.values())

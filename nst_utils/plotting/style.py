@@ -6,6 +6,7 @@ from typing import Any
 
 import matplotlib
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 
 DPI = 200
 
@@ -48,3 +49,27 @@ def draw_grid(axes: Axes) -> None:
     axes.set_axisbelow(True)
     axes.tick_params(labelsize=8)
     axes.spines[["top", "right"]].set_visible(False)
+
+
+def one_panel(height: float) -> tuple[Figure, Axes]:
+    """Return a figure of the text's width and some inches of height, with axes that fill it."""
+    figure = Figure(figsize=(WIDTH, height), layout="constrained")
+    return figure, figure.add_subplot()
+
+
+def line_look(place: int, *, marker: bool = False) -> dict[str, Any]:
+    """Return color and line style of the curve at a place of the cycle, and a marker if asked."""
+    look = {"color": CYCLE[place % len(CYCLE)], "linestyle": STYLES[place % len(STYLES)]}
+    return look | ({"marker": MARKERS[place % len(MARKERS)], "markersize": 4} if marker else {})
+
+
+def hide_ticks(axes: Axes) -> None:
+    """Show a picture without ticks."""
+    axes.set_xticks([])
+    axes.set_yticks([])
+
+
+def legend_below(figure: Figure, axes: Axes, columns: int = 2) -> None:
+    """Put the legend of one panel below all of them."""
+    shown = axes.get_legend_handles_labels()
+    figure.legend(*shown, loc="outside lower center", ncols=columns, fontsize=8, frameon=False)
