@@ -151,15 +151,10 @@ def _note(
 
 
 class LiveCurve:
-    """A loss curve that is drawn again and again, as a PNG of one size.
+    """A loss curve of `width` x `height` pixels that is drawn again and again as the run grows.
 
-    Its lines are kept and moved: a drawing takes a quarter of the time of a new one, in which a
-    painting beside it would have to wait.
-
-    Parameters
-    ----------
-    width, height : int
-        Pixels.
+    Its lines are kept and moved. That takes a quarter of the time of a new figure; meanwhile a
+    painting in the same process has to wait.
     """
 
     def __init__(self, width: int, height: int, language: str = "en") -> None:
@@ -197,14 +192,14 @@ class LiveCurve:
         scales: Sequence[int],
         marks: Sequence[tuple[int, str]] = (),
     ) -> bytes:
-        """Draw the curve so far and return the PNG's bytes.
+        """Draw the curve so far and return the bytes of a PNG.
 
         Parameters
         ----------
         steps, terms, scales
             As for `plot_terms`.
         marks : sequence of (int, str)
-            Steps at which something was moved, and what: a line with a triangle at its foot.
+            Steps at which something was changed, and what: a line with a triangle at its foot.
         """
         self._add_lines(terms)
         for name, line in self._lines.items():

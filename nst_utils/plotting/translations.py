@@ -191,18 +191,15 @@ def translator(
 ) -> Callable[[str], str]:
     """Return a function that gives a label in one language.
 
+    The function takes an English phrase, or one of `names`. A phrase that `VIETNAMESE` lacks stays
+    English.
+
     Parameters
     ----------
     language : {"en", "vi"}
         The language of the labels.
     names : mapping of str to (str, str)
         English and Vietnamese for short names; any other label is its own English.
-
-    Returns
-    -------
-    callable
-        From an English phrase, or one of `names`, to the label. A phrase that `VIETNAMESE` lacks
-        stays English.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""Widgets with code in the browser: a picture to look at, a place for one, a mask over one."""
+"""Widgets with code in the browser: a picture, an upload field, a mask over a photo."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -15,24 +15,12 @@ _MOST_MASK = 4_000_000  # bytes of a PNG
 
 
 class PictureView(anywidget.AnyWidget):
-    """A painting over its photo: a line dragged between them, zoom, full screen, download.
+    """A painting over its photo, with a line dragged between them, zoom, full screen and download.
 
-    Zoom is by the buttons, by + and -, and by the wheel with Ctrl; a picture that is enlarged is
-    moved by dragging or by the arrow keys.
-
-    Parameters
-    ----------
-    words : dict of str to str
-        Names of its tools: ``wipe``, ``larger``, ``smaller``, ``fit``, ``full``, ``download``.
-    download : callable
-        Returns a file's name and its bytes, when its user asks for it.
-
-    Attributes
-    ----------
-    painting, photo : bytes
-        JPEG files of one shape.
-    caption : str
-        Shown beside the tools, and read out in place of the picture.
+    The buttons, the keys + and -, and the wheel with Ctrl zoom. An enlarged picture is moved by
+    dragging or by the arrow keys. `words` names the tools. `download` returns a file's name and its
+    bytes. `painting` and `photo` are JPEG files of one shape; `caption` stands beside the tools and
+    is read out in place of the picture.
     """
 
     _esm = (_HERE / "picture_view.js").read_text(encoding="utf-8")
@@ -58,26 +46,9 @@ class PictureView(anywidget.AnyWidget):
 class PictureSlot(anywidget.AnyWidget):
     """A thumbnail that takes a picture file: chosen, dropped onto it, or pasted.
 
-    A file comes in pieces of a megabyte, because a Jupyter server cuts a connection off whose
-    messages are larger than some.
-
-    Parameters
-    ----------
-    words : dict of str to str
-        ``upload`` and ``help``.
-    take : callable
-        Called with a file's name and its bytes.
-    refuse : callable
-        Called with a name and a size in bytes, where that is above `most`.
-
-    Attributes
-    ----------
-    thumb : bytes
-        A JPEG file.
-    alt : str
-        What it shows.
-    most : int
-        Bytes that a file may have.
+    A file comes in pieces of a megabyte, because a Jupyter server closes a connection whose
+    messages are too large. `take` gets a file's name and its bytes, `refuse` the name and the size
+    of a file with more than `most` bytes. `thumb` is a JPEG file, `alt` says what it shows.
     """
 
     _esm = (_HERE / "picture_slot.js").read_text(encoding="utf-8")
@@ -99,7 +70,7 @@ class PictureSlot(anywidget.AnyWidget):
         self.on_msg(self._got)
 
     def _got(self, _: Any, content: Any, buffers: list) -> None:
-        """Put pieces together; whatever does not follow the last one ends the file under way."""
+        """Put the pieces of a file together; a piece out of order ends the file."""
         if not isinstance(content, dict):
             return
         name = str(content.get("name", "picture"))
@@ -124,23 +95,11 @@ class PictureSlot(anywidget.AnyWidget):
 
 
 class MaskPainter(anywidget.AnyWidget):
-    """A photo over which a mask is painted: by a brush, an eraser, a box, or part by part.
+    """A photo over which a mask is painted with a brush, an eraser, a box, or part by part.
 
-    Parameters
-    ----------
-    words : dict of str to str
-        Names of its tools: ``brush``, ``eraser``, ``box``, ``part``, ``clear``, ``width``.
-    painted : callable
-        Called with the mask as the bytes of a PNG, after every stroke.
-    part : callable
-        Called with a place that was clicked, in shares of the width and of the height.
-
-    Attributes
-    ----------
-    photo : bytes
-        A JPEG file.
-    mask : bytes
-        A PNG file of the photo's shape, white where it covers; set to show another mask.
+    `painted` gets the mask as a PNG after every stroke. `part` gets a place that was clicked, as
+    shares of the photo's width and height. `photo` is a JPEG file. `mask` is a PNG file of the
+    photo's shape, white where it covers; set it to show another mask.
     """
 
     _esm = (_HERE / "mask_painter.js").read_text(encoding="utf-8")

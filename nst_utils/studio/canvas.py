@@ -15,8 +15,7 @@ from ..plotting.loss_curves import LiveCurve, curves_of
 from .browser_widgets import PictureView
 from .controller import Controller
 from .history import Snapshot
-from .pickers import jpeg, name_pair
-from .thumbnails import Thumbnail, ThumbnailStrip
+from .pickers import Thumbnail, ThumbnailStrip, jpeg, name_pair
 
 CURVE = (540, 185)
 """Pixels that the curve is drawn with; it is shown as wide as its column."""
@@ -28,27 +27,11 @@ _TOOLS = ("wipe", "larger", "smaller", "fit", "full", "download")
 
 
 class Canvas:
-    """One picture or two, a strip of snapshots, a curve.
+    """The pictures of one painting or two, a strip of snapshots, and a loss curve.
 
-    Parameters
-    ----------
-    say : callable
-        Speaks labels.
-    language : {"en", "vi"}
-        Of the curve.
-    complain : callable
-        Called with a sentence when a picture cannot be had.
-    download : callable
-        Called with the place of a painting; returns a file's name and its bytes.
-
-    Attributes
-    ----------
-    pictures, strip, strip_style, chart : ipywidgets widgets
-        To be arranged by the panel.
-    views : list of PictureView
-        Of the first painting and the second.
-    first_look : (str, str or list of str) or None
-        A pair that was just chosen: before its first step a filter's picture is shown.
+    `complain` gets a sentence when a picture cannot be opened. `download` takes the place of a
+    painting and returns a file's name and its bytes. If `first_look` is the current pair, a
+    filter's picture is shown before the first step.
     """
 
     def __init__(
@@ -77,21 +60,21 @@ class Canvas:
         self.chart.layout = widgets.Layout(width="100%", max_width="100%", object_fit="contain")
 
     def arrange(self, controllers: Sequence[Controller]) -> None:
-        """Show one picture, or two side by side, each with what tells it from the other."""
+        """Show one picture, or two side by side."""
         for i, view in enumerate(self.views):
             view.layout.display = "" if i < len(controllers) else "none"
         self.forget_drawings()
 
     def forget_pictures(self) -> None:
-        """Show the paintings anew at the next look: another one is the first now."""
+        """Draw the pictures anew next time: another painting is the first one now."""
         self._shown, self._before = [None, None], [(), ()]
 
     def forget_drawings(self) -> None:
-        """Draw curve and strip anew at the next look: they are another painting's."""
+        """Draw curve and strip anew next time: they show another painting."""
         self._drawn, self._snapshots = (), []
 
     def show_pictures(self, controllers: Sequence[Controller]) -> None:
-        """Show the newest picture of each painting; before there is one, what it begins with."""
+        """Show the newest picture of each painting, or its start picture before the first step."""
         captions = tell_apart(controllers, self._say)
         for i, controller in enumerate(controllers):
             view, frame = self.views[i], controller.frame()
@@ -116,21 +99,14 @@ class Canvas:
                 self._complain(str(error))
 
     def _start_of(self, controller: Controller, shown: Image.Image | None) -> tuple[Any, ...]:
-        """Return what decides the picture that is shown before the first step."""
-        now = controller.wanted
+        """Return what decides which picture is shown before the first step."""
         if shown is not None:
             return ()
-        return (
-            self._looks_first(controller),
-            controller.style,
-            now.start,
-            now.start_noise,
-            now.seed,
-            now.scales[0],
-        )
+        now, look = controller.wanted, self._looks_first(controller)
+        return look, controller.style, now.start, now.start_noise, now.seed, now.scales[0]
 
     def _looks_first(self, controller: Controller) -> bool:
-        """Tell whether a pair was just chosen, and a filter can show at once what may come."""
+        """Tell whether a pair was just chosen and a filter can preview its painting."""
         waits = not controller.history.step and controller.status().state != "running"
         return waits and controller.pictures == self.first_look and can_look_first()
 
@@ -139,20 +115,18 @@ class Canvas:
     ) -> None:
         from ..images.samples import open_picture
 
-        size = shown.size if shown else None
         photo = open_picture(controller.content, 2 * controller.wanted.size)
-        if size is None:
-            begins = controller.wanted.start
-            size = fit(photo, controller.wanted.size, enlarge=True).size
+        size = (shown or fit(photo, controller.wanted.size, enlarge=True)).size
+        if shown is None:
             if self._looks_first(controller):
                 start = paint_first_look(photo.resize(size), controller.style)
             else:
-                start = photo if begins == "content" else _beginning(controller)
+                start = photo if controller.wanted.start == "content" else _beginning(controller)
             view.painting = jpeg(start.resize(size, Image.Resampling.LANCZOS))
         view.photo = jpeg(photo.resize(size, Image.Resampling.LANCZOS))
 
     def show_curve(self, controller: Controller) -> None:
-        """Draw the loss curve, if it is another one than before and some time has passed."""
+        """Draw the loss curve if it has changed and some time has passed."""
         points, marks = list(controller.history.points), list(controller.history.marks)
         now = (id(controller), len(points), points[-1] if points else None, tuple(marks))
         soon = time.monotonic() - self.drawn_at < CURVE_EVERY
@@ -196,7 +170,7 @@ def can_look_first() -> bool:
 
 
 def paint_first_look(photo: Image.Image, style: str) -> Image.Image:
-    """Return a picture by a feed-forward network, in a fraction of a second."""
+    """Return a preview by a feed-forward network, in a fraction of a second."""
     from ..images.inputs import open_input
     from ..images.tensors import to_pil, to_tensor
     from ..networks.packaged import STYLE_SIDE
@@ -206,24 +180,15 @@ def paint_first_look(photo: Image.Image, style: str) -> Image.Image:
 
 
 def _beginning(controller: Controller) -> Image.Image:
-    """Return the picture that the next start begins with, at its first scale."""
+    """Return the start picture of the first scale."""
     from ..images.tensors import to_pil
     from ..transfer.start import start_picture
 
-    tensor = start_picture(*controller.pictures, controller.wanted)
-    return to_pil(tensor.clamp(0, 1))
+    return to_pil(start_picture(*controller.pictures, controller.wanted).clamp(0, 1))
 
 
 def tell_apart(controllers: Sequence[Controller], say: Callable[[str], str]) -> list[str]:
-    """Return a caption for each painting: the pair, or where there are two what differs.
-
-    Parameters
-    ----------
-    controllers : sequence of Controller
-        One or two.
-    say : callable
-        Speaks labels.
-    """
+    """Return a caption for each painting: the pair, or the fields in which two recipes differ."""
     if len(controllers) == 1:
         [one] = controllers
         return [name_pair(*one.pictures)]

@@ -1,8 +1,8 @@
 """The studio's engine: a painting that goes on in the background and can be steered.
 
-Free of widgets. The owner's thread calls the methods of
-`Controller` and asks for its `Frame`; `painting_thread` paints and meets the owner's wishes after
-every step; `history` remembers.
+Free of widgets. The user's thread calls the methods of `Controller` and asks for its `Frame`.
+`painting_thread` paints, and reads after every step what the user has set. `history` keeps the
+points, changes and snapshots.
 """
 
 import atexit
@@ -34,7 +34,7 @@ _AT_THE_START = ("start", "start_noise", "seed")
 
 
 def studio_recipe(size: int = 256) -> Recipe:
-    """Return the recipe that a studio begins with: quick to show something, then as long as asked.
+    """Return the recipe of a new studio: a few steps at half the size, then as many as wanted.
 
     Examples
     --------
@@ -47,6 +47,8 @@ def studio_recipe(size: int = 256) -> Recipe:
 class Controller:
     """A painting in the background.
 
+    Every public method may be called from any thread; all but `wait` and `join` return at once.
+
     Parameters
     ----------
     content : str
@@ -54,16 +56,12 @@ class Controller:
     style : str or sequence of str
         The same, or several.
     settings : Recipe, optional
-        To begin with; its steps count only for the scales before the last, its schedule not.
+        The first recipe. Its steps count only for the scales before the last, its schedule not.
     budget : int
-        Steps after which it pauses by itself.
+        Steps after which the painting pauses.
     folder : Path, optional
-        Where it keeps and saves pictures; a new one below ``data/runs/studio`` when left out, made
-        when it is first needed.
-
-    Notes
-    -----
-    Every public method may be called from any thread; all but `wait` and `join` return at once.
+        Where pictures are kept and saved. The default is a new folder below ``data/runs/studio``,
+        made when it is first needed.
     """
 
     def __init__(
@@ -83,18 +81,16 @@ class Controller:
         _OPEN.add(self)
         self.thread.begin()
 
-    # What the owner's thread asks for.
-
     @property
     def folder(self) -> Path:
-        """Where it keeps and saves pictures."""
+        """Where pictures are kept and saved."""
         if self._folder is None:
             self._folder = paths.make_run_folder("studio")
         return self._folder
 
     @property
     def budget(self) -> int:
-        """Steps after which it pauses by itself."""
+        """Steps after which the painting pauses."""
         return self.thread.budget
 
     @budget.setter
@@ -118,7 +114,7 @@ class Controller:
 
     @property
     def wanted(self) -> Recipe:
-        """The recipe as set; in effect from the next step on."""
+        """The recipe as set; it takes effect at the next step."""
         return self.history.wanted
 
     def status(self) -> Status:
@@ -149,8 +145,8 @@ class Controller:
     def set(self, **fields: Any) -> None:
         """Change fields of the recipe.
 
-        What can be steered holds from the next step on. A new size, network or number format
-        goes on from the current picture in a run of its own. The start waits for `reset`.
+        What can be steered takes effect at the next step. A new size, network or number format
+        begins a new run from the current picture. Fields of the start take effect after `reset`.
 
         Raises
         ------
@@ -181,9 +177,9 @@ class Controller:
         style: str | None = None,
         others: Sequence[str] | None = None,
     ) -> None:
-        """Take other pictures; the painting begins anew, at once if one was running.
+        """Take other pictures; the painting begins anew, at once if it was running.
 
-        What the recipe says of several styles, and of regions of another photo, is forgotten.
+        Shares of several styles and regions of another photo are removed from the recipe.
 
         Raises
         ------
@@ -210,12 +206,12 @@ class Controller:
                 self._go(single=False)
 
     def reset(self) -> None:
-        """Go back to the beginning; what was set stays, and the picture becomes a snapshot."""
+        """Go back to the start. The settings stay, and the picture becomes a snapshot."""
         with self.thread.changed:
             self.thread.begin_anew()
 
     def go_on(self, unfinished: "Unfinished") -> None:
-        """Go on with a painting that a kernel left unfinished.
+        """Go on with a painting that was unfinished when its kernel ended.
 
         Raises
         ------
@@ -234,21 +230,21 @@ class Controller:
             self.history.take_up(kept.state, unfinished.passages)
             self.thread.job = Passage(checkpoint=unfinished.checkpoint)
             if kept.state.good is not None:
-                self.thread.show(Frame(to_pil(kept.state.good), self.history.step))
+                self.thread.frames.append(Frame(to_pil(kept.state.good), self.history.step))
             self._go(single=False)
 
     def undo(self) -> None:
-        """Go back to before the last move; `StudioError` if nothing was moved yet."""
+        """Go back to before the last change; `StudioError` if nothing was changed yet."""
         with self.thread.changed:
             self._go_back(self.history.undo())
 
     def redo(self) -> None:
-        """Go forward to before the last undoing; `StudioError` if there was none."""
+        """Take back the last `undo`; `StudioError` if there was none."""
         with self.thread.changed:
             self._go_back(self.history.redo())
 
     def back_to(self, snapshot: Snapshot) -> None:
-        """Go back to a snapshot: pictures, recipe, and the way that led there."""
+        """Go back to a snapshot: its pictures, its recipe, and the passages that led there."""
         with self.thread.changed:
             self.history.snap()
             self._go_back(snapshot)
@@ -265,7 +261,7 @@ class Controller:
             return self.history.current()
 
     def wait(self, seconds: float | None = None) -> Status:
-        """Wait until it does not run any more, for a script; return what is then going on."""
+        """Wait until the painting does not run any more; return its status then."""
         return self.thread.wait(seconds)
 
     def close(self) -> None:
@@ -274,7 +270,7 @@ class Controller:
         _OPEN.discard(self)
 
     def forget_state(self) -> None:
-        """Remove what was kept for after a kernel's restart: the owner has ended the painting."""
+        """Remove what was kept for a restarted kernel: the user has ended the painting."""
         if self._folder is not None:
             forget(self._folder)
 
@@ -282,13 +278,13 @@ class Controller:
         """Wait until the thread has ended; tell whether it has."""
         return self.thread.join(seconds)
 
-    # What is done for it; `_changed` is held.
+    # Below, the caller holds `thread.changed`.
 
     def _go(self, *, single: bool) -> None:
         if self.thread.state == "closed":
             raise StudioError("this studio is closed; run its cell again")
         if self.thread.state == "running" and not single:
-            self.thread.single = False  # a single step under way becomes the first of many
+            self.thread.single = False  # a single step that is being taken is the first of many
             return
         self.thread.single = single
         if not single:
@@ -300,7 +296,7 @@ class Controller:
         self.thread.changed.notify_all()
 
     def _begin_passage(self) -> None:
-        """Have the thread begin a passage, whose state is kept for after a kernel's restart."""
+        """Let the thread begin a passage, and keep its state for a restarted kernel."""
         self.thread.job = self.history.next_passage()
         try:
             self.thread.checkpoint = keep_going(self.history, self.folder)
@@ -308,7 +304,7 @@ class Controller:
             self.thread.checkpoint = None
 
     def _restart(self, why: str) -> None:
-        """Go on in another run, if one is under way or was."""
+        """Go on in another run, if there was one."""
         running = self.thread.state == "running"
         self.thread.leave_passage()
         if self.history.step:
@@ -328,20 +324,53 @@ class Controller:
 
 
 def _usual_layers(backbone: str) -> dict[str, Any]:
-    """Return what a network reads, and with which weights: its layers have names of their own."""
+    """Return a network's own layers and weights: every network names its layers itself."""
     spec = backbone_spec(backbone)
     layers = {"content_layer": spec.content_layer, "style_layers": spec.style_layers}
     return layers | {"weights": "auto"}
 
 
 def _control_of(before: Recipe, after: Recipe, changed: list[str]) -> tuple[str, ...]:
-    """Return what was moved: the fields, and of the style layers which."""
-    layers = [
-        name
-        for name, weight in after.style_layers.items()
-        if before.style_layers.get(name) != weight
-    ]
-    return (*changed, *(layers if "style_layers" in changed else ()))
+    """Return which control was moved: the fields, and which of the style layers."""
+    if "style_layers" not in changed:
+        return tuple(changed)
+    old, new = before.style_layers, after.style_layers
+    return (*changed, *(layer for layer in new if old.get(layer) != new[layer]))
+
+
+def begin_comparison(first: Controller, folder: Path | None = None) -> Controller:
+    """Return a second painting like the first; both begin anew, step by step.
+
+    The first one's picture so far becomes a snapshot. The second one saves into `folder`.
+    """
+    first.pause()
+    first.reset()
+    second = Controller(*first.pictures, first.wanted, budget=first.budget, folder=folder)
+    _pair(first, second)
+    return second
+
+
+def end_comparison(kept: Controller, other: Controller) -> None:
+    """Go on with one painting and close the other, whose picture joins the snapshots."""
+    _pair(kept, None)
+    _pair(other, None)
+    with other.thread.changed:
+        last = other.history.moment() if other.history.step else None
+    other.close()
+    with kept.thread.changed:
+        if last is not None:
+            kept.history.adopt(last)
+        if kept.history.step:
+            kept.thread.frames.append(Frame(kept.history.result.image, kept.history.step))
+        kept.thread.changed.notify_all()
+
+
+def _pair(one: Controller, two: Controller | None) -> None:
+    for own, other in ((one, two), (two, one)):
+        if own is not None:
+            with own.thread.changed:
+                own.thread.partner = other.thread if other is not None else None
+                own.thread.changed.notify_all()
 
 
 _OPEN: set[Controller] = set()
@@ -349,7 +378,7 @@ _OPEN: set[Controller] = set()
 
 @atexit.register
 def close_all() -> None:
-    """Close every controller of this process; at its end a step may not be cut through."""
+    """Close every controller of this process, so that its end cuts no step off."""
     for controller in list(_OPEN):
         controller.close()
         controller.join(10)

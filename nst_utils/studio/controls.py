@@ -1,7 +1,8 @@
-"""The studio's sliders and menus: they show a recipe, and tell which field the user changed."""
+"""The studio's sliders and menus: they show a recipe and report which field the user changed."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 import ipywidgets as widgets
@@ -10,6 +11,7 @@ from ..networks.registry import BACKBONES
 from ..transfer.config import Recipe
 from ..transfer.fields import COLORS, DETAILS, GRAMS, STARTS
 from .state import BUDGET
+from .toolbar import make_button
 
 SIZES = (128, 192, 256, 384, 512, 768, 1024)
 
@@ -35,25 +37,8 @@ _LABEL = {"description_width": "150px"}
 class Controls:
     """Sliders for the weights and menus for the method, in two tabs; others may follow.
 
-    Parameters
-    ----------
-    recipe : Recipe
-        What they show first.
-    say : callable
-        Speaks labels.
-    change : callable
-        Called with the fields that the user changed, as keywords; not while `show` runs.
-    change_budget : callable
-        Called with another number of steps.
-
-    Attributes
-    ----------
-    tabs : ipywidgets.Tab
-        The widget to be shown.
-    sliders, layers, menus : dict
-        By field, or by layer.
-    budget : ipywidgets.BoundedIntText
-        Steps between start and a pause.
+    `change` gets the fields that the user changed, as keywords; it is not called while `show` runs.
+    `change_budget` gets another number of steps.
     """
 
     def __init__(
@@ -87,23 +72,17 @@ class Controls:
         )
         self.budget.observe(lambda change: change_budget(change["new"]), "value")
         self.presets = [self._make_preset(name, beta) for name, beta in PRESETS.items()]
-        row = [
-            widgets.Label(say("how much")),
-            *self.presets,
-            widgets.HTML(f"<i>{say('face help')}</i>"),
-        ]
+        hint = widgets.HTML(f"<i>{say('face help')}</i>")
+        row = [widgets.Label(say("how much")), *self.presets, hint]
         presets = widgets.HBox(row, layout=widgets.Layout(flex_flow="row wrap"))
-        self.tabs = widgets.Tab(
-            [
-                widgets.VBox([presets, *self.sliders.values(), self._layer_box]),
-                widgets.VBox([*self.menus.values(), self.budget]),
-            ],
-            titles=[say("weights tab"), say("method tab")],
-        )
+        weights = widgets.VBox([presets, *self.sliders.values(), self._layer_box])
+        method = widgets.VBox([*self.menus.values(), self.budget])
+        titles = [say("weights tab"), say("method tab")]
+        self.tabs = widgets.Tab([weights, method], titles=titles)
         self.show(recipe)
 
     def add_tab(self, box: widgets.Widget, title: str) -> None:
-        """Add a tab of somebody else's behind these two."""
+        """Add another tab behind these two."""
         titles = [*self.tabs.titles, title]
         self.tabs.children = [*self.tabs.children, box]
         self.tabs.titles = titles
@@ -130,7 +109,7 @@ class Controls:
             self._quiet = False
 
     def note(self, recipe: Recipe) -> None:
-        """Take note of the recipe that holds now, without moving a control."""
+        """Take the recipe that holds now, without moving a control."""
         self._recipe = recipe
 
     def _make_slider(self, name: str) -> widgets.FloatLogSlider:
@@ -144,16 +123,11 @@ class Controls:
         return slider
 
     def _make_preset(self, name: str, beta: float) -> widgets.Button:
-        button = widgets.Button(
-            description=self._say(name), tooltip=f"alpha 1, beta {beta:g}", layout={"width": "auto"}
-        )
-
-        def press(_: widgets.Button) -> None:
+        def press() -> None:
             self._tell(alpha=1.0, beta=beta)
             self.show(self._recipe)
 
-        button.on_click(press)
-        return button
+        return make_button(self._say(name), f"alpha 1, beta {beta:g}", press)
 
     def _make_menu(self, name: str, options: list[Any]) -> widgets.Dropdown:
         label = self._say("start field" if name == "start" else name)
@@ -169,7 +143,7 @@ class Controls:
             slider = widgets.FloatSlider(
                 1, min=0, max=2, step=0.05, description=layer, style=_LABEL, layout=_WIDE
             )
-            slider.observe(lambda change, layer=layer: self._weighed(layer, change["new"]), "value")
+            slider.observe(partial(self._weighed, layer), "value")
             self.layers[layer] = slider
         self._layer_box.children = list(self.layers.values())
 
@@ -182,8 +156,8 @@ class Controls:
         if not (before and value and abs(math.log10(value / before)) < STOP * 0.55):
             self._tell(**{name: value})
 
-    def _weighed(self, layer: str, weight: float) -> None:
-        self._tell(style_layers=self._recipe.style_layers | {layer: weight})
+    def _weighed(self, layer: str, change: Mapping[str, Any]) -> None:
+        self._tell(style_layers=self._recipe.style_layers | {layer: change["new"]})
 
     def _picked(self, name: str, value: Any) -> None:
         fields = {name: value}

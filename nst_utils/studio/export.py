@@ -39,7 +39,7 @@ def save_film(controller: Controller) -> Path:
     Raises
     ------
     StudioError
-        If there are not yet two steps to be shown.
+        If there are fewer than two frames.
     SaveError
         If the folder cannot be written to.
     """

@@ -19,19 +19,14 @@ SECONDS = 8.0
 class Film:
     """Pictures of a run at even steps, however long it gets.
 
-    Attributes
-    ----------
-    frames : list of (int, PIL.Image.Image)
-        Steps since the beginning, and pictures.
-    stride : int
-        Steps from one frame to the next.
+    `frames` holds steps since the beginning and their pictures, one in `stride` steps.
     """
 
     frames: list[tuple[int, Image.Image]] = field(default_factory=list)
     stride: int = 1
 
     def add(self, step: int, image: Image.Image) -> None:
-        """Keep a picture, if its step is one of those that are kept."""
+        """Keep a picture if its step is a multiple of the stride."""
         if step % self.stride:
             return
         frame = image.copy()
@@ -42,13 +37,13 @@ class Film:
             self.frames = [kept for kept in self.frames if kept[0] % self.stride == 0]
 
     def cut(self, step: int) -> None:
-        """Forget what came after a step; after step 0 all."""
+        """Forget what came after a step; after step 0 everything."""
         self.frames = [kept for kept in self.frames if kept[0] <= step]
         if not self.frames:
             self.stride = 1
 
     def as_gif(self) -> bytes:
-        """Return an animated GIF, which a browser and a slide show as it is.
+        """Return an animated GIF, which browsers and slide shows play.
 
         Raises
         ------

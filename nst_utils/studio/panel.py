@@ -1,7 +1,7 @@
 """The studio: a panel of widgets beside a painting that follows them.
 
-The view only: what is painted, and how it is steered, is the `controller`'s. Widgets are changed in
-the owner's thread alone, by a task that looks at the controller ten times a second.
+This is the view only; the `controller` paints and steers. Only the user's thread changes widgets,
+in a task that looks at the controller ten times a second.
 """
 
 import asyncio
@@ -17,8 +17,7 @@ from ..images.samples import open_picture
 from ..paths import short_path
 from ..transfer.config import Recipe
 from .canvas import Canvas
-from .comparison import begin_comparison, end_comparison
-from .controller import Controller, studio_recipe
+from .controller import Controller, begin_comparison, end_comparison, studio_recipe
 from .controls import Controls
 from .export import painting_file, save_film, save_painting
 from .gallery import Gallery, SavedPainting, load_saved
@@ -28,8 +27,7 @@ from .labels import studio_translator
 from .pickers import PicturePicker, name_pair
 from .regions_tab import RegionsTab
 from .replay import as_code, as_command
-from .status_bar import StatusBar
-from .toolbar import Toolbar
+from .toolbar import StatusBar, Toolbar, make_button
 
 LOOK_EVERY = 0.1
 """Seconds between two looks at the controller."""
@@ -42,6 +40,9 @@ _OPEN: list["Studio"] = []
 class Studio(widgets.VBox):
     """A panel that paints while one moves its sliders.
 
+    A page that is reloaded before it was saved forgets its panels. The painting goes on, and
+    `Studio.running` shows its panel again.
+
     Parameters
     ----------
     content : str
@@ -49,13 +50,13 @@ class Studio(widgets.VBox):
     style : str or sequence of str
         The same, or two.
     recipe : Recipe, optional
-        To begin with; ``quick`` at `size`, as long as one likes, when left out.
+        The first recipe; by default ``quick`` at `size`, with as many steps as one likes.
     size : int
         Long side in pixels, without `recipe`.
     language : {"en", "vi"}
         Of the labels.
     folder : Path, optional
-        Where pictures are saved; below ``data/runs/studio`` when left out.
+        Where pictures are saved, by default below ``data/runs/studio``.
 
     Attributes
     ----------
@@ -68,11 +69,6 @@ class Studio(widgets.VBox):
         For another language.
     ImageError
         If a picture cannot be opened.
-
-    Notes
-    -----
-    A page that is reloaded before it was saved forgets its panels; the painting goes on, and
-    `Studio.running` shows its panel again.
     """
 
     def __init__(
@@ -103,9 +99,7 @@ class Studio(widgets.VBox):
             steered = lambda: self.controller  # noqa: E731
             self._regions = RegionsTab(self._say, steered, self._change, self._complain)
             kept = folder or paths.RUNS / "studio"
-            self._gallery = Gallery(
-                self._say, kept, lambda saved: self._try(lambda: self._load(saved))
-            )
+            self._gallery = Gallery(self._say, kept, self._load)
             self._offer = _make_offer(self, list_unfinished(kept))
             self._controls.add_tab(self._regions.box, self._say("regions tab"))
             self._controls.add_tab(self._gallery.box, self._say("gallery tab"))
@@ -121,7 +115,7 @@ class Studio(widgets.VBox):
 
     @staticmethod
     def running() -> "Studio":
-        """Return the studio that was opened last and is not closed, to be shown again.
+        """Return the studio that was opened last and is still open, to show it again.
 
         Raises
         ------
@@ -137,16 +131,12 @@ class Studio(widgets.VBox):
             super().__del__()
 
     def __repr__(self) -> str:
-        """Say in one line what is painted; a notebook shows the panel itself."""
-        controller = self.controller
-        return (
-            f"<Studio: {controller.content} in the style of {controller.style}, "
-            f"{controller.status().state}>"
-        )
+        shown, state = self.controller, self.controller.status().state
+        return f"<Studio: {shown.content} in the style of {shown.style}, {state}>"
 
     @property
     def controller(self) -> Controller:
-        """The one that the controls speak of."""
+        """The painting that the controls steer."""
         return self.controllers[self._active]
 
     def close(self) -> None:
@@ -163,7 +153,7 @@ class Studio(widgets.VBox):
     # What the user does.
 
     def _try(self, action: Callable[[], object]) -> None:
-        """Do what was asked for, or say in the panel why it cannot be done."""
+        """Do an action, or say in the panel why it cannot be done."""
         self._status.clear()
         try:
             action()
@@ -196,12 +186,8 @@ class Studio(widgets.VBox):
         self.refresh()
 
     def _change(self, action: Callable[[], object]) -> None:
-        """Do what a tab asks for; the controls then show the recipe that holds."""
+        """Do an action of a tab; the controls then show the current recipe."""
         self._try(action)
-        self._controls.show(self.controller.wanted)
-
-    def _load(self, saved: SavedPainting) -> None:
-        load_saved(self.controller, saved)
         self._controls.show(self.controller.wanted)
 
     def _reset(self) -> None:
@@ -211,14 +197,11 @@ class Studio(widgets.VBox):
     def _swap_pictures(self) -> None:
         self._choose(content=self.controller.style, style=self.controller.content)
 
-    def _step_back(self, way: str) -> None:
-        """Undo a move, or do it again."""
-        getattr(self.controller, way)()
-        self._controls.show(self.controller.wanted)
-
     def _go_back(self, snapshot: Snapshot) -> None:
-        self.controller.back_to(snapshot)
-        self._controls.show(self.controller.wanted)
+        self._change(lambda: self.controller.back_to(snapshot))
+
+    def _load(self, saved: SavedPainting) -> None:
+        self._change(lambda: load_saved(self.controller, saved))
 
     def _download(self, place: int) -> tuple[str, bytes]:
         try:
@@ -227,25 +210,19 @@ class Studio(widgets.VBox):
             self._complain(str(error))
             return "", b""
 
-    def _save(self) -> None:
+    def _save(self, save: Callable[[Controller], list[Path]]) -> None:
         self._status.news = self._say("saving")
         self._show_status()
-        written = save_painting(self.controller, self._language)
-        names = ", ".join(map(short_path, written))
-        self._status.news = self._say("saved").format(names)
+        written = ", ".join(map(short_path, save(self.controller)))
+        self._status.news = self._say("saved").format(written)
         self._gallery.refresh()
-
-    def _save_film(self) -> None:
-        self._status.news = self._say("saving")
-        self._show_status()
-        self._status.news = self._say("saved").format(short_path(save_film(self.controller)))
 
     def _write(self, form: Callable[..., str]) -> None:
         shown = self.controller
         self._status.offer(form(*shown.pictures, shown.passages()))
 
     def _compared(self, wanted: bool) -> None:
-        """Put a second painting beside the first, both from the beginning; or keep one of them."""
+        """Put a second painting beside the first, both from the start; or keep one of them."""
         if wanted and len(self.controllers) == 1:
             self.controllers.append(begin_comparison(self.controller, self._folder))
         elif not wanted and len(self.controllers) == 2:
@@ -275,11 +252,10 @@ class Studio(widgets.VBox):
             await asyncio.sleep(LOOK_EVERY)
 
     def refresh(self) -> None:
-        """Look at the controllers once, and show what is new."""
+        """Look at the controllers once and show what has changed."""
         self._canvas.show_pictures(self.controllers)
         self._show_status()
-        go_back = lambda snapshot: self._try(lambda: self._go_back(snapshot))  # noqa: E731
-        self._canvas.show_strip(self.controller.history.snapshots, go_back)
+        self._canvas.show_strip(self.controller.history.snapshots, self._go_back)
         self._canvas.show_curve(self.controller)
         self._regions.refresh()
         for role, picker in self._pickers.items():
@@ -307,14 +283,14 @@ def _make_pickers(panel: Studio) -> dict[str, PicturePicker]:
 
 
 def _make_actions(panel: Studio) -> dict[str, Callable[[], object]]:
-    """Return what each button does; what cannot be done is said in the panel."""
+    """Return what each button does; the panel says what cannot be done."""
     actions = {
         **{name: panel._each(name) for name in ("start", "pause", "step")},
         "reset": panel._reset,
-        "undo": lambda: panel._step_back("undo"),
-        "redo": lambda: panel._step_back("redo"),
-        "save": panel._save,
-        "film": panel._save_film,
+        "undo": lambda: panel._change(panel.controller.undo),
+        "redo": lambda: panel._change(panel.controller.redo),
+        "save": lambda: panel._save(lambda shown: save_painting(shown, panel._language)),
+        "film": lambda: panel._save(lambda shown: [save_film(shown)]),
         "code": lambda: panel._write(as_code),
         "command": lambda: panel._write(as_command),
         "close": panel.close,
@@ -324,28 +300,24 @@ def _make_actions(panel: Studio) -> dict[str, Callable[[], object]]:
 
 
 def _make_offer(panel: Studio, unfinished: list[Unfinished]) -> widgets.Button:
-    """Return the button that goes on with what a kernel left unfinished; hidden without any."""
-    button = widgets.Button(icon="history", layout=widgets.Layout(width="auto"))
-    button.add_class("nst-offer")
-    if not unfinished:
-        button.layout.display = "none"
-        return button
-    last = unfinished[0]
-    pair = name_pair(last.content, list(last.styles))
-    button.description = panel._say("go on").format(pair)
-    button.tooltip = panel._say("go on help")
+    """Return the button that goes on with an unfinished painting; hidden if there is none."""
 
     def go_on() -> None:
-        panel.controller.go_on(last)
-        panel._controls.show(panel.controller.wanted)
+        panel.controller.go_on(unfinished[0])
         button.layout.display = "none"
 
-    button.on_click(lambda _: panel._try(go_on))
+    button = make_button("", panel._say("go on help"), lambda: panel._change(go_on), icon="history")
+    button.add_class("nst-offer")
+    if unfinished:
+        pair = name_pair(unfinished[0].content, list(unfinished[0].styles))
+        button.description = panel._say("go on").format(pair)
+    else:
+        button.layout.display = "none"
     return button
 
 
 def _arranged(panel: Studio) -> list[widgets.Widget]:
-    """Return the parts of a panel from top to bottom: its columns stack where it is narrow."""
+    """Return the panel's parts from top to bottom; its columns stack where it is narrow."""
     toolbar, canvas, status = panel._toolbar, panel._canvas, panel._status
     pickers = widgets.HBox([panel._pickers["content"], toolbar.swap, panel._pickers["style"]])
     pickers.add_class("nst-pickers")
@@ -367,7 +339,7 @@ def _arranged(panel: Studio) -> list[widgets.Widget]:
 
 
 def _run_beside(look: Any) -> asyncio.Task | None:
-    """Run a coroutine on the notebook's own loop; without one the panel is refreshed by hand."""
+    """Run a coroutine on the notebook's own loop; without a loop, `refresh` is called by hand."""
     try:
         return asyncio.get_running_loop().create_task(look)
     except RuntimeError:

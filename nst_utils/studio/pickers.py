@@ -1,8 +1,10 @@
-"""Widgets that choose a picture: a sample, WikiArt where it is, an upload, a path."""
+"""Widgets that choose a picture: a sample, WikiArt, an upload, a path; buttons with thumbnails."""
 
+import base64
 import io
 import random
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import ipywidgets as widgets
@@ -16,9 +18,13 @@ from ..images.samples import list_samples, open_picture
 from ..paths import claim_file, is_regular, safe_name
 from ..wikiart.catalog import WikiArt
 from .browser_widgets import PictureSlot
+from .toolbar import make_button
 
 THUMB = 64
 """Pixels on the long side of the picture in a picker."""
+
+BUTTON = (128, 80)
+"""Pixels of the picture on a button, twice what is seen."""
 
 
 def jpeg(image: Image.Image, quality: int = 90) -> bytes:
@@ -28,26 +34,50 @@ def jpeg(image: Image.Image, quality: int = 90) -> bytes:
     return data.getvalue()
 
 
+@dataclass(frozen=True)
+class Thumbnail:
+    """A picture to press, with a label below it and a help text for the pointer."""
+
+    image: Image.Image
+    label: str
+    help: str
+    press: Callable[[], object]
+
+
+class ThumbnailStrip:
+    """Buttons in a row, each with its picture; the widget `style` stands anywhere in the page."""
+
+    def __init__(self) -> None:
+        self.row = widgets.HBox()
+        self.row.add_class("nst-strip")
+        self.style = widgets.HTML(layout=widgets.Layout(height="0", margin="0"))
+
+    def show(self, thumbnails: Sequence[Thumbnail]) -> None:
+        """Replace the pictures."""
+        buttons, rules = [], []
+        for i, thumbnail in enumerate(thumbnails):
+            image = thumbnail.image.convert("RGB")
+            image.thumbnail(BUTTON)
+            data = base64.b64encode(jpeg(image, 80)).decode()
+            name = f"nst-{id(self)}-{i}"
+            rules.append(f".{name}{{background-image:url(data:image/jpeg;base64,{data})}}")
+            button = make_button(thumbnail.label, thumbnail.help, thumbnail.press, width="84px")
+            button.layout.height = "64px"
+            button.add_class(name)
+            buttons.append(button)
+        self.style.value = f"<style>{''.join(rules)}</style>"
+        for old in self.row.children:
+            old.close()
+        self.row.children = buttons
+
+
 class PicturePicker(widgets.HBox):
     """A thumbnail beside the ways to choose another picture.
 
-    Parameters
-    ----------
-    role : {"content", "style", "second style"}
-        Which picture is chosen.
-    source : str
-        The one to begin with, as `samples.open_picture` takes it; empty for none.
-    say : callable
-        Speaks labels; see `translations`.
-    pick : callable
-        Called with a source that the user chose. It may raise `NSTError`, which is told through
-        `complain`; the choice then goes back.
-    complain : callable
-        Called with a sentence when a choice cannot be had.
-    folder : callable
-        Returns where uploads are kept.
-    optional : bool
-        Whether none may be chosen: an empty source.
+    `role` is ``content``, ``style`` or ``second style``; `source` is the first picture, as
+    `samples.open_picture` takes it, or empty for none. `pick` gets a source that the user chose; if
+    it raises `NSTError`, `complain` gets the sentence and the choice goes back. `folder` returns
+    where uploads are kept. With `optional`, the user may choose none: an empty source.
     """
 
     def __init__(
@@ -124,7 +154,7 @@ class PicturePicker(widgets.HBox):
             self.path.value = ""
 
     def _uploaded(self, name: str, data: bytes) -> None:
-        """Keep an uploaded file, so that what is painted from it can be painted again."""
+        """Keep an uploaded file, so that its painting can be made again."""
         name = safe_name(name)
         try:
             open_picture(data, THUMB)
@@ -141,7 +171,7 @@ class PicturePicker(widgets.HBox):
             self._chosen(str(path))
 
     def _wikiart_row(self, say: Callable[[str], str]) -> list[widgets.Widget]:
-        """Offer WikiArt where it was downloaded: a style, and a painting drawn from it."""
+        """Offer a painting drawn from a style of WikiArt, where WikiArt was downloaded."""
         folder = paths.DATA / "wikiart"
         if not folder.is_dir():
             return []
@@ -156,9 +186,8 @@ class PicturePicker(widgets.HBox):
             layout=widgets.Layout(width="auto"),
         )
         menu.style.description_width = "72px"
-        draw = widgets.Button(description=say("Draw"), icon="random")
 
-        def drawn(_: widgets.Button) -> None:
+        def draw() -> None:
             try:
                 drawn_from = wikiart.filter(style=menu.value)
                 row = drawn_from.sample(1, seed=random.randrange(2**31)).iloc[0]
@@ -167,12 +196,11 @@ class PicturePicker(widgets.HBox):
             else:
                 self._chosen(str(wikiart.path(row)))
 
-        draw.on_click(drawn)
-        return [widgets.HBox([menu, draw])]
+        return [widgets.HBox([menu, make_button(say("Draw"), "", draw, icon="random")])]
 
 
 def name_pair(content: str, styles: str | Sequence[str]) -> str:
-    """Return what is painted in which style, or styles."""
+    """Return a caption of the content and its style, or styles."""
     listed = [styles] if isinstance(styles, str) else styles
     return f"{short_name(content)} × {' + '.join(map(short_name, listed))}"
 

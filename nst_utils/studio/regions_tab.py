@@ -2,7 +2,7 @@
 
 import io
 from collections.abc import Callable
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 
 import ipywidgets as widgets
@@ -16,6 +16,7 @@ from .browser_widgets import MaskPainter
 from .controller import Controller
 from .history import StudioError
 from .pickers import PicturePicker, jpeg
+from .toolbar import make_button
 
 SIDE = 480
 """Long side of the photo over which a mask is painted, pixels."""
@@ -28,30 +29,15 @@ _FADE = 0.4
 
 _TOOLS = ("mask brush", "mask eraser", "mask box", "mask part", "mask clear", "mask width")
 _WHERE = {"second": "marked second", "photo": "marked photo", "only": "marked only"}
-_HELP = {"apply": "apply help", "everywhere": "everywhere help", "crop": "crop help"}
 _LABEL = {"description_width": "150px"}
 
 
 class RegionsTab:
     """A second style, its share, and a mask that says where it goes.
 
-    Parameters
-    ----------
-    say : callable
-        Speaks labels.
-    controller : callable
-        Returns the painting that is steered now.
-    act : callable
-        Called with what is to be done; it tells the user of an `NSTError`.
-    complain : callable
-        Called with a sentence when a picture cannot be had.
-
-    Attributes
-    ----------
-    box : ipywidgets.VBox
-        To be shown.
-    mask : PIL.Image.Image or None
-        Gray, of the photo's shape: what is marked.
+    `controller` returns the painting that is steered now. `act` does an action and tells the user
+    of an `NSTError`; `complain` gets a sentence when a picture cannot be opened. `mask` is gray, of
+    the photo's shape: what is marked, or None.
     """
 
     def __init__(
@@ -89,18 +75,21 @@ class RegionsTab:
             options=[(say(text), kind) for kind, text in _WHERE.items()], description=say("marked"),
             style=_LABEL, layout={"width": "98%"},
         )  # fmt: skip
+        actions = {
+            "apply": ("apply help", self.apply),
+            "everywhere": ("everywhere help", self.forget),
+            "crop": ("crop help", self.crop),
+        }
         self.buttons = {
-            name: self._button(name, press)
-            for name, press in (
-                ("apply", self.apply), ("everywhere", self.forget), ("crop", self.crop)
-            )
-        }  # fmt: skip
+            name: make_button(say(name), say(help), partial(act, press))
+            for name, (help, press) in actions.items()
+        }
         row = widgets.HBox(list(self.buttons.values()), layout={"flex_flow": "row wrap"})
         proposed = widgets.HBox([self.count, self.parts], layout={"flex_flow": "row wrap"})
         self.box = widgets.VBox([self.second, self.share, self.painter, proposed, self.where, row])
 
     def refresh(self) -> None:
-        """Show the photo that is painted now, without the mark of another one."""
+        """Show the current photo; a mark on another one is forgotten."""
         controller = self._controller()
         second = next(iter(controller.history.others), "")
         if self.second.source != second:
@@ -120,7 +109,7 @@ class RegionsTab:
             self.blend()
 
     def blend(self) -> None:
-        """Give the second style its share, everywhere."""
+        """Give the second style its share of the whole picture."""
         if not self._controller().history.others:
             raise StudioError("choose a second style first; there is nothing to blend yet")
         share = round(self.share.value, 2)
@@ -131,14 +120,14 @@ class RegionsTab:
         self.mask = mask if mask.getextrema()[1] else None
 
     def mark_part_at(self, x: float, y: float) -> None:
-        """Mark the proposed part at a place of the photo, given in shares of its sides."""
+        """Mark the proposed part at a place of the photo, given as shares of its sides."""
         parts = self._proposed()
         height, width = parts.shape[1:]
         row, column = min(int(y * height), height - 1), min(int(x * width), width - 1)
         self.mark_part(int(parts[:, row, column].argmax()))
 
     def mark_part(self, part: int) -> None:
-        """Mark a proposed part, beside what is marked already."""
+        """Mark a proposed part, besides what is marked already."""
         # Where two parts share a place, the larger share has it; between, they fade.
         share = np.clip((self._proposed()[part] - 0.5) / _FADE + 0.5, 0, 1)
         controller = self._controller()
@@ -167,7 +156,7 @@ class RegionsTab:
         controller.set(blend=(), regions=[[form, inside, ""], ["rest", outside, ""]])
 
     def forget(self) -> None:
-        """Paint everywhere alike again; what is marked stays marked."""
+        """Paint everywhere alike again; the mask stays."""
         controller = self._controller()
         controller.set(regions=(), blend=())
         if controller.history.others:
@@ -197,26 +186,18 @@ class RegionsTab:
         return path
 
     def _proposed(self) -> np.ndarray:
-        """Return how far each position of the photo belongs to each part, shape (k, h, w)."""
+        """Return how much each position of the photo belongs to each part, shape (k, h, w)."""
         controller = self._controller()
         return _propose(controller.content, controller.style, self.count.value)
 
     def _number_parts(self) -> None:
         for old in self.parts.children:
             old.close()
-        buttons = []
-        for part in range(self.count.value):
-            button = widgets.Button(description=str(part + 1), tooltip=self._say("part help"))
-            button.layout.width = "34px"
-            button.on_click(lambda _, part=part: self._act(lambda: self.mark_part(part)))
-            buttons.append(button)
-        self.parts.children = buttons
-
-    def _button(self, name: str, press: Callable[[], None]) -> widgets.Button:
-        button = widgets.Button(description=self._say(name), tooltip=self._say(_HELP[name]))
-        button.layout.width = "auto"
-        button.on_click(lambda _: self._act(press))
-        return button
+        help, parts = self._say("part help"), range(self.count.value)
+        press = [partial(self._act, partial(self.mark_part, part)) for part in parts]
+        self.parts.children = [
+            make_button(str(part + 1), help, press[part], width="34px") for part in parts
+        ]
 
 
 @lru_cache(maxsize=8)

@@ -1,8 +1,9 @@
 """Passages: the recipes that led to a picture one after the other, each from the last one's.
 
 A steered run is one passage as long as only its schedule grows. A change that needs another run
-(size, network), or going back to an earlier picture, begins the next passage from the picture
-at hand. Here passages are cut to what was run, written as code or as a command, and run again.
+(size, network), or going back to an earlier picture, begins the next passage from the current
+picture. Here passages are cut to the steps that were run, written as code or as a command, and run
+again.
 """
 
 import dataclasses
@@ -30,8 +31,8 @@ NOTEBOOK = "notebooks/08_studio.ipynb"
 def cut_recipe(settings: Recipe, steps: int) -> Recipe:
     """Return the recipe that stops after so many steps, and is otherwise the same.
 
-    Cut before its last scale it ends at a smaller size. Then the pictures are read at a smaller
-    size too, so that running it differs from the run that was stopped there by rounding.
+    If it is cut before its last scale, it ends at a smaller size. Pictures are then read at a
+    smaller size too, so its painting differs from that of the stopped run by rounding.
 
     Raises
     ------
@@ -60,7 +61,7 @@ def cut_recipe(settings: Recipe, steps: int) -> Recipe:
 def recipe_changes(settings: Recipe) -> dict[str, Any]:
     """Return the fields in which a recipe differs from ``quick`` for its network, as JSON values.
 
-    ``recipe(**changes(settings))`` is the recipe again.
+    ``recipe(**recipe_changes(settings))`` is the recipe again.
     """
     plain = recipe("quick", backbone=settings.backbone).to_dict()
     changes = {name: value for name, value in settings.to_dict().items() if value != plain[name]}
@@ -73,12 +74,12 @@ def recipe_changes(settings: Recipe) -> dict[str, Any]:
 
 
 def to_json(passages: Sequence[Recipe]) -> str:
-    """Return passages as one line of JSON: a list of what each changes; see `recipe_changes`."""
+    """Return passages as one line of JSON: a list of the changes of each; see `recipe_changes`."""
     return json.dumps([_unchained(settings, i) for i, settings in enumerate(passages)])
 
 
 def _unchained(settings: Recipe, place: int) -> dict[str, Any]:
-    """Return a passage's changes; where it begins follows from its place."""
+    """Return a passage's changes; only the first one has a start of its own."""
     changes = recipe_changes(settings)
     if place:
         changes.pop("start", None)
@@ -108,21 +109,14 @@ def from_json(text: str) -> list[Recipe]:
 def replay_passages(
     content: Any, style: Any, passages: Sequence[Recipe], **options: Any
 ) -> "Result":
-    """Run passages one after the other, each from the picture of the last.
+    """Run passages one after the other, each from the last one's picture; return the last result.
 
     Parameters
     ----------
-    content, style
+    content, style, **options
         As for `run.stylize`.
     passages : sequence of Recipe
-        The first with a start of its own.
-    **options
-        For `run.stylize`.
-
-    Returns
-    -------
-    Result
-        Of the last passage.
+        The first one has a start of its own.
 
     Raises
     ------
@@ -171,17 +165,8 @@ def _argument(name: str, value: Any) -> str:
 
 
 def public_style(style: str | Sequence[str]) -> str | list[str]:
-    """Return what a style, or each of several, is called in public."""
+    """Return the public name of a style, or of each of several."""
     return public_source(style) if isinstance(style, str) else [public_source(s) for s in style]
-
-
-def _pair(content: str, style: str | Sequence[str]) -> list[str]:
-    told = public_style(style)
-    # papermill takes a list as YAML, of which JSON is a part.
-    several = ["-y", f"style: {json.dumps(told)}"]
-    return ["-p", "content", public_source(content)] + (
-        ["-p", "style", told] if isinstance(told, str) else several
-    )
 
 
 def as_command(content: str, style: str | Sequence[str], passages: Sequence[Recipe]) -> str:
@@ -195,6 +180,11 @@ def as_command(content: str, style: str | Sequence[str], passages: Sequence[Reci
     -m papermill notebooks/08_studio.ipynb studio.ipynb -p content chelsea -p style nocturne \
 -p passages '[{"beta": 5.0}]'
     """
-    python = short_path(Path(sys.executable))
-    words = [python, "-m", "papermill", NOTEBOOK, "studio.ipynb", *_pair(content, style)]
+    words = [short_path(Path(sys.executable)), "-m", "papermill", NOTEBOOK, "studio.ipynb"]
+    words += ["-p", "content", public_source(content)]
+    named = public_style(style)
+    # papermill takes a list as YAML, of which JSON is a part.
+    words += (
+        ["-p", "style", named] if isinstance(named, str) else ["-y", f"style: {json.dumps(named)}"]
+    )
     return shlex.join([*words, "-p", "passages", to_json(passages)])

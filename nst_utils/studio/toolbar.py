@@ -1,8 +1,11 @@
-"""The studio's buttons."""
+"""The studio's buttons, its line of state, its progress bar, and text to copy."""
 
+import html
 from collections.abc import Callable, Mapping
 
 import ipywidgets as widgets
+
+from .state import BUDGET, Status
 
 _BUTTONS = {
     "start": ("Start", "start help", "play"),
@@ -21,24 +24,20 @@ _BUTTONS = {
 """Label, help and icon of each button."""
 
 
+def make_button(
+    label: str, help: str, press: Callable[[], object], *, icon: str = "", width: str = "auto"
+) -> widgets.Button:
+    """Return a button that calls `press`, as wide as its label if no other width is given."""
+    button = widgets.Button(description=label, tooltip=help, icon=icon)
+    button.layout = widgets.Layout(width=width, flex="0 0 auto")
+    button.on_click(lambda _: press())
+    return button
+
+
 class Toolbar:
-    """Buttons in a row, and what chooses a side while two paintings are compared.
+    """Buttons in a row, and the buttons that choose a side while two paintings are compared.
 
-    Parameters
-    ----------
-    say : callable
-        Speaks labels.
-    actions : mapping of str to callable
-        What each button does.
-    compared, switched : callable
-        Called with True or False, and with a side, 0 or 1.
-
-    Attributes
-    ----------
-    row, swap, side, kept : ipywidgets widgets
-        To be arranged by the panel.
-    buttons, compare : dict of Button, ToggleButton
-        For those who press them.
+    `actions` says what each button does. `compared` gets True or False, `switched` a side: 0 or 1.
     """
 
     def __init__(
@@ -49,11 +48,14 @@ class Toolbar:
         switched: Callable[[int], None],
     ) -> None:
         self._say = say
-        self.buttons = {name: self._make(name, act) for name, act in actions.items()}
+        self.buttons = {}
+        for name, act in actions.items():
+            label, help, icon = _BUTTONS[name]
+            self.buttons[name] = make_button(say(label), say(help), act, icon=icon)
         self.buttons["start"].button_style = "success"
         self.swap = self.buttons["swap"]
         self.swap.description = ""
-        self.swap.layout = widgets.Layout(width="40px", flex="0 0 auto")
+        self.swap.layout.width = "40px"
         self.compare = widgets.ToggleButton(
             description=say("Compare"), tooltip=say("compare help"), icon="columns"
         )
@@ -78,13 +80,64 @@ class Toolbar:
         self.buttons["pause"].button_style = "warning" if running else ""
 
     def show_side(self, side: int, comparing: bool) -> None:
-        """Say which painting the controls steer, and which one stays when comparing ends."""
+        """Say which painting the controls steer, and which one is kept when comparing ends."""
         self.side.layout.display = self.kept.layout.display = "" if comparing else "none"
         self.kept.value = self._say("keep").format("AB"[side])
 
-    def _make(self, name: str, act: Callable[[], object]) -> widgets.Button:
-        label, help, icon = _BUTTONS[name]
-        button = widgets.Button(description=self._say(label), tooltip=self._say(help), icon=icon)
-        button.layout.width = "auto"
-        button.on_click(lambda _: act())
-        return button
+
+class StatusBar:
+    """The line of state, the progress bar, and text to copy.
+
+    `complaint` says why something cannot be done, `news` what was done.
+    """
+
+    def __init__(self, say: Callable[[str], str]) -> None:
+        self._say = say
+        self.complaint = self.news = ""
+        self.line = widgets.HTML()
+        self.line.add_class("nst-status")
+        self.progress = widgets.IntProgress(0, 0, BUDGET, layout={"width": "98%", "height": "10px"})
+        self.text = widgets.HTML(layout={"width": "98%"})
+
+    def clear(self) -> None:
+        """Remove news and complaint."""
+        self.complaint = self.news = ""
+
+    def show(self, status: Status) -> None:
+        """Show the status, with the news and the complaint below it."""
+        starting = status.state == "running" and not status.rate and not status.done
+        parts = [f"<b>{self._say('starting' if starting else status.state)}</b>"]
+        if status.message:
+            parts[0] = f'<span class="nst-bad">{html.escape(status.message)}</span>'
+        if status.step:
+            parts.append(f"{self._say('step')} {status.step}")
+            parts.append(f"{status.scale} px")
+        if status.rate:
+            parts.append(f"{status.rate:.1f} {self._say('steps a second')}")
+            left = (status.budget - status.done) / status.rate
+            parts.append(self._say("seconds left").format(left))
+        if status.label:
+            parts.append(html.escape(status.label))
+        text = " · ".join(parts)
+        if self.news:
+            text += f"<br>{html.escape(self.news)}"
+        if self.complaint:
+            text += f'<br><span class="nst-bad">{html.escape(self.complaint)}</span>'
+        self.line.value = f'<div role="status">{text}</div>'
+        self.progress.max, self.progress.value = status.budget, status.done
+
+    def offer(self, text: str) -> None:
+        """Show text with a button that copies it: browsers copy only after a click in the page."""
+        rows = min(14, text.count("\n") + 1 + len(text) // 140)
+        copy = (
+            "const t=this.parentElement.querySelector('textarea');t.select();"
+            "document.execCommand('copy');"
+            f"this.textContent='{html.escape(self._say('Copied'))}'"
+        )
+        hide = "this.parentElement.style.display='none'"
+        self.text.value = (
+            f'<div><button class="jupyter-button" onclick="{copy}">{self._say("Copy")}</button> '
+            f'<button class="jupyter-button" onclick="{hide}">{self._say("Hide")}</button>'
+            f'<textarea readonly rows="{rows}" style="width:100%;font-family:monospace;'
+            f'font-size:11px">{html.escape(text)}</textarea></div>'
+        )

@@ -29,7 +29,7 @@ TORCH_FREE = """
     errors paths download parallel networks.registry networks.spec wikiart.names wikiart.files
     wikiart.index wikiart.download wikiart.catalog transfer.config transfer.fields
     transfer.presets transfer.scales experiments.statistics experiments.notebooks
-    plotting.translations studio.controller studio.fair_lock studio.labels studio.replay
+    plotting.translations studio.controller studio.painting_thread studio.labels studio.replay
     studio.history benchmark.wikiart_index cli.main cli.bench cli.sweep cli.wikiart cli.errors
     cli.recipe_options
 """.split()

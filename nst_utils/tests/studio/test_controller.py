@@ -7,7 +7,13 @@ import pytest
 
 from nst_utils.images.io import ImageError
 from nst_utils.studio import history
-from nst_utils.studio.controller import Controller, close_all, studio_recipe
+from nst_utils.studio.controller import (
+    Controller,
+    begin_comparison,
+    close_all,
+    end_comparison,
+    studio_recipe,
+)
 from nst_utils.studio.history import StudioError
 from nst_utils.studio.replay import replay_passages
 from nst_utils.studio.state import BUDGET
@@ -309,3 +315,27 @@ def test_two_folders_and_the_studio_recipe():
     assert studio_recipe(1024).scales == (256, 512, 1024)
     assert studio_recipe(96).scales == (96,)
     assert history.ENDLESS > 1000 * BUDGET
+
+
+def test_the_first_ones_picture_is_a_snapshot_and_the_others_too(tiny, pictures, tmp_path):
+    first = Controller(*map(str, pictures), TINY, budget=3, folder=tmp_path)
+    second = None
+    try:
+        first.wait(20)
+        first.start()
+        first.wait(20)
+        second = begin_comparison(first, tmp_path)
+        assert first.history.step == 0 and [s.step for s in first.history.snapshots] == [3]
+        for one in (first, second):
+            one.start()
+        for one in (first, second):
+            assert one.wait(20).step == 3
+        end_comparison(first, second)
+        numbers = [s.number for s in first.history.snapshots]
+        assert len(set(numbers)) == len(numbers) == 2 and second.join(20)
+        first.start()  # alone it goes on
+        assert first.wait(20).step == 6
+    finally:
+        for one in filter(None, (first, second)):
+            one.close()
+            one.join(20)

@@ -7,7 +7,7 @@ from nst_utils import paths
 from nst_utils.images.io import ImageError
 from nst_utils.images.samples import open_picture
 from nst_utils.studio.labels import studio_translator
-from nst_utils.studio.pickers import PicturePicker
+from nst_utils.studio.pickers import PicturePicker, Thumbnail, ThumbnailStrip
 from nst_utils.wikiart import miniature
 
 
@@ -105,3 +105,15 @@ def test_wikiart_is_offered_where_it_is(tmp_path, monkeypatch):
     assert offered.said == []
     with Image.open(offered.picked[0]) as drawn:
         assert drawn.width > 0
+
+
+def test_every_picture_is_a_button_of_its_own():
+    strip, pressed = ThumbnailStrip(), []
+    image = Image.new("RGBA", (300, 100), "red")
+    strip.show([Thumbnail(image, n, f"help {n}", lambda n=n: pressed.append(n)) for n in "ab"])
+    first, second = strip.row.children
+    second.click()
+    assert pressed == ["b"] and (first.description, first.tooltip) == ("a", "help a")
+    assert strip.style.value.count("background-image") == 2
+    strip.show([])
+    assert not strip.row.children
