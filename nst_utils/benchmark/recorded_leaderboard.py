@@ -4,10 +4,10 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from PIL import Image
+from PIL import Image, ImageOps
 
 from ..experiments.batch import PICTURES
-from ..images.io import fit, read_image
+from ..images.io import read_image
 from ..images.samples import open_picture
 from ..paths import replacing
 from .leaderboard_table import LeaderboardError, painted
@@ -79,9 +79,8 @@ def picture_grid(rows: pd.DataFrame, out: Path) -> Image.Image:
     columns = 2 + len(SHOWN_METHODS)
     grid = Image.new("RGB", (columns * TILE, len(SHOWN_STYLES) * TILE), "white")
     for place, tile in enumerate(tiles):
-        tile = fit(tile, TILE - 4, enlarge=True)
-        left, top = place % columns * TILE, place // columns * TILE
-        grid.paste(tile, (left + (TILE - tile.width) // 2, top + (TILE - tile.height) // 2))
+        tile = ImageOps.pad(tile, (TILE - 4,) * 2, Image.Resampling.LANCZOS, "white")
+        grid.paste(tile, (place % columns * TILE + 2, place // columns * TILE + 2))
     return grid
 
 

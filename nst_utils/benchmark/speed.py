@@ -4,16 +4,15 @@ Short operations are timed in turns, and their medians are compared. Each measur
 a fresh process. Everything runs on the processor.
 """
 
-import math
 import os
-import statistics
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from pathlib import Path
+from functools import partial
 
+import numpy as np
 import psutil
 import torch
 
@@ -37,7 +36,7 @@ from .common import (
     ratio_row,
     value_row,
 )
-from .peers import Pastiche
+from .peers import Pastiche, saved_pictures
 
 
 def measure_step() -> Iterator[Row]:
@@ -105,15 +104,11 @@ def _product(side: int, dtype: torch.dtype) -> Callable[[], object]:
 def measure_memory() -> Iterator[Row]:
     """Compare peak memory with pastiche's, above what importing torch takes."""
     base = _peak_of("import torch")
-    with tempfile.TemporaryDirectory() as folder:
-        paths = [str(Path(folder) / f"{name}.png") for name in ("content", "style")]
-        for path, picture in zip(paths, benchmark_pair(), strict=True):
-            picture.save(path)
+    with saved_pictures(*benchmark_pair()) as paths:
         for size in (512, 1024):
             ours, theirs = (_peak_of(code, *paths, size) - base for code in (OURS, THEIRS))
-            yield ratio_row(
-                f"megabytes above import torch at {size} px, against pastiche", ours, theirs, 0.7
-            )
+            figure = f"megabytes above import torch at {size} px, against pastiche"
+            yield ratio_row(figure, ours, theirs, 0.7)
 
 
 OURS = """
@@ -153,9 +148,8 @@ def measure_together() -> Iterator[Row]:
     They sleep in this package (``OMP_WAIT_POLICY=PASSIVE``) unless the user has set another policy.
     Spinning is OpenMP's default and has no target.
     """
-    alone = {policy: _seconds_of(1, policy) for policy in ("PASSIVE", "ACTIVE")}
-    both = {policy: _seconds_of(2, policy) for policy in ("PASSIVE", "ACTIVE")}
-    asleep, spinning = (both[policy] / alone[policy] for policy in ("PASSIVE", "ACTIVE"))
+    policies = ("PASSIVE", "ACTIVE")
+    asleep, spinning = (_seconds_of(2, policy) / _seconds_of(1, policy) for policy in policies)
     figure = "two paintings at once over one alone, at 256 px, waiting threads"
     yield value_row(f"{figure} asleep", asleep, 1.6)
     yield Row(f"{figure} spinning", spinning, None, None, "OpenMP's default, none", True)
@@ -193,9 +187,7 @@ def measure_growth() -> Iterator[Row]:
         content, style = (fit(p, size, enlarge=True) for p in benchmark_pair())
         optimizer = begin_descent(content, style, recipe(size=size), pick_precision("auto", CPU))
         seconds.append(median_seconds({"step": optimizer.step}, 3 if size == 1024 else 7)["step"])
-    slope = statistics.linear_regression(
-        [2 * math.log(size) for size in sizes], [math.log(value) for value in seconds]
-    ).slope
+    slope, _ = np.polyfit(2 * np.log(sizes), np.log(seconds), 1)
     yield value_row("slope of log seconds over log pixels, 128 to 1024 px", slope, 1.05)
 
 
@@ -207,12 +199,8 @@ def measure_startup() -> Iterator[Row]:
         "our help": ["-m", "nst_utils", "--help"],
         "their help": ["-m", "pastiche", "--help"],
     }
-    calls = {
-        name: lambda words=words: subprocess.run(
-            [sys.executable, *words], capture_output=True, check=True
-        )
-        for name, words in commands.items()
-    }
+    run = partial(subprocess.run, capture_output=True, check=True)
+    calls = {name: partial(run, [sys.executable, *words]) for name, words in commands.items()}
     medians = median_seconds(calls, 3)
     yield value_row("seconds for import", medians["ours"], 0.5, medians["theirs"])
     yield value_row("seconds for --help", medians["our help"], 1.0, medians["their help"])
@@ -224,6 +212,5 @@ def measure_startup() -> Iterator[Row]:
         "theirs": lambda: VGG19.from_quantized_bin(str(path)),
     }
     medians = median_seconds(calls, 3)
-    yield value_row(
-        "seconds for decoding the VGG19 weights", medians["ours"], 1.0, medians["theirs"]
-    )
+    figure = "seconds for decoding the VGG19 weights"
+    yield value_row(figure, medians["ours"], 1.0, medians["theirs"])

@@ -48,22 +48,9 @@ def convolve(
 ) -> np.ndarray:
     """Slide a kernel over a picture: ``Y[i, j] = sum over u, v of X[i + u, j + v] K[u, v]``.
 
-    What networks call convolution is the cross-correlation: the kernel is not flipped.
-
-    Parameters
-    ----------
-    picture : ndarray, shape (h, w)
-        One channel.
-    kernel : ndarray, shape (k, l)
-    stride : int
-        Pixels between two positions.
-    padding : int
-        Zeros added on each side.
-
-    Returns
-    -------
-    ndarray, float64
-        Its sides are those of `output_side`.
+    What networks call convolution is the cross-correlation: the kernel is not flipped. The picture
+    has one channel, shape (h, w), and gets `padding` zeros on each side; `stride` is the distance
+    of two positions. `output_side` gives the sides of the result.
 
     Examples
     --------
@@ -71,9 +58,8 @@ def convolve(
     array([[ 8., 12.],
            [20., 24.]])
     """
-    sides = [
-        output_side(a, b, stride, padding) for a, b in zip(picture.shape, kernel.shape, strict=True)
-    ]
+    shapes = zip(picture.shape, kernel.shape, strict=True)
+    sides = [output_side(a, b, stride, padding) for a, b in shapes]
     x = np.pad(np.asarray(picture, np.float64), padding)
     rows, columns = (stride * np.arange(side) for side in sides)
     y = np.zeros(sides)
@@ -83,14 +69,9 @@ def convolve(
 
 
 def pool(picture: np.ndarray, kind: str = "max", side: int = 2) -> np.ndarray:
-    """Return the maximum or the mean of each block of a picture; incomplete blocks are left out.
+    """Return the maximum or the mean of each block of a picture, shape (h, w).
 
-    Parameters
-    ----------
-    picture : ndarray, shape (h, w)
-    kind : {"max", "average"}
-    side : int
-        Side of a block, pixels.
+    `kind` is "max" or "average", `side` that of a block in pixels. Incomplete blocks are left out.
     """
     height, width = (n // side for n in picture.shape)
     blocks = picture[: height * side, : width * side].reshape(height, side, width, side)
@@ -102,12 +83,7 @@ def linear_gradients(
 ) -> dict[str, np.ndarray]:
     """Return the gradients of a loss through ``y = x W^T + b``, given its gradient by ``y``.
 
-    Parameters
-    ----------
-    x : ndarray, shape (n, inputs)
-    weight : ndarray, shape (outputs, inputs)
-    upstream : ndarray, shape (n, outputs)
-        dL/dy.
+    The shapes are (n, inputs), (outputs, inputs) and (n, outputs).
 
     Returns
     -------
@@ -119,14 +95,11 @@ def linear_gradients(
 
 
 def dropout_masks(shape: tuple[int, ...], rate: float, count: int, seed: int = 0) -> np.ndarray:
-    """Return masks of inverted dropout: 0 with probability ``rate``, else ``1 / (1 - rate)``.
+    r"""Return masks of inverted dropout, shape (count, \*shape).
 
-    The scale keeps the expected value, so nothing is scaled at inference; Srivastava et al. (JMLR
-    2014) scale at inference instead.
-
-    Returns
-    -------
-    ndarray, shape (count, *shape)
+    A value is 0 with probability ``rate``, otherwise ``1 / (1 - rate)``. The scale keeps the
+    expected value, so nothing is scaled at inference; Srivastava et al. (JMLR 2014) scale at
+    inference instead.
     """
     if not 0 <= rate < 1:
         raise NSTError(f"the rate of dropout must be at least 0 and below 1, not {rate:g}")
@@ -139,20 +112,9 @@ def dropout_ensemble(
 ) -> pd.Series:
     """Return the distance between the mean of masked layers and the layer without a mask.
 
-    Parameters
-    ----------
-    rate : float
-        Rate of dropout.
-    counts : list of int
-        Numbers of masks to average.
-    width : int
-        Inputs of a linear layer with random weights.
-
-    Returns
-    -------
-    Series
-        By count: root mean square distance of the averaged outputs from the unmasked ones, over the
-        root mean square of the unmasked ones.
+    A linear layer with random weights and `width` inputs is masked at a rate of dropout. Return by
+    count of masks the root mean square distance of the averaged outputs from the unmasked ones,
+    over the root mean square of the unmasked ones.
     """
     rng = np.random.default_rng(seed)
     x, weight = rng.random(width), rng.normal(size=(width, width))
@@ -166,19 +128,9 @@ def dropout_ensemble(
 def dead_units(backbone: Backbone, pictures: list[Tensor], layers: list[str]) -> pd.DataFrame:
     """Measure how many activations and channels of ReLU layers are zero.
 
-    Parameters
-    ----------
-    backbone : Backbone
-    pictures : list of Tensor, shape (1, 3, h, w)
-        Normalized pictures.
-    layers : list of str
-        ReLU layers.
-
-    Returns
-    -------
-    DataFrame
-        By layer: ``zeros``, the share of activations that are 0; ``dead``, the share of channels
-        that are 0 at every position of every picture.
+    `pictures` are normalized, shape (1, 3, h, w). Return by layer ``zeros``, the share of
+    activations that are 0, and ``dead``, the share of channels that are 0 at every position of
+    every picture.
     """
     zeros: dict[str, list[float]] = {layer: [] for layer in layers}
     highest: dict[str, Tensor] = {}
@@ -226,17 +178,9 @@ def gradient_norms(
     """Measure how the gradient shrinks towards the input, in a plain and in a residual stack.
 
     Both have ``depth`` layers ``F(x) = W tanh(x)`` with the same weights; the residual one adds its
-    input, ``x + F(x) / sqrt(depth)``. The loss is the mean square of the output.
-
-    Parameters
-    ----------
-    depth, width : int
-        Layers, and units in each.
-    seeds : int
-        Draws of weights and input.
-    gain : float
-        Standard deviation of a weight, times ``sqrt(width)``; the default is that of torch's own
-        linear layer before training.
+    input, ``x + F(x) / sqrt(depth)``. The loss is the mean square of the output. A weight's
+    standard deviation is `gain` / ``sqrt(width)``, by default that of torch's linear layer before
+    training.
 
     Returns
     -------
@@ -297,10 +241,8 @@ def costs(painted: np.ndarray, target: np.ndarray) -> pd.DataFrame:
 def first_filters(backbone: Backbone, count: int) -> np.ndarray:
     """Return the learned filters of VGG19's first convolution, the strongest first.
 
-    Returns
-    -------
-    ndarray, shape (count, 3, 3, 3)
-        Height, width and RGB last; each filter is scaled so that its largest weight is 1.
+    The shape is (count, 3, 3, 3): height, width and RGB last. Each filter is scaled so that its
+    largest weight is 1.
     """
     weight = backbone.convolution("conv1_1").weight
     order = weight.flatten(1).norm(dim=1).argsort(descending=True)[:count]

@@ -81,13 +81,9 @@ def _perceptual() -> dict[str, Tensor]:
 def st_lpips(image: Image.Image, content: Image.Image) -> float:
     """Return the perceptual distance of two pictures: 0 if they are the same, about 1 if unrelated.
 
-    The network has AlexNet's shape and blurs before every downsampling, so that it tolerates a
-    shift by a pixel. It was trained from scratch on human judgments alone.
-
-    Parameters
-    ----------
-    image, content : PIL.Image.Image
-        The content is resized to the image's size.
+    The content is resized to the image's size. The network has AlexNet's shape and blurs before
+    every downsampling, so that it tolerates a shift by a pixel. It was trained from scratch on
+    human judgments alone.
 
     Raises
     ------
@@ -103,7 +99,8 @@ def st_lpips(image: Image.Image, content: Image.Image) -> float:
         content = content.resize(image.size, Image.Resampling.LANCZOS)
     total = 0.0
     for layer, (a, b) in enumerate(zip(_activations(image), _activations(content), strict=True)):
-        squares = (_unit(a) - _unit(b)).square()
+        a, b = (functional.normalize(x, dim=1, eps=1e-10) for x in (a, b))
+        squares = (a - b).square()
         total += functional.conv2d(squares, state[f"lin{layer}.model.1.weight"]).mean().item()
     return total
 
@@ -130,10 +127,6 @@ def _blurred(x: Tensor) -> Tensor:
     kernel = torch.outer(line, line).expand(x.shape[1], 1, 3, 3)
     padded = functional.pad(x, (2, 2, 2, 2), mode="reflect")
     return functional.conv2d(padded, kernel, stride=2, groups=x.shape[1])
-
-
-def _unit(x: Tensor) -> Tensor:
-    return x / (x.square().sum(dim=1, keepdim=True).sqrt() + 1e-10)
 
 
 def style_vector(image: Image.Image) -> np.ndarray:

@@ -3,6 +3,9 @@
 A distance alone says little, so style is reported as a **gap**: the distance of result and style
 divided by that of content and style. 0 is the style itself, 1 the untouched photo. Style and
 content trade off, so compare gaps at equal structural similarity, or whole curves.
+
+Where two pictures are compared, the second one is resized to the first one's long side: scaling
+down averages strokes, which narrows the spread of colors.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -36,13 +39,7 @@ def _same_size(image: Image.Image, like: Image.Image) -> Image.Image:
 
 
 def ssim(image: Image.Image, content: Image.Image) -> float:
-    """Return the structural similarity of lightness, 1 for the same picture (Wang et al., 2004).
-
-    Parameters
-    ----------
-    image, content : PIL.Image.Image
-        The content is resized to the image's size.
-    """
+    """Return the structural similarity of lightness, 1 for the same picture (Wang et al., 2004)."""
     a, b = (color.rgb2gray(_array(p)) for p in (image, _same_size(content, image)))
     return float(metrics.structural_similarity(a, b, data_range=1.0))
 
@@ -54,10 +51,8 @@ def edge_agreement(image: Image.Image, content: Image.Image) -> float:
     """
     from scipy.ndimage import binary_dilation
 
-    a, b = (
-        feature.canny(color.rgb2gray(_array(p)), sigma=2)
-        for p in (image, _same_size(content, image))
-    )
+    pictures = (image, _same_size(content, image))
+    a, b = (feature.canny(color.rgb2gray(_array(p)), sigma=2) for p in pictures)
     near_a, near_b = (binary_dilation(edges, iterations=2) for edges in (a, b))
     precision = (a & near_b).sum() / max(1, a.sum())
     recall = (b & near_a).sum() / max(1, b.sum())
@@ -68,8 +63,7 @@ def color_distance(image: Image.Image, style: Image.Image) -> float:
     """Return the sliced Wasserstein distance of two pictures' colors in CIELAB.
 
     Mean absolute difference of the sorted colors over 64 fixed directions, in units of Delta E;
-    positions do not matter (Rabin et al., 2011). Both pictures are compared at the image's long
-    side: scaling down averages strokes, which narrows the spread of colors.
+    positions do not matter (Rabin et al., 2011).
     """
     style = fit(style, max(image.size), enlarge=True)
     rng = np.random.default_rng(0)
@@ -87,8 +81,7 @@ def texture_distance(image: Image.Image, style: Image.Image) -> float:
     """Return the distance of two pictures' strokes: gradient energy by orientation and scale.
 
     A picture is described by the energy of its lightness gradient in eight orientations at four
-    scales. Logarithms give fine and coarse strokes equal weight; the distance is Euclidean. Both
-    pictures are compared at the image's long side.
+    scales. Logarithms give fine and coarse strokes equal weight; the distance is Euclidean.
     """
     style = fit(style, max(image.size), enlarge=True)
     return float(np.linalg.norm(_energies(image) - _energies(style)))
@@ -112,28 +105,14 @@ def gram_distance(
 ) -> float:
     """Return the relative distance of two pictures' Gram matrices in another network.
 
-    Parameters
-    ----------
-    image, style : PIL.Image.Image
-        Compared at the image's long side.
-    judge : Backbone
-        It is held out only if the picture was not optimized with its weights.
-    layers : iterable of str
-        Layers of the judge.
-
-    Returns
-    -------
-    float
-        Mean over layers of the Frobenius distance divided by the norm of the style's matrix.
+    It is the mean over layers of the Frobenius distance divided by the norm of the style's matrix.
+    The judge is held out only if the picture was not optimized with its weights.
     """
     layers = list(layers)
     style = fit(style, max(image.size), enlarge=True)
     a, b = (judge.extract(normalize(to_tensor(p)), layers) for p in (image, style))
-    distances = []
-    for name in layers:
-        one, two = losses.gram_matrix(a[name]), losses.gram_matrix(b[name])
-        distances.append(losses.style_loss(one, two, 1).sqrt().item())
-    return float(np.mean(distances))
+    grams = [(losses.gram_matrix(a[name]), losses.gram_matrix(b[name])) for name in layers]
+    return float(np.mean([losses.style_loss(*pair, 1).sqrt().item() for pair in grams]))
 
 
 def entropy(features: Tensor) -> float:
@@ -142,11 +121,6 @@ def entropy(features: Tensor) -> float:
     It is the Shannon entropy of the activations divided by their sum, over its largest possible
     value, the logarithm of their number. Negative values count as 0. Wang et al. (CVPR 2021)
     compare networks by it.
-
-    Parameters
-    ----------
-    features : Tensor
-        Activations, any shape.
     """
     p = features.detach().double().clamp(min=0).flatten()
     p = p / p.sum().clamp(min=1e-300)
@@ -221,7 +195,7 @@ def _style_judges(judges: Judges | None) -> dict[str, Callable[[Image.Image, Ima
 
 
 def judge(backbone: str, weights: str = "auto") -> tuple[Backbone, tuple[str, ...]]:
-    """Return a network and its layers, as `metrics.measure` takes judges.
+    """Return a network and its layers, as `measure` takes judges.
 
     It is held out only for pictures that were not optimized with its weights.
     """

@@ -14,13 +14,9 @@ _PAUSE = 0.01
 class PeakMemory:
     """Measure a process's peak memory during a block: ``mb``, in megabytes of 10^6 bytes.
 
-    It is the resident memory of the whole process, libraries included, sampled every 10 ms. For
-    this process, where CUDA is available, it is the memory that torch allocated there.
-
-    Parameters
-    ----------
-    process : psutil.Process, optional
-        Process to measure, by default this one.
+    It is the resident memory of the whole process, by default this one, libraries included, sampled
+    every 10 ms. For this process, where CUDA is available, it is the memory that torch allocated
+    there.
     """
 
     def __init__(self, process: psutil.Process | None = None) -> None:

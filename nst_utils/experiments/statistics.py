@@ -2,7 +2,7 @@
 
 Content kept and style gained trade off along ``beta``, so two arms are compared at equal structural
 similarity, pair by pair. The pair is the unit: seeds of one pair are not independent, so they are
-averaged first.
+averaged first. `arm` is the column that tells the arms apart.
 """
 
 from collections.abc import Sequence
@@ -21,19 +21,17 @@ def at_equal_structure(
     """Return measures at a point where all arms keep the same amount of the content.
 
     For each pair it is the middle of the range of `anchor` that the curves of all arms and seeds
-    cover; every curve is interpolated linearly there.
+    cover. Every curve is interpolated linearly there.
 
     Parameters
     ----------
     runs : DataFrame
-        One row for each run, with columns `arm`, ``content``, ``style``, ``seed``, `anchor` and
+        A row for each run, with columns `arm`, ``content``, ``style``, ``seed``, `anchor` and
         `measures`. Rows that differ only in something else, for example ``beta``, make a curve.
     measures : sequence of str
         Columns to read.
     anchor : str
         Column held equal.
-    arm : str
-        Column that tells the arms apart.
 
     Returns
     -------
@@ -52,10 +50,9 @@ def at_equal_structure(
             continue
         level = (low + high) / 2
         for name, seed, curve in curves:
+            row = {arm: name, "content": content, "style": style, "seed": seed, anchor: level}
             read = {m: float(np.interp(level, curve[anchor], curve[m])) for m in measures}
-            rows.append(
-                {arm: name, "content": content, "style": style, "seed": seed, anchor: level} | read
-            )
+            rows.append(row | read)
     return pd.DataFrame(rows, columns=[arm, "content", "style", "seed", anchor, *measures])
 
 
@@ -72,8 +69,6 @@ def paired_differences(
         Columns in which less is better.
     arms : tuple of two str
         The arms; differences are the first minus the second.
-    arm : str
-        Column that tells the arms apart.
 
     Returns
     -------
@@ -81,11 +76,7 @@ def paired_differences(
         Indexed by measure: each arm's mean over pairs; ``difference``, with ``low`` and ``high``,
         the ends of its 95 % confidence interval (Student's t over pairs); ``p`` (Wilcoxon's
         signed-rank test, two sided); ``pairs``; and ``better``, the arm that is better, or "not
-        significant".
-
-    Notes
-    -----
-    With fewer than six pairs Wilcoxon's p cannot fall to 0.05, whatever the numbers are.
+        significant". With fewer than six pairs, p cannot fall to 0.05.
     """
     means = runs.groupby(["content", "style", arm], sort=False)[list(measures)].mean()
     rows = []
@@ -93,42 +84,21 @@ def paired_differences(
         table = means[measure].unstack(arm).dropna()
         first, second = (table[name] for name in arms)
         gap = first - second
-        n = len(gap)
         low = high = p = np.nan
-        if n > 1 and gap.std() > 0:
-            half = stats.t.ppf(1 - LEVEL / 2, n - 1) * gap.std() / np.sqrt(n)
-            low, high = gap.mean() - half, gap.mean() + half
+        if len(gap) > 1 and gap.std() > 0:
+            low, high = stats.ttest_rel(first, second).confidence_interval(1 - LEVEL)
             p = stats.wilcoxon(gap).pvalue
         better = "not significant"
         if p <= LEVEL:
             better = arms[0] if gap.median() < 0 else arms[1]
-        rows.append(
-            {
-                "measure": measure,
-                arms[0]: first.mean(),
-                arms[1]: second.mean(),
-                "difference": gap.mean(),
-                "low": low,
-                "high": high,
-                "p": p,
-                "pairs": n,
-                "better": better,
-            }
-        )
+        row = {"measure": measure, arms[0]: first.mean(), arms[1]: second.mean()}
+        row |= {"difference": gap.mean(), "low": low, "high": high, "p": p}
+        rows.append(row | {"pairs": len(gap), "better": better})
     return pd.DataFrame(rows).set_index("measure")
 
 
 def spread(runs: pd.DataFrame, measures: Sequence[str], *, arm: str = "arm") -> pd.DataFrame:
-    """Return how much measures vary: over seeds of one pair, and over pairs.
-
-    Parameters
-    ----------
-    runs : DataFrame
-        A row for each arm, pair and seed.
-    measures : sequence of str
-        Columns to describe.
-    arm : str
-        Column that tells the arms apart.
+    """Return how much measures vary over the seeds of a pair, and over pairs.
 
     Returns
     -------
@@ -141,13 +111,7 @@ def spread(runs: pd.DataFrame, measures: Sequence[str], *, arm: str = "arm") -> 
         pairs = part.groupby(["content", "style"])[list(measures)]
         means, deviations = pairs.mean(), pairs.std()
         for measure in measures:
-            rows.append(
-                {
-                    arm: name,
-                    "measure": measure,
-                    "mean": means[measure].mean(),
-                    "over pairs": means[measure].std(),
-                    "over seeds": np.sqrt((deviations[measure] ** 2).mean()),
-                }
-            )
+            row = {arm: name, "measure": measure, "mean": means[measure].mean()}
+            row["over pairs"] = means[measure].std()
+            rows.append(row | {"over seeds": np.sqrt((deviations[measure] ** 2).mean())})
     return pd.DataFrame(rows).set_index([arm, "measure"])

@@ -1,9 +1,10 @@
-"""How much of the photo's structure is kept, said as an outcome: the ``beta`` that gives it.
+"""Paint so that a given share of the photo's structure is kept: find the ``beta`` that does it.
 
-Structural similarity to the photo falls as ``beta`` rises. Short runs at the coarse scale find the
-``beta``, by the secant method on its logarithm; then the whole run is made. Where the fine scales
-kept more or less than the coarse one it is made again: first at the ``beta`` that the short runs
-give for the difference, then, with what was asked between two whole runs, by these alone.
+Structural similarity to the photo falls as ``beta`` rises. Short runs at the coarse scale find a
+``beta`` by the secant method on its logarithm; then the whole recipe is run. The fine scales may
+keep more or less than the coarse one. Then the recipe is run again: first at the ``beta`` that the
+short runs predict for the difference, and as soon as two whole runs enclose the wanted value, at
+the ``beta`` that whole runs alone predict.
 """
 
 import math
@@ -87,26 +88,27 @@ def keep_structure(
     masks: Mapping[str, Any] | None = None,
     progress: bool = True,
 ) -> Kept:
-    """Paint so that a given part of the photo's structure stays.
+    """Paint so that a given share of the photo's structure is kept.
 
     Parameters
     ----------
     content, style, recipe, masks
-        As for `run.stylize`; the recipe's ``beta`` is where the search begins.
+        As for `run.stylize`; the search begins at the recipe's ``beta``.
     keep : float
-        Structural similarity (see `metrics.ssim`) that the painting is to have, between 0 and 1.
+        Structural similarity (see `metrics.ssim`) that the painting should have, between 0 and 1.
     progress : bool
         Show bars.
 
     Returns
     -------
     Kept
-        Where `keep` is out of reach the nearest that is reachable, with a warning.
+        If `keep` is out of reach, the nearest painting that is reachable, with a warning.
 
     Raises
     ------
     NSTError
-        If `keep` is no number between 0 and 1, nothing is weighed against the style (``nnst`` has
+        If `keep` is no number between 0 and 1, if nothing is weighed against the style (``nnst``
+        has
         no content term), or as `run.stylize`.
     """
     _check_keep(keep, recipe)
@@ -168,7 +170,7 @@ def keep_structure(
 
 
 def _check_keep(keep: Any, recipe: Recipe) -> None:
-    """Refuse what is no share of the structure, and recipes that weigh nothing against style."""
+    """Refuse a share that is none, and a recipe that weighs nothing against the style."""
     if isinstance(keep, bool) or not isinstance(keep, int | float) or not 0 < keep < 1:
         raise NSTError(f"keep must be a number between 0 and 1, for example 0.5, not {keep!r:.40}")
     if not recipe.alpha > 0 or not recipe.beta > 0:
@@ -197,19 +199,10 @@ def _whole_runs(
 
 
 class Secant:
-    """Where a falling function of the logarithm of ``beta`` takes a value.
+    """Find where a falling function of the logarithm of ``beta`` takes a value.
 
-    Parameters
-    ----------
-    measure : callable
-        Returns the value at a ``beta``.
-    start : float
-        The first one.
-
-    Attributes
-    ----------
-    points : dict of float to float
-        What was measured, by the logarithm of ``beta``.
+    `measure` returns the function at a ``beta``; `start` is the first one. `points` holds what was
+    measured, by the logarithm of ``beta``.
     """
 
     def __init__(self, measure: Callable[[float], float], start: float) -> None:
@@ -218,7 +211,7 @@ class Secant:
         self._start = min(max(start, LOWEST), HIGHEST)
 
     def find(self, value: float) -> float:
-        """Return the ``beta`` at which the value is expected, after some measurements."""
+        """Return the ``beta`` at which the value is expected after some measurements."""
         place = math.log(self._start)
         for _ in range(MOST_SHORT):
             self.points[place] = self.measure(math.exp(place))
@@ -230,12 +223,12 @@ class Secant:
         return math.exp(place)
 
     def solve(self, value: float) -> float:
-        """Return the ``beta`` at which the value is expected by what was measured.
+        """Return the ``beta`` at which the points predict the value.
 
-        Between a point above the value and one below it, by a falling curve through all points;
-        outside them, by a line through the nearest two, in steps that are neither tiny nor wild.
+        Between a point above the value and one below it, a falling curve through all points
+        predicts it. Elsewhere it is a line through the nearest two, in steps that are neither tiny
+        nor huge.
         """
-        low, high = math.log(LOWEST), math.log(HIGHEST)
         if self.brackets(value):
             a = max(place for place, y in self.points.items() if y >= value)
             b = min(place for place, y in self.points.items() if y < value)
@@ -244,10 +237,10 @@ class Secant:
             values, firsts = np.unique(falling, return_index=True)
             between = float(PchipInterpolator(values, places[firsts])(value))
             return math.exp(min(max(between, a + 0.1 * (b - a)), b - 0.1 * (b - a)))
-        slope, (place, known) = self._slope(value)
+        slope, (place, known) = self._slope(lambda point: abs(point[1] - value))
         step = (value - known) / slope
         step = math.copysign(min(max(abs(step), 0.3), LONGEST), known - value)
-        return math.exp(min(max(place + step, low), high))
+        return _beta_at(place + step)
 
     def brackets(self, value: float) -> bool:
         """Tell whether a value lies between two points, the higher one at the lower ``beta``."""
@@ -256,25 +249,28 @@ class Secant:
         return bool(above and below) and max(above) < min(below)
 
     def further(self, beta: float, up: bool) -> float:
-        """Return a ``beta`` beyond all points, as near to another one as a fair step allows."""
+        """Return a ``beta`` outside all points, as near to the given one as a fair step allows."""
         sign = 1 if up else -1
         edge = sign * max(sign * place for place in self.points)
         step = min(max(sign * (math.log(beta) - edge), 1.0), LONGEST)
-        return math.exp(min(max(edge + sign * step, math.log(LOWEST)), math.log(HIGHEST)))
+        return _beta_at(edge + sign * step)
 
     def predict(self, beta: float) -> float:
         """Return the value expected at a ``beta``."""
         place = math.log(beta)
-        known = sorted(self.points.items(), key=lambda p: abs(p[0] - place))
-        if len(known) == 1:
-            return known[0][1] + USUAL_SLOPE * (place - known[0][0])
-        (a, x), (b, y) = known[:2]
-        return x + (place - a) * min((y - x) / (b - a), -1e-3)
+        slope, (nearest, known) = self._slope(lambda point: abs(point[0] - place))
+        return known + (place - nearest) * slope
 
-    def _slope(self, value: float) -> tuple[float, tuple[float, float]]:
-        """Return the slope between the two points nearest to a value, and the nearest one."""
-        known = sorted(self.points.items(), key=lambda p: abs(p[1] - value))
+    def _slope(
+        self, distance: Callable[[tuple[float, float]], float]
+    ) -> tuple[float, tuple[float, float]]:
+        """Return the slope between the two nearest points, and the nearest one."""
+        known = sorted(self.points.items(), key=distance)
         if len(known) == 1:
             return USUAL_SLOPE, known[0]
         (a, x), (b, y) = known[:2]
         return min((y - x) / (b - a), -1e-3), (a, x)
+
+
+def _beta_at(place: float) -> float:
+    return min(max(math.exp(place), LOWEST), HIGHEST)

@@ -5,8 +5,9 @@ Logistic regression and a linear support vector machine of scikit-learn use the 
 so that a classifier learns the style and not the painter.
 """
 
+import itertools
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
@@ -42,8 +43,7 @@ def split_by_artist(
     ----------
     catalog : DataFrame
         Columns ``style`` and ``artist``. A style with fewer than two artists cannot be in training
-        and test at once; it is left out with a warning. Paintings without an artist are left out,
-        too.
+        and test at once; it is left out with a warning. So are paintings without an artist.
     folds : int
         Number of folds; at most the number of artists.
     seed : int
@@ -52,7 +52,7 @@ def split_by_artist(
     Returns
     -------
     list of (ndarray, ndarray)
-        For each fold the rows to train on and the rows to test on; every row that is not left out
+        For each fold the rows to train on and the rows to test on. Every row that is not left out
         is tested once.
 
     Raises
@@ -113,7 +113,7 @@ def predict_styles(
     Returns
     -------
     DataFrame
-        One row for each tested painting: ``style``, ``artist``, ``predicted``, ``fold``.
+        A row for each tested painting: ``style``, ``artist``, ``predicted``, ``fold``.
     """
     names = [names] if isinstance(names, str) else list(names)
     x, styles = features.array(*names), features.catalog["style"].to_numpy(str)
@@ -134,21 +134,9 @@ def accuracy(
     """Return the share of correct predictions, with an interval over artists.
 
     Paintings by one artist are alike, so resampling paintings would make the interval too narrow.
-    Artists are resampled instead, each with all of their paintings (a cluster bootstrap).
-
-    Parameters
-    ----------
-    predictions : DataFrame
-        As `predict_styles` returns them.
-    draws : int
-        Number of resamples.
-    level : float
-        Confidence level of the interval.
-
-    Returns
-    -------
-    dict of str to float
-        ``accuracy``, ``low``, ``high``, ``paintings``, ``artists``.
+    Artists are resampled instead, each with all of their paintings (a cluster bootstrap with
+    `draws` resamples). `predictions` are as `predict_styles` returns them. Return ``accuracy``,
+    ``low``, ``high``, ``paintings``, ``artists``.
     """
     right = predictions["style"] == predictions["predicted"]
     by_artist = right.groupby(predictions["artist"]).agg(["sum", "size"]).to_numpy(float)
@@ -164,12 +152,9 @@ def compare_descriptors(
     folds: Sequence[tuple[np.ndarray, np.ndarray]],
     arms: dict[str, tuple[str | Sequence[str], str]],
 ) -> pd.DataFrame:
-    """Return the accuracy of several combinations of descriptors and classifier, one row each.
+    """Return the accuracy of several combinations of descriptors and classifier, a row for each.
 
-    Parameters
-    ----------
-    arms : dict of str to (str or sequence of str, str)
-        Descriptors and classifier by title.
+    `arms` holds descriptors and classifier by title.
     """
     rows = {
         title: accuracy(predict_styles(features, names, folds, classifier=classifier))
@@ -188,10 +173,8 @@ def by_layer(
 ) -> pd.DataFrame:
     """Return how well each statistic of each layer tells styles apart.
 
-    Returns
-    -------
-    DataFrame
-        Columns ``statistic`` (``mean``, ``moments``, ``gram``), ``layer``, and those of `accuracy`.
+    The columns are ``statistic`` (``mean``, ``moments``, ``gram``), ``layer``, and those of
+    `accuracy`.
     """
     rows = [
         {"statistic": statistic, "layer": layer}
@@ -234,17 +217,14 @@ def fine_tune(
     rate : float
         Initial learning rate of the block; the linear layer's is ten times that.
     limit : int
-        Largest number of paintings to train on, and to test on, drawn at random if there are more.
-        It bounds memory.
+        Most paintings to train on, and to test on; more are drawn at random. It bounds memory.
     seed : int
         Seed of the draws.
 
     Returns
     -------
-    predictions : DataFrame
-        For the test rows, as `predict_styles` returns them.
-    history : DataFrame
-        Columns ``step``, ``rate``, ``loss``.
+    predictions, history : DataFrame
+        For the test rows, as `predict_styles` returns them; and ``step``, ``rate``, ``loss``.
 
     Raises
     ------
@@ -276,12 +256,11 @@ def fine_tune(
         history.append({"step": step, "rate": falling.get_last_lr()[0], "loss": loss.item()})
         optimizer.step()
         falling.step()
-    predicted = []
     with torch.no_grad():
-        for part in _maps(features, test, backbone, size).split(32):
-            predicted.append(head(block(part.float()).mean(dim=(2, 3))).argmax(1))
+        batches = _maps(features, test, backbone, size).split(32)
+        scores = torch.cat([head(block(x.float()).mean(dim=(2, 3))) for x in batches])
     part = features.catalog.iloc[test][["style", "artist"]].reset_index(drop=True)
-    return part.assign(predicted=names[torch.cat(predicted)], fold=0), pd.DataFrame(history)
+    return part.assign(predicted=names[scores.argmax(1)], fold=0), pd.DataFrame(history)
 
 
 def _classifier(kind: str, names: Sequence[str]) -> BaseEstimator:
@@ -289,11 +268,9 @@ def _classifier(kind: str, names: Sequence[str]) -> BaseEstimator:
         raise unknown("classifier", kind, CLASSIFIERS)
     if kind == "most frequent":
         return DummyClassifier()
-    model = (
-        LogisticRegression(C=0.1, max_iter=300)
-        if kind == "logistic"
-        else LinearSVC(C=0.01, dual="auto", random_state=0)
-    )
+    model = LinearSVC(C=0.01, dual="auto", random_state=0)
+    if kind == "logistic":
+        model = LogisticRegression(C=0.1, max_iter=300)
     rooted = [FunctionTransformer(_signed_root)] if all("gram" in n for n in names) else []
     return make_pipeline(*rooted, StandardScaler(), model)
 
@@ -304,30 +281,19 @@ def _signed_root(x: np.ndarray) -> np.ndarray:
 
 def _last_block(backbone: Backbone) -> nn.Sequential:
     """Return a copy of VGG19's fifth block that can be trained."""
-    parts: list[nn.Module] = []
-    for i in range(1, 5):
-        parts += [backbone.convolution(f"conv5_{i}"), nn.ReLU()]
-    return nn.Sequential(*parts).requires_grad_(True)
+    pairs = ((backbone.convolution(f"conv5_{i}"), nn.ReLU()) for i in range(1, 5))
+    return nn.Sequential(*itertools.chain(*pairs)).requires_grad_(True)
 
 
 def _maps(features: StyleFeatures, rows: np.ndarray, backbone: Backbone, size: int) -> Tensor:
-    """Return the output of VGG19's fourth block, shape (n, 512, size / 16, size / 16), bfloat16."""
-    return torch.cat(
-        [
-            backbone.extract(batch, ["pool4"])["pool4"].bfloat16()
-            for batch in _pictures(features, rows, size)
-        ]
-    )
+    """Return the output of VGG19's fourth block, shape (n, 512, size / 16, size / 16), bfloat16.
 
-
-def _pictures(features: StyleFeatures, rows: np.ndarray, size: int) -> Iterator[Tensor]:
-    """Read paintings again, in batches; one that has disappeared counts as black."""
+    The paintings are read again, in batches; one that is gone counts as black.
+    """
     paths = [file_of(features.root, name) for name in features.catalog["path"].iloc[rows]]
+    missing, maps = torch.zeros(1, 3, size, size), []
     for i in range(0, len(paths), 16):
         squares = [read_square(path, size) for path in paths[i : i + 16]]
-        yield torch.cat(
-            [
-                torch.zeros(1, 3, size, size) if image is None else normalize(to_tensor(image))
-                for image in squares
-            ]
-        )
+        batch = torch.cat([missing if s is None else normalize(to_tensor(s)) for s in squares])
+        maps.append(backbone.extract(batch, ["pool4"])["pool4"].bfloat16())
+    return torch.cat(maps)

@@ -16,43 +16,21 @@ from . import metrics
 def layers(backbone: Backbone, recipe: Recipe, x: Tensor) -> pd.DataFrame:
     """Return what a recipe reads: a row for each layer, in the network's order.
 
-    Parameters
-    ----------
-    backbone : Backbone
-        The network.
-    recipe : Recipe
-        Whose content and style layers are listed.
-    x : Tensor, shape (1, 3, H, W)
-        A normalized picture, for the shapes.
-
-    Returns
-    -------
-    DataFrame
-        Indexed by layer: its place in the network, role, style weight, channels, height, width
-        and stride in pixels.
+    `x` is a normalized picture, shape (1, 3, H, W), for the shapes. The columns are the layer's
+    place in the network, role, style weight, channels, height, width, and stride in pixels.
     """
     wanted = [n for n in backbone.layers if n in recipe.style_layers or n == recipe.content_layer]
     rows = []
     for name, tensor in backbone.extract(x, wanted).items():
-        rows.append(
-            {
-                "layer": name,
-                "place": backbone.layers.index(name),
-                "role": " and ".join(
-                    role
-                    for role, read in (
-                        ("content", name == recipe.content_layer),
-                        ("style", name in recipe.style_layers),
-                    )
-                    if read
-                ),
-                "weight": recipe.style_layers.get(name, 0.0),
-                "channels": tensor.shape[1],
-                "height": tensor.shape[2],
-                "width": tensor.shape[3],
-                "stride": backbone.stride(name),
-            }
-        )
+        read = {"content": name == recipe.content_layer, "style": name in recipe.style_layers}
+        row = {
+            "layer": name,
+            "place": backbone.layers.index(name),
+            "role": " and ".join(role for role in read if read[role]),
+            "weight": recipe.style_layers.get(name, 0.0),
+        }
+        shape = zip(("channels", "height", "width"), tensor.shape[1:], strict=True)
+        rows.append(row | dict(shape) | {"stride": backbone.stride(name)})
     return pd.DataFrame(rows).set_index("layer")
 
 
@@ -69,8 +47,8 @@ def activations(backbones: Mapping[str, tuple[Backbone, Iterable[str]]], x: Tens
     Returns
     -------
     DataFrame
-        Indexed by network and layer: `metrics.entropy` and `metrics.peak` of the activations and
-        of their Gram matrix, each as they are (``plain``) and after ``softmax`` smoothing.
+        Indexed by network and layer: `metrics.entropy` and `metrics.peak` of the activations and of
+        their Gram matrix, each as they are (``plain``) and after ``softmax`` smoothing.
     """
     rows = {}
     for title, (backbone, names) in backbones.items():
@@ -92,10 +70,9 @@ def activations(backbones: Mapping[str, tuple[Backbone, Iterable[str]]], x: Tens
 
 
 def seconds_to(result: Result, loss: float) -> float:
-    """Return the seconds from a run's first step until its last scale first reached a loss.
+    """Return the seconds from a run's first step until its last scale reached a loss, or NaN.
 
-    Losses of other scales are not comparable and do not count; their time does. NaN if the loss
-    was never reached.
+    Losses of other scales are not comparable and do not count; their time does.
     """
     last = result.history[-1].scale
     for record in result.history:
@@ -113,7 +90,7 @@ def steps_to(result: Result, loss: float) -> float:
 def style_shares(results: Mapping[str, Result]) -> pd.DataFrame:
     """Return each layer's share of the weighted style loss at the start of a run, a column a run.
 
-    Layers that mean the same place before and after the ReLU share a row, named after the block.
+    Layers at the same place before and after the ReLU share a row, named after the block.
     """
     columns = {}
     for title, result in results.items():

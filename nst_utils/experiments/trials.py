@@ -39,24 +39,21 @@ def run_trial(
 
     Parameters
     ----------
-    content, style
+    content, style, recipe
         As for `run.stylize`.
-    recipe : Recipe
-        What to do.
-    judges : mapping, optional
+    judges, untouched
         As for `metrics.measure`.
     keep : Path, optional
         Folder of finished runs, as for `run_cache.paint`.
-    untouched : dict, optional
-        As for `metrics.measure`.
 
     Returns
     -------
     row : dict
         The recipe's fields (see `recipe_columns`), ``content``, ``style``, ``label`` of the
-        weights, every loss term of the picture kept (``loss_…``, and ``loss_first``), the
-        measures, ``seconds``, ``peak_mb`` and ``error``: empty, or the one sentence that says why
-        there is no picture. ``peak_mb`` is missing where the picture came from a finished run.
+        weights,
+        every loss term of the best picture (``loss_…``, and ``loss_first``), the measures,
+        ``seconds``, ``peak_mb`` and ``error``: empty, or the sentence that says why there is no
+        picture. ``peak_mb`` is missing where the picture came from a finished run.
     result : Result or None
         None where there is an error.
     """
@@ -154,14 +151,14 @@ def run_trials(
     pairs : iterable of (content, style)
         Pictures.
     arms : mapping of str to iterable of Recipe
-        By name, the recipes that make up an arm, for instance several ``beta`` and seeds.
+        By name, the recipes of an arm, for instance several ``beta`` and seeds.
     judges, keep
         As for `run_trial`.
 
     Returns
     -------
     runs : DataFrame
-        A row a run: ``arm``, then the columns of `run_trial`.
+        A row for each run: ``arm``, then the columns of `run_trial`.
     pictures : dict of int to PIL.Image.Image
         The paintings, by row.
     """
@@ -181,24 +178,15 @@ def run_trials(
 
 
 def level_beta(content: Any, style: Any, recipe: Recipe, like: Recipe) -> Recipe:
-    """Return a recipe whose style weighs at the start as much as another recipe's does there.
+    """Return a recipe whose style weighs as much at the start as that of the recipe `like`.
 
-    A ``beta`` means something else for every loss, Gram variant and set of layers; after this,
+    A ``beta`` means something else for every loss, Gram variant and set of layers. After this,
     ``beta`` times the style loss of the first picture is the same for both.
-
-    Parameters
-    ----------
-    content, style
-        As for `run.stylize`.
-    recipe : Recipe
-        To be leveled; its ``beta`` is replaced.
-    like : Recipe
-        To be matched.
 
     Raises
     ------
     NSTError
-        As `run.stylize`; also where the start has no style loss at all.
+        As `run.stylize`; also if the start has no style loss at all.
     """
     short = [r.replace(scales=r.scales[:1], steps=1, schedule=()) for r in (like, recipe)]
     wanted, own = (_style_of(stylize(content, style, r).history[0], r) for r in short)
@@ -208,21 +196,10 @@ def level_beta(content: Any, style: Any, recipe: Recipe, like: Recipe) -> Recipe
 
 
 def cost(content: Any, style: Any, recipe: Recipe, steps: int = 4) -> dict[str, float]:
-    """Measure what a recipe costs on this machine, in a process of its own.
+    """Measure what a recipe costs on this machine at its last scale, in a process of its own.
 
-    Parameters
-    ----------
-    content, style
-        As for `run.stylize`; paths or names of samples.
-    recipe : Recipe
-        Measured at its last scale, where it spends most of its time.
-    steps : int
-        Steps to time; one more before them warms up.
-
-    Returns
-    -------
-    dict of str to float
-        ``seconds_per_step``, and ``peak_mb`` of the whole process.
+    The pictures are paths or names of samples. `steps` are timed, after one that warms up. Return
+    ``seconds_per_step``, and ``peak_mb`` of the whole process.
     """
     last = recipe.replace(scales=recipe.scales[-1:], steps=steps + 1, schedule=())
     return run_in_fresh_process(_cost, content, style, last)
@@ -231,8 +208,5 @@ def cost(content: Any, style: Any, recipe: Recipe, steps: int = 4) -> dict[str, 
 def _cost(content: Any, style: Any, recipe: Recipe) -> dict[str, float]:
     with PeakMemory() as memory:
         result = stylize(content, style, recipe)
-    first, last = result.history[0].seconds, result.history[-1].seconds
-    return {
-        "seconds_per_step": (last - first) / (len(result.history) - 1),
-        "peak_mb": memory.mb,
-    }
+    seconds = result.history[-1].seconds - result.history[0].seconds
+    return {"seconds_per_step": seconds / (len(result.history) - 1), "peak_mb": memory.mb}

@@ -4,7 +4,7 @@ Contents and styles are both samples, so an interval resamples both: paintings o
 one style, are not independent. Free of torch.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
@@ -16,7 +16,10 @@ DRAWS = 2000
 def two_way_interval(
     table: pd.DataFrame, measure: str, *, seed: int = 0
 ) -> tuple[float, float, float]:
-    """Return a mean over pairs with the ends of its 95 % interval.
+    """Return a mean over pairs with the ends of its 95 % interval; NaN if there is no number.
+
+    Contents and styles are resampled independently, with replacement; low and high are percentiles
+    of the resampled means.
 
     Parameters
     ----------
@@ -26,12 +29,6 @@ def two_way_interval(
         Column to average.
     seed : int
         Seed of the resampling.
-
-    Returns
-    -------
-    (float, float, float)
-        Mean, low and high. Contents and styles are resampled independently, with replacement; low
-        and high are percentiles of the resampled means. All are NaN if there is no number.
 
     References
     ----------
@@ -81,8 +78,7 @@ def variance_shares(
     total = float((values**2).sum())
     if not total > 0:
         return pd.Series({name: float("nan") for name in (*factors, "rest")})
-    shares, left = {}, values.copy()
-    effects = {}
+    shares, effects = {}, {}
     for name in factors:
         effects[name] = values.groupby(known[name]).transform("mean")
         shares[name] = float((effects[name] ** 2).sum()) / total
@@ -103,22 +99,12 @@ def variance_shares(
 def ordered_share(steps: pd.DataFrame, *, falling: bool = True) -> pd.Series:
     """Return the share of rows in which each column is followed by a smaller (or larger) one.
 
-    Parameters
-    ----------
-    steps : DataFrame
-        One row for each pair; columns in the expected order.
-    falling : bool
-        Whether values should fall from left to right.
-
-    Returns
-    -------
-    Series
-        Indexed by ``first > second``.
+    `steps` has a row for each pair; its columns are in the expected order. The result is indexed by
+    ``first > second``, or ``first < second`` if values should not be `falling`.
     """
-    shares: Mapping[str, float] = {}
+    shares, sign = {}, ">" if falling else "<"
     for one, two in zip(steps.columns, steps.columns[1:], strict=False):
         both = steps[[one, two]].dropna()
         right = both[one] > both[two] if falling else both[one] < both[two]
-        sign = ">" if falling else "<"
-        shares[f"{one} {sign} {two}"] = float(right.mean()) if len(both) else float("nan")
+        shares[f"{one} {sign} {two}"] = right.mean()  # NaN without a row
     return pd.Series(shares, dtype=float)
