@@ -121,10 +121,7 @@ def filter_figure(
 def activation_functions_figure(depths: pd.DataFrame, *, language: str = "en") -> Figure:
     """Plot ReLU and tanh, their derivatives, and statistics of deep stacks of each.
 
-    Parameters
-    ----------
-    depths : DataFrame
-        As `building_blocks.activation_depth` returns it.
+    The table is that of `building_blocks.activation_depth`.
     """
     say = translator(language)
     x = np.linspace(-3, 3, 301)
@@ -153,10 +150,7 @@ def activation_functions_figure(depths: pd.DataFrame, *, language: str = "en") -
 def gradient_figure(norms: pd.DataFrame, *, language: str = "en") -> Figure:
     """Plot the gradient's norm by layer: seeds as thin lines, their geometric mean as a thick one.
 
-    Parameters
-    ----------
-    norms : DataFrame
-        As `building_blocks.gradient_norms` returns it.
+    The table is that of `building_blocks.gradient_norms`.
     """
     say = translator(language)
     figure, axes = one_panel(2.8)
@@ -177,12 +171,8 @@ def gradient_figure(norms: pd.DataFrame, *, language: str = "en") -> Figure:
 def receptive_figure(photo: Image.Image, fields: Mapping[str, int]) -> Figure:
     """Show on a photo how much of it one position of each layer sees.
 
-    Parameters
-    ----------
-    photo : PIL.Image.Image
-        At the size at which the network reads it.
-    fields : mapping of str to int
-        Side of the receptive field in pixels, by layer.
+    The photo has the size at which the network reads it. `fields` holds the side of each layer's
+    receptive field in pixels.
     """
     figure = Figure(figsize=(WIDTH / 2, WIDTH / 2 * photo.height / photo.width))
     axes = figure.add_axes((0, 0, 1, 1))
@@ -202,12 +192,8 @@ def receptive_figure(photo: Image.Image, fields: Mapping[str, int]) -> Figure:
 def accuracy_figure(table: pd.DataFrame, chance: float, *, language: str = "en") -> Figure:
     """Plot how well each statistic of each layer tells styles apart, with intervals.
 
-    Parameters
-    ----------
-    table : DataFrame
-        As `style_classifier.by_layer` returns it.
-    chance : float
-        Accuracy of always predicting the most common style, drawn as a line.
+    The table is that of `style_classifier.by_layer`. A line shows `chance`: the accuracy of always
+    predicting the most common style.
     """
     say = translator(language)
     figure, axes = one_panel(3.0)
@@ -227,13 +213,7 @@ def accuracy_figure(table: pd.DataFrame, chance: float, *, language: str = "en")
 
 @own_look()
 def confusion_figure(predictions: pd.DataFrame, *, language: str = "en") -> Figure:
-    """Plot the confusion matrix of styles; the shares in a row add up to 1.
-
-    Parameters
-    ----------
-    predictions : DataFrame
-        Columns ``style`` and ``predicted``.
-    """
+    """Plot the confusion matrix of ``style`` and ``predicted``; the shares in a row add up to 1."""
     say = translator(language)
     shares = pd.crosstab(predictions["style"], predictions["predicted"], normalize="index")
     names = sorted(set(shares.index) | set(shares.columns))

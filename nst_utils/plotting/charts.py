@@ -20,10 +20,7 @@ from .translations import translator
 def activation_figure(table: pd.DataFrame, *, language: str = "en") -> Figure:
     """Plot entropy and peak by layer, one line for each network, plain and smoothed.
 
-    Parameters
-    ----------
-    table : DataFrame
-        As `tables.activations` returns it.
+    The table is that of `tables.activations`.
     """
     say = translator(language)
     figure = Figure(figsize=(WIDTH, 4.8), layout="constrained")
@@ -93,12 +90,7 @@ def difference_figure(
 ) -> Figure:
     """Plot paired differences with 95 % confidence intervals; hollow dots are not significant.
 
-    Parameters
-    ----------
-    table : DataFrame
-        As `statistics.paired_differences` returns it.
-    arms : tuple of two str
-        As given to `statistics.paired_differences`.
+    The table is that of `statistics.paired_differences`, and so are the two arms.
     """
     say = translator(language)
     figure, axes = one_panel(0.42 * len(table) + 1.1)
@@ -153,10 +145,7 @@ def race_figure(results: Mapping[str, Result], *, language: str = "en") -> Figur
 def quality_figure(runs: pd.DataFrame) -> Figure:
     """Plot how close a picture is to the style and how much content it keeps, over time.
 
-    Parameters
-    ----------
-    runs : DataFrame
-        Columns ``run``, ``seconds``, ``style gap``, ``ssim``.
+    The columns of `runs` are ``run``, ``seconds``, ``style gap`` and ``ssim``.
     """
     figure = Figure(figsize=(WIDTH, 2.9), layout="constrained")
     labels = {
@@ -180,14 +169,9 @@ def quality_figure(runs: pd.DataFrame) -> Figure:
 
 @own_look()
 def share_figure(shares: Mapping[str, pd.Series], *, top: int = 12, language: str = "en") -> Figure:
-    """Plot shares as bars, the largest on top; one panel for each column counted.
+    """Plot shares as bars, the largest on top, at most `top` of them; one panel for each title.
 
-    Parameters
-    ----------
-    shares : mapping of str to Series
-        Shares by title, as `WikiArt.shares` returns them.
-    top : int
-        Bars in a panel.
+    Each series is as `WikiArt.shares` returns it.
     """
     say = translator(language)
     figure = Figure(figsize=(WIDTH, 0.22 * top + 0.7), layout="constrained")
@@ -207,12 +191,7 @@ def share_figure(shares: Mapping[str, pd.Series], *, top: int = 12, language: st
 def size_figure(catalog: pd.DataFrame, *, bins: int = 20, language: str = "en") -> Figure:
     """Plot histograms of width and height, as the report does: 20 bins over the whole range.
 
-    Parameters
-    ----------
-    catalog : DataFrame
-        Columns ``width`` and ``height`` in pixels; 0 means unknown and is left out.
-    bins : int
-        Bars in a panel.
+    The catalog has ``width`` and ``height`` in pixels; 0 means unknown and is left out.
     """
     say = translator(language)
     figure = Figure(figsize=(WIDTH, 2.4), layout="constrained")
@@ -235,14 +214,8 @@ def ablation_figure(
 ) -> Figure:
     """Plot measures for each arm: a dot for every run, with mean and standard deviation.
 
-    Parameters
-    ----------
-    runs : DataFrame
-        As `trials.run_trials` returns them; arms keep their order.
-    measures : sequence of str
-        Columns to plot, one panel each.
-    title : str
-        What was varied.
+    The runs are those of `trials.run_trials`, and arms keep their order. Each measure has a panel;
+    `title` says what was varied.
     """
     say = translator(language)
     arms = list(dict.fromkeys(runs["arm"]))
@@ -270,10 +243,7 @@ def ablation_figure(
 def standings_figure(table: pd.DataFrame, *, language: str = "en") -> Figure:
     """Plot a leaderboard: each method's overall score with its interval, best on top.
 
-    Parameters
-    ----------
-    table : DataFrame
-        As `leaderboard_table.standings` returns it.
+    The table is that of `leaderboard_table.standings`.
     """
     say = translator(language)
     figure, axes = one_panel(0.6 + 0.32 * len(table))

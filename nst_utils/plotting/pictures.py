@@ -80,18 +80,10 @@ def contact_sheet(
     width: float = WIDTH,
     title: str = "",
 ) -> Figure:
-    """Show pictures in rows, each under its title.
+    """Show pictures in rows, each under its title, in reading order.
 
-    Parameters
-    ----------
-    pictures : sequence of (PIL.Image.Image, str)
-        Pictures and their titles, in reading order.
-    columns : int
-        Pictures in a row.
-    width : float
-        Width of the figure, inches.
-    title : str
-        Title of the whole figure, for example the label of the weights.
+    `columns` is the number of pictures in a row, `width` that of the figure in inches. `title`
+    stands above the whole figure, for example the label of the weights.
     """
     side = width / columns
     letters = max(6, int(side / LETTER))
@@ -218,10 +210,7 @@ def progress_strip(
 ) -> Figure:
     """Show pictures of runs at intervals, each with its step and loss; one row for each run.
 
-    Parameters
-    ----------
-    rows : mapping of str to sequence of (StepRecord, PIL.Image.Image)
-        Frames by title, as in `Watch.frames`.
+    `rows` holds frames by title, as in `Watch.frames`.
     """
     say = translator(language)
     columns = max(len(frames) for frames in rows.values())
