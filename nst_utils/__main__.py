@@ -1,23 +1,14 @@
-"""``python -m nst_utils``, or ``nst``."""
+"""The program ``python -m nst_utils``, or ``nst``; it hears signals before it loads the rest."""
 
-import os
-import signal
-import sys
+from .signals import exit_on_signals
 
 
 def run() -> None:
-    """Run the command line; a signal that comes before it listens ends the process quietly."""
-    for name in ("SIGINT", "SIGTERM"):
-        if signal.getsignal(number := getattr(signal, name)) is not signal.SIG_IGN:
-            signal.signal(number, _end)
-    from nst_utils.cli.main import run as run_command
+    """Run the command line."""
+    exit_on_signals("Error: interrupted before there was anything to save")
+    from .cli.main import run
 
-    run_command()
-
-
-def _end(*_: object) -> None:
-    os.write(sys.__stderr__.fileno() if sys.__stderr__ else 2, b"Error: interrupted\n")
-    os._exit(1)
+    run()
 
 
 if __name__ == "__main__":

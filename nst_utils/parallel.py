@@ -1,50 +1,55 @@
-"""Run jobs on several processes: on local ones, or with Dask on those of a scheduler.
+"""Run jobs on several processes: on local ones, or on the workers of a Dask scheduler.
 
-Local processes are talked to through pipes, so nothing listens on the network, and neither
-semaphores nor shared memory are needed. Free of torch: the jobs import what they need.
+A local process takes its jobs through a pipe of its own: nothing listens, and no semaphore or
+shared memory is needed. Free of torch: the jobs import what they need.
 """
 
 import contextlib
 import importlib.machinery
+import math
 import multiprocessing
 import os
 import pickle
-import signal
+import queue
 import sys
 import threading
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
-from queue import SimpleQueue
+from multiprocessing import connection, resource_tracker
+from pathlib import Path
 from typing import Any
 
 from tqdm import tqdm
 
 from .errors import NSTError, one_line
-from .signals import ASKED, request_stop, take_on_worker, watching_signals
+from .signals import (
+    exit_on_signals,
+    holding_back,
+    interrupt_main_thread,
+    requested,
+    watching_signals,
+)
 
 ADDRESS = "DASK_SCHEDULER_ADDRESS"
 """Environment variable that names a scheduler; Dask's own tools read it, too."""
 
 _WAIT = "15s"
 
-_LAST_STEP = 20.0
-"""Seconds that interrupted workers get to end their step and save their pictures."""
-
+_LAST_STEP = 15.0
+"""Seconds that interrupted processes get to end their step and save their pictures."""
 
 _TRIES = 3
-"""How often a job is begun whose process dies with it."""
-
-_SPAWN = multiprocessing.get_context("spawn")
-
-
-_STARTING = threading.Lock()
-"""Several threads start processes, and `without_main` changes what they share."""
+"""How often a job may lose its process."""
 
 
 class ClusterError(NSTError, RuntimeError):
     """A scheduler that cannot be reached, or a process that died with its job."""
+
+
+class _Died(ClusterError):
+    pass
 
 
 def hides_bar(progress: bool = True) -> bool:
@@ -52,11 +57,27 @@ def hides_bar(progress: bool = True) -> bool:
     return not progress or sys.stderr is None
 
 
+def control_groups() -> list[Path]:
+    """Return the folders of this process's control groups and of those around them, on Linux."""
+    top, found = Path("/sys/fs/cgroup"), []
+    with contextlib.suppress(OSError, ValueError):
+        for line in Path("/proc/self/cgroup").read_text().splitlines():
+            _, controllers, place = line.split(":", 2)
+            group = top / controllers / place.lstrip("/")
+            found += [folder for folder in (group, *group.parents) if folder.is_relative_to(top)]
+    return found
+
+
 def count_cores() -> int:
-    """Return the cores that this process may use, within a container's quota."""
+    """Return the cores that this process may use, within the quota of a container or a job."""
     from joblib import cpu_count
 
-    return cpu_count()
+    cores = cpu_count()
+    for group in control_groups():  # joblib looks at the outermost alone
+        with contextlib.suppress(OSError, ValueError):  # "max" is no number
+            quota, period = map(int, (group / "cpu.max").read_text().split())
+            cores = min(cores, math.ceil(quota / period))
+    return max(1, cores)
 
 
 def map_jobs(
@@ -71,13 +92,13 @@ def map_jobs(
     """Call a function on every job, on several processes, and yield results as they come.
 
     If a worker dies, another one takes its jobs. When the caller is asked to end (Ctrl-C, SIGTERM,
-    SIGHUP), the runs on local workers end after their step.
+    SIGHUP) or dies, the runs on local workers end after their step, and no other job is begun.
 
     Parameters
     ----------
     function : callable
-        Importable on the workers; called as ``function(job, threads)``. `threads` is how many torch
-        may use, so that all processes together use no more than the cores; None on a scheduler.
+        At the top of a module; called as ``function(job, threads)``. `threads` is how many torch
+        may use, so that all processes together use no more than the cores.
     jobs : sequence
         Anything that can be pickled.
     workers : int, optional
@@ -106,31 +127,31 @@ def map_jobs(
     address = scheduler or os.environ.get(ADDRESS)
     with ExitStack() as stack:
         stack.enter_context(watching_signals())
+        if address:
+            answers = _on_cluster(function, jobs, address)
+        else:
+            count = max(1, min(workers or count_cores(), len(jobs)))
+            answers = _on_processes(function, jobs, count)
         bar = stack.enter_context(
             tqdm(total=len(jobs), desc=title, unit="run", disable=hides_bar(progress))
         )
-        if address:
-            results = _on_scheduler(function, jobs, address)
-        else:
-            results = _on_processes(function, jobs, min(workers or count_cores(), len(jobs)))
-        for result in stack.enter_context(contextlib.closing(results)):
+        for place, answer in stack.enter_context(contextlib.closing(answers)):
             bar.update()
-            yield result
+            yield place, answer
 
 
-def _on_scheduler(
+def _on_cluster(
     function: Callable[..., Any], jobs: Sequence[Any], address: str
 ) -> Iterator[tuple[int, Any]]:
     from distributed import Client, as_completed
 
-    with ExitStack() as stack:
-        stack.enter_context(without_main())
-        try:
-            client = stack.enter_context(Client(address, timeout=_WAIT))
-        except (OSError, ValueError, TimeoutError) as error:
-            raise ClusterError(
-                f"no Dask scheduler answers at {address} ({one_line(error, 80)})"
-            ) from None
+    try:
+        client = Client(address, timeout=_WAIT)
+    except (OSError, ValueError, TimeoutError) as error:
+        raise ClusterError(
+            f"no Dask scheduler answers at {address} ({one_line(error, 80)})"
+        ) from None
+    with client:
         # Impure: the same job twice is two jobs.
         futures = client.map(function, jobs, [None] * len(jobs), pure=False)
         places = {future.key: i for i, future in enumerate(futures)}
@@ -143,137 +164,125 @@ def _on_scheduler(
 def _on_processes(
     function: Callable[..., Any], jobs: Sequence[Any], count: int
 ) -> Iterator[tuple[int, Any]]:
-    todo, done = deque(enumerate(jobs)), SimpleQueue()
-    drivers = [_Driver(function, todo, done, max(1, count_cores() // count)) for _ in range(count)]
-    for driver in drivers:
-        driver.start()
+    threads = max(1, count_cores() // count)
+    left, tries = deque(range(len(jobs))), Counter[int]()
+    every: list[_Worker] = []
+    idle: list[_Worker] = []
+    busy: dict[Any, tuple[_Worker, int]] = {}
     try:
-        for _ in jobs:
-            yield done.get()
-    except BaseException:
-        todo.clear()
-        for driver in drivers:
-            driver.ask_to_end()
-        raise
+        while left or busy:
+            while left and len(busy) < count:
+                if not idle:
+                    idle.append(_Worker({name: "1" for name in _THREADS}))
+                    every.append(idle[0])
+                worker, place = idle.pop(), left.popleft()
+                try:
+                    worker.send(function, jobs[place], threads)
+                except Exception as error:  # the job cannot be sent
+                    idle.append(worker)
+                    yield place, error
+                else:
+                    busy[worker.pipe] = worker, place
+            for pipe in connection.wait(list(busy)) if busy else ():
+                worker, place = busy.pop(pipe)
+                answer = worker.receive()
+                if not isinstance(answer, _Died):
+                    idle.append(worker)
+                    yield place, answer
+                    continue
+                tries[place] += 1
+                if tries[place] < _TRIES:
+                    left.append(place)
+                else:
+                    yield place, answer
     finally:
-        deadline = time.monotonic() + _LAST_STEP
-        for driver in drivers:
-            driver.join(max(0.1, deadline - time.monotonic()))
-            driver.kill()
+        _end(every)
 
 
-class _Driver(threading.Thread):
-    """A thread that gives one process after another job; a process that dies is replaced."""
-
-    def __init__(self, function: Callable, todo: deque, done: SimpleQueue, threads: int) -> None:
-        super().__init__(daemon=True)
-        self._function, self._todo, self._done, self._threads = function, todo, done, threads
-        self._worker: _Worker | None = None
-        self._ending = False
-
-    def run(self) -> None:
-        """Do jobs until there are none."""
-        _block_signals()
-        while not self._ending:
-            try:
-                place, job = self._todo.popleft()
-            except IndexError:
-                break
-            self._done.put((place, self._answer(job)))
-        if self._worker:
-            self._worker.end()
-
-    def _answer(self, job: Any) -> Any:
-        for _ in range(_TRIES):
-            try:
-                self._worker = self._worker or _Worker(self._threads)
-                return self._worker.call(self._function, job, self._threads)
-            except (EOFError, OSError):
-                if self._worker:
-                    self._worker.end()
-                self._worker = None
-                if self._ending:
-                    break
-            except Exception as error:  # the job cannot be sent
-                return error
-        return ClusterError("the process of this run died, again and again")
-
-    def ask_to_end(self) -> None:
-        """Let the process end after its step, and begin no other job."""
-        self._ending = True
-        if self._worker:
-            self._worker.process.terminate()
-
-    def kill(self) -> None:
-        """End the process at once."""
-        if self.is_alive() and self._worker:
-            self._worker.process.kill()
+_THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 
 
 class _Worker:
-    """A fresh process that calls functions, one at a time.
+    """A fresh process that takes one job after the other.
 
     Parameters
     ----------
-    threads : int
-        For libraries that read the number of their threads when they are loaded.
+    environment : mapping of str to str
+        Variables that it sets before it loads anything.
     """
 
-    def __init__(self, threads: int) -> None:
-        self._pipe, theirs = _SPAWN.Pipe()
-        self.process = _SPAWN.Process(target=_serve, args=(theirs, threads))
-        with _STARTING, without_main():
+    def __init__(self, environment: dict[str, str]) -> None:
+        spawn = multiprocessing.get_context("spawn")
+        self.pipe, theirs = spawn.Pipe()
+        self.process = spawn.Process(target=_serve, args=(theirs, environment))
+        if os.name == "posix":
+            resource_tracker.ensure_running()  # else it is started now, and lets signals through
+        with without_main(), holding_back():
             self.process.start()
         theirs.close()
 
-    def call(self, function: Callable[..., Any], *arguments: Any) -> Any:
-        """Return the function's result or the exception that it raised.
+    def send(self, work: Callable[..., Any], *arguments: Any) -> None:
+        """Give it a job; whether it has died shows when it should answer."""
+        with contextlib.suppress(OSError):
+            self.pipe.send_bytes(pickle.dumps((work, arguments)))
 
-        Raises
-        ------
-        EOFError, OSError
-            If the process dies.
-        """
-        self._pipe.send((function, arguments))
-        return self._pipe.recv()
-
-    def end(self) -> None:
-        """Close the pipe, which ends an idle process."""
-        self._pipe.close()
-        self.process.join()
-
-
-def _block_signals(how: str = "SIG_BLOCK") -> None:
-    """Keep signals to end from this thread, and from processes that it starts."""
-    if hasattr(signal, "pthread_sigmask"):
-        signal.pthread_sigmask(getattr(signal, how), ASKED)
+    def receive(self) -> Any:
+        """Return its answer, or the exception that ended its job: `_Died` where it died."""
+        try:
+            return pickle.loads(self.pipe.recv_bytes())
+        except (EOFError, OSError):
+            self.process.join()
+            return _Died(
+                f"the process died with it, the last time with status {self.process.exitcode}; "
+                "where memory was short, take fewer workers or a smaller size"
+            )
 
 
-def _serve(pipe: Any, threads: int) -> None:
-    """Call what comes through the pipe, on a worker, until it is closed."""
-    take_on_worker()
-    _block_signals("SIG_UNBLOCK")
-    for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
-        os.environ[name] = str(threads)
-    threading.Thread(target=_end_with_parent, daemon=True).start()
-    with contextlib.suppress(EOFError, OSError, KeyboardInterrupt):
+def _end(workers: Sequence[_Worker]) -> None:
+    """Let processes end; runs that go on in them end after their step."""
+    until = time.monotonic() + _LAST_STEP
+    try:
+        for worker in workers:
+            worker.pipe.close()
+        for worker in workers:
+            worker.process.join(max(0.0, until - time.monotonic()))
+    finally:
+        for worker in workers:
+            worker.process.kill()
+
+
+def _serve(pipe: Any, environment: dict[str, str]) -> None:
+    """Take jobs through a pipe until its other end is closed, also because its owner died."""
+    exit_on_signals("")
+    os.environ.update(environment)
+    jobs: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
+    threading.Thread(target=_listen, args=(pipe, jobs), daemon=True).start()
+    asked = ""
+    while not asked and (job := jobs.get()) is not None:
+        try:
+            with watching_signals():
+                work, arguments = pickle.loads(job)
+                answer = work(*arguments)
+                asked = requested()
+        except KeyboardInterrupt:  # before there was anything to save
+            return
+        except Exception as error:
+            answer = error
+        try:
+            pipe.send_bytes(pickle.dumps(answer))
+        except OSError:  # nobody waits for it any more
+            return
+        except Exception as error:
+            told = ClusterError(f"a result cannot be sent: {one_line(error, 80)}")
+            pipe.send_bytes(pickle.dumps(told))
+
+
+def _listen(pipe: Any, jobs: "queue.SimpleQueue[bytes | None]") -> None:
+    with contextlib.suppress(OSError, EOFError):
         while True:
-            function, arguments = pipe.recv()
-            try:
-                answer = function(*arguments)
-            except Exception as error:
-                answer = error
-            try:
-                pipe.send(answer)
-            except (pickle.PicklingError, TypeError, AttributeError) as error:
-                pipe.send(ClusterError(f"a result cannot be sent: {one_line(error, 80)}"))
-
-
-def _end_with_parent() -> None:
-    multiprocessing.parent_process().join()
-    request_stop()
-    time.sleep(_LAST_STEP)
-    os._exit(1)
+            jobs.put(pipe.recv_bytes())
+    jobs.put(None)
+    interrupt_main_thread()
 
 
 @contextlib.contextmanager
@@ -303,13 +312,12 @@ def run_in_fresh_process(work: Callable[..., Any], *arguments: Any) -> Any:
     *arguments
         Its arguments.
     """
-    worker = _Worker(count_cores())
+    worker = _Worker({})
     try:
-        answer = worker.call(work, *arguments)
-    except (EOFError, OSError):
-        raise ClusterError("the process of this measurement died") from None
+        worker.send(work, *arguments)
+        answer = worker.receive()
     finally:
-        worker.end()
+        _end([worker])
     if isinstance(answer, Exception):
         raise answer
     return answer

@@ -6,7 +6,6 @@ Notebooks run in ``notebooks/``, so no path of the project depends on the workin
 import contextlib
 import datetime
 import errno
-import glob
 import itertools
 import os
 import platform
@@ -14,13 +13,16 @@ import secrets
 import shutil
 import stat
 import tempfile
+import time
 import urllib.parse
 import urllib.request
+import warnings
 from collections.abc import Callable, Iterator
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from .errors import NSTError, one_line, public_address
+from .errors import NSTError, NSTWarning, one_line, public_address
 
 PACKAGE = Path(__file__).absolute().parent
 ROOT = PACKAGE.parent
@@ -114,6 +116,8 @@ def make_run_folder(*parts: str) -> Path:
     """
     stamp = datetime.datetime.now().strftime("%Y%m%d-%H%M%S")
     parent = make_folder(RUNS.joinpath(*parts))
+    for folder in filter(Path.is_dir, (parent, *parent.iterdir())):
+        remove_old_drafts(folder)
     for count in itertools.count(1):
         folder = parent / (stamp if count == 1 else f"{stamp}-{count}")
         try:
@@ -268,7 +272,7 @@ def replacing(path: Path, *, folder: bool = False) -> Iterator[Path]:
         the file system allows.
     """
     path = _resolved(Path(path))
-    _sweep_drafts(path.parent)
+    remove_old_drafts(path.parent)
     draft = _new_draft(path.parent, path.suffix[:8], folder)
     try:
         yield draft
@@ -300,18 +304,43 @@ def _new_draft(parent: Path, suffix: str, folder: bool) -> Path:
             return draft
 
 
-def _sweep_drafts(parent: Path) -> None:
-    """Remove drafts of processes of this machine that were killed."""
+@lru_cache(maxsize=4096)
+def remove_old_drafts(folder: Path) -> None:
+    """Remove what killed processes left of `replacing` in a folder; looked for once a process.
+
+    A draft is left alone while its process may go on: one of this machine that runs, or for a day
+    one of another machine.
+    """
     import psutil
 
     with contextlib.suppress(OSError):
-        for draft in parent.glob(f"{glob.escape(_DRAFT)}*"):
-            number = draft.name.removeprefix(_DRAFT).split("-")[0]
-            if number.isdecimal() and not psutil.pid_exists(int(number)):
-                if draft.is_dir():
+        for draft in list(folder.glob(".nst-*")):
+            process = draft.name.removeprefix(_DRAFT).partition("-")[0]
+            here = process.isdecimal() and len(process) < 10
+            old = time.time() - draft.lstat().st_mtime > 24 * 3600
+            if old or (here and not psutil.pid_exists(int(process))):
+                if draft.is_dir() and not draft.is_symlink():
                     shutil.rmtree(draft, ignore_errors=True)
                 else:
                     draft.unlink(missing_ok=True)
+
+
+def write_table(path: Path, write: Callable[[Path], Any]) -> None:
+    """Write a file whole; where that cannot be, write it elsewhere and say where."""
+
+    def write_whole(place: Path) -> None:
+        with replacing(place) as draft:
+            write(draft)
+
+    try:
+        write_whole(path)
+    except OSError as error:
+        place = save_elsewhere(write_whole, path.name)
+        warnings.warn(
+            f"{path}: cannot be written ({error.strerror or one_line(error)}); it is in {place}",
+            NSTWarning,
+            stacklevel=3,
+        )
 
 
 def _put_folder(draft: Path, path: Path) -> None:

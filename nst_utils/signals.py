@@ -4,6 +4,7 @@ A run that has a picture defers them: it ends after the current step, and the pi
 Everything else is interrupted at once.
 """
 
+import _thread
 import contextlib
 import os
 import signal
@@ -12,6 +13,7 @@ import threading
 import time
 from collections.abc import Iterator
 from types import FrameType
+from typing import Any
 
 ASKED = tuple(
     getattr(signal, name)
@@ -30,8 +32,8 @@ class _Request:
         self.clear()
 
     def clear(self) -> None:
-        """Forget the request and whom it concerns."""
-        self.watching = self.deferring = self.everywhere = self.program = False
+        """Forget the request."""
+        self.watching = self.deferring = False
         self.name, self.when = "", 0.0
 
 
@@ -39,17 +41,11 @@ _request = _Request()
 
 
 @contextlib.contextmanager
-def watching_signals(program: bool = False) -> Iterator[None]:
+def watching_signals() -> Iterator[None]:
     """Turn signals to end into `KeyboardInterrupt`, or defer them; see `defer`.
 
     Inside another such block, or outside the main thread, this changes nothing. Signals that the
     process ignores (``nohup``) stay ignored.
-
-    Parameters
-    ----------
-    program : bool
-        Whether the process is this program alone. A signal that comes while a library is being
-        loaded then ends it at once: an exception there ends in errors of that library.
     """
     if _request.watching or threading.current_thread() is not threading.main_thread():
         yield
@@ -59,7 +55,7 @@ def watching_signals(program: bool = False) -> Iterator[None]:
         if signal.getsignal(number) not in (signal.SIG_IGN, None):
             before[number] = signal.signal(number, _handle)
     _request.clear()
-    _request.watching, _request.program = True, program
+    _request.watching = True
     try:
         yield
     finally:
@@ -76,16 +72,15 @@ def defer() -> None:
 def requested() -> str:
     """Return the name of the signal that this thread should obey, or an empty text.
 
-    A signal concerns the main thread: the studio, on another one, paints on when a cell is
-    interrupted. On a worker it concerns every thread.
+    It concerns the main thread: the studio, on another one, paints on when a cell is interrupted.
     """
-    mine = _request.everywhere or threading.current_thread() is threading.main_thread()
-    return _request.name if mine else ""
+    return _request.name if threading.current_thread() is threading.main_thread() else ""
 
 
-def request_stop(name: str = "SIGTERM") -> None:
-    """Ask the runs of this process to end, as a signal would; their pictures are saved."""
-    _request.name, _request.when, _request.everywhere = name, time.monotonic(), True
+def interrupt_main_thread() -> None:
+    """Ask the run on the main thread to end, as a signal would; a second request is none."""
+    if not _request.name:
+        _thread.interrupt_main(signal.SIGTERM)
 
 
 def ignore_signals() -> None:
@@ -95,23 +90,41 @@ def ignore_signals() -> None:
             signal.signal(number, signal.SIG_IGN)
 
 
-def take_on_worker() -> None:
-    """Let a worker's runs end after their step when the worker is asked to end.
+def exit_on_signals(sentence: str) -> None:
+    """Let a signal end this program at once, with a sentence: no module is half loaded then.
 
-    They are on other threads than the main one. The first signal is a request to them; a later one
-    ends the process as usual.
+    For programs of this package alone, before anything heavy is loaded. Blocks of
+    `watching_signals` go before; while modules load in them, this holds.
     """
-    _request.clear()
+
+    def leave(number: int, frame: FrameType | None) -> None:
+        _say(sentence)
+        os._exit(1)
+
+    global _leave, _say_more
+    _leave, _say_more = leave, bool(sentence)
     for number in ASKED:
-        before = signal.getsignal(number)
+        if signal.getsignal(number) not in (signal.SIG_IGN, None):
+            signal.signal(number, leave)
+    if hasattr(signal, "pthread_sigmask"):  # see `holding_back`
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, ASKED)
 
-        def handle(number: int, frame: FrameType | None, before=before) -> None:
-            if _request.name and time.monotonic() - _request.when > PAUSE:
-                signal.signal(number, before if callable(before) else signal.SIG_DFL)
-                signal.raise_signal(number)
-            request_stop(signal.Signals(number).name)
 
-        signal.signal(number, handle)
+@contextlib.contextmanager
+def holding_back() -> Iterator[None]:
+    """Hold signals back; a process that is started meanwhile does so until `exit_on_signals`."""
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, ASKED)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+_leave: Any = None
+_say_more = True
 
 
 def _handle(number: int, frame: FrameType | None) -> None:
@@ -119,18 +132,17 @@ def _handle(number: int, frame: FrameType | None) -> None:
     if _request.name and now - _request.when <= PAUSE:
         _say("already ending: what there is will be saved; ask again to end at once")
         return
-    if _request.program and not _request.deferring and _loading(frame):
-        _say("Error: interrupted")
-        os._exit(1)
     again = bool(_request.name)
     _request.name, _request.when = name, now
     if not _request.deferring or again:
+        if _leave and _is_loading(frame):
+            _leave(number, frame)
         raise KeyboardInterrupt(name)
     _say("ending after this step; what there is will be saved")
 
 
-def _loading(frame: FrameType | None) -> bool:
-    """Tell whether a module is being imported."""
+def _is_loading(frame: FrameType | None) -> bool:
+    """Tell whether a module is being loaded: an exception in it is changed or lost on its way."""
     while frame is not None:
         if frame.f_code.co_filename.startswith("<frozen importlib"):
             return True
@@ -139,6 +151,8 @@ def _loading(frame: FrameType | None) -> bool:
 
 
 def _say(text: str) -> None:
+    if not _say_more:
+        return
     # The terminal itself may be gone.
     with contextlib.suppress(OSError, ValueError, AttributeError, RuntimeError):
         sys.stderr.write(f"\n{text}\n")

@@ -24,7 +24,6 @@ from ..experiments.batch import (
     Job,
     absolute_source,
     batch_code,
-    rows_of,
     run_batch,
     run_key,
 )
@@ -34,7 +33,7 @@ from ..images.io import fit
 from ..images.samples import list_samples, open_picture
 from ..images.tensors import to_pil, to_tensor
 from ..networks.weights import find_weights
-from ..paths import user_path
+from ..paths import user_path, write_table
 from ..transfer.config import Recipe
 from ..transfer.presets import RECIPES
 from ..transfer.presets import recipe as make_recipe
@@ -207,29 +206,27 @@ def run_leaderboard(
     options = dict(
         workers=workers, scheduler=scheduler, progress=progress, threads=1, what="pictures"
     )
-    jobs: list[Job] = []
 
     def run(entries: Sequence[Entry]) -> pd.DataFrame:
-        jobs[:] = [entry.job(out, sums) for entry in entries]
-        return run_batch(measure_entry, jobs, **options)
+        jobs = [entry.job(out, sums) for entry in entries]
+        return run_batch(measure_entry, jobs, finish=finish, **options)[0]
 
-    try:
-        if not own_steps:
-            first = {REFERENCE: 0} if equal_seconds else {}
-            own = [m for m in {**first, **dict.fromkeys(methods)} if m in RECIPES]
-            short = leaderboard_entries(
-                contents[:1], styles[:2], own, size=size, seconds=seconds, seeds=1, curve=(1.0,)
-            )[: len(own)]
-            timed = run(short) if own else pd.DataFrame()
-            methods, seconds = tables.in_seconds(methods, timed, seconds, equal=equal_seconds)
-        return run(
-            leaderboard_entries(
-                contents, styles, methods, size=size, seconds=seconds, seeds=seeds, curve=curve
-            )
+    def finish(rows: pd.DataFrame) -> None:
+        write_table(out / "leaderboard.csv", partial(rows.to_csv, index=False))
+
+    if not own_steps:
+        first = {REFERENCE: 0} if equal_seconds else {}
+        own = [m for m in {**first, **dict.fromkeys(methods)} if m in RECIPES]
+        short = leaderboard_entries(
+            contents[:1], styles[:2], own, size=size, seconds=seconds, seeds=1, curve=(1.0,)
+        )[: len(own)]
+        timed = run(short) if own else pd.DataFrame()
+        methods, seconds = tables.in_seconds(methods, timed, seconds, equal=equal_seconds)
+    return run(
+        leaderboard_entries(
+            contents, styles, methods, size=size, seconds=seconds, seeds=seeds, curve=curve
         )
-    finally:
-        if jobs:
-            rows_of(jobs).to_csv(out / "leaderboard.csv", index=False)
+    )
 
 
 def measure_entry(entry: Entry) -> tuple[dict[str, Any], Image.Image]:

@@ -44,7 +44,7 @@ class OneLineGroup(click.Group):
             return super().main(*args, standalone_mode=False, **options)
         _make_streams_safe()
         try:
-            with watching_signals(program=True):
+            with watching_signals():
                 status = super().main(*args, standalone_mode=False, **options)
         except click.ClickException as error:
             say(f"Error: {error.format_message()}", err=True)

@@ -102,7 +102,10 @@ def _paint(
 
     for sentence in missing_judges().values():
         say(sentence, err=True)
-    photos, paintings = _pick(contents, "content"), _pick(styles, "style")
+    photos, paintings = (
+        _pick(folder, kind, options["out"])
+        for folder, kind in ((contents, "content"), (styles, "style"))
+    )
     if pairs:
         few = pairs.split(",")
         if len(few) != 2 or not all(part.strip().isdecimal() for part in few):
@@ -111,14 +114,19 @@ def _paint(
     return run_leaderboard(photos, paintings, methods.split(",") if methods else METHODS, **options)
 
 
-def _pick(folder: Path | None, kind: str) -> list[str]:
-    """Return the pictures of a folder, in order, or the samples of a kind."""
+def _pick(folder: Path | None, kind: str, out: Path) -> list[str]:
+    """Return the pictures of a folder that do not lie in `out`, or the samples of a kind."""
     from ..images.samples import list_samples
     from ..wikiart.index import SUFFIXES
 
     if folder is None:
         return [sample.name for sample in list_samples().values() if sample.kind == kind]
-    files = sorted(str(path) for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES)
+    out = out.resolve()
+    files = sorted(
+        str(path)
+        for path in folder.rglob("*")
+        if path.suffix.lower() in SUFFIXES and out not in path.resolve().parents
+    )
     if not files:
         raise click.ClickException(f"{folder}: no pictures there")
     return files

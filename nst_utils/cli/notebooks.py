@@ -156,5 +156,12 @@ def _repeat(image: Path, output: str | None, **options: Any) -> None:
     with Watch(read_record(image).get("steps", 0)) as watch:
         comparison = repeat_run(image, **options, on_step=watch)
     say(str(comparison))
+    result, told = comparison.result, ""
     if path:
-        say(f"written {short_path(save_or_rescue(comparison.result, path))}")
+        told = f"written {short_path(save_or_rescue(result, path))}"
+        say(told)
+    if result.stopped.startswith("interrupted"):
+        if not path:
+            place = paths.save_elsewhere(result.save, "painting.png")
+            told = f"the best picture so far is in {place}"
+        raise click.ClickException(f"{result.stopped}; {told}")

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shlex
 from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -129,7 +130,8 @@ def summarize(result: "Result", written: list[Path]) -> None:
         say(f"{name:9} {value}")
     if result.stopped.startswith("interrupted"):
         kept = result.checkpoint
-        more = f"; go on with stylize --resume {short_path(kept)} --output FILE" if kept else ""
+        command = f"stylize --resume {shlex.quote(str(kept))} --output FILE"
+        more = f"; go on with {command}" if kept else ""
         raise click.ClickException(f"{result.stopped}; the best picture so far was saved{more}")
 
 

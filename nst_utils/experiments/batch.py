@@ -18,6 +18,8 @@ from typing import Any
 import pandas as pd
 
 from ..errors import NSTError, one_line, show
+from ..images.formats import ImageError
+from ..images.mask_forms import is_file
 from ..images.png import save_png
 from ..images.samples import open_picture
 from ..parallel import map_jobs
@@ -26,8 +28,10 @@ from ..paths import (
     alone_with,
     is_address,
     is_regular,
-    replacing,
+    save_elsewhere,
+    short_path,
     user_path,
+    write_table,
     write_text,
 )
 from ..signals import requested, watching_signals
@@ -41,6 +45,9 @@ from ..untrusted import DataError, check_schema, read_json
 ROWS = ".rows"
 PICTURES = "pictures"
 STALE = ("rerun", "keep")
+NOT_DONE = "not done yet"
+FILE_FIELDS = ("weights", "start", "content_mask", "regions")
+"""Fields of a recipe that may name files."""
 
 ROW = {
     "type": "object",
@@ -108,17 +115,34 @@ class Job:
             return None
         return row if row.get("picture_sha256") == _file_sha256(path) else None
 
-    def file_row(self, row: Mapping[str, Any]) -> None:
-        """Keep a row, with what names the job."""
+    def last_row(self) -> dict[str, Any]:
+        """Return its row, also a failed one; where it was never done, a row that says so."""
+        with contextlib.suppress(DataError):
+            if (row := read_row(self.place))["key"] == self.key:
+                return row
+        return self._whole({"error": NOT_DONE})
+
+    def file_row(self, row: Mapping[str, Any]) -> dict[str, Any]:
+        """Keep a row, with what names the job, and return it.
+
+        Where the folder takes no more, the caller's table has it alone.
+        """
+        whole = self._whole(row)
+        with contextlib.suppress(OSError):
+            write_text(self.place, json.dumps(whole))
+        return whole
+
+    def _whole(self, row: Mapping[str, Any]) -> dict[str, Any]:
         whole = {**self.columns, "picture": "", "error": "", **row}
         whole |= {"key": self.key, "code": self.code}
         # File names may hold what no table can.
-        plain = {k: show(value) if isinstance(value, str) else value for k, value in whole.items()}
-        write_text(self.place, json.dumps(plain))
+        return {k: show(value) if isinstance(value, str) else value for k, value in whole.items()}
 
 
 Paint = Callable[[Any], tuple[dict[str, Any], Any]]
-"""Given a job's work, returns its row and its picture: a `Result`, a PIL image, or None."""
+"""Given a job's work, returns its row and its picture: a `Result`, a PIL image, or None.
+
+The row may name another file for the picture, as ``picture``."""
 
 
 def run_batch(
@@ -127,9 +151,10 @@ def run_batch(
     *,
     what: str = "runs",
     threads: int | None = None,
+    finish: Callable[[pd.DataFrame], None],
     **options: Any,
-) -> pd.DataFrame:
-    """Do the jobs that are not done yet, and return a row for each.
+) -> tuple[pd.DataFrame, list[bool]]:
+    """Do the jobs that are not done yet.
 
     Parameters
     ----------
@@ -142,8 +167,17 @@ def run_batch(
         What the jobs are called in messages and over the bar.
     threads : int, optional
         Of each worker; as many as fit when left out.
+    finish : callable
+        Writes the table, also that of a batch that was interrupted.
     **options
         ``workers``, ``scheduler`` and ``progress``, for `parallel.map_jobs`.
+
+    Returns
+    -------
+    rows : DataFrame
+        A row for each job.
+    before : list of bool
+        Whether each was done before.
 
     Raises
     ------
@@ -158,32 +192,36 @@ def run_batch(
             folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise BatchError(f"{out}: no folder can be made there ({error.strerror})") from None
+    rows = {job.key: job.row() for job in jobs}
+    before = [rows[job.key] is not None for job in jobs]
+    work = partial(do_job, paint, own_threads=threads)
     with watching_signals():
         try:
-            todo = [job for job in jobs if job.row() is None]
-            while todo:
-                busy = []
-                work = partial(do_job, paint, own_threads=threads)
-                for place, done in map_jobs(work, todo, title=what, **options):
-                    if isinstance(done, Exception):  # the worker died with it, again and again
-                        todo[place].file_row({"error": f"worker lost: {one_line(done)}"})
-                    elif done is None:
-                        busy.append(todo[place])
+            while todo := [job for job in jobs if rows[job.key] is None]:
+                for place, row in map_jobs(work, todo, title=what, **options):
+                    if isinstance(row, Exception):  # the worker died with it, again and again
+                        row = todo[place].file_row({"error": f"worker lost: {one_line(row)}"})
+                    rows[todo[place].key] = row
+                busy = [job for job in todo if rows[job.key] is None]
                 if busy:
                     time.sleep(1.0)  # another process has them
-                todo = [job for job in busy if job.row() is None]
+                rows |= {job.key: job.row() for job in busy}
         except KeyboardInterrupt:
-            done = sum(job.row() is not None for job in jobs)
+            rows |= {job.key: job.row() for job in jobs if rows[job.key] is None}
+            done = sum(row is not None and not row["error"] for row in rows.values())
             raise BatchError(
-                f"interrupted with {done} of {len(jobs)} {what} done; the same call goes on from "
-                "there"
+                f"interrupted with {done} of {len(jobs)} {what} done, which are in "
+                f"{short_path(out)}; the same call goes on from there"
             ) from None
-    return rows_of(jobs)
+        finally:
+            table = pd.DataFrame([rows[job.key] or job.last_row() for job in jobs])
+            finish(table)
+    return table, before
 
 
 def do_job(
     paint: Paint, job: Job, threads: int | None = None, own_threads: int | None = None
-) -> str | None:
+) -> dict[str, Any] | None:
     """Do one job on a worker, unless it is done, and file its picture and its row.
 
     A worker that is asked to end keeps the best picture so far; its row says that it was
@@ -191,21 +229,21 @@ def do_job(
 
     Returns
     -------
-    str or None
-        The job's key; None where another process is at it.
+    dict or None
+        The job's row; None where another process is at it.
     """
     if requested():
-        return job.key
+        return job.last_row()
     with alone_with(job.place, wait=False) as alone:
         if not alone:
             return None
-        if job.row() is None:
-            import torch
+        if (row := job.row()) is not None:
+            return row
+        import torch
 
-            if own_threads or threads:
-                torch.set_num_threads(own_threads or threads)
-            job.file_row(_painted(paint, job))
-    return job.key
+        if own_threads or threads:
+            torch.set_num_threads(own_threads or threads)
+        return job.file_row(_painted(paint, job))
 
 
 def _painted(paint: Paint, job: Job) -> dict[str, Any]:
@@ -214,29 +252,23 @@ def _painted(paint: Paint, job: Job) -> dict[str, Any]:
         row, picture = paint(job.work)
         if picture is None:
             return row
-        path = job.out / job.picture
+        name = row.get("picture", job.picture)
         if isinstance(picture, Result):
-            picture.save(path)
+            save = picture.save
             if picture.stopped != "finished":
                 row = row | {"error": picture.stopped}
         else:
-            save_png(picture, path, {"key": job.key})
-        return row | {"picture": job.picture, "picture_sha256": _file_sha256(path)}
+            save = partial(save_png, picture, provenance={"key": job.key})
+        try:
+            save(job.out / name)
+        except ImageError as error:  # a full disk, mostly
+            place = save_elsewhere(save, Path(name).name)
+            return row | {"error": f"{one_line(error)}; the picture is in {place}"}
+        return row | {"picture": name, "picture_sha256": _file_sha256(job.out / name)}
     except Exception as error:
         known = isinstance(error, NSTError)
         reason = one_line(error)
         return {"error": reason if known else f"{type(error).__name__}: {reason}"}
-
-
-def rows_of(jobs: Iterable[Job]) -> pd.DataFrame:
-    """Return the jobs' rows; those that were never done name the job and say so."""
-    rows = []
-    for job in jobs:
-        try:
-            rows.append(read_row(job.place))
-        except DataError as error:
-            rows.append({**job.columns, "key": job.key, "picture": "", "error": one_line(error)})
-    return pd.DataFrame(rows)
 
 
 def read_row(path: Path) -> dict[str, Any]:
@@ -252,21 +284,31 @@ def read_row(path: Path) -> dict[str, Any]:
     return row
 
 
-def collect(out: Path) -> pd.DataFrame:
-    """Gather the rows of all batches of a folder into ``runs.parquet`` and ``runs.csv``."""
+def collect(out: Path, done: pd.DataFrame) -> pd.DataFrame:
+    """Gather the rows of all batches of a folder into ``runs.parquet`` and ``runs.csv``.
+
+    Parameters
+    ----------
+    out : Path
+        The folder.
+    done : DataFrame
+        Rows of the last batch, which the folder may not have taken.
+    """
     rows = []
     for path in sorted((out / ROWS).glob("*.json")):
         with contextlib.suppress(DataError):
             rows.append(read_row(path))
     table = pd.DataFrame(rows)
+    unfiled = done[~done["key"].isin([row["key"] for row in rows]) & (done["error"] != NOT_DONE)]
+    if len(unfiled):
+        table = pd.concat([table, unfiled])
     if len(table):
         # One type a column: fields of some runs may be text where others have numbers.
         for name in table.columns[table.map(type).nunique() > 1]:
             if table[name].map(lambda value: isinstance(value, str)).any():
                 table[name] = table[name].astype(str)
         for kind, write in (("parquet", table.to_parquet), ("csv", table.to_csv)):
-            with replacing(out / f"runs.{kind}") as draft:
-                write(draft, index=False)
+            write_table(out / f"runs.{kind}", partial(write, index=False))
     return table
 
 
@@ -323,7 +365,7 @@ def _picture_sha256(picture: str) -> str:
     try:
         return open_picture(picture, 64).info["sha256"]
     except NSTError:
-        return f"unreadable {picture}"
+        return f"unreadable {show(picture)}"
 
 
 def _file_sha256(path: Path) -> str:
@@ -340,4 +382,18 @@ def absolute_source(source: str) -> str:
     if is_address(source):
         return source
     path = user_path(source)
-    return str(path.absolute()) if path.exists() else source
+    return str(path.absolute()) if is_regular(path) else source
+
+
+def absolute_recipe(recipe: Recipe) -> Recipe:
+    """Return a recipe that names its files as every worker finds them."""
+
+    def mask(form: str) -> str:
+        return absolute_source(form) if is_file(form) else form
+
+    return recipe.replace(
+        weights=absolute_source(recipe.weights),
+        start=recipe.start if recipe.start in STARTS else absolute_source(recipe.start),
+        content_mask=mask(recipe.content_mask),
+        regions=tuple((mask(a), number, mask(b)) for a, number, b in recipe.regions),
+    )

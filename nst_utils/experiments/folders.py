@@ -1,5 +1,6 @@
 """Every picture of a folder in every style of another: resumable, over all cores or a cluster."""
 
+import hashlib
 import itertools
 import warnings
 from collections import Counter
@@ -13,13 +14,14 @@ from ..errors import NSTError, NSTWarning, brief
 from ..images.formats import ImageError
 from ..images.png import read_provenance
 from ..networks.weights import find_weights
-from ..paths import public_source, safe_name
+from ..paths import public_name, public_source, safe_name
 from ..transfer.config import Recipe
 from ..transfer.run import stylize
 from ..wikiart.index import SUFFIXES
 from .batch import (
     Checksums,
     Job,
+    absolute_recipe,
     absolute_source,
     batch_code,
     input_files,
@@ -111,22 +113,24 @@ def paint_folder(
     pairs = list(zip(*sides, strict=True) if zipped else itertools.product(*sides))
     sums, weights = Checksums(), find_weights(recipe.backbone, recipe.weights).sha256
     names, code, jobs, taken = _file_names(*sides), batch_code(), [], Counter()
+    placed, others = absolute_recipe(recipe), sums.of(input_files(contents, [], recipe)[1:])
     for content, style in pairs:
-        key = run_key(recipe, weights, sums.of(input_files(content, [style], recipe)))
         output = safe_name(f"{names[content]}_x_{names[style]}.png")
         taken[output.casefold()] += 1
         if (count := taken[output.casefold()]) > 1:  # long names agree in their beginning
             output = f"{output[:-4]}-{count}.png"
+        # Copies of a photo are painted into a file each.
+        key = run_key(recipe, weights, [*sums.of([content, style]), *others], output)
         columns = {"content": public_source(content), "style": public_source(style)}
-        work = (absolute_source(content), absolute_source(style), recipe, out / output)
+        work = (absolute_source(content), absolute_source(style), placed, out / output)
         jobs.append(Job(out, key, work, output, columns, code))
-    done = [job.row() is not None for job in jobs]
     options = dict(workers=workers, scheduler=scheduler, progress=progress)
-    rows = run_batch(paint_pair, jobs, what="paintings", **options)
-    rows["output"] = [job.picture for job in jobs]
+    options |= dict(what="paintings", finish=lambda rows: None)  # a folder of pictures, no table
+    rows, before = run_batch(paint_pair, jobs, **options)
+    rows["output"] = rows["picture"].where(rows["picture"] != "", [job.picture for job in jobs])
     rows["state"] = [
-        "failed" if error else "there already" if before else "painted"
-        for error, before in zip(rows["error"], done, strict=True)
+        "failed" if error else "there already" if done else "painted"
+        for error, done in zip(rows["error"], before, strict=True)
     ]
     if "seconds" not in rows:
         rows["seconds"] = float("nan")
@@ -136,12 +140,20 @@ def paint_folder(
 def paint_pair(work: tuple[str, str, Recipe, Path]) -> tuple[dict[str, Any], Any]:
     """Paint one pair of a folder's run; see `batch.Paint`."""
     content, style, recipe, output = work
-    if output.exists() and read_provenance(output) is None:
-        raise NSTError(f"{output.name}: was not painted here and is left as it is")
+    if output.exists():
+        record = read_provenance(output)
+        if record is None:
+            raise NSTError(f"{output.name}: was not painted here and is left as it is")
+        named = [record.get(role) for role in ("content", "style")]
+        sources = [side.get("source") for side in named if isinstance(side, dict)]
+        if sources != [public_name(content), public_name(style)]:
+            # Of another run: a.jpg and a.bmp have the same stem.
+            pair = f"{content}\0{style}".encode(errors="surrogateescape")
+            output = output.with_stem(f"{output.stem}_{hashlib.sha256(pair).hexdigest()[:6]}")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", NSTWarning)
         result = stylize(content, style, recipe)
-    return {"seconds": round(result.seconds, 2)}, result
+    return {"seconds": round(result.seconds, 2), "picture": output.name}, result
 
 
 def _file_names(*sides: list[str]) -> dict[str, str]:

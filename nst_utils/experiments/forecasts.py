@@ -3,7 +3,6 @@
 import contextlib
 import warnings
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import psutil
@@ -11,7 +10,7 @@ import psutil
 from ..errors import NSTError, NSTWarning
 from ..images.inputs import LEAST_SIDE
 from ..networks.device import pick_device, pick_precision
-from ..parallel import run_in_fresh_process
+from ..parallel import control_groups, run_in_fresh_process
 from ..transfer.config import Recipe
 from ..transfer.optimizers import LBFGS_HISTORY
 from ..transfer.run import stylize
@@ -88,23 +87,12 @@ def free_bytes() -> float:
     """Return the memory that is free now, within the limits of a container or a batch job."""
     free = float(psutil.virtual_memory().available)
     names = ("memory.max", "memory.current"), ("memory.limit_in_bytes", "memory.usage_in_bytes")
-    for folder in _control_groups():
+    for folder in control_groups():
         for limit, used in names:
             with contextlib.suppress(OSError, ValueError):  # "max" is no number
                 numbers = [int((folder / name).read_text()) for name in (limit, used)]
                 free = min(free, numbers[0] - numbers[1])
     return free
-
-
-def _control_groups() -> list[Path]:
-    """Return the folders of this process's control groups and of those around them, on Linux."""
-    top, found = Path("/sys/fs/cgroup"), []
-    with contextlib.suppress(OSError, ValueError):
-        for line in Path("/proc/self/cgroup").read_text().splitlines():
-            _, controllers, place = line.split(":", 2)
-            group = top / controllers / place.lstrip("/")
-            found += [folder for folder in (group, *group.parents) if folder.is_relative_to(top)]
-    return found
 
 
 def check_memory(content: Any, style: Any, recipe: Recipe) -> None:

@@ -14,6 +14,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from traitlets.config import Config
+
 from .. import paths
 from ..errors import NSTError, one_line, unknown
 from ..parallel import count_cores, map_jobs
@@ -39,6 +41,10 @@ _NOTEBOOK = {
         }
     },
 }
+
+
+# By files in the user's own folder: nothing listens, and no network is needed.
+_KERNEL = Config() if os.name == "nt" else Config({"KernelManager": {"transport": "ipc"}})
 
 
 class NotebookError(NSTError, RuntimeError):
@@ -233,13 +239,20 @@ def run_notebooks(
         for i, (path, copy) in enumerate(zip(notebooks, copies, strict=True))
     ]
     outcomes: dict[int, NotebookOutcome] = {}
-    for i, outcome in map_jobs(
+    answers = map_jobs(
         execute, todo, workers=jobs, scheduler=scheduler, title="notebooks", progress=progress
-    ):
-        if isinstance(outcome, Exception):  # its worker died
-            reason = f"worker lost: {one_line(repr(outcome), 200)}"
-            outcome = NotebookOutcome(notebooks[i].name, 0.0, reason, 0, copies[i])
-        outcomes[i] = outcome
+    )
+    try:
+        for i, outcome in answers:
+            if isinstance(outcome, Exception):  # its worker died
+                reason = f"worker lost: {one_line(repr(outcome), 200)}"
+                outcome = NotebookOutcome(notebooks[i].name, 0.0, reason, 0, copies[i])
+            outcomes[i] = outcome
+    except KeyboardInterrupt:
+        raise NotebookError(
+            f"interrupted with {len(outcomes)} of {len(notebooks)} notebooks run; the executed "
+            f"copies, whole or in part, are in {copies[0].parent}"
+        ) from None
     return [outcomes[i] for i in range(len(notebooks))]
 
 
@@ -272,6 +285,7 @@ def _execute(
             kernel_name="python3",
             cwd=str(notebook.parent),
             progress_bar=progress and {"desc": notebook.stem, "position": place, "leave": False},
+            config=_KERNEL,
         )
     except PapermillException as failure:
         error = f"{getattr(failure, 'ename', 'Error')}: {getattr(failure, 'evalue', failure)}"

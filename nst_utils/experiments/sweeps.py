@@ -4,7 +4,7 @@ import itertools
 import math
 import os
 from collections.abc import Iterable, Mapping, Sequence
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -18,11 +18,13 @@ from ..transfer.config import Recipe
 from ..transfer.fields import RecipeError
 from ..transfer.regions import check_regions
 from .batch import (
+    FILE_FIELDS,
     PICTURES,
     STALE,
     BatchError,
     Checksums,
     Job,
+    absolute_recipe,
     absolute_source,
     batch_code,
     collect,
@@ -155,10 +157,8 @@ def sweep(
     todo = {job.key: job for job, *_ in jobs if job.key not in rows}
     if todo or not jobs:
         options = dict(workers=workers, scheduler=scheduler, progress=progress)
-        try:
-            table = run_batch(paint_trial, list(todo.values()), **options)
-        finally:
-            collect(out)
+        finish = partial(collect, out)
+        table, _ = run_batch(paint_trial, list(todo.values()), finish=finish, **options)
         for row in table.to_dict("records"):
             rows[row["key"]] = row | {"file": str(out / row["picture"])}
     # A stored row may be shared by settings. The measure color takes the place of the field color.
@@ -221,7 +221,9 @@ def _jobs(
         names = {"content": public_source(content), "style": name_styles(style)}
         columns = {"setting": name} | names | recipe_columns(recipe)
         sources = absolute_source(content), tuple(map(absolute_source, styles))
-        work = (*sources, recipe, names | {"inputs": inputs}, dict(judges))
+        # The row names files as they were given, the worker finds them in full.
+        shown = names | {field: columns[field] for field in FILE_FIELDS} | {"inputs": inputs}
+        work = (*sources, absolute_recipe(recipe), shown, dict(judges))
         job = Job(out, key, work, f"{PICTURES}/{key}.png", columns, code, stale)
         jobs.append((job, inputs, recipe.weights == "auto" and not weights[named].trained))
     return jobs

@@ -71,7 +71,8 @@ def run_trial(
             cached.save(result)
         # Of several styles the first one is what the painting is measured against.
         images = opened.image, styles[0].image
-        row |= metrics.measure(result.image, *images, judges, untouched)
+        if not result.stopped.startswith("interrupted"):  # who asked to end waits for nothing
+            row |= metrics.measure(result.image, *images, judges, untouched)
     except Exception as error:  # one run's failure, of whatever kind, is that run's row
         reason = one_line(error)
         known = isinstance(error, NSTError)

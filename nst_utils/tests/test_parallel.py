@@ -1,11 +1,14 @@
 import contextlib
 import os
+import signal
+import subprocess
+import sys
 import time
 
 import psutil
 import pytest
 
-from nst_utils import parallel
+from nst_utils import parallel, paths
 from nst_utils.parallel import ClusterError
 
 
@@ -71,7 +74,7 @@ def test_a_process_that_dies_is_replaced_and_its_job_done_again(tmp_path):
     found = dict(parallel.map_jobs(die_once, jobs, workers=1, progress=False))
     assert found == {0: "alive", 1: "alive"}
     [(_, error)] = parallel.map_jobs(die, [0], progress=False)
-    assert isinstance(error, ClusterError) and "died, again and again" in str(error)
+    assert isinstance(error, ClusterError) and "died with it, the last" in str(error)
 
 
 def not_sendable(job, threads):
@@ -85,28 +88,60 @@ def test_what_cannot_be_sent_is_an_answer():
     assert isinstance(error, Exception)
 
 
-def slow(job, threads):
-    from nst_utils.signals import requested
+def wait_for_an_end(folder, threads):
+    """Work as a run does: what there is to save is saved when it is asked to end."""
+    from nst_utils.signals import defer, requested
 
-    for _ in range(600):
-        if name := requested():
-            job.write_text(name)
-            return name
+    place = os.path.join(folder, str(os.getpid()))
+    defer()
+    open(place + " began", "x").close()
+    while not requested():
+        time.sleep(0.01)
+    open(place + " saved", "x").close()
+
+
+def names(folder):
+    return sorted(name.split()[1] for name in os.listdir(folder))
+
+
+def wait_until(true, seconds=60):
+    until = time.monotonic() + seconds
+    while not true() and time.monotonic() < until:
         time.sleep(0.05)
+    assert true()
 
 
-def slow_or_quick(job, threads):
-    return "quick" if job is None else slow(job, threads)
+OWNER = """
+import sys
+from nst_utils import parallel, paths
+from nst_utils.tests.test_parallel import wait_for_an_end
+try:
+    list(parallel.map_jobs(wait_for_an_end, [sys.argv[1]] * 6, workers=2, progress=False))
+except KeyboardInterrupt:
+    print("ended")
+"""
 
 
-def test_leaving_early_asks_the_runs_to_end_and_leaves_no_process(tmp_path):
-    jobs = [tmp_path / str(i) for i in range(4)]
-    results = parallel.map_jobs(slow_or_quick, [None, *jobs], workers=2, progress=False)
-    assert next(results) == (0, "quick")
-    time.sleep(2)
-    results.close()
-    assert [path.read_text() for path in jobs if path.exists()] == ["SIGTERM"] * 2
-    assert not [p for p in psutil.Process().children() if "_serve" in " ".join(p.cmdline())]
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL], ids=str)
+def test_who_is_asked_to_end_begins_no_other_job_and_saves_the_running(tmp_path, number):
+    """Also where the owner of the processes is killed; a terminal's Ctrl-C goes to all of them."""
+    command = [sys.executable, "-c", OWNER, str(tmp_path)]
+    environment = os.environ | {"PYTHONPATH": str(paths.ROOT)}
+    owner = subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environment,
+        start_new_session=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+    )  # fmt: skip
+    try:
+        wait_until(lambda: names(tmp_path) == ["began", "began"])
+        ask = os.killpg if number == signal.SIGINT else os.kill
+        ask(owner.pid, number)
+        wait_until(lambda: names(tmp_path) == ["began", "began", "saved", "saved"], 20)
+        printed, _ = owner.communicate(timeout=20)
+    finally:
+        owner.kill()
+    assert printed.strip() == ("" if number == signal.SIGKILL else "ended")
+    assert names(tmp_path) == ["began", "began", "saved", "saved"]
 
 
 def threads_of(job, threads):
@@ -117,3 +152,15 @@ def test_a_container_s_quota_bounds_the_processes(monkeypatch):
     monkeypatch.setenv("LOKY_MAX_CPU_COUNT", "1")
     assert parallel.count_cores() == 1
     assert dict(parallel.map_jobs(threads_of, [0], progress=False)) == {0: ("1", 1)}
+
+
+def test_the_quota_of_every_group_around_is_counted(monkeypatch, tmp_path):
+    monkeypatch.setattr("joblib.cpu_count", lambda: 8)
+    monkeypatch.setattr(parallel, "control_groups", lambda: [tmp_path / "a", tmp_path])
+    assert parallel.count_cores() == 8
+    (tmp_path / "a").mkdir()
+    (tmp_path / "a" / "cpu.max").write_text("max 100000\n")
+    (tmp_path / "cpu.max").write_text("150000 100000\n")
+    assert parallel.count_cores() == 2
+    (tmp_path / "a" / "cpu.max").write_text("50000 100000\n")
+    assert parallel.count_cores() == 1

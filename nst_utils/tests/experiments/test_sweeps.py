@@ -1,3 +1,4 @@
+import _thread
 import json
 import os
 import signal
@@ -16,6 +17,7 @@ from nst_utils.experiments import batch, sweeps
 from nst_utils.experiments.batch import BatchError
 from nst_utils.experiments.sweeps import expand, pair_samples
 from nst_utils.paths import alone_with
+from nst_utils.signals import watching_signals
 from nst_utils.transfer.config import Recipe
 from nst_utils.transfer.fields import RecipeError
 
@@ -238,26 +240,19 @@ def test_two_sweeps_into_one_folder_share_the_work(job, tmp_path, monkeypatch):
     one = job(BASE)
     with alone_with(one.place, wait=False) as mine:
         assert mine and batch.do_job(sweeps.paint_trial, one) is None  # another one is at it
-    assert batch.do_job(sweeps.paint_trial, one) == "one"
+    assert batch.do_job(sweeps.paint_trial, one)["key"] == "one"
     monkeypatch.setattr(sweeps, "run_trial", lambda *_: pytest.fail("painted twice"))
-    assert batch.do_job(sweeps.paint_trial, one) == "one"
+    assert batch.do_job(sweeps.paint_trial, one)["key"] == "one"
     assert not list(tmp_path.rglob("*.lock"))
 
 
 def test_a_worker_that_is_asked_to_end_keeps_its_picture(job, tmp_path):
-    from nst_utils import signals
-
-    one = job(BASE.replace(steps=5000))
-    timer = threading.Timer(1.0, signals.request_stop)
-    timer.start()
-    try:
-        # On another thread than the main one, as on a worker.
-        runner = threading.Thread(target=batch.do_job, args=(sweeps.paint_trial, one))
-        runner.start()
-        runner.join(60)
-        assert batch.do_job(sweeps.paint_trial, one) == "one"  # nothing new is begun
-    finally:
-        signals._request.clear()
+    one, two = job(BASE.replace(steps=5000)), job(BASE)
+    timer = threading.Timer(1.0, _thread.interrupt_main, (signal.SIGTERM,))
+    with watching_signals():
+        timer.start()
+        batch.do_job(sweeps.paint_trial, one)
+        assert batch.do_job(sweeps.paint_trial, two)["error"]  # nothing new is begun
     row = batch.read_row(one.place)
     assert "interrupted after" in row["error"] and "SIGTERM" in row["error"]
     assert (tmp_path / row["picture"]).is_file() and one.row() is None
