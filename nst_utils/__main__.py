@@ -5,7 +5,7 @@ from .signals import exit_on_signals
 
 def run() -> None:
     """Run the command line."""
-    exit_on_signals("Error: interrupted before there was anything to save")
+    exit_on_signals("Error: interrupted")
     from .cli.main import run
 
     run()

@@ -1,4 +1,6 @@
+import os
 import shutil
+import sys
 
 import numpy as np
 import pytest
@@ -114,3 +116,53 @@ def test_names_that_agree_in_their_beginning_get_a_file_each(here, pictures, tmp
     assert (rows["state"] == "painted").all()
     again = folders.paint_folder(str(folder), str(pictures[1]), tmp_path / "out", SMALL)
     assert (again["state"] == "there already").all()
+
+
+def test_a_painting_of_another_picture_with_its_stem_stays(here, pictures, tmp_path):
+    """Painted by two calls: a.png and a.bmp. The same pair in another recipe replaces its own."""
+    pictures[0].rename(tmp_path / "a.png")
+    Image.new("RGB", (40, 30), "red").save(tmp_path / "a.bmp")
+    paint = lambda name, **changes: folders.paint_folder(  # noqa: E731
+        str(tmp_path / name), "mosaic", tmp_path / "out", SMALL.replace(**changes)
+    )["output"].tolist()
+    [first], [second] = paint("a.png"), paint("a.bmp")
+    assert first == "a_x_mosaic.png" and second != first
+    assert (paint("a.png"), paint("a.bmp"), len(here)) == ([first], [second], 2)
+    assert paint("a.png", beta=5.0) == [first]
+    sources = [
+        read_provenance(tmp_path / "out" / name)["content"]["source"] for name in (first, second)
+    ]
+    assert sources == ["a.png", "a.bmp"]
+
+
+def test_copies_of_a_photo_are_painted_into_a_file_each(here, pictures, tmp_path):
+    (tmp_path / "photos").mkdir()
+    for name in "ab":
+        shutil.copy(pictures[0], tmp_path / "photos" / f"{name}.png")
+    rows = folders.paint_folder(str(tmp_path / "photos"), "mosaic", tmp_path / "out", SMALL)
+    assert all((tmp_path / "out" / name).is_file() for name in rows["output"])
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems take no such name")
+def test_names_that_are_no_utf_8_are_painted_and_shown(here, pictures, tmp_path):
+    from ..cli.helpers import run
+
+    (tmp_path / "photos").mkdir()
+    odd = os.fsdecode(b"caf\xe9")
+    shutil.copy(pictures[0], tmp_path / "photos" / f"{odd}.png")
+    (tmp_path / "photos" / f"bad {odd}.png").write_bytes(b"no picture")
+    words = [
+        tmp_path / "photos",
+        "mosaic",
+        "--size",
+        "32",
+        "--steps",
+        "1",
+        "--output",
+        tmp_path / "out",
+    ]
+    for state in ("1 painted", "1 there already"):
+        found = run("stylize", *words)
+        assert state in found.stdout and "1 of 2 paintings failed" in found.stderr
+        assert "bad caf" in found.stderr
+    assert len(list((tmp_path / "out").glob("*.png"))) == 1
