@@ -265,7 +265,7 @@ def at_their_structure(rows: pd.DataFrame, measures: Sequence[str]) -> pd.DataFr
         if method == reference or method in CONTROLS:
             continue
         both = pd.concat([curves, painted(known)[painted(known)["method"] == method]])
-        read = at_equal_structure(both, measures, arm="method")
+        read = at_equal_structure(both, measures, by="method")
         means = read.groupby(["content", "style", "method"])[list(measures)].mean()
         if not {method, reference} <= set(means.index.get_level_values("method")):
             continue  # no curve reaches what it keeps

@@ -28,11 +28,6 @@ if TYPE_CHECKING:
     help="Set a notebook's parameter; may be repeated.",
 )
 @click.option(
-    "--profile",
-    type=click.Choice(["default", "report"]),
-    help="report: full sizes, and figures for a report.",
-)
-@click.option(
     "--jobs", default=1, show_default=True, type=click.IntRange(min=1), help="Notebooks at a time."
 )
 @click.option("--scheduler", help="Dask scheduler, tcp://host:8786, to run them on.")
@@ -57,7 +52,6 @@ if TYPE_CHECKING:
 def rerun(
     notebooks: tuple[Path, ...],
     parameters: tuple[tuple[str, str], ...],
-    profile: str | None,
     jobs: int,
     scheduler: str | None,
     image: Path | None,
@@ -90,7 +84,6 @@ def rerun(
         name: str(paths.user_path(value).absolute()) if _is_file(value) else value
         for name, value in read[0].items()
     }
-    values |= {"profile": profile} if profile else {}
     _show_outcomes(run(notebooks, values, jobs=jobs, scheduler=scheduler))
 
 
@@ -117,12 +110,11 @@ def _show_outcomes(outcomes: list["NotebookOutcome"]) -> None:
     "--jobs", default=1, show_default=True, type=click.IntRange(min=1), help="Notebooks at a time."
 )
 def figures(language: str, jobs: int) -> None:
-    """Make all of a report's figures again, from finished runs where they exist.
+    """Make all of a report's figures again.
 
     Runs the quickstart and every notebook, with PDFs beside the pictures, and lists what is in
-    figures/. Runs that are finished are kept below data/runs/finished and are not painted again.
+    figures/. Runs that are stored in data/results are read and not painted again.
     """
-    from ..experiments.notebooks import read_parameters
     from ..experiments.notebooks import run_notebooks as run
     from ..plotting.translations import translator
 
@@ -130,16 +122,9 @@ def figures(language: str, jobs: int) -> None:
     notebooks = sorted((paths.ROOT / "notebooks").glob("*.ipynb"))
     if not notebooks:
         raise click.ClickException("there are no notebooks here: figures are made in a clone")
-    keep = paths.RUNS / "finished"
-    settings = build_recipe("quick")
-    quickstart(settings, QUICK_CONTENT, QUICK_STYLE, paths.FIGURES, language, keep)
+    quickstart(build_recipe("quick"), QUICK_CONTENT, QUICK_STYLE, paths.FIGURES, language)
     os.environ["NST_FIGURES"] = "1"  # albums write to figures/
-    outcomes = []
-    for large in (True, False):
-        some = [path for path in notebooks if ("profile" in read_parameters(path)) == large]
-        parameters = {"language": language} | ({"profile": "report"} if large else {})
-        outcomes += run(some, parameters, jobs=jobs) if some else []
-    _show_outcomes(outcomes)
+    _show_outcomes(run(notebooks, {"language": language}, jobs=jobs))
     say(f"all figures are listed in {short_path(paths.FIGURES / 'README.md')}")
 
 

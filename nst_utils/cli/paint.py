@@ -33,10 +33,9 @@ def quickstart(
     style: str,
     out: Path | None,
     language: str,
-    keep: Path | None = None,
 ) -> None:
     """Paint a pair, leave the painting and its figure in a folder, and sum up the run."""
-    from ..experiments.run_cache import paint
+    from ..experiments.trials import paint
     from ..images.inputs import InputPicture
     from ..plotting.album import save_quickstart
 
@@ -48,7 +47,7 @@ def quickstart(
     painting = checked_output(str(out / "quickstart_painting.png"))
     # Opened once, for the run and for the figure, and as large as the run can use.
     pictures = [InputPicture.open(source, 2 * settings.size) for source in (content, style)]
-    result, _ = paint(*pictures, settings, keep=keep)
+    result, _ = paint(*pictures, settings)
     path = save_or_rescue(result, painting)
     figure = save_quickstart(
         *(picture.image for picture in pictures),
@@ -294,7 +293,7 @@ def paint_one(
 ) -> None:
     """Paint one picture, after a look at the memory, and sum up the run."""
     from ..experiments.forecasts import check_memory
-    from ..experiments.run_cache import open_pair
+    from ..transfer.pictures import open_pair
     from ..transfer.progress import Watch
     from ..transfer.run import stylize as run
 

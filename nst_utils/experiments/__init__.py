@@ -3,9 +3,8 @@
 - ``peak_memory``: the peak of memory during a block of code
 - ``metrics``: measures that no optimizer sees
 - ``judges``: independent judges of content and of style
-- ``run_cache``: finished runs, kept by all that decides them
 - ``trials``: a row of numbers for each run; what a recipe costs here
-- ``statistics``: arms of an experiment at equal structure, pair by pair
+- ``statistics``: settings of an experiment at equal structure, pair by pair
 - ``variance``: means with intervals over two kinds of pictures, shares of the variance
 - ``batch``: many runs, under one key each; what is done is not done again
 - ``sweeps``: grids of recipes over pairs and seeds, a table in the end
@@ -26,7 +25,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submodules=(
         "batch building_blocks folders forecasts judges metrics notebooks peak_memory "
-        "reproduce run_cache statistics structure_search style_classifier style_features "
+        "reproduce statistics structure_search style_classifier style_features "
         "sweeps tables trials variance"
     ).split(),
     submod_attrs={
@@ -39,9 +38,8 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "notebooks": ["run_notebooks"],
         "peak_memory": ["PeakMemory"],
         "reproduce": ["repeat_run"],
-        "run_cache": ["CachedRun", "paint"],
         "statistics": ["at_equal_structure", "paired_differences", "spread"],
         "sweeps": ["sweep"],
-        "trials": ["run_trial", "run_trials"],
+        "trials": ["paint", "run_trial"],
     },
 )

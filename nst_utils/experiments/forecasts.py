@@ -13,9 +13,9 @@ from ..networks.device import pick_device, pick_precision
 from ..parallel import control_groups, run_in_fresh_process
 from ..transfer.config import Recipe
 from ..transfer.optimizers import LBFGS_HISTORY
+from ..transfer.pictures import open_pair
 from ..transfer.run import stylize
 from .peak_memory import PeakMemory
-from .run_cache import open_pair
 
 PROBES = (256, 448)
 """Long sides at which steps are timed and memory is measured: at smaller ones, what is made ready

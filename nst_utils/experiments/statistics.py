@@ -1,8 +1,8 @@
-"""Compare arms of an experiment over pairs of pictures and seeds; free of torch.
+"""Compare settings of an experiment over pairs of pictures and seeds; free of torch.
 
-Content kept and style gained trade off along ``beta``, so two arms are compared at equal structural
-similarity, pair by pair. The pair is the unit: seeds of one pair are not independent, so they are
-averaged first. `arm` is the column that tells the arms apart.
+Content kept and style gained trade off along ``beta``, so two settings are compared at equal
+structural similarity, pair by pair. The pair is the unit: seeds of one pair are not independent, so
+they are averaged first. `by` is the column that tells the settings apart.
 """
 
 from collections.abc import Sequence
@@ -16,17 +16,17 @@ LEVEL = 0.05
 
 
 def at_equal_structure(
-    runs: pd.DataFrame, measures: Sequence[str], *, anchor: str = "ssim", arm: str = "arm"
+    runs: pd.DataFrame, measures: Sequence[str], *, anchor: str = "ssim", by: str = "setting"
 ) -> pd.DataFrame:
-    """Return measures at a point where all arms keep the same amount of the content.
+    """Return measures at a point where all settings keep the same amount of the content.
 
-    For each pair it is the middle of the range of `anchor` that the curves of all arms and seeds
-    cover. Every curve is interpolated linearly there.
+    For each pair it is the middle of the range of `anchor` that all curves cover, those of
+    every setting and seed. Every curve is interpolated linearly there.
 
     Parameters
     ----------
     runs : DataFrame
-        A row for each run, with columns `arm`, ``content``, ``style``, ``seed``, `anchor` and
+        A row for each run, with columns `by`, ``content``, ``style``, ``seed``, `anchor` and
         `measures`. Rows that differ only in something else, for example ``beta``, make a curve.
     measures : sequence of str
         Columns to read.
@@ -36,13 +36,13 @@ def at_equal_structure(
     Returns
     -------
     DataFrame
-        A row for each arm, pair and seed. A pair whose curves do not overlap is left out.
+        A row for each setting, pair and seed. A pair whose curves do not overlap is left out.
     """
     rows = []
     for (content, style), pair in runs.groupby(["content", "style"], sort=False):
         curves = [
             (name, seed, curve.sort_values(anchor))
-            for (name, seed), curve in pair.groupby([arm, "seed"], sort=False)
+            for (name, seed), curve in pair.groupby([by, "seed"], sort=False)
         ]
         low = max(curve[anchor].iloc[0] for _, _, curve in curves)
         high = min(curve[anchor].iloc[-1] for _, _, curve in curves)
@@ -50,16 +50,16 @@ def at_equal_structure(
             continue
         level = (low + high) / 2
         for name, seed, curve in curves:
-            row = {arm: name, "content": content, "style": style, "seed": seed, anchor: level}
+            row = {by: name, "content": content, "style": style, "seed": seed, anchor: level}
             read = {m: float(np.interp(level, curve[anchor], curve[m])) for m in measures}
             rows.append(row | read)
-    return pd.DataFrame(rows, columns=[arm, "content", "style", "seed", anchor, *measures])
+    return pd.DataFrame(rows, columns=[by, "content", "style", "seed", anchor, *measures])
 
 
 def paired_differences(
-    runs: pd.DataFrame, measures: Sequence[str], arms: tuple[str, str], *, arm: str = "arm"
+    runs: pd.DataFrame, measures: Sequence[str], settings: tuple[str, str], *, by: str = "setting"
 ) -> pd.DataFrame:
-    """Compare two arms pair by pair.
+    """Compare two settings pair by pair.
 
     Parameters
     ----------
@@ -67,22 +67,23 @@ def paired_differences(
         As `at_equal_structure` returns it.
     measures : sequence of str
         Columns in which less is better.
-    arms : tuple of two str
-        The arms; differences are the first minus the second.
+    settings : tuple of two str
+        The settings; differences are the first minus the second.
 
     Returns
     -------
     DataFrame
-        Indexed by measure: each arm's mean over pairs; ``difference``, with ``low`` and ``high``,
-        the ends of its 95 % confidence interval (Student's t over pairs); ``p`` (Wilcoxon's
-        signed-rank test, two sided); ``pairs``; and ``better``, the arm that is better, or "not
-        significant". With fewer than six pairs, p cannot fall to 0.05.
+        Indexed by measure: each setting's mean over pairs; ``difference``, with ``low`` and
+        ``high``, the ends of its 95 % confidence interval (Student's t over pairs); ``p``
+        (Wilcoxon's signed-rank test, two sided); ``pairs``; and ``better``, the
+        setting that is better, or "not significant". With fewer than six pairs, p cannot fall to
+        0.05.
     """
-    means = runs.groupby(["content", "style", arm], sort=False)[list(measures)].mean()
+    means = runs.groupby(["content", "style", by], sort=False)[list(measures)].mean()
     rows = []
     for measure in measures:
-        table = means[measure].unstack(arm).dropna()
-        first, second = (table[name] for name in arms)
+        table = means[measure].unstack(by).dropna()
+        first, second = (table[name] for name in settings)
         gap = first - second
         low = high = p = np.nan
         if len(gap) > 1 and gap.std() > 0:
@@ -90,28 +91,29 @@ def paired_differences(
             p = stats.wilcoxon(gap).pvalue
         better = "not significant"
         if p <= LEVEL:
-            better = arms[0] if gap.median() < 0 else arms[1]
-        row = {"measure": measure, arms[0]: first.mean(), arms[1]: second.mean()}
+            better = settings[0] if gap.median() < 0 else settings[1]
+        row = {"measure": measure, settings[0]: first.mean(), settings[1]: second.mean()}
         row |= {"difference": gap.mean(), "low": low, "high": high, "p": p}
         rows.append(row | {"pairs": len(gap), "better": better})
     return pd.DataFrame(rows).set_index("measure")
 
 
-def spread(runs: pd.DataFrame, measures: Sequence[str], *, arm: str = "arm") -> pd.DataFrame:
+def spread(runs: pd.DataFrame, measures: Sequence[str], *, by: str = "setting") -> pd.DataFrame:
     """Return how much measures vary over the seeds of a pair, and over pairs.
 
     Returns
     -------
     DataFrame
-        Indexed by arm and measure: ``mean``; ``over pairs``, the standard deviation of the pairs'
-        means; ``over seeds``, the root mean square over pairs of the standard deviation of seeds.
+        Indexed by setting and measure: ``mean``; ``over pairs``, the standard deviation of the
+        pairs' means; ``over seeds``, the root mean square over pairs of the standard
+        deviation of seeds.
     """
     rows = []
-    for name, part in runs.groupby(arm, sort=False):
+    for name, part in runs.groupby(by, sort=False):
         pairs = part.groupby(["content", "style"])[list(measures)]
         means, deviations = pairs.mean(), pairs.std()
         for measure in measures:
-            row = {arm: name, "measure": measure, "mean": means[measure].mean()}
+            row = {by: name, "measure": measure, "mean": means[measure].mean()}
             row["over pairs"] = means[measure].std()
             rows.append(row | {"over seeds": np.sqrt((deviations[measure] ** 2).mean())})
-    return pd.DataFrame(rows).set_index([arm, "measure"])
+    return pd.DataFrame(rows).set_index([by, "measure"])

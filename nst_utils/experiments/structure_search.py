@@ -22,11 +22,11 @@ from ..errors import NSTError, NSTWarning
 from ..parallel import hides_bar
 from ..signals import watching_signals
 from ..transfer.config import Recipe
+from ..transfer.pictures import open_pair
 from ..transfer.progress import Watch, notebook_stream
 from ..transfer.result import Result
 from ..transfer.run import stylize
 from .metrics import ssim
-from .run_cache import open_pair
 
 TOLERANCE = 0.03
 """How near to what was asked the structural similarity is to come."""

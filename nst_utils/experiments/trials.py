@@ -1,29 +1,25 @@
 """Many runs, measured: a row of numbers for each, and what a recipe costs on this machine."""
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
-from pathlib import Path
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-import pandas as pd
 from PIL import Image
-from tqdm import tqdm
 
-from ..errors import NSTError, one_line, show
+from ..errors import NSTError, one_line
 from ..networks.device import describe_machine
 from ..parallel import run_in_fresh_process
 from ..paths import public_source
 from ..transfer.config import Recipe
 from ..transfer.fields import RecipeError
-from ..transfer.pictures import public_recipe
-from ..transfer.progress import notebook_stream
+from ..transfer.pictures import open_pair, public_recipe
+from ..transfer.progress import Watch
 from ..transfer.result import Result, StepRecord
 from ..transfer.run import stylize
 from . import metrics
 from .metrics import Judges
 from .peak_memory import PeakMemory
-from .run_cache import CachedRun, open_pair
 
 
 def run_trial(
@@ -31,8 +27,6 @@ def run_trial(
     style: Any,
     recipe: Recipe,
     judges: Judges | None = None,
-    *,
-    keep: Path | None = None,
     untouched: dict[str, float] | None = None,
 ) -> tuple[dict[str, Any], Result | None]:
     """Paint once and measure the picture.
@@ -43,17 +37,14 @@ def run_trial(
         As for `run.stylize`.
     judges, untouched
         As for `metrics.measure`.
-    keep : Path, optional
-        Folder of finished runs, as for `run_cache.paint`.
 
     Returns
     -------
     row : dict
         The recipe's fields (see `recipe_columns`), ``content``, ``style``, ``label`` of the
-        weights,
-        every loss term of the best picture (``loss_…``, and ``loss_first``), the measures,
-        ``seconds``, ``peak_mb`` and ``error``: empty, or the sentence that says why there is no
-        picture. ``peak_mb`` is missing where the picture came from a finished run.
+        weights, every loss term of the best picture (``loss_…``, and ``loss_first``), the
+        measures, ``seconds``, ``peak_mb`` and ``error``: empty, or the sentence that says why there
+        is no picture.
     result : Result or None
         None where there is an error.
     """
@@ -61,14 +52,8 @@ def run_trial(
     row = {**sources, **recipe_columns(recipe), "error": ""}
     try:
         opened, styles = open_pair(content, style, recipe)
-        cached = CachedRun(keep, opened, styles, recipe)
-        if kept := cached.load():
-            result, peak = kept[0], float("nan")
-        else:
-            with PeakMemory() as memory:
-                result = stylize(opened, styles, recipe)
-            peak = memory.mb
-            cached.save(result)
+        with PeakMemory() as memory:
+            result = stylize(opened, styles, recipe)
         # Of several styles the first one is what the painting is measured against.
         images = opened.image, styles[0].image
         if not result.stopped.startswith("interrupted"):  # who asked to end waits for nothing
@@ -83,7 +68,7 @@ def run_trial(
     row |= {"label": result.weights_label, "done": len(result.history), "stopped": result.stopped}
     row |= {"recipe": result.recipe.to_json(defaults=False), "curve": loss_curve(result.history)}
     row |= {"machine": describe_machine(), "date": result.provenance["date"][:10]}
-    return row | {"seconds": result.seconds, "peak_mb": peak}, result
+    return row | {"seconds": result.seconds, "peak_mb": memory.mb}, result
 
 
 def loss_curve(history: Sequence[StepRecord], points: int = 40) -> str:
@@ -138,44 +123,32 @@ def recipe_columns(recipe: Recipe) -> dict[str, int | float | str]:
     return columns
 
 
-def run_trials(
-    pairs: Iterable[tuple[Any, Any]],
-    arms: Mapping[str, Iterable[Recipe]],
-    judges: Judges | None = None,
+def paint(
+    content: Any,
+    style: Any,
+    recipe: Recipe,
     *,
-    keep: Path | None = None,
-) -> tuple[pd.DataFrame, dict[int, Image.Image]]:
-    """Paint every pair by every recipe, under a progress bar.
+    masks: Mapping[str, Any] | None = None,
+    show_every: int = 0,
+) -> tuple[Result, Sequence[tuple[StepRecord, Image.Image]]]:
+    """Paint with a progress bar.
 
     Parameters
     ----------
-    pairs : iterable of (content, style)
-        Pictures.
-    arms : mapping of str to iterable of Recipe
-        By name, the recipes of an arm, for instance several ``beta`` and seeds.
-    judges, keep
-        As for `run_trial`.
+    content, style, recipe, masks
+        As for `run.stylize`.
+    show_every : int
+        Steps between two kept pictures; 0 keeps none.
 
     Returns
     -------
-    runs : DataFrame
-        A row for each run: ``arm``, then the columns of `run_trial`.
-    pictures : dict of int to PIL.Image.Image
-        The paintings, by row.
+    result : Result
+    frames : list of (StepRecord, PIL.Image.Image)
+        As `progress.Watch` keeps them.
     """
-    todo = [(pair, arm, recipe) for pair in pairs for arm in arms for recipe in arms[arm]]
-    rows, pictures, untouched = [], {}, {}
-    bar = tqdm(todo, unit="run", file=notebook_stream())
-    for pair, arm, recipe in bar:
-        bar.set_description(show(f"{arm}: {pair[0]} x {pair[1]}"), refresh=False)
-        known = untouched.setdefault((*map(str, pair), recipe.size), {})
-        row, result = run_trial(*pair, recipe, judges, keep=keep, untouched=known)
-        if result is not None:
-            pictures[len(rows)] = result.image
-            if result.stopped.startswith("interrupted"):
-                raise KeyboardInterrupt
-        rows.append({"arm": arm} | row)
-    return pd.DataFrame(rows), pictures
+    with Watch(sum(recipe.steps), show_every=show_every) as watch:
+        result = stylize(content, style, recipe, masks=masks, on_step=watch)
+    return result, watch.frames
 
 
 def level_beta(content: Any, style: Any, recipe: Recipe, like: Recipe) -> Recipe:

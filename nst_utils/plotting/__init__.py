@@ -6,27 +6,21 @@
 - ``loss_curves``: losses over steps, for a figure or live
 - ``charts``: trade-offs, differences, ablations, shares
 - ``background``: kernels, gradients, receptive fields, classifiers
-- ``readings``: sentences about results, checked against the numbers
 - ``album``: figures written with caption and record
-- ``finished``: tables and figures of the last large run, read back
 """
 
 import lazy_loader
 
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
-    submodules=(
-        "album background charts finished loss_curves pictures readings style translations"
-    ).split(),
+    submodules=("album background charts loss_curves pictures style translations").split(),
     submod_attrs={
         "album": "Album FigureError banner save_figure".split(),
-        "finished": ["finished_figure", "finished_table"],
         "loss_curves": ["LiveCurve", "loss_figure", "plot_losses", "plot_terms"],
         "pictures": (
-            "arms_figure contact_sheet describe feature_plate gram_plate progress_strip "
+            "contact_sheet describe feature_plate gram_plate progress_strip "
             "quickstart_figure show_picture source_name"
         ).split(),
-        "readings": ["Reading", "reading"],
         "translations": ["translator"],
     },
 )

@@ -19,7 +19,7 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from .. import __version__, paths
-from ..errors import NSTError, unknown
+from ..errors import NSTError
 from ..experiments.notebooks import read_parameters
 from ..images.io import ImageError
 from ..images.png import save_png
@@ -206,9 +206,6 @@ class Album:
     ----------
     notebook : str
         The notebook's name, for example ``"02_vgg19"``; every figure's name begins with it.
-    profile : {"default", "report"}, optional
-        ``report`` writes to ``figures/``, with PDFs; ``default`` writes drafts below
-        ``data/runs/``. When left out, ``NST_FIGURES`` decides, which the command ``figures`` sets.
     language : {"en", "vi"}
         Language of the labels.
     parameters : mapping
@@ -216,37 +213,30 @@ class Album:
 
     Attributes
     ----------
+    final : bool
+        Whether figures go to ``figures/``, with PDFs, and not as drafts below ``data/runs/``. The
+        command ``figures`` asks for it by setting ``NST_FIGURES``.
     folder : Path
         Where figures are written.
-    keep : Path or None
-        Folder of finished runs (see `run_cache`) under ``report``. It is None under ``default``, so
-        that a notebook runs everything it shows.
 
     Raises
     ------
     UnknownNameError
-        If the profile or the language is unknown.
+        If the language is unknown.
     """
 
     def __init__(
         self,
         notebook: str,
         *,
-        profile: str = "",
         language: str = "en",
         parameters: Mapping[str, Any] | None = None,
     ) -> None:
-        profile = profile or ("report" if os.environ.get("NST_FIGURES") else "default")
-        if profile not in ("default", "report"):
-            raise unknown("profile", profile, ("default", "report"))
         translator(language)
-        self.notebook, self.profile, self.language = notebook, profile, language
+        self.notebook, self.language = notebook, language
         self.parameters = dict(parameters or {})
-        self.folder = paths.RUNS / "figures" / notebook
-        self.keep = None
-        if profile == "report":
-            self.folder = paths.FIGURES
-            self.keep = paths.RUNS / "finished"
+        self.final = bool(os.environ.get("NST_FIGURES"))
+        self.folder = paths.FIGURES if self.final else paths.RUNS / "figures" / notebook
 
     def add(
         self, figure: Figure, name: str, caption: str, *results: Result, vi: str = ""
@@ -277,7 +267,7 @@ class Album:
             self._record([result.provenance for result in results]),
             caption=self._say(caption, vi),
             command=self._command(),
-            draft=self.profile != "report",
+            draft=not self.final,
         )
         preview = io.BytesIO()
         render_figure(figure, PREVIEW_DPI).save(preview, "JPEG", quality=82)

@@ -48,7 +48,7 @@ def activation_figure(table: pd.DataFrame, *, language: str = "en") -> Figure:
 def tradeoff_figure(
     runs: pd.DataFrame, measures: Sequence[str], *, anchor: str = "ssim", language: str = "en"
 ) -> Figure:
-    """Plot measures against the structure kept: one curve over ``beta`` for each arm.
+    """Plot measures against the structure kept: one curve over ``beta`` for each setting.
 
     A thin line is a pair, averaged over seeds. The thick line is the mean over pairs, and its bars
     are the standard deviation over pairs.
@@ -56,7 +56,7 @@ def tradeoff_figure(
     Parameters
     ----------
     runs : DataFrame
-        As `trials.run_trials` returns them: ``arm``, ``content``, ``style``, ``beta``, ``seed``.
+        As `sweeps.sweep` returns them: ``setting``, ``content``, ``style``, ``beta``, ``seed``.
     measures : sequence of str
         Columns to plot, one panel each; lower is better.
     anchor : str
@@ -68,12 +68,12 @@ def tradeoff_figure(
     figure = Figure(figsize=(WIDTH, 2.5 * rows + 0.4), layout="constrained")
     panels = figure.subplots(rows, columns, squeeze=False).flat
     for axes, measure in zip(panels, measures, strict=False):
-        for k, (arm, part) in enumerate(runs.groupby("arm", sort=False)):
+        for k, (setting, part) in enumerate(runs.groupby("setting", sort=False)):
             by_pair = part.groupby(["content", "style", "beta"])[[anchor, measure]].mean()
             for _, pair in by_pair.groupby(["content", "style"]):
                 axes.plot(pair[anchor], pair[measure], color=CYCLE[k], linewidth=0.5, alpha=0.45)
             mean, spread = (getattr(by_pair.groupby("beta"), name)() for name in ("mean", "std"))
-            look = line_look(k, marker=True) | {"capsize": 2, "label": arm}
+            look = line_look(k, marker=True) | {"capsize": 2, "label": setting}
             axes.errorbar(mean[anchor], mean[measure], yerr=spread[measure].fillna(0), **look)
         axes.set_xlabel(say(anchor), fontsize=8)
         axes.set_title(say(measure), fontsize=8)
@@ -86,11 +86,11 @@ def tradeoff_figure(
 
 @own_look()
 def difference_figure(
-    table: pd.DataFrame, arms: tuple[str, str], *, language: str = "en"
+    table: pd.DataFrame, settings: tuple[str, str], *, language: str = "en"
 ) -> Figure:
     """Plot paired differences with 95 % confidence intervals; hollow dots are not significant.
 
-    The table is that of `statistics.paired_differences`, and so are the two arms.
+    The table is that of `statistics.paired_differences`, and so are the two settings.
     """
     say = translator(language)
     figure, axes = one_panel(0.42 * len(table) + 1.1)
@@ -99,8 +99,8 @@ def difference_figure(
         "annotation_clip": False,
     }  # fmt: skip
     for i, (measure, row) in enumerate(table.iloc[::-1].iterrows()):
-        sure = row["better"] in arms
-        color = CYCLE[arms.index(row["better"])] if sure else "0.4"
+        sure = row["better"] in settings
+        color = CYCLE[settings.index(row["better"])] if sure else "0.4"
         if np.isfinite(row["low"]):
             axes.plot([row["low"], row["high"]], [i, i], color=color, linewidth=1.6)
         face = color if sure else "white"
@@ -111,7 +111,7 @@ def difference_figure(
     axes.axvline(0, color="0.3", linewidth=0.8)
     axes.set_yticks([])
     axes.set_ylim(-0.6, len(table) - 0.4)
-    said = f"{say('difference at equal structure')}: {arms[0]} \N{MINUS SIGN} {arms[1]}"
+    said = f"{say('difference at equal structure')}: {settings[0]} \N{MINUS SIGN} {settings[1]}"
     axes.set_xlabel(f"{said} ({say('lower is better')})", fontsize=8)
     draw_grid(axes)
     return figure
@@ -212,26 +212,26 @@ def size_figure(catalog: pd.DataFrame, *, bins: int = 20, language: str = "en") 
 def ablation_figure(
     runs: pd.DataFrame, measures: Sequence[str], *, title: str = "", language: str = "en"
 ) -> Figure:
-    """Plot measures for each arm: a dot for every run, with mean and standard deviation.
+    """Plot measures for each setting: a dot for every run, with mean and standard deviation.
 
-    The runs are those of `trials.run_trials`, and arms keep their order. Each measure has a panel;
+    The runs are those of `sweeps.sweep`, and settings keep their order. Each measure has a panel;
     `title` says what was varied.
     """
     say = translator(language)
-    arms = list(dict.fromkeys(runs["arm"]))
-    # Arms go down the page, because their names can be long.
-    figure = Figure(figsize=(WIDTH, 0.24 * len(arms) + 1.0), layout="constrained")
+    settings = list(dict.fromkeys(runs["setting"]))
+    # Settings go down the page, because their names can be long.
+    figure = Figure(figsize=(WIDTH, 0.24 * len(settings) + 1.0), layout="constrained")
     panels = figure.subplots(1, len(measures), sharey=True, squeeze=False)[0]
     for k, (axes, measure) in enumerate(zip(panels, measures, strict=True)):
         look = {"fmt": MARKERS[k % 7], "color": CYCLE[k % 7], "capsize": 2}
-        for i, arm in enumerate(arms):
-            values = runs.loc[runs["arm"] == arm, measure].astype(float)
+        for i, setting in enumerate(settings):
+            values = runs.loc[runs["setting"] == setting, measure].astype(float)
             axes.plot(values, [i] * len(values), ".", color="0.6", markersize=4)
             spread = values.std() if len(values) > 1 else 0
             axes.errorbar(values.mean(), i, xerr=spread, **look)
         axes.set_title(say(measure), fontsize=8)
-        axes.set_yticks(range(len(arms)), arms, fontsize=7)
-        axes.set_ylim(len(arms) - 0.5, -0.5)
+        axes.set_yticks(range(len(settings)), settings, fontsize=7)
+        axes.set_ylim(len(settings) - 0.5, -0.5)
         draw_grid(axes)
         axes.tick_params(axis="y", labelsize=7)
     figure.suptitle(title, fontsize=9)

@@ -9,7 +9,6 @@ import textwrap
 from collections.abc import Mapping, Sequence
 
 import numpy as np
-import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from PIL import Image
@@ -106,38 +105,6 @@ def contact_sheet(
             picture.thumbnail((round(side * DPI),) * 2, Image.Resampling.LANCZOS)
             show_picture(figure.add_subplot(grid[i, j]), picture, title)
     return figure
-
-
-@own_look()
-def arms_figure(
-    runs: pd.DataFrame,
-    pictures: Mapping[int, Image.Image],
-    *extra: tuple[Image.Image, str],
-    columns: int = 4,
-    by: str = "arm",
-) -> Figure:
-    """Show one painting of each arm of an experiment, all of the last pair.
-
-    Parameters
-    ----------
-    runs : DataFrame
-        As `trials.run_trials` returns them.
-    pictures : mapping of int to PIL.Image.Image
-        The paintings, by row.
-    *extra : (PIL.Image.Image, str)
-        Pictures to show after them, for example the style.
-    columns : int
-        Pictures in a row.
-    by : str
-        Column whose values are the titles.
-    """
-    last = runs.iloc[-1]
-    pair = runs[(runs["content"] == last["content"]) & (runs["style"] == last["style"])]
-    first = pair.drop_duplicates(by).index.intersection(list(pictures))
-    shown = [(pictures[i], str(runs[by][i])) for i in first]
-    labels = pair["label"].unique()
-    title = "" if by == "label" or len(labels) > 1 else str(labels[0])
-    return contact_sheet([*shown, *extra], columns=columns, title=title)
 
 
 @own_look()

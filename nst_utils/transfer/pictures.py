@@ -233,6 +233,13 @@ def mask_files(recipe: Recipe) -> list[str]:
     return list(dict.fromkeys(filter(is_file, forms)))
 
 
+def open_pair(content: Any, style: Any, recipe: Recipe) -> tuple[InputPicture, list[InputPicture]]:
+    """Open a content and one or several style pictures once, as large as a run can use them."""
+    styles = style if isinstance(style, list | tuple) else [style]
+    opened = [InputPicture.open(source, style_bound(recipe)) for source in styles]
+    return InputPicture.open(content, 2 * recipe.size), opened
+
+
 def style_bound(recipe: Recipe) -> int:
     """Return the long side above which a style picture is read smaller, pixels."""
     return round(2 * recipe.size * max(1, *recipe.style_scale))

@@ -35,13 +35,13 @@ def test_a_name_that_the_file_system_takes_is_taken(tiny, pictures, tmp_path, na
 )  # fmt: skip
 def test_one_that_cannot_be_written_is_refused_before_the_run(pictures, tmp_path, name, says,
                                                               monkeypatch):  # fmt: skip
-    from nst_utils.experiments import run_cache
+    from nst_utils.experiments import trials
 
     os.mkfifo(tmp_path / "pipe.png")
     (tmp_path / "loop.png").symlink_to("loop.png")
     (tmp_path / "dir.png").mkdir()
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(run_cache, "stylize", lambda *_, **__: pytest.fail("it was painted"))
+    monkeypatch.setattr(trials, "stylize", lambda *_, **__: pytest.fail("it was painted"))
     assert says in one_sentence(run("stylize", *pictures, *SMALL, "--output", name), 2)
 
 

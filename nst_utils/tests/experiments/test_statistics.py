@@ -9,7 +9,7 @@ def curve(arm, pair, seed, line, anchors=(0.2, 0.4, 0.8)):
     """Runs on a straight line: the measure is a known function of the anchor."""
     return [
         {
-            "arm": arm,
+            "setting": arm,
             "content": pair,
             "style": "s",
             "seed": seed,
@@ -26,7 +26,7 @@ def test_curves_are_read_at_the_middle_of_what_all_reach():
         curve("a", "p", 0, lambda x: x)
         + curve("b", "p", 0, lambda x: 2 * x + 1, anchors=(0.7, 0.5, 0.3))
     )
-    found = statistics.at_equal_structure(runs, ["gap"]).set_index("arm")
+    found = statistics.at_equal_structure(runs, ["gap"]).set_index("setting")
     assert found.ssim.tolist() == pytest.approx([0.5, 0.5])  # all reach 0.3 to 0.7
     assert found.gap["a"] == pytest.approx(0.5)
     assert found.gap["b"] == pytest.approx(2.0)
@@ -43,7 +43,7 @@ def table(gaps, seeds=(0,), noise=0.0):
     rng = np.random.default_rng(0)
     return pd.DataFrame(
         {
-            "arm": arm,
+            "setting": arm,
             "content": f"p{i}",
             "style": "s",
             "seed": seed,
@@ -82,7 +82,7 @@ def test_one_pair_has_no_interval():
 
 def test_spread_tells_pairs_from_seeds():
     runs = pd.DataFrame(
-        {"arm": "a", "content": f"p{i}", "style": "s", "seed": s, "gap": 10 * i + (-1) ** s}
+        {"setting": "a", "content": f"p{i}", "style": "s", "seed": s, "gap": 10 * i + (-1) ** s}
         for i in range(3)
         for s in range(2)
     )

@@ -24,30 +24,18 @@ def test_a_trial_is_a_row_of_plain_values(tiny, pictures):
 
 
 def test_an_error_is_told_in_its_row_and_stops_nothing(tiny, pictures, tmp_path):
-    pairs = [(tmp_path / "missing.png", pictures[1]), pictures]
-    runs, images = trials.run_trials(pairs, {"a": [QUICK], "b": [QUICK.replace(beta=1)]})
-    assert list(runs.arm) == ["a", "b", "a", "b"]
-    assert runs.error.str.contains("no such file").tolist() == [True, True, False, False]
-    assert sorted(images) == [2, 3]
-    assert images[2].size == (48, 36)
+    row, result = trials.run_trial(tmp_path / "missing.png", pictures[1], QUICK)
+    assert "no such file" in row["error"] and result is None
 
 
 def test_a_seed_matters_only_with_noise_in_the_start(tiny, pictures):
     noisy = [QUICK.replace(seed=seed, start_noise=0.1) for seed in (0, 1, 0)]
     plain = [QUICK.replace(seed=seed) for seed in (0, 1)]
-    _, images = trials.run_trials([pictures], {"noisy": noisy, "plain": plain})
-    one, two, again, *still = (np.asarray(images[i]) for i in range(5))
+    runs = [trials.run_trial(*pictures, recipe)[1] for recipe in noisy + plain]
+    one, two, again, *still = (np.asarray(run.image) for run in runs)
     assert not np.array_equal(one, two)
     assert np.array_equal(one, again)
     assert np.array_equal(*still)
-
-
-def test_finished_trials_are_not_painted_again(tiny, pictures, tmp_path, monkeypatch):
-    first, _ = trials.run_trial(*pictures, QUICK, keep=tmp_path / "keep")
-    monkeypatch.setattr(trials, "stylize", None)
-    again, _ = trials.run_trial(*pictures, QUICK, keep=tmp_path / "keep")
-    assert again["ssim"] == pytest.approx(first["ssim"])
-    assert np.isnan(again["peak_mb"])  # nothing was run, so nothing was measured
 
 
 def test_peak_memory_sees_a_block_that_is_freed_again():

@@ -75,25 +75,24 @@ def test_the_stored_figures_commands_name_files_that_exist():
     assert len(named) > 5 and [file for file in named if not (root / file).is_file()] == []
 
 
-def test_only_the_report_profile_writes_to_figures():
-    for profile, place in (
-        ("default", paths.RUNS / "figures" / "x"),
-        ("report", paths.FIGURES),
-    ):
-        album = album_module.Album("x", profile=profile, language="vi", parameters={"beta": 3})
-        preview = album.add(Figure((2, 1)), "name", "a caption")
-        record = read_provenance(place / "x_name_vi.png")
-        assert (record["notebook"], record["parameters"]) == ("x", {"beta": 3})
-        assert record["command"].endswith("notebooks/x.ipynb -p language vi")
-        assert preview.data.startswith(b"\xff\xd8")  # a JPEG, small enough for a notebook
-    for wrong in ({"profile": "final"}, {"language": "fr"}):
-        with pytest.raises(UnknownNameError):
-            album_module.Album("x", **wrong)
+@pytest.mark.parametrize("final", [False, True])
+def test_only_the_command_figures_writes_to_figures(monkeypatch, final):
+    monkeypatch.setenv("NST_FIGURES", "1" if final else "")
+    album = album_module.Album("x", language="vi", parameters={"beta": 3})
+    preview = album.add(Figure((2, 1)), "name", "a caption")
+    place = paths.FIGURES if final else paths.RUNS / "figures" / "x"
+    record = read_provenance(place / "x_name_vi.png")
+    assert (record["notebook"], record["parameters"]) == ("x", {"beta": 3})
+    assert record["command"].endswith("notebooks/x.ipynb -p language vi")
+    assert preview.data.startswith(b"\xff\xd8")  # a JPEG, small enough for a notebook
+    with pytest.raises(UnknownNameError):
+        album_module.Album("x", language="fr")
 
 
-def test_tables_are_saved_for_a_report():
+def test_tables_are_saved_for_a_report(monkeypatch):
+    monkeypatch.setenv("NST_FIGURES", "1")
     table = pd.DataFrame({"gap_%": [0.123456, 2]}, index=["a", "b"])
-    album = album_module.Album("x", profile="report")
+    album = album_module.Album("x")
     album.add_table(table, "runs", "every run")
     latex = (paths.FIGURES / "x_runs.tex").read_text(encoding="utf-8")
     assert r"gap\_\%" in latex and "0.12" in latex
@@ -102,21 +101,10 @@ def test_tables_are_saved_for_a_report():
     assert lines[-1] == f"| [x_runs](x_runs.csv), [TEX](x_runs.tex) | every run | {command} |"
 
 
-def test_the_command_figures_says_where_figures_go(monkeypatch):
-    assert album_module.Album("x").folder == paths.RUNS / "figures" / "x"
-    monkeypatch.setenv("NST_FIGURES", "1")
-    assert album_module.Album("x").folder == paths.FIGURES
-
-
 def test_an_album_knows_whether_the_text_speaks_of_this_run():
     own = dict(content="motorcycle", style="cubism", size=96)
     assert album_module.Album("11_audit", parameters=own).as_stored
     assert not album_module.Album("11_audit", parameters=own | {"size": 97}).as_stored
-
-
-def test_only_a_report_keeps_finished_runs():
-    assert album_module.Album("x").keep is None
-    assert album_module.Album("x", profile="report").keep == paths.RUNS / "finished"
 
 
 def test_a_banner_warns_of_untrained_weights():

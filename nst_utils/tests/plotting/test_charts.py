@@ -20,7 +20,7 @@ def runs():
     rng = np.random.default_rng(0)
     return pd.DataFrame(
         {
-            "arm": arm,
+            "setting": arm,
             "content": f"p{i}",
             "style": "s",
             "seed": seed,
@@ -77,7 +77,7 @@ def test_a_sure_difference_is_filled_and_an_unsure_one_hollow(runs):
 def test_the_mean_curve_is_the_mean_over_pairs(runs):
     axes = charts.tradeoff_figure(runs, ["color"]).axes[0]
     thick = [container.lines[0] for container in axes.containers]
-    expected = runs[runs.arm == "one"].groupby("beta").color.mean()
+    expected = runs[runs.setting == "one"].groupby("beta").color.mean()
     assert thick[0].get_ydata() == pytest.approx(expected.to_numpy())
 
 

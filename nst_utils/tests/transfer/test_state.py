@@ -2,6 +2,8 @@
 
 import random
 import shutil
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -200,3 +202,31 @@ def test_what_is_no_file_is_one_sentence(tmp_path):
 def test_the_code_version_is_of_what_decides_a_picture():
     assert len(state.code_version()) == 16
     assert state.DECIDING == ("images", "networks", "transfer")
+
+
+def test_every_module_that_a_run_imports_decides_its_key(monkeypatch):
+    code = (
+        "import sys, nst_utils.transfer.run;"
+        "print(*(n for n, m in sys.modules.items() if 'nst_utils' in n and m.__spec__))"
+    )
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    ground = {"nst_utils", "nst_utils.errors", "nst_utils.paths"}
+    # They fetch, check and write files, and hear of signals; they move no pixel.
+    ground |= {"nst_utils.download", "nst_utils.signals", "nst_utils.untrusted"}
+    ground |= {"nst_utils.parallel"}
+    folders = {name.split(".")[1] for name in set(found.stdout.split()) - ground}
+    assert folders == set(state.DECIDING)
+
+
+def test_a_change_of_any_deciding_file_is_another_key(tmp_path, monkeypatch):
+    for folder in state.DECIDING:
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "one.py").write_text("x = 1")
+    monkeypatch.setattr(state, "PACKAGE", tmp_path)
+    keys = set()
+    for path in [tmp_path / "images/one.py", tmp_path / "networks/one.py", tmp_path / "new.py"]:
+        path.write_text("x = 2")
+        state.code_version.cache_clear()
+        keys.add(state.code_version())
+    state.code_version.cache_clear()
+    assert len(keys) == 2  # what stands outside decides nothing
