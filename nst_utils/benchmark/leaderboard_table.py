@@ -235,6 +235,36 @@ def standings(rows: pd.DataFrame, judges: Sequence[str], content: str = "st_lpip
     return pd.DataFrame(table).T.sort_values("overall")
 
 
+def paired_standings(
+    rows: pd.DataFrame, judges: Sequence[str], content: str = "st_lpips"
+) -> pd.DataFrame:
+    """Compare each method with the reference, pair by pair.
+
+    Parameters
+    ----------
+    rows, judges, content
+        As for `standings`.
+
+    Returns
+    -------
+    DataFrame
+        Indexed by method, best first: ``difference``, the mean over common pairs of the method's
+        ``overall`` minus the reference's, with ``low`` and ``high`` of its two-way 95 % interval;
+        ``ahead``, the pairs in which the method is nearer; and ``pairs``. Negative is better. Where
+        the interval holds 0, the two are not told apart.
+    """
+    known = with_overall(painted(rows), judges, content)
+    means = known.groupby(["method", "content", "style"])["overall"].mean().unstack("method")
+    default = find_reference(means.columns)
+    table = {}
+    for method in means.columns.difference([default, *CONTROLS]):
+        gaps = (means[method] - means[default]).dropna().rename("gap")
+        mean, low, high = two_way_interval(gaps.reset_index(), "gap")
+        row = {"difference": mean, "low": low, "high": high}
+        table[method] = row | {"ahead": int((gaps < 0).sum()), "pairs": len(gaps)}
+    return pd.DataFrame.from_dict(table, orient="index").sort_values("difference")
+
+
 def with_overall(rows: pd.DataFrame, judges: Sequence[str], content: str) -> pd.DataFrame:
     """Return rows with their ``overall`` number, without judges that took part in the method.
 

@@ -240,18 +240,33 @@ def ablation_figure(
 
 
 @own_look()
-def standings_figure(table: pd.DataFrame, *, language: str = "en") -> Figure:
-    """Plot a leaderboard: each method's overall score with its interval, best on top.
+def plane_figure(table: pd.DataFrame, across: str, up: str, *, language: str = "en") -> Figure:
+    """Plot methods by what they lose of the photo and how far they stay from the style.
 
-    The table is that of `leaderboard_table.standings`.
+    Methods on the Pareto front are filled and joined by a line: no other is nearer to both.
+
+    Parameters
+    ----------
+    table : DataFrame
+        Indexed by method.
+    across, up : str
+        Columns of the two axes; less is better.
     """
     say = translator(language)
-    figure, axes = one_panel(0.6 + 0.32 * len(table))
-    places = range(len(table))[::-1]
-    sides = np.array([table["overall"] - table["low"], table["high"] - table["overall"]])
-    axes.errorbar(table["overall"], places, xerr=sides, fmt="o", color=CYCLE[0], capsize=3)
-    labels = [f"{name} ({count:.0f})" for name, count in table["pairs"].items()]
-    axes.set_yticks(places, labels, fontsize=8)
-    axes.set_xlabel(say("overall, less is better; bars: 95 % intervals; in brackets: pairs"))
+    figure, axes = one_panel(3.6)
+    ordered = table.sort_values([across, up])
+    front = ~(ordered[up] >= ordered[up].cummin().shift())
+    axes.plot(ordered[across][front], ordered[up][front], "o-", color=CYCLE[0], linewidth=1)
+    axes.plot(
+        ordered[across][~front], ordered[up][~front], "o", color="0.4", markerfacecolor="white"
+    )
+    for name, row in ordered.iterrows():
+        # Names stand outside the front, so that they do not meet.
+        place, side = ((-5, -11), "right") if front[name] else ((5, 4), "left")
+        beside = {"textcoords": "offset points", "ha": side, "fontsize": 8}
+        axes.annotate(str(name), (row[across], row[up]), place, **beside)
+    axes.margins(0.14)
+    axes.set_xlabel(f"{say(across)} ({say('lower is better')})", fontsize=8)
+    axes.set_ylabel(f"{say(up)} ({say('lower is better')})", fontsize=8)
     draw_grid(axes)
     return figure

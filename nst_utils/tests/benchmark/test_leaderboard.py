@@ -213,6 +213,13 @@ def test_standings_are_the_product_of_both_sides():
     assert found.loc["nnfm", "low"] == found.loc["nnfm", "high"]  # the same everywhere
 
 
+def test_pairs_are_compared_with_the_default_one_by_one():
+    found = tables.paired_standings(LADDER, ["color"])
+    assert found.loc["nnfm", "difference"] == pytest.approx(1.6 * 1.35 - 1.5 * 1.4)
+    assert found.loc["nnfm", "low"] == found.loc["nnfm", "high"]  # the same everywhere
+    assert (found["ahead"] == 0).all() and "photo" not in found.index
+
+
 def test_a_method_is_read_against_the_default_at_its_own_structure():
     found = tables.at_their_structure(LADDER, ["color"])
     assert found.loc["nnfm", "color"] == pytest.approx(0.35 - 0.3)

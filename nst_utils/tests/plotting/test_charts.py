@@ -45,6 +45,7 @@ def test_charts_are_labeled_and_whole(runs, tiny, pictures, language):
     table = statistics.paired_differences(level, ["color", "by VGG19"], ("one", "two"))
     result = stylize(*pictures, QUICK)
     shares = pd.Series({"Northern_Renaissance": 0.6, "": 0.4})
+    sides = pd.DataFrame({"color": [1, 2, 3], "ssim": [2, 1, 3]}, index=["a", "b", "c"])
     sizes = pd.DataFrame({"width": [0, 1400, 9000], "height": [0, 1500, 2000]})
     for figure, text in (
         (charts.activation_figure(activations, language=language), say("entropy")),
@@ -56,6 +57,7 @@ def test_charts_are_labeled_and_whole(runs, tiny, pictures, language):
         (charts.race_figure({"run": result}, language=language), say("seconds")),
         (charts.share_figure({"styles": shares, "artists": shares}, language=language), "%"),
         (charts.size_figure(sizes, language=language), say("width")),
+        (charts.plane_figure(sides, "color", "ssim", language=language), say("color")),
         (charts.ablation_figure(runs, ["color"], language=language), say("color")),
     ):
         nothing_is_cut_off(figure)
@@ -92,3 +94,10 @@ def test_quality_over_time_has_a_panel_for_style_and_one_for_structure():
         assert [list(curve.get_xdata()) for curve in axes.lines] == [[2.5, 10, 40]] * 2
         assert axes.get_xscale() == "log" and axes.get_ylim()[0] == 0
     assert [text.get_text() for text in figure.legends[0].get_texts()] == ["ours", "theirs"]
+
+
+def test_the_pareto_front_is_filled():
+    sides = pd.DataFrame({"x": [1, 2, 3], "y": [2, 3, 1]}, index=["a", "b", "c"])
+    [axes] = charts.plane_figure(sides, "x", "y").axes
+    front, behind = axes.lines
+    assert front.get_xdata().tolist() == [1, 3] and behind.get_xdata().tolist() == [2]
