@@ -3,10 +3,14 @@
 The code is numpy, written to be read. The tests and the background notebook compare it with torch.
 """
 
+from collections.abc import Callable
+from functools import partial
+
 import numpy as np
 import pandas as pd
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from ..errors import NSTError
 from ..networks.backbone import Backbone
@@ -175,12 +179,14 @@ def activation_depth(depth: int = 20, width: int = 128, seed: int = 0) -> pd.Dat
 def gradient_norms(
     depth: int = 40, width: int = 64, seeds: int = 5, *, gain: float = 3**-0.5
 ) -> pd.DataFrame:
-    """Measure how the gradient shrinks towards the input, in a plain and in a residual stack.
+    """Measure how the gradient shrinks towards the input, in four stacks of layers.
 
-    Both have ``depth`` layers ``F(x) = W tanh(x)`` with the same weights; the residual one adds its
-    input, ``x + F(x) / sqrt(depth)``. The loss is the mean square of the output. A weight's
-    standard deviation is `gain` / ``sqrt(width)``, by default that of torch's linear layer before
-    training.
+    All have ``depth`` layers ``F(x) = W tanh(x)`` with the same random directions, and the loss is
+    the mean squared distance of the output from noise. ``plain`` has weights with the standard
+    deviation `gain` / ``sqrt(width)``, by default that of torch's linear layer before training.
+    ``gain 1`` has no such factor. ``normalized`` is the plain stack with batch
+    normalization after each layer. ``residual`` is the plain one that adds its
+    input, ``x + F(x) / sqrt(depth)``.
 
     Returns
     -------
@@ -188,19 +194,25 @@ def gradient_norms(
         Columns ``stack``, ``seed``, ``layer`` (1 is nearest to the input) and ``norm``: the norm of
         the loss's gradient by the layer's input, over that by the stack's output.
     """
+    normalize = partial(functional.batch_norm, running_mean=None, running_var=None, training=True)
+    stacks: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
+        "plain": lambda x, y: gain * y,
+        "gain 1": lambda x, y: y,
+        "normalized": lambda x, y: normalize(gain * y),
+        "residual": lambda x, y: x + gain * y / depth**0.5,
+    }
     rows = []
     for seed in range(seeds):
         generator = torch.Generator().manual_seed(seed)
-        layers = [
-            torch.randn(width, width, generator=generator) * gain / width**0.5 for _ in range(depth)
-        ]
+        layers = [torch.randn(width, width, generator=generator) / width**0.5 for _ in range(depth)]
         start = torch.randn(32, width, generator=generator)
-        for stack, skip in (("plain", False), ("residual", True)):
+        for stack, step in stacks.items():
             states = [start.clone().requires_grad_()]
             for weight in layers:
-                y = torch.tanh(states[-1]) @ weight.T
-                states.append(states[-1] + y / depth**0.5 if skip else y)
-            gradients = torch.autograd.grad(states[-1].square().mean(), states)
+                states.append(step(states[-1], torch.tanh(states[-1]) @ weight.T))
+            # A mean square of normalized values is constant: its gradient would be rounding.
+            goal = torch.randn(states[-1].shape, generator=torch.Generator().manual_seed(seed))
+            gradients = torch.autograd.grad((states[-1] - goal).square().mean(), states)
             last = gradients[-1].norm()
             rows += [
                 {"stack": stack, "seed": seed, "layer": i + 1, "norm": (g.norm() / last).item()}

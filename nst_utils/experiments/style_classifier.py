@@ -224,7 +224,8 @@ def fine_tune(
     Returns
     -------
     predictions, history : DataFrame
-        For the test rows, as `predict_styles` returns them; and ``step``, ``rate``, ``loss``.
+        For the test rows, as `predict_styles` returns them; and ``step``, ``rate``,
+        ``loss`` and ``accuracy`` of each batch before it is learned.
 
     Raises
     ------
@@ -253,7 +254,9 @@ def fine_tune(
         scores = head(block(maps[batch].float()).mean(dim=(2, 3)))
         loss = functional.cross_entropy(scores, answers[batch])
         loss.backward()
-        history.append({"step": step, "rate": falling.get_last_lr()[0], "loss": loss.item()})
+        right = (scores.argmax(1) == answers[batch]).float().mean().item()
+        row = {"step": step, "rate": falling.get_last_lr()[0], "loss": loss.item()}
+        history.append(row | {"accuracy": right})
         optimizer.step()
         falling.step()
     with torch.no_grad():
