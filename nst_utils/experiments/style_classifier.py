@@ -150,15 +150,15 @@ def accuracy(
 def compare_descriptors(
     features: StyleFeatures,
     folds: Sequence[tuple[np.ndarray, np.ndarray]],
-    arms: dict[str, tuple[str | Sequence[str], str]],
+    settings: dict[str, tuple[str | Sequence[str], str]],
 ) -> pd.DataFrame:
     """Return the accuracy of several combinations of descriptors and classifier, a row for each.
 
-    `arms` holds descriptors and classifier by title.
+    `settings` holds descriptors and classifier by title.
     """
     rows = {
         title: accuracy(predict_styles(features, names, folds, classifier=classifier))
-        for title, (names, classifier) in arms.items()
+        for title, (names, classifier) in settings.items()
     }
     table = pd.DataFrame.from_dict(rows, orient="index").rename_axis("from")
     return table.astype({"paintings": int, "artists": int})
