@@ -349,6 +349,8 @@ def print_forecast(content: str, styles: list[str], settings: Recipe) -> None:
     told = forecast(content, styles, settings)
     say(f"{'size':9} {told.width} x {told.height} pixels")
     say(f"{'steps':9} {sum(settings.steps)} at {', '.join(map(str, settings.scales))} px")
+    if told.tile:
+        say(f"{'tiles':9} of about {told.tile} pixels a side, which do not change the picture")
     say(f"{'seconds':9} about {told.seconds:.0f}")
     say(f"{'memory':9} about {told.megabytes:.0f} MB, {told.free_megabytes:.0f} MB are free")
     check_memory(content, styles, settings)

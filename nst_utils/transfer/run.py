@@ -31,13 +31,14 @@ from .config import Recipe
 from .descent import Descent
 from .fields import RecipeError
 from .losses.term import Term, checked_terms, under
+from .memory import make_plan, room
 from .objective import Objective, prepare
 from .optimizers import OPTIMIZERS, RunningMean
 from .pictures import RunPictures, ScalePictures, moved
 from .result import LiveStep, Result, StepRecord, provenance
 from .start import begin, enlarge
 from .state import Checkpoint, CheckpointError, Keeper, RunState, code_version, load_checkpoint
-from .style import Style
+from .style import Style, active_layers
 
 SAVE_EVERY = 60.0
 """Seconds between two saves of the state."""
@@ -292,7 +293,9 @@ class _Run:
         x = self.here.content if moving else self._start(self.here)
         x = x.to(self.device)
         try:
-            self.descent = Descent(self._objective(x, moving), x, self.now, state.rate)
+            if not moving:
+                self._plan()
+            self.descent = Descent(self._objective(x, moving), x, self.now, state.rate, state.plan)
             if moving:
                 self.descent.load_state_dict(moving)
             else:
@@ -311,7 +314,7 @@ class _Run:
         regions = moved(here.regions, lambda t: prepare(t, self.device), self.device)
         finer = len(state.recipe.scales) - 1 - state.place
         return Objective(
-            Style(self.backbone, self.now, regions, self.own),
+            Style(self.backbone, self.now, regions, self.own, state.tile),
             prepare(here.content, self.device),
             normalize(picture),
             state.recipe.coarse_content**finer,
@@ -319,9 +322,23 @@ class _Run:
             under("term/", moving) if moving else None,
         )
 
+    def _plan(self) -> None:
+        """Decide how the scale is painted in the memory that is free now."""
+        layers = [*active_layers(self.now), self.now.content_layer]
+        form = str(self.dtype).removeprefix("torch.")
+        plan = make_plan(
+            self.state.recipe,
+            self.here.content[0, 0].numel(),
+            room(self.device),
+            form,
+            max(map(self.backbone.reach, layers)),
+        )
+        self.state.tile, self.state.pairs, self.state.narrow = plan.tile, plan.pairs, plan.narrow
+
     def _descent(self, picture: Tensor) -> Descent:
         """Begin the optimizer anew, under the same objective."""
-        return Descent(self.descent.objective, picture, self.now, self.state.rate)
+        state = self.state
+        return Descent(self.descent.objective, picture, self.now, state.rate, state.plan)
 
     def _turn(self) -> None:
         """Go on under the recipe that is in effect now."""
@@ -344,7 +361,7 @@ class _Run:
         """Adopt what the schedule changes at a step; tell whether anything did."""
         recipe = self.state.recipe
         changing = any(when == step for when, _, _ in recipe.schedule)
-        if not changing and step != recipe.finish_begins:
+        if not changing and step not in (recipe.finish_begins, recipe.texture_begins):
             return False
         before, self.now = self.now, recipe.at(step)
         if self.now == before:
@@ -468,6 +485,7 @@ class _Run:
                 stopped=stopped,
                 seconds=seconds,
                 machine=self._machine()
+                | ({"tile": state.tile} if state.tile else {})
                 | {"format": explain_precision(state.recipe.precision, self.dtype, self.device)},
                 own_terms={term.name: getattr(term, "weight", 1.0) for term in self.own},
             ),

@@ -75,7 +75,7 @@ class Tiles:
                 f"tile must be at least {self.margin} pixels for the layers of this recipe, "
                 f"not {tile}"
             )
-        self._bounds = [_bounds(side, tile or side, self.step) for side in size]
+        self._bounds = [bounds(side, tile or side, self.step) for side in size]
 
     def __len__(self) -> int:
         """Return the number of tiles."""
@@ -128,7 +128,18 @@ class Tiles:
         return _Crop.apply(features, *cut)
 
 
-def _bounds(side: int, tile: int, step: int) -> list[int]:
+def read_pixels(size: Size, tile: int, reach: int, step: int = STEP) -> int:
+    """Return how many pixels are read in all, with those that tiles share."""
+    margin = -(-reach // step) * step
+    lengths = []
+    for side in size:
+        ends = bounds(side, tile or side, step)
+        pairs = zip(ends, ends[1:], strict=False)
+        lengths.append(sum(min(side, b + margin) - max(0, a - margin) for a, b in pairs))
+    return lengths[0] * lengths[1]
+
+
+def bounds(side: int, tile: int, step: int) -> list[int]:
     """Return where tiles of about equal lengths begin, and where the last one ends."""
     count = min(-(-side // tile), max(1, side // step))
     return [round(i * side / count / step) * step for i in range(count)] + [side]
