@@ -1,14 +1,18 @@
 """What a run will take on this machine, before it begins: seconds, memory, the painting's size."""
 
+import shutil
 import warnings
+from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from ..errors import NSTError, NSTWarning
-from ..images.inputs import LEAST_SIDE
+from ..images.inputs import LEAST_SIDE, InputPicture
 from ..networks.backbone import load_backbone
 from ..networks.device import pick_device
 from ..parallel import run_in_fresh_process
+from ..paths import short_path
 from ..transfer.config import Recipe
 from ..transfer.memory import free_bytes, make_plan, number_format
 from ..transfer.optimizers import LBFGS_HISTORY
@@ -110,19 +114,56 @@ def check_memory(content: Any, style: Any, recipe: Recipe) -> None:
     opened, _ = open_pair(content, style, recipe)
     free, form = free_bytes(), number_format(recipe)
 
-    def needed(size: int) -> float:
-        width, height = _shape(opened.size, size)
-        plan = make_plan(recipe, width * height, free, form)
-        return plan.bytes(recipe, width * height, form)
+    def needed(pixels: int) -> float:
+        return make_plan(recipe, pixels, free, form).bytes(recipe, pixels, form)
 
-    if needed(recipe.size) <= free:
-        return
-    fits = [size for size in range(64, recipe.size, 32) if needed(size) <= free]
-    told = f"the largest that would fit is size={fits[-1]}" if fits else "close other programs"
-    raise NSTError(
-        f"{recipe.size} pixels need about {needed(recipe.size) / 1e9:.1f} GB of memory, but "
-        f"{free / 1e9:.1f} GB are free; {told}"
+    _refuse(opened, recipe.size, needed, free, "of memory", "close other programs")
+
+
+def check_disk(path: Path, content: InputPicture, recipe: Recipe, depth: int = 8) -> None:
+    """Refuse a painting that its folder's disk cannot hold, before it is painted.
+
+    Raises
+    ------
+    NSTError
+        With the largest size that would fit.
+    """
+    free = shutil.disk_usage(path.parent).free
+    _refuse(
+        content,
+        recipe.size,
+        lambda pixels: pixels * 4 * depth / 8,
+        free,
+        f"in {short_path(path.parent)}",
+        "remove what is not needed there",
     )
+
+
+def _refuse(
+    content: InputPicture,
+    size: int,
+    needed: Callable[[int], float],
+    free: float,
+    where: str,
+    otherwise: str,
+) -> None:
+    """Raise an error where a painting's pixels need more bytes than are free."""
+
+    def of(long: int) -> float:
+        width, height = _shape(content.size, long)
+        return needed(width * height)
+
+    if of(size) <= free:
+        return
+    fits = [long for long in range(64, size, 32) if of(long) <= free]
+    told = f"the largest that would fit is size={fits[-1]}" if fits else otherwise
+    raise NSTError(
+        f"{size} pixels need about {_bytes(of(size))} {where}, but {_bytes(free)} are free; {told}"
+    )
+
+
+def _bytes(number: float) -> str:
+    return f"{number / 1e9:.1f} GB" if number >= 1e9 else f"{number / 1e6:.2g} MB"
 
 
 def _shape(size: tuple[int, int], long: int) -> tuple[int, int]:

@@ -7,6 +7,7 @@
 - ``tensors``: RGB to float32 tensors (1, 3, H, W) in [0, 1], and back
 - ``colors``: color transfer from one picture to another
 - ``png``: PNG files that contain the record of how they were made
+- ``outputs``: a painting as PNG, TIFF, JPEG or WebP, with its record
 - ``samples``: sample pictures by name
 - ``mask_forms``: the syntax of masks: boxes, lightness, faces, parts, files
 - ``masks``: masks as tensors
@@ -19,10 +20,12 @@ import lazy_loader
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submodules=(
-        "colors decode formats inputs io mask_forms masks png report_loaders samples tensors tiff"
+        "colors decode formats inputs io mask_forms masks outputs png report_loaders samples "
+        "tensors tiff"
     ).split(),
     submod_attrs={
         "io": ["ImageError", "fit", "read_image"],
+        "outputs": ["save_painting"],
         "png": ["check_output", "read_provenance", "save_png"],
         "report_loaders": ["report_im_convert", "report_load_image"],
         "samples": "Sample download_paintings list_samples open_picture open_sample".split(),

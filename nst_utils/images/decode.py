@@ -237,7 +237,7 @@ def to_rgb(image: Image.Image, reduction: int = 1, background: str = "white") ->
     """
     turn = _orientation(image)
     transform = _profile(image)
-    clear = "transparency" in image.info or image.mode in ("RGBA", "LA", "PA", "RGBa", "La")
+    clear = _has_alpha(image)
     if image.mode == "RGB" and not clear and transform is None and reduction == 1:
         whole = image.copy()
     else:
@@ -250,6 +250,33 @@ def to_rgb(image: Image.Image, reduction: int = 1, background: str = "white") ->
             part = _strip_to_rgb(part, clear, transform, highest, background)
             whole.paste(part.reduce(reduction) if reduction > 1 else part, (0, y // reduction))
     return _upright(whole, turn)
+
+
+def decode_alpha(file: BinaryIO, name: str) -> Image.Image | None:
+    """Return how opaque each pixel of a picture file is, upright, in mode ``L``; None: all are.
+
+    Raises
+    ------
+    ImageError
+        As `decode` does.
+    """
+    try:
+        with quiet_libraries():
+            image = open_undecoded(file)
+            if not _has_alpha(image):
+                return None
+            plan(image, file, name, None)
+            image.load()
+            alpha = image.convert("RGBA").getchannel("A")
+    except ImageError:
+        raise
+    except Exception as error:  # the decoders of many formats raise many types
+        raise damaged(name, error) from None
+    return _upright(alpha, _orientation(image))
+
+
+def _has_alpha(image: Image.Image) -> bool:
+    return "transparency" in image.info or image.mode in ("RGBA", "LA", "PA", "RGBa", "La")
 
 
 def _upright(image: Image.Image, turn: int) -> Image.Image:
