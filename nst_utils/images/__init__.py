@@ -1,6 +1,7 @@
 """Pictures: read from any source as RGB, converted to tensors, saved with their records.
 
 - ``formats``: the format of a file by its first bytes; removal of metadata
+- ``deep``: PNG and TIFF files with 16 bits a channel
 - ``tiff``: TIFF files that Pillow cannot read
 - ``decode``: picture files to RGB, within limits of memory
 - ``io``: a picture from a file, an address, bytes or an array, as RGB
@@ -20,7 +21,7 @@ import lazy_loader
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submodules=(
-        "colors decode formats inputs io mask_forms masks outputs png report_loaders samples "
+        "colors decode deep formats inputs io mask_forms masks outputs png report_loaders samples "
         "tensors tiff"
     ).split(),
     submod_attrs={
