@@ -28,9 +28,9 @@ once would be taken for growth."""
 
 PROBE_STEPS = 4
 
-TILED_STEP = 4 / 3
+TILED_STEP = 1.45
 """What a step in tiles takes, over a step as a whole on as many pixels: two passes forward, one
-back."""
+back, and the cutting."""
 
 
 @dataclass(frozen=True)

@@ -36,7 +36,7 @@ def test_a_run_in_tiles_takes_what_its_tiles_read(tiny, pictures, probed):
     assert told.tile == 512
     # Two by two tiles, each with 80 pixels more on two sides, or with 16.
     read, shallow = 4 * (512 + 80) * (384 + 80), 4 * (512 + 16) * (384 + 16)
-    steps = 4 / 3 * (6 * 0.3 * read + 4 * 0.1 * shallow) / (448 * 336)
+    steps = module.TILED_STEP * (6 * 0.3 * read + 4 * 0.1 * shallow) / (448 * 336)
     assert told.seconds == pytest.approx(1 + steps)
     expected = Plan(512).bytes(recipe, 1024 * 768, number_format(recipe), 70)
     assert told.megabytes == pytest.approx(expected / 1e6)
