@@ -18,7 +18,7 @@ from ..transfer.memory import free_bytes, make_plan, number_format
 from ..transfer.optimizers import LBFGS_HISTORY
 from ..transfer.run import stylize
 from ..transfer.style import active_layers
-from ..transfer.tiles import read_pixels
+from ..transfer.tiles import margin_of, read_pixels
 from .peak_memory import PeakMemory
 from .run_cache import open_pair
 
@@ -72,7 +72,7 @@ def forecast(content: Any, style: Any, recipe: Recipe, masks: Any = None) -> For
     pixels = {size: w * h for size, (w, h) in shapes.items()}
     last = rows[-1]
     free, form = free_bytes(), number_format(recipe)
-    plans = {s: make_plan(recipe, pixels[s], free, form, last["reach"]) for s in recipe.scales}
+    plans = {s: make_plan(recipe, pixels[s], free, form, last["margin"]) for s in recipe.scales}
     seconds = last["overhead"]
     for scale, count in zip(recipe.scales, recipe.steps, strict=True):
         shallow = min(recipe.texture_steps, count) if scale == recipe.size else 0
@@ -80,7 +80,7 @@ def forecast(content: Any, style: Any, recipe: Recipe, masks: Any = None) -> For
             each = last[f"{kind}seconds_per_step"] / pixels[last["size"]]
             read = pixels[scale]
             if plans[scale].tile:
-                tiled = read_pixels(shapes[scale], plans[scale].tile, last[f"{kind}reach"])
+                tiled = read_pixels(shapes[scale], plans[scale].tile, last[f"{kind}margin"])
                 read = TILED_STEP * tiled if tiled > read else read
             seconds += steps * each * read
     # To go over to a finer scale takes as long as some steps: images anew, and their finest band.
@@ -97,7 +97,7 @@ def forecast(content: Any, style: Any, recipe: Recipe, masks: Any = None) -> For
     width, height = shapes[recipe.size]
     plan = plans[recipe.size]
     if plan.tile:
-        megabytes = plan.bytes(recipe, pixels[recipe.size], form, last["reach"]) / 1e6
+        megabytes = plan.bytes(recipe, pixels[recipe.size], form, last["margin"]) / 1e6
     return Forecast(seconds, megabytes, width, height, free / 1e6, plan.tile)
 
 
@@ -203,7 +203,7 @@ def _probe(
     shallow = recipe.at(sum(recipe.steps) - 1) if recipe.texture_steps else recipe
     for kind, now in (("", recipe), ("texture_", shallow)):
         read = [*active_layers(now), now.content_layer]
-        rows[-1][f"{kind}reach"] = max(map(network.reach, read))
+        rows[-1][f"{kind}margin"] = margin_of(network, read)
     rows[-1]["texture_seconds_per_step"] = rows[-1]["seconds_per_step"]
     if recipe.texture_steps:
         rows[-1]["texture_seconds_per_step"] = _seconds_a_step(

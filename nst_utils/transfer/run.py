@@ -39,6 +39,7 @@ from .result import LiveStep, Result, StepRecord, provenance
 from .start import begin, enlarge
 from .state import Checkpoint, CheckpointError, Keeper, RunState, code_version, load_checkpoint
 from .style import Style, active_layers
+from .tiles import check_tile, margin_of
 
 SAVE_EVERY = 60.0
 """Seconds between two saves of the state."""
@@ -326,13 +327,16 @@ class _Run:
         """Decide how the scale is painted in the memory that is free now."""
         layers = [*active_layers(self.now), self.now.content_layer]
         form = str(self.dtype).removeprefix("torch.")
+        margin = margin_of(self.backbone, layers)
         plan = make_plan(
             self.state.recipe,
             self.here.content[0, 0].numel(),
             room(self.device),
             form,
-            max(map(self.backbone.reach, layers)),
+            margin,
         )
+        if plan.tile < self.state.recipe.size:
+            check_tile(plan.tile, margin)
         self.state.tile, self.state.pairs, self.state.narrow = plan.tile, plan.pairs, plan.narrow
 
     def _descent(self, picture: Tensor) -> Descent:

@@ -72,6 +72,7 @@ class Style:
         tile: int = 0,
     ) -> None:
         self.tile = tile
+        self._tiles: dict[tuple[Any, ...], Tiles] = {}
         self.backbone, self.recipe, self.layers = backbone, recipe, active_layers(recipe)
         self.regions = [Region((StyleImage(style),))] if isinstance(style, Tensor) else list(style)
         kind = load_loss(recipe.style_statistic)
@@ -139,10 +140,13 @@ class Style:
 
     def tiles(self, terms: Iterable[Term], picture: Tensor) -> Tiles | None:
         """Return the tiles in which terms read a picture; None: it is read as a whole."""
-        layers = [layer for term in terms for layer in term.layers]
+        layers = tuple(dict.fromkeys(layer for term in terms for layer in term.layers))
         if not self.tile or not layers:
             return None
-        tiles = Tiles(self.backbone, layers, tuple(picture.shape[-2:]), self.tile)
+        key = layers, tuple(picture.shape[-2:])
+        if key not in self._tiles:
+            self._tiles[key] = Tiles(self.backbone, *key, self.tile)
+        tiles = self._tiles[key]
         return tiles if len(tiles) > 1 else None
 
     def read(self, x: Tensor, layers: Iterable[str]) -> Iterator[tuple[str, Tensor]]:

@@ -13,7 +13,7 @@ Galerne et al., "Scaling Painting Style Transfer", Computer Graphics Forum, 2024
 then each tile's vector-Jacobian product.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -50,8 +50,8 @@ class Tiles:
     Parameters
     ----------
     backbone : Backbone
-    layers : iterable of str
-        Every layer that is read.
+    layers : sequence of str
+        Every layer that is read, once.
     size : tuple of int
         Height and width of the picture.
     tile : int
@@ -63,18 +63,14 @@ class Tiles:
         If a tile is smaller than what it overlaps on a side.
     """
 
-    def __init__(self, backbone: Backbone, layers: Iterable[str], size: Size, tile: int) -> None:
+    def __init__(self, backbone: Backbone, layers: Sequence[str], size: Size, tile: int) -> None:
         self.backbone, self.size = backbone, size
-        self.layers = list(dict.fromkeys(layers))
+        self.layers = list(layers)
         self.strides = {layer: backbone.stride(layer) for layer in self.layers}
         self.step = max(STEP, *self.strides.values())
-        reach = max(backbone.reach(layer) for layer in self.layers)
-        self.margin = -(-reach // self.step) * self.step
-        if 0 < tile < self.margin and tile < max(size):
-            raise RecipeError(
-                f"tile must be at least {self.margin} pixels for the layers of this recipe, "
-                f"not {tile}"
-            )
+        self.margin = margin_of(backbone, layers)
+        if tile < max(size):
+            check_tile(tile, self.margin)
         self._bounds = [bounds(side, tile or side, self.step) for side in size]
 
     def __len__(self) -> int:
@@ -128,9 +124,22 @@ class Tiles:
         return _Crop.apply(features, *cut)
 
 
-def read_pixels(size: Size, tile: int, reach: int, step: int = STEP) -> int:
+def margin_of(backbone: Backbone, layers: Sequence[str]) -> int:
+    """Return how many pixels tiles overlap by on a side, so that all layers are exact."""
+    step = max(STEP, *map(backbone.stride, layers))
+    return -(-max(map(backbone.reach, layers)) // step) * step
+
+
+def check_tile(tile: int, margin: int) -> None:
+    """Refuse tiles that are smaller than what they overlap on a side, pixels; 0: no tiles."""
+    if 0 < tile < margin:
+        raise RecipeError(
+            f"tile must be at least {margin} pixels for the layers of this recipe, not {tile}"
+        )
+
+
+def read_pixels(size: Size, tile: int, margin: int, step: int = STEP) -> int:
     """Return how many pixels are read in all, with those that tiles share."""
-    margin = -(-reach // step) * step
     lengths = []
     for side in size:
         ends = bounds(side, tile or side, step)

@@ -14,7 +14,7 @@ def probed(monkeypatch):
     rows = [
         {"size": 256, "mb": 500.0, "seconds_per_step": 0.01, "overhead": 1.0, "change": 0.1},
         {"size": 448, "mb": 600.0, "seconds_per_step": 0.3, "overhead": 1.0, "change": 2.0,
-         "reach": 70, "texture_reach": 10, "texture_seconds_per_step": 0.1},
+         "margin": 80, "texture_margin": 16, "texture_seconds_per_step": 0.1},
     ]  # fmt: skip
     monkeypatch.setattr(module, "run_in_fresh_process", lambda *_: rows)
 
@@ -38,7 +38,7 @@ def test_a_run_in_tiles_takes_what_its_tiles_read(tiny, pictures, probed):
     read, shallow = 4 * (512 + 80) * (384 + 80), 4 * (512 + 16) * (384 + 16)
     steps = module.TILED_STEP * (6 * 0.3 * read + 4 * 0.1 * shallow) / (448 * 336)
     assert told.seconds == pytest.approx(1 + steps)
-    expected = Plan(512).bytes(recipe, 1024 * 768, number_format(recipe), 70)
+    expected = Plan(512).bytes(recipe, 1024 * 768, number_format(recipe), 80)
     assert told.megabytes == pytest.approx(expected / 1e6)
 
 
@@ -47,9 +47,9 @@ def test_the_probe_measures(tiny, pictures):
     assert row["seconds_per_step"] > 0 and row["mb"] > 50 and row["change"] >= 0
     [single] = module._probe(*pictures, SMALL.replace(scales=(512,), steps=9), [32], None)
     assert single["change"] == 0
-    assert row["reach"] == 70 and row["texture_seconds_per_step"] == row["seconds_per_step"]
+    assert row["margin"] == 80 and row["texture_seconds_per_step"] == row["seconds_per_step"]
     [row] = module._probe(*pictures, SMALL.replace(texture_steps=5), [32], None)
-    assert row["texture_reach"] == 10 and row["texture_seconds_per_step"] > 0
+    assert row["texture_margin"] == 16 and row["texture_seconds_per_step"] > 0
 
 
 def test_what_does_not_fit_is_refused_with_what_would(pictures, monkeypatch):

@@ -54,9 +54,10 @@ def test_a_run_in_tiles_paints_the_same_picture(tiny, pictures):
 
 
 def test_a_tile_too_small_for_the_layers_is_refused(tiny, pictures):
-    deep = SMALL.replace(style_layers={"relu5_1": 1}, tile=32)
+    # Before the first scale, which would need no tiles.
+    deep = SMALL.replace(style_layers={"relu5_1": 1}, tile=48)
     with pytest.raises(RecipeError, match="tile must be at least 80 pixels"):
-        stylize(*pictures, deep)
+        stylize(*pictures, deep, on_step=lambda live: pytest.fail("it painted"))
 
 
 def test_a_run_in_little_memory_goes_on_exactly_where_more_is_free(
