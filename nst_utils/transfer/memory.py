@@ -11,7 +11,7 @@ from ..parallel import control_groups
 from .config import Recipe
 from .optimizers import LBFGS_HISTORY
 
-BASE_BYTES = 0.9e9
+BASE_BYTES = 1.0e9
 """Of a process with the network, before its first picture."""
 
 NETWORK_BYTES = {"bfloat16": 950, "float32": 1350}

@@ -284,4 +284,6 @@ class _Known(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None, None]:
-        return ctx.gradient.mul_(grad), None, None
+        # Let go, so that it becomes the picture's gradient without being copied.
+        gradient, ctx.gradient = ctx.gradient, None
+        return gradient.mul_(grad), None, None
