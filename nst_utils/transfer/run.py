@@ -239,6 +239,7 @@ class _Run:
                 ) from None
             stopped = f"stopped after {len(state.history)} of {total} steps: out of memory"
         self._end(stopped)
+        self.descent = None  # of a large picture gigabytes, before its colors take some
         return self._result(stopped)
 
     def _end(self, stopped: str) -> None:
