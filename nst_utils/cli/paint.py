@@ -5,7 +5,7 @@ import os
 import shlex
 from collections import Counter
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -25,6 +25,9 @@ if TYPE_CHECKING:
     from ..transfer.result import Result
 
 QUICK_CONTENT, QUICK_STYLE = "chelsea", "nocturne"
+
+ANY_SIZE = 10**6
+"""Pixels on the long side that no picture has."""
 
 
 def quickstart(
@@ -59,13 +62,15 @@ def quickstart(
     summarize(result, [figure, path])
 
 
-def checked_output(name: str, *inputs: str) -> Path:
+def checked_output(name: str, *inputs: str, depth: int = 8, alpha: bool = False) -> Path:
     """Check before a run that its painting can be saved, and over no input."""
     from ..images.io import ImageError
+    from ..images.outputs import FORMATS, check_format
     from ..images.png import check_output, read_provenance
 
     try:
-        path = check_output(name)
+        path = check_output(name, FORMATS)
+        check_format(path, depth, alpha)
     except ImageError as error:
         raise click.UsageError(one_line(error)) from None
     try:
@@ -85,13 +90,16 @@ def checked_output(name: str, *inputs: str) -> Path:
     return path
 
 
-def save_or_rescue(result: "Result", path: Path) -> Path:
-    """Save a painting; where that fails, below ``data/runs/``, so that the work is not lost."""
+def save_or_rescue(result: "Result", path: Path, **options: Any) -> Path:
+    """Save a painting; where that fails, below ``data/runs/``, so that the work is not lost.
+
+    The options are those of `outputs.save_painting`.
+    """
     from ..images.io import ImageError
 
     defer()  # nobody who asks this process to end wants the painting lost
     try:
-        saved = result.save(path)
+        saved = result.save(path, **options)
     except ImageError as error:
         place = paths.save_elsewhere(result.save, "painting.png")
         raise click.ClickException(
@@ -154,7 +162,7 @@ def check_trained(settings: Recipe) -> None:
     "-o",
     required=True,
     metavar="FILE",
-    help="PNG file to write; a folder where CONTENT or STYLE is one.",
+    help="File to write, .png, .tif, .jpg or .webp; a folder where CONTENT or STYLE is one.",
 )
 @click.option("--blend", metavar="W,W", help="Weights of several styles, for example 7,3.")
 @click.option("--color", help=f"Whose colors: {', '.join(COLORS)}.")
@@ -172,6 +180,20 @@ def check_trained(settings: Recipe) -> None:
     metavar="PART",
     help="Part of the structure that stays, 0 to 1, for which "
     "beta is found; or faces, which are left out.",
+)
+@click.option(
+    "--depth",
+    type=click.Choice(["8", "16"]),
+    default="8",
+    show_default=True,
+    help="Bits a channel of a .png or .tif.",
+)
+@click.option(
+    "--alpha",
+    type=click.Choice(["white", "keep"]),
+    default="white",
+    show_default=True,
+    help="What becomes of the photo's transparency: white, or kept as it was.",
 )
 @click.option("--dry-run", is_flag=True, help="Forecast seconds, memory and size; paint nothing.")
 @click.option(
@@ -215,6 +237,8 @@ def stylize(
     changes: tuple[str, ...],
     texts: tuple[str, ...],
     keep: str | None,
+    depth: str,
+    alpha: str,
     dry_run: bool,
     pairs: str,
     workers: int | None,
@@ -231,16 +255,19 @@ def stylize(
     """
     if resume is not None:
         _check_resume_options(context)
-        paint_on(resume, content, styles, checked_output(output), checkpoint_every)
+        path = checked_output(output, depth=int(depth))
+        paint_on(resume, content, styles, path, checkpoint_every, int(depth))
         return
     if content is None:
         raise click.UsageError("name a CONTENT and a STYLE, or a checkpoint with --resume")
+    if options["size"] == "full":
+        options["size"] = full_size(content)
     settings = build_recipe(name, changes, **options)
     styles, settings = with_regions(list(styles), texts, keep, settings)
     if options["backbone"] and settings.weights == "auto":
         check_trained(settings)
     if any(paths.user_path(source).is_dir() for source in (content, *styles)):
-        _check_folder_options(styles, texts, keep, dry_run, checkpoint)
+        _check_folder_options(context, styles)
         paint_folders(content, styles[0], output, settings, pairs == "zip", workers, scheduler)
         return
     if dry_run:
@@ -252,27 +279,41 @@ def stylize(
             "blend in one PNG file; to paint many photos, name their folder: stylize photos/ "
             "style.jpg --output paintings/"
         )
-    path = checked_output(output, content, *styles)
-    paint_one(content, styles, settings, path, keep, checkpoint, checkpoint_every)
+    path = checked_output(output, content, *styles, depth=int(depth), alpha=alpha == "keep")
+    saving = {"depth": int(depth), "alpha": None}
+    if alpha == "keep":
+        from ..images.io import read_alpha
+
+        saving["alpha"] = read_alpha(content)
+    paint_one(content, styles, settings, path, keep, checkpoint, checkpoint_every, saving)
 
 
-def _check_folder_options(
-    styles: list[str],
-    texts: tuple[str, ...],
-    keep: str | None,
-    dry_run: bool,
-    checkpoint: Path | None,
-) -> None:
-    if len(styles) != 1 or texts or keep or dry_run or checkpoint:
-        raise click.UsageError(
-            "folders take one CONTENT and one STYLE, without --region, --keep, --dry-run and "
-            "--checkpoint"
-        )
+def full_size(content: str) -> str:
+    """Return the long side of a photo, upright, as a value of --size."""
+    from ..images.inputs import open_input
+
+    if paths.user_path(content).is_dir():
+        raise click.UsageError("--size full takes one photo: those of a folder differ in size")
+    return str(max(open_input(content, ANY_SIZE).size))
+
+
+def _check_folder_options(context: click.Context, styles: list[str]) -> None:
+    single = ("region", "keep", "dry-run", "checkpoint", "depth", "alpha")
+    line = click.core.ParameterSource.COMMANDLINE
+    given = [
+        option
+        for option in context.command.params
+        if set(option.opts) & {f"--{name}" for name in single}
+        and context.get_parameter_source(option.name) == line
+    ]
+    if len(styles) != 1 or given:
+        told = ", ".join(f"--{name}" for name in single)
+        raise click.UsageError(f"folders take one CONTENT and one STYLE, without {told}")
 
 
 def _check_resume_options(context: click.Context) -> None:
     """Refuse options beside --resume that would change the run: its file holds them."""
-    free = {"content", "styles", "output", "resume", "checkpoint_every"}
+    free = {"content", "styles", "output", "resume", "checkpoint_every", "depth"}
     line = click.core.ParameterSource.COMMANDLINE
     for option in context.command.params:
         if option.name not in free and context.get_parameter_source(option.name) == line:
@@ -290,9 +331,10 @@ def paint_one(
     keep: str | None,
     checkpoint: Path | None,
     every: float,
+    saving: dict[str, Any],
 ) -> None:
     """Paint one picture, after a look at the memory, and sum up the run."""
-    from ..experiments.forecasts import check_memory
+    from ..experiments.forecasts import check_disk, check_memory
     from ..transfer.pictures import open_pair
     from ..transfer.progress import Watch
     from ..transfer.run import stylize as run
@@ -302,17 +344,18 @@ def paint_one(
         raise click.UsageError("--keep makes several runs: leave --checkpoint out")
     opened = open_pair(content, styles, settings)
     check_memory(*opened, settings)
+    check_disk(path, opened[0], settings, saving["depth"])
     if part is None:
         with Watch(sum(settings.steps)) as watch:
             result = run(
                 *opened, settings, on_step=watch, checkpoint=checkpoint, checkpoint_every=every
             )
-        summarize(result, [save_or_rescue(result, path)])
+        summarize(result, [save_or_rescue(result, path, **saving)])
         return
     from ..experiments.structure_search import keep_structure
 
     kept = keep_structure(*opened, settings, part)
-    saved = save_or_rescue(kept.result, path)
+    saved = save_or_rescue(kept.result, path, **saving)
     if kept.stopped:
         raise click.ClickException(
             f"{kept.stopped}: the nearest painting so far, which keeps {kept.kept:.2f} of the "
@@ -325,7 +368,12 @@ def paint_one(
 
 
 def paint_on(
-    checkpoint: Path, content: str | None, styles: tuple[str, ...], path: Path, every: float
+    checkpoint: Path,
+    content: str | None,
+    styles: tuple[str, ...],
+    path: Path,
+    every: float,
+    depth: int,
 ) -> None:
     """Go on with the run of a checkpoint, and sum it up."""
     from ..transfer.progress import Watch
@@ -338,7 +386,7 @@ def paint_on(
             checkpoint, content=content, style=list(styles) or None, on_step=watch,
             checkpoint_every=every,
         )  # fmt: skip
-    summarize(result, [save_or_rescue(result, path)])
+    summarize(result, [save_or_rescue(result, path, depth=depth)])
 
 
 def print_forecast(content: str, styles: list[str], settings: Recipe) -> None:
@@ -348,6 +396,8 @@ def print_forecast(content: str, styles: list[str], settings: Recipe) -> None:
     told = forecast(content, styles, settings)
     say(f"{'size':9} {told.width} x {told.height} pixels")
     say(f"{'steps':9} {sum(settings.steps)} at {', '.join(map(str, settings.scales))} px")
+    if told.tile:
+        say(f"{'tiles':9} of about {told.tile} pixels a side, which do not change the picture")
     say(f"{'seconds':9} about {told.seconds:.0f}")
     say(f"{'memory':9} about {told.megabytes:.0f} MB, {told.free_megabytes:.0f} MB are free")
     check_memory(content, styles, settings)

@@ -17,7 +17,8 @@ def recipe_options(command: Callable) -> Callable:
         (
             click.option("--recipe", "name", default="quick", show_default=True,
                          help=f"Named recipe: {', '.join(RECIPES)}."),
-            click.option("--size", help="Long side of the result, pixels."),
+            click.option("--size", help="Long side of the result, pixels; stylize also takes full, "
+                                        "the photo's own."),
             click.option("--steps", help="Steps in all, or one number per scale: 60,25."),
             click.option("--backbone", help=f"Network: {', '.join(BACKBONES)}."),
             click.option("--weights", help="Weights: auto, a source, random, or a .pt file."),

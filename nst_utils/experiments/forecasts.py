@@ -1,20 +1,25 @@
 """What a run will take on this machine, before it begins: seconds, memory, the painting's size."""
 
-import contextlib
+import shutil
 import warnings
+from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
-import psutil
-
 from ..errors import NSTError, NSTWarning
-from ..images.inputs import LEAST_SIDE
-from ..networks.device import pick_device, pick_precision
-from ..parallel import control_groups, run_in_fresh_process
+from ..images.inputs import LEAST_SIDE, InputPicture
+from ..networks.backbone import load_backbone
+from ..networks.device import pick_device
+from ..parallel import run_in_fresh_process
+from ..paths import short_path
 from ..transfer.config import Recipe
+from ..transfer.memory import free_bytes, make_plan, number_format
 from ..transfer.optimizers import LBFGS_HISTORY
 from ..transfer.pictures import open_pair
 from ..transfer.run import stylize
+from ..transfer.style import active_layers
+from ..transfer.tiles import margin_of, read_pixels
 from .peak_memory import PeakMemory
 
 PROBES = (256, 448)
@@ -23,11 +28,9 @@ once would be taken for growth."""
 
 PROBE_STEPS = 4
 
-BYTES_A_PIXEL = {"bfloat16": 1400, "float32": 1600}
-"""Of the finest scale, that a run takes on a CPU above `BASE_BYTES`, by number format: measured for
-the default at 512 and 1,024 pixels (see ``benchmark/NOTES.md``). For a guard, no forecast."""
-
-BASE_BYTES = 0.8e9
+TILED_STEP = 1.45
+"""What a step in tiles takes, over a step as a whole on as many pixels: two passes forward, one
+back, and the cutting."""
 
 
 @dataclass(frozen=True)
@@ -42,6 +45,8 @@ class Forecast:
         Of the painting, pixels.
     free_megabytes : float
         What this machine has free now.
+    tile : int
+        Side of the tiles of the finest scale, pixels; 0: none.
     """
 
     seconds: float
@@ -49,6 +54,7 @@ class Forecast:
     width: int
     height: int
     free_megabytes: float
+    tile: int = 0
 
 
 def forecast(content: Any, style: Any, recipe: Recipe, masks: Any = None) -> Forecast:
@@ -65,9 +71,18 @@ def forecast(content: Any, style: Any, recipe: Recipe, masks: Any = None) -> For
     shapes = {size: _shape(opened.size, size) for size in (*sizes, *recipe.scales)}
     pixels = {size: w * h for size, (w, h) in shapes.items()}
     last = rows[-1]
-    each = last["seconds_per_step"] / pixels[last["size"]]
-    steps = zip(recipe.scales, recipe.steps, strict=True)
-    seconds = last["overhead"] + sum(count * each * pixels[scale] for scale, count in steps)
+    free, form = free_bytes(), number_format(recipe)
+    plans = {s: make_plan(recipe, pixels[s], free, form, last["margin"]) for s in recipe.scales}
+    seconds = last["overhead"]
+    for scale, count in zip(recipe.scales, recipe.steps, strict=True):
+        shallow = min(recipe.texture_steps, count) if scale == recipe.size else 0
+        for steps, kind in ((count - shallow, ""), (shallow, "texture_")):
+            each = last[f"{kind}seconds_per_step"] / pixels[last["size"]]
+            read = pixels[scale]
+            if plans[scale].tile:
+                tiled = read_pixels(shapes[scale], plans[scale].tile, last[f"{kind}margin"])
+                read = TILED_STEP * tiled if tiled > read else read
+            seconds += steps * each * read
     # To go over to a finer scale takes as long as some steps: images anew, and their finest band.
     finer = sum(pixels[scale] for scale in recipe.scales[1:])
     seconds += last["change"] * finer / pixels[last["size"]]
@@ -80,19 +95,10 @@ def forecast(content: Any, style: Any, recipe: Recipe, masks: Any = None) -> For
         grows += max(0, min(LBFGS_HISTORY, recipe.steps[-1]) - PROBE_STEPS) * 24 / 1e6
     megabytes = last["mb"] + grows * (pixels[recipe.size] - pixels[last["size"]])
     width, height = shapes[recipe.size]
-    return Forecast(seconds, megabytes, width, height, free_bytes() / 1e6)
-
-
-def free_bytes() -> float:
-    """Return the memory that is free now, within the limits of a container or a batch job."""
-    free = float(psutil.virtual_memory().available)
-    names = ("memory.max", "memory.current"), ("memory.limit_in_bytes", "memory.usage_in_bytes")
-    for folder in control_groups():
-        for limit, used in names:
-            with contextlib.suppress(OSError, ValueError):  # "max" is no number
-                numbers = [int((folder / name).read_text()) for name in (limit, used)]
-                free = min(free, numbers[0] - numbers[1])
-    return free
+    plan = plans[recipe.size]
+    if plan.tile:
+        megabytes = plan.bytes(recipe, pixels[recipe.size], form, last["margin"]) / 1e6
+    return Forecast(seconds, megabytes, width, height, free / 1e6, plan.tile)
 
 
 def check_memory(content: Any, style: Any, recipe: Recipe) -> None:
@@ -106,22 +112,58 @@ def check_memory(content: Any, style: Any, recipe: Recipe) -> None:
     if pick_device(recipe.device).type != "cpu":
         return
     opened, _ = open_pair(content, style, recipe)
-    free, form = free_bytes(), pick_precision(recipe.precision, pick_device("cpu"))
-    each = BYTES_A_PIXEL[str(form).removeprefix("torch.")]
+    free, form = free_bytes(), number_format(recipe)
 
-    def needed(size: int) -> float:
-        width, height = _shape(opened.size, size)
-        larger = max(1.0, *recipe.style_scale) ** 2
-        return BASE_BYTES + each * width * height * (0.5 + 0.5 * larger)
+    def needed(pixels: int) -> float:
+        return make_plan(recipe, pixels, free, form).bytes(recipe, pixels, form)
 
-    if needed(recipe.size) <= free:
-        return
-    fits = [size for size in range(64, recipe.size, 32) if needed(size) <= free]
-    told = f"the largest that would fit is size={fits[-1]}" if fits else "close other programs"
-    raise NSTError(
-        f"{recipe.size} pixels need about {needed(recipe.size) / 1e9:.1f} GB of memory, but "
-        f"{free / 1e9:.1f} GB are free; {told}"
+    _refuse(opened, recipe.size, needed, free, "of memory", "close other programs")
+
+
+def check_disk(path: Path, content: InputPicture, recipe: Recipe, depth: int = 8) -> None:
+    """Refuse a painting that its folder's disk cannot hold, before it is painted.
+
+    Raises
+    ------
+    NSTError
+        With the largest size that would fit.
+    """
+    free = shutil.disk_usage(path.parent).free
+    _refuse(
+        content,
+        recipe.size,
+        lambda pixels: pixels * 4 * depth / 8,
+        free,
+        f"in {short_path(path.parent)}",
+        "remove what is not needed there",
     )
+
+
+def _refuse(
+    content: InputPicture,
+    size: int,
+    needed: Callable[[int], float],
+    free: float,
+    where: str,
+    otherwise: str,
+) -> None:
+    """Raise an error where a painting's pixels need more bytes than are free."""
+
+    def of(long: int) -> float:
+        width, height = _shape(content.size, long)
+        return needed(width * height)
+
+    if of(size) <= free:
+        return
+    fits = [long for long in range(64, size, 32) if of(long) <= free]
+    told = f"the largest that would fit is size={fits[-1]}" if fits else otherwise
+    raise NSTError(
+        f"{size} pixels need about {_bytes(of(size))} {where}, but {_bytes(free)} are free; {told}"
+    )
+
+
+def _bytes(number: float) -> str:
+    return f"{number / 1e9:.1f} GB" if number >= 1e9 else f"{number / 1e6:.2g} MB"
 
 
 def _shape(size: tuple[int, int], long: int) -> tuple[int, int]:
@@ -142,7 +184,9 @@ def _probe(
     for size in sizes:
         scales = (size // 2, size) if several else (size,)
         steps = (1, PROBE_STEPS) if several else (PROBE_STEPS,)
-        short = recipe.replace(scales=scales, steps=steps, schedule=(), finish=0.0)
+        short = recipe.replace(
+            scales=scales, steps=steps, schedule=(), finish=0.0, texture_steps=0, tile="none"
+        )
         with PeakMemory() as memory, warnings.catch_warnings():
             # A few steps may lower no loss; that is no news of the run that is asked about.
             warnings.simplefilter("ignore", NSTWarning)
@@ -155,4 +199,24 @@ def _probe(
             "size": size, "mb": memory.mb, "seconds_per_step": each, "overhead": first,
             "change": change,
         })  # fmt: skip
+    network = load_backbone(recipe.backbone, recipe.weights)
+    shallow = recipe.at(sum(recipe.steps) - 1) if recipe.texture_steps else recipe
+    for kind, now in (("", recipe), ("texture_", shallow)):
+        read = [*active_layers(now), now.content_layer]
+        rows[-1][f"{kind}margin"] = margin_of(network, read)
+    rows[-1]["texture_seconds_per_step"] = rows[-1]["seconds_per_step"]
+    if recipe.texture_steps:
+        rows[-1]["texture_seconds_per_step"] = _seconds_a_step(
+            content, style, short, shallow, masks
+        )
     return rows
+
+
+def _seconds_a_step(content: Any, style: Any, short: Recipe, shallow: Recipe, masks: Any) -> float:
+    """Time steps that read shallow layers."""
+    layers = {"style_layers": shallow.style_layers, "content_layer": shallow.content_layer}
+    one = short.replace(scales=short.scales[-1:], steps=(PROBE_STEPS,), **layers)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", NSTWarning)
+        steps = stylize(content, style, one, masks=masks).history
+    return (steps[-1].seconds - steps[0].seconds) / (len(steps) - 1)

@@ -235,9 +235,9 @@ def to_rgb(image: Image.Image, reduction: int = 1, background: str = "white") ->
     ImageError
         If the picture has values that are not finite.
     """
-    turn = _orientation(image)
-    transform = _profile(image)
-    clear = "transparency" in image.info or image.mode in ("RGBA", "LA", "PA", "RGBa", "La")
+    turn = orientation(image)
+    transform = profile(image)
+    clear = _has_alpha(image)
     if image.mode == "RGB" and not clear and transform is None and reduction == 1:
         whole = image.copy()
     else:
@@ -250,6 +250,33 @@ def to_rgb(image: Image.Image, reduction: int = 1, background: str = "white") ->
             part = _strip_to_rgb(part, clear, transform, highest, background)
             whole.paste(part.reduce(reduction) if reduction > 1 else part, (0, y // reduction))
     return _upright(whole, turn)
+
+
+def decode_alpha(file: BinaryIO, name: str) -> Image.Image | None:
+    """Return how opaque each pixel of a picture file is, upright, in mode ``L``; None: all are.
+
+    Raises
+    ------
+    ImageError
+        As `decode` does.
+    """
+    try:
+        with quiet_libraries():
+            image = open_undecoded(file)
+            if not _has_alpha(image):
+                return None
+            plan(image, file, name, None)
+            image.load()
+            alpha = image.convert("RGBA").getchannel("A")
+    except ImageError:
+        raise
+    except Exception as error:  # the decoders of many formats raise many types
+        raise damaged(name, error) from None
+    return _upright(alpha, orientation(image))
+
+
+def _has_alpha(image: Image.Image) -> bool:
+    return "transparency" in image.info or image.mode in ("RGBA", "LA", "PA", "RGBa", "La")
 
 
 def _upright(image: Image.Image, turn: int) -> Image.Image:
@@ -285,7 +312,8 @@ def _highest(image: Image.Image, rows: int) -> float:
     return highest
 
 
-def _orientation(image: Image.Image) -> int:
+def orientation(image: Image.Image) -> int:
+    """Return the EXIF orientation of an opened picture file, 1 to 8."""
     block = image.info.get("exif")
     if isinstance(block, bytes) and (turn := orientation_of(block)) != 1:
         return turn
@@ -296,7 +324,7 @@ def _orientation(image: Image.Image) -> int:
     return 1
 
 
-def _profile(image: Image.Image) -> Any:
+def profile(image: Image.Image) -> Any:
     """Return the transform from a picture's color profile to sRGB, or None if none is needed.
 
     A profile that is damaged or for other modes than the picture's is ignored with a warning.
@@ -305,12 +333,12 @@ def _profile(image: Image.Image) -> Any:
     if not data or not isinstance(data, bytes):
         return None
     try:
-        profile = ImageCms.ImageCmsProfile(io.BytesIO(data))
-        space = profile.profile.xcolor_space.strip()
+        own = ImageCms.ImageCmsProfile(io.BytesIO(data))
+        space = own.profile.xcolor_space.strip()
         mode = {"RGB": "RGB", "GRAY": "L", "CMYK": "CMYK", "Lab": "LAB"}.get(space)
         if mode is None or (mode in ("CMYK", "LAB")) != (image.mode in ("CMYK", "LAB")):
             raise ValueError(f"it is for {space or 'other'} colors")
-        transform = ImageCms.buildTransform(profile, ImageCms.createProfile("sRGB"), mode, "RGB")
+        transform = ImageCms.buildTransform(own, ImageCms.createProfile("sRGB"), mode, "RGB")
         return None if _changes_nothing(transform) else transform
     except (ImageCms.PyCMSError, OSError, ValueError, TypeError, AttributeError) as error:
         warnings.warn(

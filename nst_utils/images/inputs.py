@@ -10,6 +10,7 @@ import torch
 from PIL import Image, ImageOps
 from torch import Tensor
 
+from .deep import read_deep
 from .formats import MAX_PIXELS, ImageError
 from .io import fit
 from .samples import open_picture
@@ -32,7 +33,7 @@ class InputPicture:
     ----------
     pixels : PIL.Image.Image or Tensor
         RGB. A tensor has shape (1, 3, H, W) and values in [0, 1]; a tensor from the user stays
-        one, without rounding to 8 bits.
+        one, and a file with 16 bits a channel becomes one, without rounding to 8 bits.
     source : str
         File name, address, sample, ``"picture"`` or ``"tensor"``.
     sha256 : str
@@ -62,6 +63,8 @@ class InputPicture:
         if isinstance(source, InputPicture):
             return source
         if not isinstance(source, Tensor):
+            if deep := read_deep(source):
+                return cls(*deep)
             image = open_picture(source, bound)
             return cls(image, image.info["source"], image.info["sha256"])
         odd = source.is_meta or source.is_complex() or source.is_quantized or source.is_nested

@@ -12,7 +12,7 @@ from PIL import Image
 
 from ..download import FetchError, read_url
 from ..paths import is_address, is_regular, public_address, user_path
-from .decode import decode, quiet_libraries, to_rgb
+from .decode import decode, decode_alpha, quiet_libraries, to_rgb
 from .formats import ImageError, damaged
 
 _STRIP = 2**21
@@ -59,6 +59,18 @@ def read_image(source: Any, size: int | None = None, *, enlarge: bool = False) -
         image = fit(image, size, enlarge=enlarge)
     image.info = {"source": name, "sha256": digest or pixels, "pixels": _pixels_sha256(image)}
     return image
+
+
+def read_alpha(source: Any) -> Image.Image | None:
+    """Return how opaque each pixel of a picture is, upright, in mode ``L``; None: all are.
+
+    `source` is as for `read_image`; a name without a file, as of a sample, has no such channel.
+    """
+    if isinstance(source, Image.Image):
+        return source.getchannel("A") if "A" in source.getbands() else None
+    with contextlib.suppress(ImageError), open_source(source) as (file, _, title):
+        return decode_alpha(file, title)
+    return None
 
 
 def _open(source: Any, size: int | None) -> tuple[Image.Image, str, str]:

@@ -5,7 +5,7 @@ import json
 import os
 import stat
 import struct
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -13,11 +13,14 @@ from PIL import Image, PngImagePlugin
 
 from ..paths import replacing, user_path
 from ..untrusted import DataError, parse_json
-from .decode import decode
+from .decode import decode, open_undecoded, quiet_libraries
 from .formats import ImageError
 from .io import open_source
 
 PROVENANCE_KEY = "nst_utils"
+
+MOST_TEXT = 2**20
+"""Characters of a description that is looked into for a record."""
 
 
 def save_png(
@@ -57,7 +60,7 @@ def save_png(
     return path
 
 
-def check_output(path: str | os.PathLike, suffix: str = ".png") -> Path:
+def check_output(path: str | os.PathLike, suffixes: Sequence[str] = (".png",)) -> Path:
     """Check before a long run that a picture can be saved at `path`; return it as a `Path`.
 
     Raises
@@ -67,10 +70,10 @@ def check_output(path: str | os.PathLike, suffix: str = ".png") -> Path:
         or if its folder is missing or read-only.
     """
     path = user_path(path)
-    if path.suffix.lower() != suffix:
+    if path.suffix.lower() not in suffixes:
         raise ImageError(
-            f"{path}: the output must end in {suffix}, because the record of how it was made is "
-            "stored inside"
+            f"{path}: the output must end in {' or '.join(suffixes)}, because the record of how it "
+            "was made is stored inside"
         )
     try:
         path.lstat()  # an error if the name is too long or contains a null byte
@@ -92,9 +95,10 @@ def check_output(path: str | os.PathLike, suffix: str = ".png") -> Path:
 
 
 def read_provenance(path: str | os.PathLike) -> dict[str, Any] | None:
-    """Return the record that `save_png` stored in a picture, or None if it has none.
+    """Return the record that was stored in a picture, or None if it has none.
 
-    A PNG is not decoded, and the contents of the record are not checked.
+    A PNG is not decoded, and the contents of the record are not checked. JPEG, WebP and TIFF hold
+    it in their description; see `outputs.save_painting`.
 
     Raises
     ------
@@ -103,15 +107,29 @@ def read_provenance(path: str | os.PathLike) -> dict[str, Any] | None:
     """
     with open_source(path) as (file, _, title):
         if file.read(8) != b"\x89PNG\r\n\x1a\n":
-            file.seek(0)
-            decode(file, title, 64)
-            return None
+            record = _parsed(_description(file)).get(PROVENANCE_KEY)
+            if not isinstance(record, dict):
+                decode(file, title, 64)
+            return record if isinstance(record, dict) else None
         text = _record_text(file)
+    return _parsed(text) or None
+
+
+def _parsed(text: str | None) -> dict[str, Any]:
+    """Return a JSON object, or an empty one where the text is something else."""
     try:
-        record = None if text is None else parse_json(text, "a record")
+        found = None if text is None else parse_json(text, "a record")
     except DataError:
-        return None
-    return record if isinstance(record, dict) else None
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _description(file: BinaryIO) -> str | None:
+    """Return the description in the EXIF data of a picture, or in a TIFF, or None."""
+    with contextlib.suppress(Exception), quiet_libraries():
+        found = open_undecoded(file).getexif().get(0x010E)
+        return found if isinstance(found, str) and len(found) <= MOST_TEXT else None
+    return None
 
 
 def _record_text(file: BinaryIO) -> str | None:

@@ -14,6 +14,17 @@ from .formats import MAX_PIXELS, MEMORY, ImageError, describe
 def read_tiff(file: BinaryIO, name: str) -> Image.Image:
     """Read the first page of a TIFF as 8-bit RGB, with ``info["orientation"]`` still to be applied.
 
+    The arguments and errors are those of `read_array`.
+    """
+    array, turn = read_array(file, name)
+    rgb = Image.fromarray(_array_to_bytes(array, name)).convert("RGB")
+    rgb.info["orientation"] = turn
+    return rgb
+
+
+def read_array(file: BinaryIO, name: str) -> tuple[np.ndarray, int]:
+    """Read the first page of a TIFF as it is, (H, W) or (H, W, channels), and its orientation.
+
     Parameters
     ----------
     file : binary file
@@ -52,9 +63,7 @@ def read_tiff(file: BinaryIO, name: str) -> Image.Image:
             f"({one_line(error, 80)}); save it with 8 or 16 bits a channel, uncompressed"
         ) from None
     array = np.moveaxis(array, 0, -1) if planar else array
-    rgb = Image.fromarray(_array_to_bytes(np.asarray(array), name)).convert("RGB")
-    rgb.info["orientation"] = turn if isinstance(turn, int) else 1
-    return rgb
+    return np.asarray(array), turn if isinstance(turn, int) else 1
 
 
 def _array_to_bytes(array: np.ndarray, name: str) -> np.ndarray:

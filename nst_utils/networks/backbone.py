@@ -117,6 +117,21 @@ class Backbone:
         self.check_layers([layer])
         return backbone_spec(self.name).stride(layer)
 
+    def reach(self, layer: str) -> int:
+        """Return how many pixels beyond its own place a layer's position depends on, on a side.
+
+        Its own place is the square of `stride` pixels that it stands for.
+        """
+        self.check_layers([layer])
+        spec, pixels, stride = backbone_spec(self.name), 0, 1
+        for key, module in self._modules.items():
+            pixels += stride * sum(map(_beyond, module.modules()))
+            name = key.replace("/", ".")
+            if name == spec.aliases.get(layer, layer):
+                break
+            stride = spec.stride(name)
+        return pixels
+
     def extract(self, x: Tensor, layers: Iterable[str]) -> dict[str, Tensor]:
         """Return activations by layer name, from one forward pass up to the last layer needed.
 
@@ -185,6 +200,14 @@ class Backbone:
             tapped = bool(names)
             for layer in names:
                 yield layer, x
+
+
+def _beyond(module: nn.Module) -> int:
+    """Return how many positions beyond its own window a layer reads; 2 x 2 poolings read none."""
+    if isinstance(module, Convolution):
+        return 1
+    side = getattr(module, "kernel_size", 1)
+    return ((side[0] if isinstance(side, tuple) else side) - 1) // 2
 
 
 def _leaves(behind: list[tuple[str, nn.Module]], wanted: Container[str]) -> bool:

@@ -12,6 +12,8 @@
 - ``pictures``: a run's pictures, opened, then at each scale
 - ``instant``: a painting in a second, by a filter
 - ``start``: the picture that a run begins with, and the one of each finer scale
+- ``tiles``: a loss and its gradient, tile by tile
+- ``memory``: what a scale takes of it, and how it is made to fit
 - ``style``: what is learned of the style pictures at a scale
 - ``objective``: the total loss: a weighted sum of named terms
 - ``optimizers``: L-BFGS and Adam, one entry each
@@ -27,8 +29,8 @@ import lazy_loader
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submodules=(
-        "coloring config descent detail fields instant losses objective optimizers pictures "
-        "presets progress proposals regions result run scales start state style"
+        "coloring config descent detail fields instant losses memory objective optimizers pictures "
+        "presets progress proposals regions result run scales start state style tiles"
     ).split(),
     submod_attrs={
         "config": ["Recipe"],

@@ -6,7 +6,7 @@ recipes without loading a network.
 
 import dataclasses
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -22,6 +22,10 @@ from .scales import SCALE_STEP, fit_steps, ladder, split_steps
 
 QUICK_STEPS = (60, 30)
 """Steps of the default recipe at its two scales."""
+
+TEXTURE_STRIDE = 4
+"""Most pixels between the positions of a layer that `texture_steps` read: VGG19's first three
+blocks. What deeper layers see was settled at coarser scales."""
 
 STEERABLE = (
     "alpha beta tv terms learning_rate style_layers content_layer loss gram smoothing pooling "
@@ -145,6 +149,15 @@ class Recipe:
     precision: str = kinds.choice(
         "auto", ("auto", "float32", "bfloat16"), "number format of weights and activations"
     )
+    tile: str = kinds.text(
+        "auto", "side of the tiles in which large pictures are read, pixels; auto: as memory "
+        "asks; none", kinds.is_tile,
+    )  # fmt: skip
+    texture_steps: int = kinds.whole(
+        0,
+        "last steps of the last scale that read only shallow layers: strokes, no structure",
+        low=0,
+    )
     device: str = kinds.text("auto", "auto, cpu, cuda, cuda:1, mps", kinds.is_device)
     seed: int = kinds.whole(0, "seed of the noise in the start", low=0)
     schedule: tuple[tuple[int, str, Any], ...] = kinds.changes(
@@ -180,6 +193,8 @@ class Recipe:
         for layer in (self.content_layer, *self.style_layers):
             if layer not in known:
                 raise unknown(f"layer of {self.backbone}", layer, known)
+        if self.texture_steps:
+            self._texture({})
         object.__setattr__(self, "schedule", tuple(self._checked_schedule()))
 
     def _checked_schedule(self) -> Iterator[tuple[int, str, Any]]:
@@ -228,9 +243,31 @@ class Recipe:
         99.0
         """
         changes = {name: value for when, name, value in self.schedule if when <= step}
+        if step >= self.texture_begins:
+            changes |= self._texture(changes)
         if step >= self.finish_begins:
             changes |= {"alpha": 0.0, "style_statistic": "neighbors"}
         return dataclasses.replace(self, schedule=(), **changes)
+
+    @property
+    def texture_begins(self) -> int:
+        """The first of the `texture_steps`; the number of steps where there are none."""
+        return sum(self.steps) - min(self.texture_steps, self.steps[-1])
+
+    def _texture(self, changes: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the changes that leave only shallow layers."""
+        spec = backbone_spec(self.backbone)
+        layers = changes.get("style_layers", self.style_layers)
+        content = changes.get("content_layer", self.content_layer)
+        shallow = {k: w for k, w in layers.items() if spec.stride(k) <= TEXTURE_STRIDE and w}
+        if not shallow:
+            raise RecipeError(
+                f"texture_steps need a style layer with positions at most {TEXTURE_STRIDE} pixels "
+                f"apart, for example {next(iter(spec.style_layers))}"
+            )
+        if spec.stride(content) > TEXTURE_STRIDE:
+            content = max(shallow, key=spec.layers.index)
+        return {"style_layers": shallow, "content_layer": content}
 
     @property
     def finish_begins(self) -> int:

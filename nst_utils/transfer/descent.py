@@ -8,12 +8,15 @@ from torch import Tensor
 from ..images.tensors import IMAGENET_STD, denormalize, normalize
 from .config import Recipe
 from .losses.term import joined, under
+from .memory import Plan
 from .objective import Objective
 from .optimizers import OPTIMIZERS
 from .state import CheckpointError
 
 MOST_NUMBERS = 1000
 """Single numbers that an optimizer may remember, in one tensor."""
+
+WHOLE = Plan()
 
 
 class Descent:
@@ -29,10 +32,17 @@ class Descent:
         Optimizer, learning rate, space.
     rate : float
         Factor on the learning rate.
+    plan : Plan
+        What the optimizer may remember.
     """
 
     def __init__(
-        self, objective: Objective, picture: Tensor, recipe: Recipe, rate: float = 1.0
+        self,
+        objective: Objective,
+        picture: Tensor,
+        recipe: Recipe,
+        rate: float = 1.0,
+        plan: Plan = WHOLE,
     ) -> None:
         self.objective, self.space = objective, recipe.space
         start = normalize(picture) if self.space == "normalized" else picture
@@ -41,6 +51,7 @@ class Descent:
         unit = 1.0 if self.space == "normalized" else IMAGENET_STD[0]
         kind = OPTIMIZERS[recipe.optimizer]
         self.optimizer = kind(self.x.detach(), recipe.learning_rate * rate, unit)
+        self.optimizer.memory, self.optimizer.narrow = plan.pairs, plan.narrow
 
     def picture(self) -> Tensor:
         """Return a copy of the current picture, in [0, 1] or near it."""
@@ -71,7 +82,9 @@ class Descent:
         own = under("optimizer/", state)
         for name, tensor in {"x": state["x"], **own}.items():
             single = tensor.ndim < 2 and tensor.numel() <= MOST_NUMBERS
-            if not single and (tensor.shape, tensor.dtype) != (self.x.shape, self.x.dtype):
+            narrow = self.optimizer.narrow and tensor.dtype == torch.bfloat16
+            form = torch.bfloat16 if narrow and name != "x" else self.x.dtype
+            if not single and (tensor.shape, tensor.dtype) != (self.x.shape, form):
                 raise CheckpointError(
                     f"the checkpoint holds {name} of shape {tuple(tensor.shape)}, but the picture "
                     f"has {tuple(self.x.shape)}"

@@ -33,7 +33,10 @@ DETAILS = ("none", "content", "style", "both")
 """Whose finest band an enlarged picture gets; see `detail`."""
 
 MAX_SIZE = 8192
-"""Pixels on the long side; a picture of that size takes some hundred gigabytes to optimize."""
+"""Pixels on the long side."""
+
+LEAST_TILE = 32
+"""Pixels on a side of a tile."""
 
 
 MOST_NUMBERS = 64
@@ -190,7 +193,8 @@ def text(default: str, help: str, valid: Callable[[str], Sequence[str]] | None =
     """
 
     def check(name: str, value: Any) -> str:
-        value = str(value) if isinstance(value, PurePath) else value
+        number = valid is is_tile and _whole(value) is not None
+        value = str(value) if isinstance(value, PurePath) or number else value
         if not isinstance(value, str) or not value:
             raise RecipeError(f"{name} must be a text that is not empty, not {brief(value)}")
         if len(value) > 4096:
@@ -219,6 +223,13 @@ def is_device(value: str) -> Sequence[str]:
     if re.fullmatch(r"auto|cpu|mps|cuda(:\d+)?", value):
         return ()
     return ("auto", "cpu", "cuda", "cuda:1", "mps")
+
+
+def is_tile(value: str) -> Sequence[str]:
+    """Return the valid tiles if the value is none of them, else nothing."""
+    if value in ("auto", "none") or (value.isdecimal() and LEAST_TILE <= int(value) <= MAX_SIZE):
+        return ()
+    return ("auto", "none", f"a whole number of pixels from {LEAST_TILE} to {MAX_SIZE}")
 
 
 def weights(

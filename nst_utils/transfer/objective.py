@@ -1,6 +1,6 @@
 """The total loss of a picture: a weighted sum of named terms, for one style and one content."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import torch
 from torch import Tensor
@@ -9,7 +9,8 @@ from ..images.tensors import normalize
 from .losses import load_loss
 from .losses.picture import TotalVariation
 from .losses.term import LayerMask, StyleTerm, Term, joined, under
-from .style import Style, evaluated, learns_of, show
+from .style import Style, evaluated, learns_of
+from .tiles import Tiles, known, take_in, taker
 
 QUERY = 0.25
 """Share of the start picture in the mixture with the content that hypercolumns are matched to."""
@@ -58,12 +59,12 @@ class Objective:
         self.terms: dict[str, Term] = {term.name: term for term in listed}
         with torch.no_grad():
             learning = [term for term in listed if learns_of(term) == "content"]
-            show(learning, style.read, content)
+            style.show(learning, content)
             if state is not None:
                 self.load_state_dict(state)
             elif self.styles[0].queries:
                 query = content if picture is None else content.lerp(picture, QUERY)
-                for term, features in evaluated(self.styles, style.read, query):
+                for term, features in style.evaluated(self.styles, query):
                     term.match(features, query)
 
     @property
@@ -96,11 +97,19 @@ class Objective:
         values : dict of str to Tensor
             Each term before its weight, detached, by name.
         """
+        tiles = self.style.tiles(self.terms.values(), x)
+        if tiles is not None:
+            return self._by_tiles(x, tiles)
+        return self._total(
+            {
+                term.name: term(features, x)
+                for term, features in evaluated(list(self.terms.values()), self.style.read, x)
+            }
+        )
+
+    def _total(self, values: Mapping[str, Tensor]) -> tuple[Tensor, dict[str, Tensor]]:
+        """Return the weighted sum of the terms, and the terms detached."""
         recipe = self.recipe
-        values = {
-            term.name: term(features, x)
-            for term, features in evaluated(list(self.terms.values()), self.style.read, x)
-        }
         parts = torch.stack([values[term.name] for term in self.styles])
         shares = parts.new_tensor([recipe.style_weight(term.name) for term in self.styles])
         style = (shares * parts).sum()
@@ -114,6 +123,37 @@ class Objective:
             total = total + weights[term.name] * values[term.name]
         return total, {name: values[name].detach() for name in self.terms}
 
+    def _by_tiles(self, x: Tensor, tiles: Tiles) -> tuple[Tensor, dict[str, Tensor]]:
+        """Evaluate a picture in tiles; the gradient is computed at once. See `tiles`."""
+        singles = [part for term in self.terms.values() for part in _singles(term)]
+        takers = {id(term): taker(term, tiles) for term in singles if term.layers}
+        takings = list(takers.values())
+        take_in(takings, evaluated, self.style.read, x.detach(), tiles)
+        image = x.detach().requires_grad_()
+        leaves = [one.free() for one in takings]
+
+        def loss(term: Term) -> Tensor:
+            if id(term) in takers:
+                return takers[id(term)].loss(image)
+            with torch.set_grad_enabled(self.weights[term.name] != 0):
+                return term({}, image)
+
+        total, values = self._total({name: _value(t, loss) for name, t in self.terms.items()})
+        if not total.requires_grad:
+            return total, values
+        inputs = [image, *(leaf for each in leaves for leaf in each.values())]
+        gradient, *pulls = torch.autograd.grad(total, inputs, allow_unused=True)
+        rest = iter(pulls)
+        for one, each in zip(takings, leaves, strict=True):
+            one.set_pulls({name: next(rest) for name in each})
+        gradient = torch.zeros_like(image) if gradient is None else gradient
+        for tile in tiles:
+            part = tile.of(x.detach()).clone().requires_grad_()
+            pulled = [one.pull(f, tile) for one, f in evaluated(takings, self.style.read, part)]
+            (own,) = torch.autograd.grad(sum(pulled), part)
+            tile.of(gradient).add_(own)
+        return known(x, total.detach(), gradient), values
+
     def state_dict(self) -> dict[str, Tensor]:
         """Return what the terms remember from step to step, by ``name:entry``."""
         return joined({f"{name}:": term for name, term in self.terms.items()})
@@ -123,6 +163,16 @@ class Objective:
         for name, term in self.terms.items():
             if own := under(f"{name}:", state):
                 term.load_state_dict(own)
+
+
+def _singles(term: "Term | _Shared") -> list[Term]:
+    return [part for _, part in term.parts] if isinstance(term, _Shared) else [term]
+
+
+def _value(term: "Term | _Shared", loss: Callable[[Term], Tensor]) -> Tensor:
+    if isinstance(term, _Shared):
+        return sum(share * loss(part) for share, part in term.parts)
+    return loss(term)
 
 
 class _Shared:

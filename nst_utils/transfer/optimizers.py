@@ -37,9 +37,15 @@ class Optimizer(Protocol):
     ----------
     usual : str
         Usual values of ``learning_rate``, for a message.
+    memory : int
+        How many earlier steps it remembers at most, where it remembers any.
+    narrow : bool
+        It remembers them in bfloat16: half the memory.
     """
 
     usual: str
+    memory: int
+    narrow: bool
 
     def __init__(self, x: "Tensor", rate: float, unit: float = 1.0) -> None: ...
 
@@ -68,7 +74,7 @@ class LBFGS:
     Newton's Method", SIAM Journal on Numerical Analysis 23, 1986.
     """
 
-    usual, memory = "1", LBFGS_HISTORY
+    usual, memory, narrow = "1", LBFGS_HISTORY, False
 
     def __init__(self, x: "Tensor", rate: float, unit: float = 1.0) -> None:
         self.x, self.first, self.rate = x, FIRST_MOVE * unit, rate
@@ -128,6 +134,8 @@ class LBFGS:
         self._length = min(max(lowest, length / 10), length / 2)
 
     def _remember(self, moved: "Tensor", changed: "Tensor") -> None:
+        if self.narrow:
+            moved, changed = moved.bfloat16(), changed.bfloat16()
         product, square = _dot(moved, changed), _dot(changed, changed)
         if product > 1e-10 * square * self._scale:  # the loss is convex along the step
             self._pairs.append((moved, changed, 1 / product))
@@ -167,7 +175,7 @@ SHORTEST = 1e-3
 class Adam:
     """Adam, torch's own (Kingma and Ba, ICLR 2015)."""
 
-    usual = "0.02 to 0.05"
+    usual, memory, narrow = "0.02 to 0.05", 1, False
 
     def __init__(self, x: "Tensor", rate: float, unit: float = 1.0) -> None:
         import torch
@@ -195,6 +203,7 @@ OPTIMIZERS: dict[str, type[Optimizer]] = {"lbfgs": LBFGS, "adam": Adam}
 
 
 def _dot(a: "Tensor", b: "Tensor") -> float:
+    a, b = (t.float() if t.itemsize == 2 else t for t in (a, b))
     return a.flatten().dot(b.flatten()).item()
 
 

@@ -20,7 +20,7 @@ from torch import Tensor
 from .. import __version__
 from ..errors import public
 from ..images.inputs import InputPicture
-from ..images.png import save_png
+from ..images.outputs import save_painting
 from ..images.tensors import to_pil
 from ..networks.weights_file import WeightsFile
 from ..paths import public_name, utc_now
@@ -260,9 +260,11 @@ class Result:
         """The painting as a PIL image."""
         return to_pil(self.tensor)
 
-    def save(self, path: str | os.PathLike) -> Path:
-        """Save the painting as PNG with its provenance inside; see `png.save_png`."""
-        return save_png(self.image, path, self.provenance)
+    def save(
+        self, path: str | os.PathLike, *, depth: int = 8, alpha: Image.Image | None = None
+    ) -> Path:
+        """Save the painting with its provenance inside; see `outputs.save_painting`."""
+        return save_painting(self.tensor, path, self.provenance, depth=depth, alpha=alpha)
 
 
 def provenance(

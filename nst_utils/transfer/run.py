@@ -31,13 +31,15 @@ from .config import Recipe
 from .descent import Descent
 from .fields import RecipeError
 from .losses.term import Term, checked_terms, under
+from .memory import make_plan, room
 from .objective import Objective, prepare
 from .optimizers import OPTIMIZERS, RunningMean
 from .pictures import RunPictures, ScalePictures, moved
 from .result import LiveStep, Result, StepRecord, provenance
 from .start import begin, enlarge
 from .state import Checkpoint, CheckpointError, Keeper, RunState, code_version, load_checkpoint
-from .style import Style
+from .style import Style, active_layers
+from .tiles import check_tile, margin_of
 
 SAVE_EVERY = 60.0
 """Seconds between two saves of the state."""
@@ -237,6 +239,7 @@ class _Run:
                 ) from None
             stopped = f"stopped after {len(state.history)} of {total} steps: out of memory"
         self._end(stopped)
+        self.descent = None  # of a large picture gigabytes, before its colors take some
         return self._result(stopped)
 
     def _end(self, stopped: str) -> None:
@@ -292,7 +295,9 @@ class _Run:
         x = self.here.content if moving else self._start(self.here)
         x = x.to(self.device)
         try:
-            self.descent = Descent(self._objective(x, moving), x, self.now, state.rate)
+            if not moving:
+                self._plan()
+            self.descent = Descent(self._objective(x, moving), x, self.now, state.rate, state.plan)
             if moving:
                 self.descent.load_state_dict(moving)
             else:
@@ -311,7 +316,7 @@ class _Run:
         regions = moved(here.regions, lambda t: prepare(t, self.device), self.device)
         finer = len(state.recipe.scales) - 1 - state.place
         return Objective(
-            Style(self.backbone, self.now, regions, self.own),
+            Style(self.backbone, self.now, regions, self.own, state.tile),
             prepare(here.content, self.device),
             normalize(picture),
             state.recipe.coarse_content**finer,
@@ -319,9 +324,26 @@ class _Run:
             under("term/", moving) if moving else None,
         )
 
+    def _plan(self) -> None:
+        """Decide how the scale is painted in the memory that is free now."""
+        layers = [*active_layers(self.now), self.now.content_layer]
+        form = str(self.dtype).removeprefix("torch.")
+        margin = margin_of(self.backbone, layers)
+        plan = make_plan(
+            self.state.recipe,
+            self.here.content[0, 0].numel(),
+            room(self.device),
+            form,
+            margin,
+        )
+        if plan.tile < self.state.recipe.size:
+            check_tile(plan.tile, margin)
+        self.state.tile, self.state.pairs, self.state.narrow = plan.tile, plan.pairs, plan.narrow
+
     def _descent(self, picture: Tensor) -> Descent:
         """Begin the optimizer anew, under the same objective."""
-        return Descent(self.descent.objective, picture, self.now, self.state.rate)
+        state = self.state
+        return Descent(self.descent.objective, picture, self.now, state.rate, state.plan)
 
     def _turn(self) -> None:
         """Go on under the recipe that is in effect now."""
@@ -344,7 +366,7 @@ class _Run:
         """Adopt what the schedule changes at a step; tell whether anything did."""
         recipe = self.state.recipe
         changing = any(when == step for when, _, _ in recipe.schedule)
-        if not changing and step != recipe.finish_begins:
+        if not changing and step not in (recipe.finish_begins, recipe.texture_begins):
             return False
         before, self.now = self.now, recipe.at(step)
         if self.now == before:
@@ -468,6 +490,7 @@ class _Run:
                 stopped=stopped,
                 seconds=seconds,
                 machine=self._machine()
+                | ({"tile": state.tile} if state.tile else {})
                 | {"format": explain_precision(state.recipe.precision, self.dtype, self.device)},
                 own_terms={term.name: getattr(term, "weight", 1.0) for term in self.own},
             ),

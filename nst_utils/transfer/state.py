@@ -31,6 +31,7 @@ from ..untrusted import DataError, check_schema, parse_json
 from .config import Recipe
 from .fields import RecipeError
 from .losses.term import under
+from .memory import Plan
 from .result import StepRecord, read_step
 
 DECIDING = ("images", "networks", "transfer")
@@ -49,6 +50,9 @@ _PLAIN = {
     "recoveries": _COUNT,
     "mean_weight": _NUMBER,
     "seconds": _NUMBER,
+    "tile": _COUNT,
+    "pairs": _COUNT,
+    "narrow": {"type": "boolean"},
 }
 """Fields of `RunState` that are plain values."""
 
@@ -106,6 +110,15 @@ class RunState:
     mean_sum: Tensor | None = None  # of `optimizers.RunningMean`, as is its weight
     mean_weight: float = 0.0
     seconds: float = 0.0
+    # The plan of the scale under way, see `memory.Plan`: it stands, whatever memory is free later.
+    tile: int = 0
+    pairs: int = 0
+    narrow: bool = False
+
+    @property
+    def plan(self) -> Plan:
+        """The plan of the scale under way."""
+        return Plan(self.tile, self.pairs, self.narrow)
 
 
 @dataclass(frozen=True)
@@ -315,13 +328,17 @@ class Keeper:
         self.named, self.every = path is not None, every
         # A file that was named is there from the first step on.
         self.saved_at = -math.inf if self.named else time.perf_counter()
+        self.took = 0.0  # seconds, the last time
 
     def due(self) -> bool:
         """Tell whether it is time to save."""
-        return time.perf_counter() - self.saved_at > self.every
+        # A state of gigabytes takes long to write; most of the time should go into painting.
+        every = max(self.every, 10 * self.took) if self.every else 0
+        return time.perf_counter() - self.saved_at > every
 
     def save(self, write: Callable[[Path], None]) -> None:
         """Save a state; where that fails, say so and go on."""
+        began = time.perf_counter()
         try:
             if self.path is None:
                 self.path = make_run_folder() / "checkpoint.safetensors"
@@ -332,6 +349,7 @@ class Keeper:
             )
             self.every = math.inf
         self.saved_at = time.perf_counter()
+        self.took = self.saved_at - began
 
     def remove(self) -> None:
         """Remove what was saved without having been asked for."""

@@ -15,6 +15,7 @@ from .losses import LOSSES, load_loss
 from .losses.gram import smooth
 from .losses.term import LayerMask, StyleTerm, Term
 from .regions import Region, StyleImage
+from .tiles import MapsOf, SumsOf, Tiles, take_in, taker
 
 _TARGET_FIELDS = (
     "content_layer", "content_statistic", "style_statistic", "gram", "smoothing", "pooling",
@@ -49,6 +50,8 @@ class Style:
         ImageNet-normalized, of any size; or several styles, each with its place.
     own : sequence of Term
         Terms of the user's own. They are copied, so that they learn anew at each scale.
+    tile : int
+        Side of the tiles in which pictures are read, pixels; 0: each as a whole. See `tiles`.
 
     Attributes
     ----------
@@ -66,7 +69,10 @@ class Style:
         recipe: Recipe,
         style: Tensor | Sequence[Region],
         own: Sequence[Term] = (),
+        tile: int = 0,
     ) -> None:
+        self.tile = tile
+        self._tiles: dict[tuple[Any, ...], Tiles] = {}
         self.backbone, self.recipe, self.layers = backbone, recipe, active_layers(recipe)
         self.regions = [Region((StyleImage(style),))] if isinstance(style, Tensor) else list(style)
         kind = load_loss(recipe.style_statistic)
@@ -93,8 +99,18 @@ class Style:
         for turns in terms[0].rotations:
             picture = image.picture.rot90(turns, (2, 3))
             mask = None if image.mask is None else LayerMask(image.mask).turned(turns)
-            for term, features in as_read(self.read(picture, self.layers), terms):
-                term.learn(features, picture, weight, mask)
+            tiles = self.tiles(terms, picture)
+            if tiles is None:
+                for term, features in as_read(self.read(picture, self.layers), terms):
+                    term.learn(features, picture, weight, mask)
+                continue
+            takers = [taker(term.under(mask), tiles) for term in terms]
+            take_in(takers, evaluated, self.read, picture, tiles)
+            for term, one in zip(terms, takers, strict=True):
+                if isinstance(one, SumsOf):
+                    term.learned.append((weight, one.sums))
+                else:
+                    term.learn(one.maps, picture, weight, mask)
 
     def _learn_further(self) -> None:
         """Show the style pictures to the further terms that learn them."""
@@ -102,7 +118,36 @@ class Style:
         images = [image for region in self.regions for image in region.styles]
         total = sum(image.weight for image in images)
         for image in images if terms else ():
-            show(terms, self.read, image.picture, image.weight / total)
+            self.show(terms, image.picture, image.weight / total)
+
+    def show(self, terms: Sequence[Term], picture: Tensor, weight: float = 1.0) -> None:
+        """Have terms learn a picture, ImageNet-normalized."""
+        for term, features in self.evaluated(terms, picture):
+            term.learn(features, picture, weight)
+
+    def evaluated(
+        self, terms: Sequence[Term], picture: Tensor
+    ) -> Iterator[tuple[Term, dict[str, Tensor]]]:
+        """Read a picture for terms, in tiles where it is large; see the function of this name."""
+        tiles = self.tiles(terms, picture)
+        if tiles is None:
+            yield from evaluated(terms, self.read, picture)
+            return
+        takers = [MapsOf(term, tiles) for term in terms if term.layers]
+        take_in(takers, evaluated, self.read, picture, tiles)
+        yield from ((one.term, one.maps) for one in takers)
+        yield from ((term, {}) for term in terms if not term.layers)
+
+    def tiles(self, terms: Iterable[Term], picture: Tensor) -> Tiles | None:
+        """Return the tiles in which terms read a picture; None: it is read as a whole."""
+        layers = tuple(dict.fromkeys(layer for term in terms for layer in term.layers))
+        if not self.tile or not layers:
+            return None
+        key = layers, tuple(picture.shape[-2:])
+        if key not in self._tiles:
+            self._tiles[key] = Tiles(self.backbone, *key, self.tile)
+        tiles = self._tiles[key]
+        return tiles if len(tiles) > 1 else None
 
     def read(self, x: Tensor, layers: Iterable[str]) -> Iterator[tuple[str, Tensor]]:
         """Read layers one by one, the deep ones smoothed as the recipe says."""
@@ -121,12 +166,6 @@ class Style:
         return same and all(
             getattr(recipe, name) == getattr(self.recipe, name) for name in _TARGET_FIELDS
         )
-
-
-def show(terms: Sequence[Term], read: Any, picture: Tensor, weight: float = 1.0) -> None:
-    """Have terms learn a picture: ImageNet-normalized, its layers read by `Style.read`."""
-    for term, features in evaluated(terms, read, picture):
-        term.learn(features, picture, weight)
 
 
 def evaluated(

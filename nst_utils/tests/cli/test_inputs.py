@@ -30,7 +30,7 @@ def test_a_name_that_the_file_system_takes_is_taken(tiny, pictures, tmp_path, na
     ("name", "says"),
     [("x" * 300 + ".png", "no file can have this name"), ("a\0b.png", "no file can have this name"),
      ("pipe.png", "pipe or a device"), ("loop.png", "no file can have this name"),
-     ("dir.png", "this is a folder"), ("x.jpg", "must end in .png"),
+     ("dir.png", "this is a folder"), ("x.gif", "must end in .png"),
      ("none/x.png", "does not exist")],
 )  # fmt: skip
 def test_one_that_cannot_be_written_is_refused_before_the_run(pictures, tmp_path, name, says,
@@ -49,19 +49,19 @@ def test_where_nothing_can_be_written_a_painting_is_rescued_elsewhere(
     tiny, pictures, tmp_path, monkeypatch
 ):
     from nst_utils.images.formats import ImageError
-    from nst_utils.images.png import save_png
+    from nst_utils.images.outputs import save_painting
     from nst_utils.transfer import result as transfer_result
 
     (tmp_path / "file").write_text("in the way")
     monkeypatch.setattr(paths, "RUNS", tmp_path / "file" / "runs")
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
 
-    def full(image, path, *words):
+    def full(tensor, path, *words, **options):
         if "rescued" not in str(path):
             raise ImageError(f"{path}: no space left")
-        return save_png(image, path, *words)
+        return save_painting(tensor, path, *words, **options)
 
-    monkeypatch.setattr(transfer_result, "save_png", full)
+    monkeypatch.setattr(transfer_result, "save_painting", full)
     line = one_sentence(run("stylize", *pictures, *SMALL, "--output", tmp_path / "out.png"), 1)
     assert "no space left; the painting is in" in line
     assert len(list(tmp_path.rglob("nst_rescued*/painting.png"))) == 1

@@ -1,4 +1,8 @@
+import shutil
+
+import numpy as np
 import pytest
+import tifffile
 from PIL import Image
 
 from nst_utils import paths
@@ -81,8 +85,8 @@ def test_a_run_goes_on_from_its_checkpoint(tiny, pictures, tmp_path, monkeypatch
 def test_outputs_that_are_refused(pictures, tmp_path):
     found = run("stylize", *pictures, "--output", tmp_path / "no" / "out.png")
     assert "does not exist" in one_sentence(found, 2)
-    found = run("stylize", *pictures, "--output", tmp_path / "out.jpg")
-    assert "must end in .png" in one_sentence(found, 2)
+    found = run("stylize", *pictures, "--output", tmp_path / "out.gif")
+    assert "must end in .png or .tif" in one_sentence(found, 2)
     before = pictures[0].read_bytes()
     found = run("stylize", *pictures, "--output", pictures[0])
     assert "was not painted here" in one_sentence(found, 2)
@@ -122,15 +126,15 @@ def test_pictures_that_cannot_be_read(pictures, tmp_path, name, content, message
 
 def test_a_painting_that_cannot_be_saved_is_rescued(tiny, pictures, tmp_path, monkeypatch):
     from nst_utils.images.io import ImageError
-    from nst_utils.images.png import save_png
+    from nst_utils.images.outputs import save_painting
     from nst_utils.transfer import result as transfer_result
 
-    def full(image, path, *words):
+    def full(tensor, path, *words, **options):
         if paths.RUNS not in path.parents:
             raise ImageError(f"{path}: no space left")
-        return save_png(image, path, *words)
+        return save_painting(tensor, path, *words, **options)
 
-    monkeypatch.setattr(transfer_result, "save_png", full)
+    monkeypatch.setattr(transfer_result, "save_painting", full)
     words = ["--output", tmp_path / "out.png", "--size", "32", "--steps", "1"]
     line = one_sentence(run("stylize", *pictures, *words), 1)
     assert "no space left; the painting is in" in line
@@ -164,3 +168,38 @@ def test_provenance(tmp_path):
     found = run("provenance", tmp_path / "plain.png")
     assert "no record" in one_sentence(found, 1)
     assert "no such file" in one_sentence(run("provenance", tmp_path / "no.png"), 1)
+
+
+def test_a_photo_at_its_own_size_with_its_alpha_in_sixteen_bits(tiny, tmp_path, pictures):
+    photo = Image.radial_gradient("L").resize((53, 37)).convert("RGB")
+    photo.putalpha(Image.linear_gradient("L").resize((53, 37)))
+    photo.save(tmp_path / "photo.png")
+    out = tmp_path / "out.tif"
+    found = run(
+        "stylize", tmp_path / "photo.png", pictures[1], "--output", out, "--size", "full",
+        "--steps", "3", "--alpha", "keep", "--depth", "16", "--weights", "random",
+    )  # fmt: skip
+    assert found.exit_code == 0, found.output
+    array = tifffile.imread(out)
+    assert array.shape == (37, 53, 4) and array.dtype == np.uint16
+    assert read_provenance(out)["recipe"]["size"] == 53
+    assert (array[..., 3] >> 8 == np.asarray(photo.getchannel("A"))).all()
+
+
+def test_sizes_and_formats_that_are_refused(tiny, tmp_path, pictures, monkeypatch):
+    words = ("stylize", *pictures, "--output")
+    found = run(*words, tmp_path / "a.jpg", "--depth", "16")
+    assert "holds 8 bits a channel" in one_sentence(found, 2)
+    found = run(*words, tmp_path / "a.jpg", "--alpha", "keep")
+    assert "a JPEG holds no alpha channel" in one_sentence(found, 2)
+    Image.new("RGB", (20_000, 16)).save(tmp_path / "long.png")
+    found = run(
+        "stylize", tmp_path / "long.png", pictures[1], "--size", "full", *words[-1:], "a.png"
+    )
+    assert "one side is 1250 times the other" in one_sentence(found, 1)
+    found = run("stylize", tmp_path, pictures[1], "--size", "full", *words[-1:], tmp_path / "out")
+    assert "--size full takes one photo" in one_sentence(found, 2)
+    usage = shutil._ntuple_diskusage(10**9, 10**9, 30_000)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: usage)
+    found = run(*words, tmp_path / "a.png", "--size", "512", "--steps", "3")
+    assert "the largest that would fit is --size 96" in one_sentence(found, 1)

@@ -3,16 +3,23 @@ import pytest
 from nst_utils.errors import NSTError
 from nst_utils.experiments import forecasts as module
 from nst_utils.transfer.config import Recipe
+from nst_utils.transfer.memory import Plan, number_format
 
 SMALL = Recipe(size=512, weights="random", device="cpu")
 
 
-def test_a_run_is_scaled_up_by_its_pixels(tiny, pictures, monkeypatch):
+@pytest.fixture
+def probed(monkeypatch):
+    """Let the probe find these times and peaks."""
     rows = [
         {"size": 256, "mb": 500.0, "seconds_per_step": 0.01, "overhead": 1.0, "change": 0.1},
-        {"size": 448, "mb": 600.0, "seconds_per_step": 0.3, "overhead": 1.0, "change": 2.0},
-    ]
+        {"size": 448, "mb": 600.0, "seconds_per_step": 0.3, "overhead": 1.0, "change": 2.0,
+         "margin": 80, "texture_margin": 16, "texture_seconds_per_step": 0.1},
+    ]  # fmt: skip
     monkeypatch.setattr(module, "run_in_fresh_process", lambda *_: rows)
+
+
+def test_a_run_is_scaled_up_by_its_pixels(tiny, pictures, probed):
     told = module.forecast(*pictures, SMALL)
     assert (told.width, told.height) == (512, 384)
     steps = 0.3 / (448 * 336) * (60 * 256 * 192 + 30 * 512 * 384)
@@ -23,11 +30,26 @@ def test_a_run_is_scaled_up_by_its_pixels(tiny, pictures, monkeypatch):
     assert told.free_megabytes > 0
 
 
+def test_a_run_in_tiles_takes_what_its_tiles_read(tiny, pictures, probed):
+    recipe = SMALL.replace(size=1024, scales=(1024,), steps=(10,), tile=512, texture_steps=4)
+    told = module.forecast(*pictures, recipe)
+    assert told.tile == 512
+    # Two by two tiles, each with 80 pixels more on two sides, or with 16.
+    read, shallow = 4 * (512 + 80) * (384 + 80), 4 * (512 + 16) * (384 + 16)
+    steps = module.TILED_STEP * (6 * 0.3 * read + 4 * 0.1 * shallow) / (448 * 336)
+    assert told.seconds == pytest.approx(1 + steps)
+    expected = Plan(512).bytes(recipe, 1024 * 768, number_format(recipe), 80)
+    assert told.megabytes == pytest.approx(expected / 1e6)
+
+
 def test_the_probe_measures(tiny, pictures):
     [row] = module._probe(*pictures, SMALL, [32], None)
     assert row["seconds_per_step"] > 0 and row["mb"] > 50 and row["change"] >= 0
     [single] = module._probe(*pictures, SMALL.replace(scales=(512,), steps=9), [32], None)
     assert single["change"] == 0
+    assert row["margin"] == 80 and row["texture_seconds_per_step"] == row["seconds_per_step"]
+    [row] = module._probe(*pictures, SMALL.replace(texture_steps=5), [32], None)
+    assert row["texture_margin"] == 16 and row["texture_seconds_per_step"] > 0
 
 
 def test_what_does_not_fit_is_refused_with_what_would(pictures, monkeypatch):

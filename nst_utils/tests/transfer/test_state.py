@@ -30,6 +30,8 @@ CHANGES = {
     "earth mover": {"style_statistic": "earth_mover", "content_statistic": "self_similarity"},
     "noise": {"start": "noise", "start_noise": 0.1, "space": "unit"},
     "schedule": {"schedule": [[3, "beta", 90], [8, "pooling", "average"]]},
+    "tiles": {"tile": 32},
+    "texture": {"style_layers": {"relu1_1": 1, "relu4_1": 1}, "texture_steps": 3},
     "region": {"regions": [["mine", 1], ["rest", 1]], "terms": {"laplacian": 0.5}},
 }
 

@@ -10,7 +10,7 @@ from ...errors import unknown
 from ..config import Recipe
 from .gram import mean_square
 from .neighbors import EPSILON
-from .term import Features
+from .term import Features, Place, Sums
 
 SIMILAR = 32
 """Most positions on a side between which self-similarity is compared."""
@@ -63,8 +63,15 @@ def content_loss(
     error = _Distance.apply(
         features, target, None if weights is None else weights.to(features.dtype)
     )
+    if normalization == "relative" and energy is None:
+        energy = mean_square(target)
+    return _normalized(error, normalization, energy)
+
+
+def _normalized(error: Tensor, normalization: str, energy: Tensor | None) -> Tensor:
+    """Return the loss that a mean squared difference makes."""
     if normalization == "relative":
-        return error / (mean_square(target) if energy is None else energy)
+        return error / energy
     if normalization == "report":
         return error
     if normalization == "paper":
@@ -116,9 +123,23 @@ class Activations:
         own = features[self.layers[0]]
         return content_loss(own, self.target, self.recipe.loss, self.energy, self.weights)
 
+    def tile_sums(
+        self, own: Tensor, place: Place, size: tuple[int, int], mean: Tensor | None = None
+    ) -> Sums:
+        """Return the sum of squared differences over a part of the layer, at its place."""
+        weights = None if self.weights is None else self.weights[..., *place].to(own.dtype)
+        error = _Distance.apply(own, self.target[..., *place], weights)
+        return {"count": own.numel(), "error": error * own.numel()}
+
+    def of_sums(self, sums: Sums) -> Tensor:
+        """Return the loss of a picture from its sums."""
+        return _normalized(sums["error"] / sums["count"], self.recipe.loss, self.energy)
+
 
 class SelfSimilarity(Activations):
     """How alike the positions of the content layer are to each other (STROTSS)."""
+
+    tile_sums = None  # no sum over positions
 
     def __call__(self, features: Features, image: Tensor) -> Tensor:
         """Return the loss."""

@@ -62,8 +62,9 @@ def gram_sums(
 
     `mean`, (n, d), is what ``centered`` and ``moments`` subtract first, because a difference of two
     large sums would lose the small one; by default it is the mean of `features`. The result has
-    ``positions``, ``count`` (the sum of weights), and ``product`` (n, d, d), or for ``moments``
-    ``first`` and ``square`` (n, d).
+    ``positions``, ``count`` (the sum of weights), and ``product`` (n, d, d); for ``centered``
+    ``spread`` (n, d, d) in its place, for ``moments`` ``first`` and ``square`` (n, d). Where
+    ``centered`` takes its own mean, ``first`` is there too: `term.added` needs it.
     """
     positions = features[0, 0].numel()
     count = positions if weights is None else weights.sum().clamp(min=LEAST)
@@ -81,16 +82,19 @@ def gram_sums(
     if variant == "centered":
         if mean is not None:
             middle = mean[:, None].to(rows.dtype)
-        elif share is None:
-            middle = rows.mean(dim=1, keepdim=True)
         else:
-            middle = (rows * share.to(rows.dtype)).sum(dim=1, keepdim=True) / count
+            if share is None:
+                middle = rows.mean(dim=1, keepdim=True)
+            else:
+                middle = (rows * share.to(rows.dtype)).sum(dim=1, keepdim=True) / count
+            sums["first"] = _wide(middle[:, 0].detach()) * count
         rows = rows - middle.to(rows.dtype)
     if share is not None:
         rows = rows * share.sqrt().to(rows.dtype)
     if rows.dtype == torch.float16:
         rows = rows.float()  # would overflow
-    return sums | {"product": _Product.apply(rows)}
+    name = "spread" if variant == "centered" else "product"
+    return sums | {name: _Product.apply(rows)}
 
 
 def gram_of(sums: Sums, variant: str = "mean") -> Tensor:
@@ -100,7 +104,7 @@ def gram_of(sums: Sums, variant: str = "mean") -> Tensor:
         # The root of 0 has no gradient: a constant channel gets the least deviation above it.
         deviation = (sums["square"] / count).clamp(min=1e-12).sqrt()
         return torch.stack([sums["first"] / count, deviation], dim=2)
-    product = sums["product"]
+    product = sums["spread" if variant == "centered" else "product"]
     return product / {"sum": 1, "chw": product.shape[1] * count}.get(variant, count)
 
 

@@ -25,7 +25,10 @@ Features = Mapping[str, Tensor]
 """Activations (1, d, h, w) of a picture, by layer."""
 
 Sums = dict[str, Tensor | float]
-"""Sums over the positions of a layer, by name; the sums of two tiles are added entry by entry."""
+"""Sums over the positions of a layer, by name; `added` adds those of two tiles."""
+
+Place = tuple[slice, slice]
+"""Rows and columns of a layer."""
 
 
 class Term(Protocol):
@@ -115,14 +118,17 @@ class LayerMask:
         A position of a deep layer sees far beyond its own place. So that no style reaches over a
         border, it counts only as far as more than half of its place is covered.
         """
-        size = tuple(features.shape[-2:])
+        return self.sized(tuple(features.shape[-2:])).to(features.device)
+
+    def sized(self, size: tuple[int, int]) -> Tensor:
+        """Return the weights at the positions of a layer of a height and a width."""
         if size not in self._kept:
             share = functional.adaptive_avg_pool2d(self.mask, size)
             if size != tuple(self.mask.shape[-2:]):
                 inner = (2 * share - 1).clamp(min=0)
                 # A region thinner than the layer's positions keeps what it covers.
                 share = inner if inner.sum() > 0.25 * share.sum() else share
-            self._kept[size] = share.to(features.device)
+            self._kept[size] = share
         return self._kept[size]
 
     def turned(self, turns: int) -> "LayerMask":
@@ -148,6 +154,23 @@ def joined(parts: Mapping[str, Any]) -> dict[str, Tensor]:
 def under(start: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """Return the tensors whose names begin with a text, without it."""
     return {k.removeprefix(start): t for k, t in tensors.items() if k.startswith(start)}
+
+
+def added(a: Sums, b: Sums) -> Sums:
+    """Return the sums of a picture from those of two parts of it.
+
+    What is centered by each part's own mean gains what the means differ by (Chan, Golub and
+    LeVeque, "Updating Formulae and a Pairwise Algorithm for Computing Sample Variances", 1979).
+    """
+    sums = {name: a[name] + b[name] for name in a}
+    if "first" in sums:
+        gap = a["first"] / a["count"] - b["first"] / b["count"]
+        share = a["count"] * b["count"] / sums["count"]
+        if "spread" in sums:
+            sums["spread"] += share * gap[:, :, None] * gap[:, None]
+        if "square" in sums:
+            sums["square"] += share * gap.square()
+    return sums
 
 
 def rows_of(features: Tensor, mask: LayerMask | None = None) -> Tensor:
@@ -265,6 +288,13 @@ class Additive(StyleTerm, ABC):
     def of_sums(self, sums: Sums) -> Tensor:
         """Return the loss of a picture from its sums."""
         return self.distance(self.statistics(sums), sums)
+
+    def tile_sums(
+        self, own: Tensor, place: Place, size: tuple[int, int], mean: Tensor | None = None
+    ) -> Sums:
+        """Return the sums over a part of a layer, at its place in the whole of some size."""
+        weights = self.mask.sized(size)[..., *place].to(own.device) if self.mask else None
+        return self.sums(own, weights, mean)
 
     def __call__(self, features: Features, image: Tensor) -> Tensor:
         """Return the loss."""

@@ -296,7 +296,7 @@ class GaussianWasserstein(Additive):
 
     def statistics(self, sums: Sums) -> tuple[Tensor, ...]:
         """Return mean (n, d) and covariance (n, d, d), with `RIDGE` added to its diagonal."""
-        spread = sums["product"] / sums["count"]
+        spread = sums["spread"] / sums["count"]
         ridge = RIDGE * spread.diagonal(dim1=1, dim2=2).mean().detach() + EPSILON
         eye = torch.eye(spread.shape[1], dtype=spread.dtype, device=spread.device)
         return sums["first"] / sums["count"], spread + ridge * eye

@@ -1,0 +1,177 @@
+"""A painting as PNG, TIFF, JPEG or WebP, with 8 or 16 bits, and its record inside."""
+
+import json
+import os
+import struct
+import zlib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+
+from ..paths import replacing
+from .formats import ImageError
+from .png import PROVENANCE_KEY, check_output, save_png
+from .tensors import to_pil
+
+FORMATS = (".png", ".tif", ".tiff", ".jpg", ".jpeg", ".webp")
+"""Endings that a painting can be saved under."""
+
+DEEP = (".png", ".tif", ".tiff")
+"""Those that hold 16 bits a channel."""
+
+QUALITY = 95
+"""Of JPEG and WebP."""
+
+LARGEST_RECORD = 60_000
+"""Bytes of a record in JPEG and WebP, whose metadata hold 65,535."""
+
+_STRIP = 256
+"""Rows that are compressed at a time."""
+
+
+def save_painting(
+    tensor: Tensor,
+    path: str | os.PathLike,
+    provenance: Mapping[str, Any],
+    *,
+    depth: int = 8,
+    alpha: Image.Image | None = None,
+) -> Path:
+    """Save a picture with its record, in the format that its name ends in.
+
+    PNG holds the record in a text entry (see `png.save_png`); the others in the description of
+    their EXIF or TIFF data. `png.read_provenance` reads it from all of them.
+
+    Parameters
+    ----------
+    tensor : Tensor, shape (1, 3, H, W)
+        In [0, 1].
+    path : path
+        File to write, ending in one of `FORMATS`. Its folder must exist.
+    provenance : dict
+        JSON values.
+    depth : {8, 16}
+        Bits a channel; 16 in PNG and TIFF.
+    alpha : PIL.Image.Image, optional
+        How opaque each pixel is, in mode ``L``; it is resized to the picture. Not in JPEG.
+
+    Returns
+    -------
+    Path
+        The file.
+
+    Raises
+    ------
+    ImageError
+        If the format cannot hold that, or writing fails.
+    """
+    path = check_output(path, FORMATS)
+    check_format(path, depth, alpha is not None)
+    size = tensor.shape[3], tensor.shape[2]
+    if alpha is not None and alpha.size != size:
+        alpha = alpha.resize(size, Image.Resampling.LANCZOS)
+    kind = path.suffix.lower()
+    if kind == ".png" and depth == 8:
+        return save_png(_with_alpha(to_pil(tensor), alpha), path, provenance)
+    try:
+        with replacing(path) as draft:
+            if kind in DEEP:
+                _write_deep(draft, kind, _array(tensor, depth, alpha), provenance)
+            else:
+                _write_lossy(draft, kind, _with_alpha(to_pil(tensor), alpha), provenance)
+    except OSError as error:
+        raise ImageError(f"{path}: cannot be written ({error.strerror or error})") from None
+    return path
+
+
+def check_format(path: Path, depth: int, alpha: bool) -> None:
+    """Refuse a depth or an alpha channel that a file's format cannot hold, before a long run."""
+    kind = path.suffix.lower()
+    if depth not in (8, 16):
+        raise ImageError(f"depth must be 8 or 16 bits a channel, not {depth!r:.20}")
+    if depth == 16 and kind not in DEEP:
+        raise ImageError(f"{path}: {kind} holds 8 bits a channel; for 16 end it in .png or .tif")
+    if alpha and kind in (".jpg", ".jpeg"):
+        raise ImageError(f"{path}: a JPEG holds no alpha channel; end it in .png, .tif or .webp")
+
+
+def _with_alpha(image: Image.Image, alpha: Image.Image | None) -> Image.Image:
+    if alpha is not None:
+        image.putalpha(alpha)
+    return image
+
+
+def _array(tensor: Tensor, depth: int, alpha: Image.Image | None) -> np.ndarray:
+    """Return pixels (H, W, 3 or 4) as unsigned integers of 8 or 16 bits."""
+    highest = 2**depth - 1
+    kind = np.uint16 if depth == 16 else np.uint8
+    channels = tensor.detach().float().cpu()[0].clamp(0, 1)
+    array = (channels * highest).round().to(torch.int32).numpy().astype(kind).transpose(1, 2, 0)
+    if alpha is None:
+        return np.ascontiguousarray(array)
+    opaque = np.asarray(alpha, kind)[..., None] * kind(highest // 255)
+    return np.concatenate([array, opaque], axis=2)
+
+
+def _write_deep(draft: Path, kind: str, array: np.ndarray, provenance: Mapping[str, Any]) -> None:
+    if kind == ".png":
+        draft.write_bytes(b"".join(_png_chunks(array, json.dumps(provenance))))
+        return
+    import tifffile
+
+    extra = {"extrasamples": ["unassalpha"]} if array.shape[2] == 4 else {}
+    text = json.dumps({PROVENANCE_KEY: provenance})
+    tifffile.imwrite(
+        draft, array, photometric="rgb", description=text, metadata=None, software="nst_utils",
+        **extra,
+    )  # fmt: skip
+
+
+def _png_chunks(array: np.ndarray, record: str) -> list[bytes]:
+    """Return the parts of a PNG with 16 bits a channel, which Pillow does not write."""
+    height, width, channels = array.shape
+    packer, parts = zlib.compressobj(6), []
+    above = np.zeros(width * channels * 2, np.uint8)
+    for top in range(0, height, _STRIP):
+        rows = array[top : top + _STRIP].astype(">u2").reshape(-1, width * channels).view(np.uint8)
+        # Each row as its difference from the one above, PNG's filter 2, modulo 256.
+        filtered = np.empty((len(rows), rows.shape[1] + 1), np.uint8)
+        filtered[:, 0], filtered[:, 1:] = 2, rows
+        filtered[1:, 1:] -= rows[:-1]
+        filtered[0, 1:] -= above
+        above = rows[-1].copy()
+        parts.append(packer.compress(filtered))
+    parts.append(packer.flush())
+    color = 6 if channels == 4 else 2
+    header = struct.pack(">IIBBBBB", width, height, 16, color, 0, 0, 0)
+    text = f"{PROVENANCE_KEY}\0{record}".encode("latin-1")
+    chunks = [(b"IHDR", header), (b"tEXt", text), *((b"IDAT", part) for part in parts if part)]
+    made = [b"\x89PNG\r\n\x1a\n"]
+    for name, content in [*chunks, (b"IEND", b"")]:
+        checksum = zlib.crc32(name + content)
+        made += [struct.pack(">I", len(content)), name, content, struct.pack(">I", checksum)]
+    return made
+
+
+def _write_lossy(draft: Path, kind: str, image: Image.Image, provenance: Mapping[str, Any]) -> None:
+    text = json.dumps({PROVENANCE_KEY: provenance})
+    if len(text) > LARGEST_RECORD:  # masks go along in a record
+        small = {
+            k: {n: t for n, t in v.items() if n != "png"} if isinstance(v, dict) else v
+            for k, v in provenance.items()
+        }
+        text = json.dumps({PROVENANCE_KEY: small})
+    if len(text) > LARGEST_RECORD:
+        raise ImageError(f"the record is too long for the metadata of {kind}; save as .png")
+    exif = Image.Exif()
+    exif[0x010E] = text  # ImageDescription
+    options = {"exif": exif, "quality": QUALITY}
+    if kind == ".webp":
+        image.save(draft, "WEBP", method=4, **options)
+    else:
+        image.save(draft, "JPEG", subsampling=0, **options)

@@ -1,0 +1,125 @@
+"""The memory that a scale takes, and how it is made to fit: tiles, and what L-BFGS remembers."""
+
+import contextlib
+from dataclasses import dataclass
+
+import psutil
+import torch
+
+from ..networks.device import pick_device, pick_precision
+from ..parallel import control_groups
+from .config import Recipe
+from .optimizers import LBFGS_HISTORY
+
+BASE_BYTES = 1.0e9
+"""Of a process with the network, before its first picture."""
+
+NETWORK_BYTES = {"bfloat16": 950, "float32": 1350}
+"""A pixel that the network reads with a gradient, in all layers, by number format: measured for the
+default at 512 and 1,024 pixels (see ``benchmark/NOTES.md``)."""
+
+PICTURE_BYTES = 250
+"""A pixel of the painting: about 14 pictures of it, style images included, and the layer that keeps
+the content."""
+
+PAIR_BYTES = 24
+"""A pixel and pair of L-BFGS, in float32; half of it in bfloat16."""
+
+USABLE = 0.9
+"""Part of the free memory that a run plans with."""
+
+LEAST_ROOM = 0.6e9
+"""Beyond `BASE_BYTES`, that a run is painted in without tiles and with the usual optimizer, however
+little seems to be free: 512 pixels of the default."""
+
+MARGIN = 80
+"""Pixels around a tile that all layers of the default recipe see."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How a scale is painted.
+
+    Attributes
+    ----------
+    tile : int
+        Side of the tiles, pixels; 0: each picture is read as a whole. See `tiles`.
+    pairs : int
+        What L-BFGS remembers at most.
+    narrow : bool
+        It remembers them in bfloat16.
+    """
+
+    tile: int = 0
+    pairs: int = LBFGS_HISTORY
+    narrow: bool = False
+
+    def bytes(self, recipe: Recipe, pixels: int, form: str, margin: int = MARGIN) -> float:
+        """Return about how much a process takes at its peak.
+
+        Parameters
+        ----------
+        recipe : Recipe
+        pixels : int
+            Of the painting.
+        form : str
+            The number format, ``float32`` or ``bfloat16``.
+        margin : int
+            Pixels that tiles overlap by on a side.
+        """
+        read = min(pixels, (self.tile + 2 * margin) ** 2) if self.tile else pixels
+        larger = (1 + max(1.0, *recipe.style_scale) ** 2) / 2
+        pair = PAIR_BYTES / (2 if self.narrow else 1)
+        pairs = min(self.pairs, max(recipe.steps)) * pair if recipe.optimizer == "lbfgs" else 0
+        whole = larger * PICTURE_BYTES * pixels + pairs * pixels
+        return BASE_BYTES + whole + NETWORK_BYTES[form] * read * (1 if self.tile else larger)
+
+
+PLANS = (
+    Plan(),
+    Plan(1024),
+    Plan(512),
+    Plan(1024, 10, True),
+    Plan(512, 10, True),
+    Plan(512, 5, True),
+    Plan(384, 5, True),
+    Plan(256, 5, True),
+)
+"""What ``tile="auto"`` chooses from: the first that fits, else the last."""
+
+
+def make_plan(recipe: Recipe, pixels: int, free: float, form: str, margin: int = MARGIN) -> Plan:
+    """Return how a scale of so many pixels is painted in some free memory; see `Plan.bytes`."""
+    if recipe.tile == "auto":
+        fitting = [plan for plan in PLANS if not plan.tile or plan.tile >= margin]
+    else:
+        tile = 0 if recipe.tile == "none" else int(recipe.tile)
+        fitting = [Plan(tile), Plan(tile, 10, True), Plan(tile, 5, True)][: 3 if tile else 1]
+    for plan in fitting:
+        if plan.bytes(recipe, pixels, form, margin) <= max(USABLE * free, BASE_BYTES + LEAST_ROOM):
+            return plan
+    return fitting[-1]
+
+
+def free_bytes() -> float:
+    """Return the memory that is free now, within the limits of a container or a batch job."""
+    free = float(psutil.virtual_memory().available)
+    names = ("memory.max", "memory.current"), ("memory.limit_in_bytes", "memory.usage_in_bytes")
+    for folder in control_groups():
+        for limit, used in names:
+            with contextlib.suppress(OSError, ValueError):  # "max" is no number
+                numbers = [int((folder / name).read_text()) for name in (limit, used)]
+                free = min(free, numbers[0] - numbers[1])
+    return free
+
+
+def room(device: torch.device) -> float:
+    """Return the bytes that this process can have on a device, with those it has already."""
+    if device.type == "cuda":
+        return torch.cuda.mem_get_info(device)[0] + torch.cuda.memory_reserved(device)
+    return free_bytes() + psutil.Process().memory_info().rss
+
+
+def number_format(recipe: Recipe) -> str:
+    """Return the name of the number format that a recipe computes in on the CPU."""
+    return str(pick_precision(recipe.precision, pick_device("cpu"))).removeprefix("torch.")
