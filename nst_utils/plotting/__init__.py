@@ -21,7 +21,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     submod_attrs={
         "album": "Album FigureError banner save_figure".split(),
         "finished": ["finished_figure", "finished_table"],
-        "loss_curves": ["LiveCurve", "loss_figure", "plot_losses", "plot_terms"],
+        "loss_curves": ["loss_figure", "plot_losses", "plot_terms"],
         "pictures": (
             "arms_figure contact_sheet describe feature_plate gram_plate progress_strip "
             "quickstart_figure show_picture source_name"

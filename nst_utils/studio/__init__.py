@@ -10,6 +10,7 @@
 - ``controller``: a painting in the background, steered by its user; two of them compared
 - ``browser_widgets``: a picture, an upload field, a mask over a photo, with code in the browser
 - ``pickers``: widgets that choose a picture; buttons with thumbnails
+- ``curve_data``: the loss curve in numbers and words, for the browser
 - ``controls``: sliders and menus
 - ``canvas``: pictures, snapshots, the loss curve
 - ``export``: the painting, its figure and its recipe, saved
@@ -25,8 +26,9 @@ import lazy_loader
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submodules=(
-        "browser_widgets canvas controller controls export film gallery going_on history "
-        "kernel_explorer labels painting_thread panel pickers regions_tab replay state toolbar"
+        "browser_widgets canvas controller controls curve_data export film gallery going_on "
+        "history kernel_explorer labels painting_thread panel pickers regions_tab replay state "
+        "toolbar"
     ).split(),
     submod_attrs={
         "controller": ["Controller", "studio_recipe"],

@@ -1,4 +1,4 @@
-"""Widgets with code in the browser: a picture, an upload field, a mask over a photo."""
+"""Widgets with code in the browser: pictures, curves, an upload field, a mask over a photo."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -41,6 +41,18 @@ class PictureView(anywidget.AnyWidget):
             name, data = self._download()
             if data:
                 self.send({"kind": "file", "name": name}, [data])
+
+
+class LossCurve(anywidget.AnyWidget):
+    """Loss curves, drawn in the browser, with their values under the pointer.
+
+    `runs` holds one painting or two, each as `curve_data.curve_of` returns it; `words` names the
+    axes.
+    """
+
+    _esm = (_HERE / "loss_curve.js").read_text(encoding="utf-8")
+    runs = traitlets.List().tag(sync=True)
+    words = traitlets.Dict().tag(sync=True)
 
 
 class PictureSlot(anywidget.AnyWidget):

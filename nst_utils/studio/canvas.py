@@ -11,14 +11,11 @@ from PIL import Image
 
 from ..errors import NSTError
 from ..images.io import fit
-from ..plotting.loss_curves import LiveCurve, curves_of
-from .browser_widgets import PictureView
+from .browser_widgets import LossCurve, PictureView
 from .controller import Controller
+from .curve_data import curve_of
 from .history import Snapshot
 from .pickers import Thumbnail, ThumbnailStrip, jpeg, name_pair
-
-CURVE = (540, 185)
-"""Pixels that the curve is drawn with; it is shown as wide as its column."""
 
 CURVE_EVERY = 0.5
 """Seconds between two drawings of the curve."""
@@ -37,14 +34,12 @@ class Canvas:
     def __init__(
         self,
         say: Callable[[str], str],
-        language: str,
         complain: Callable[[str], None],
         download: Callable[[int], tuple[str, bytes]],
     ) -> None:
         self._say, self._complain = say, complain
         self._shown: list[Image.Image | None] = [None, None]
         self._before: list[tuple[Any, ...]] = [(), ()]
-        self._curve = LiveCurve(*CURVE, language)
         self._drawn: tuple[Any, ...] = ()
         self.drawn_at = 0.0
         self._snapshots: list[Snapshot] = []
@@ -55,9 +50,7 @@ class Canvas:
         self.pictures.add_class("nst-pictures")
         self._strip = ThumbnailStrip()
         self.strip, self.strip_style = self._strip.row, self._strip.style
-        self.chart = widgets.Image(format="png")
-        self.chart.add_class("nst-curve")
-        self.chart.layout = widgets.Layout(width="100%", max_width="100%", object_fit="contain")
+        self.chart = LossCurve(words={name: say(name) for name in ("step", "loss")})
 
     def arrange(self, controllers: Sequence[Controller]) -> None:
         """Show one picture, or two side by side."""
@@ -125,20 +118,20 @@ class Canvas:
             view.painting = jpeg(start.resize(size, Image.Resampling.LANCZOS))
         view.photo = jpeg(photo.resize(size, Image.Resampling.LANCZOS))
 
-    def show_curve(self, controller: Controller) -> None:
-        """Draw the loss curve if it has changed and some time has passed."""
-        points, marks = list(controller.history.points), list(controller.history.marks)
-        now = (id(controller), len(points), points[-1] if points else None, tuple(marks))
-        soon = time.monotonic() - self.drawn_at < CURVE_EVERY
-        if now == self._drawn or (soon and self._drawn and now[3] == self._drawn[3]):
-            return
-        named = [(step, ", ".join(map(self._short_name, what.split(", ")))) for step, what in marks]
-        self.chart.value = self._curve.draw(
-            [point.step for point in points],
-            curves_of([point.total for point in points], [point.terms for point in points]),
-            [point.scale for point in points],
-            named,
+    def show_curve(self, controllers: Sequence[Controller]) -> None:
+        """Send the loss curves to the browser if they have changed and some time has passed."""
+        now = tuple(
+            (id(one), len(one.history.points), tuple(one.history.points[-1:]), *one.history.marks)
+            for one in controllers
         )
+        soon = time.monotonic() - self.drawn_at < CURVE_EVERY
+        moved = [part[3:] for part in now] != [part[3:] for part in self._drawn]
+        if now == self._drawn or (soon and not moved):
+            return
+        self.chart.runs = [
+            curve_of(name, one.history, self._say)
+            for name, one in zip("AB", controllers, strict=False)
+        ]
         self._drawn, self.drawn_at = now, time.monotonic()
 
     def show_strip(
@@ -156,11 +149,6 @@ class Canvas:
             shown.append(Thumbnail(snapshot.image, label, said, act))
         self._strip.show(shown)
         self._snapshots = list(snapshots)
-
-    def _short_name(self, field: str) -> str:
-        if field in ("tv", "style_layers"):
-            return field
-        return self._say(field).split(" (")[0].split(",")[0]
 
 
 @lru_cache(maxsize=1)

@@ -10,6 +10,7 @@ import ipywidgets as widgets
 from ..networks.registry import BACKBONES
 from ..transfer.config import Recipe
 from ..transfer.fields import COLORS, DETAILS, GRAMS, STARTS
+from .labels import field_name
 from .state import BUDGET
 from .toolbar import make_button
 
@@ -114,7 +115,7 @@ class Controls:
 
     def _make_slider(self, name: str) -> widgets.FloatLogSlider:
         low, high = SLIDERS[name]
-        label = self._say("tv slider" if name == "tv" else name)
+        label = field_name(name, self._say)
         slider = widgets.FloatLogSlider(
             value=1, min=low, max=high, step=STOP, description=label, style=_LABEL,
             readout_format=".3g", layout=_WIDE,
@@ -130,7 +131,7 @@ class Controls:
         return make_button(self._say(name), f"alpha 1, beta {beta:g}", press)
 
     def _make_menu(self, name: str, options: list[Any]) -> widgets.Dropdown:
-        label = self._say("start field" if name == "start" else name)
+        label = field_name(name, self._say)
         menu = widgets.Dropdown(options=options, description=label, style=_LABEL, layout=_WIDE)
         menu.observe(lambda change: self._picked(name, change["new"]), "value")
         return menu

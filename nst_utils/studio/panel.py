@@ -93,7 +93,7 @@ class Studio(widgets.VBox):
             self._controls = Controls(
                 self.controller.wanted, self._say, self._set, self._set_budget
             )
-            self._canvas = Canvas(self._say, language, self._complain, self._download)
+            self._canvas = Canvas(self._say, self._complain, self._download)
             self._toolbar = Toolbar(self._say, _make_actions(self), self._compared, self._switched)
             self._pickers = _make_pickers(self)
             steered = lambda: self.controller  # noqa: E731
@@ -252,12 +252,29 @@ class Studio(widgets.VBox):
             await asyncio.sleep(LOOK_EVERY)
 
     def refresh(self) -> None:
-        """Look at the controllers once and show what has changed."""
-        self._canvas.show_pictures(self.controllers)
-        self._show_status()
-        self._canvas.show_strip(self.controller.history.snapshots, self._go_back)
-        self._canvas.show_curve(self.controller)
-        self._regions.refresh()
+        """Look at the controllers once and show what has changed.
+
+        Where one part of the panel cannot be shown, the others still are; the first error is raised
+        in the end.
+        """
+        looks = [
+            lambda: self._canvas.show_pictures(self.controllers),
+            self._show_status,
+            lambda: self._canvas.show_strip(self.controller.history.snapshots, self._go_back),
+            lambda: self._canvas.show_curve(self.controllers),
+            self._regions.refresh,
+            self._show_sources,
+        ]
+        errors = []
+        for look in looks:
+            try:
+                look()
+            except Exception as error:
+                errors.append(error)
+        if errors:
+            raise errors[0]
+
+    def _show_sources(self) -> None:
         for role, picker in self._pickers.items():
             if picker.source != getattr(self.controller, role):
                 picker.show(getattr(self.controller, role))

@@ -20,14 +20,7 @@ from playwright.sync_api import sync_playwright
 from nst_utils.images.png import read_provenance
 from nst_utils.paths import ROOT
 
-CHROMIUM = next(
-    filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), ""
-)
-
-FLAGS = (
-    "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
-    "--disable-component-update --disable-sync"
-).split()
+from .browser_page import CHROMIUM, FLAGS
 
 SHOTS = ROOT / "data" / "runs" / "screenshots"
 
@@ -82,11 +75,6 @@ def lab(tmp_path):
 
 def seen(locator) -> np.ndarray:
     return np.asarray(Image.open(io.BytesIO(locator.screenshot())).convert("RGB")).astype(int)
-
-
-def pink(pixels: np.ndarray) -> int:
-    """Count the pixels of a mark on the loss curve."""
-    return int((np.abs(pixels - (0xCC, 0x79, 0xA7)).max(-1) < 40).sum())
 
 
 def changed(locator, before: np.ndarray, seconds: float = 30) -> np.ndarray:
@@ -182,7 +170,7 @@ def drive(page, address: str) -> Path:
 
 def steer(page, picture, curve) -> None:
     """Drag beta's slider: the picture changes, and the curve marks the step."""
-    marks = pink(seen(curve))
+    marks = curve.locator(".nst-mark").count()
     handle = page.locator(
         ".nst-studio .widget-hslider:has-text('beta') .noUi-handle"
     ).bounding_box()
@@ -194,7 +182,7 @@ def steer(page, picture, curve) -> None:
     steered = seen(picture)
     changed(picture, steered)
     page.wait_for_timeout(1500)
-    assert pink(seen(curve)) > marks + 25
+    assert curve.locator(".nst-mark").count() > marks
     page.screenshot(path=SHOTS / "3_steered.png")
     page.locator(".nst-studio").first.screenshot(path=SHOTS / "studio.png")
 

@@ -9,7 +9,7 @@ from nst_utils.transfer.config import Recipe
 
 
 def canvas_of(**options):
-    return Canvas(studio_translator(), "en", print, lambda place: ("x.png", b""))
+    return Canvas(studio_translator(), print, lambda place: ("x.png", b""))
 
 
 def test_snapshots_are_buttons_that_go_back():
