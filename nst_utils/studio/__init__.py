@@ -2,6 +2,7 @@
 
 - ``labels``: the studio's words in English and Vietnamese
 - ``state``: the status, and the picture to be shown
+- ``door``: one message of the browser after the other
 - ``replay``: the recipes that led to a picture, as code, as a command, run again
 - ``history``: the loss curve, the changes and the snapshots, as plain data
 - ``going_on``: what is kept so that a painting survives a restart of its kernel
@@ -26,9 +27,9 @@ import lazy_loader
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submodules=(
-        "browser_widgets canvas controller controls curve_data export film gallery going_on "
-        "history kernel_explorer labels painting_thread panel pickers regions_tab replay state "
-        "toolbar"
+        "browser_widgets canvas controller controls curve_data door export film gallery "
+        "going_on history kernel_explorer labels painting_thread panel pickers regions_tab replay "
+        "state toolbar"
     ).split(),
     submod_attrs={
         "controller": ["Controller", "studio_recipe"],

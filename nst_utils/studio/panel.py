@@ -1,7 +1,7 @@
 """The studio: a panel of widgets beside a painting that follows them.
 
-This is the view only; the `controller` paints and steers. Only the user's thread changes widgets,
-in a task that looks at the controller ten times a second.
+This is the view only; the `controller` paints and steers. A task looks at the controller ten times
+a second. The task and the browser's messages change widgets one after the other, through a `Door`.
 """
 
 import asyncio
@@ -19,6 +19,7 @@ from ..transfer.config import Recipe
 from .canvas import Canvas
 from .controller import Controller, begin_comparison, end_comparison, studio_recipe
 from .controls import Controls
+from .door import Door
 from .export import painting_file, save_film, save_painting
 from .gallery import Gallery, SavedPainting, load_saved
 from .going_on import Unfinished, list_unfinished
@@ -83,6 +84,7 @@ class Studio(widgets.VBox):
     ) -> None:
         # What can go wrong does so before there is a thread or a widget.
         self._say, self._language, self._folder = studio_translator(language), language, folder
+        self._door = Door()
         settings = recipe or studio_recipe(size)
         for source in (content, *([style] if isinstance(style, str) else style)):
             open_picture(source, 64)
@@ -141,14 +143,15 @@ class Studio(widgets.VBox):
 
     def close(self) -> None:
         """End the painting and its thread, and close the panel."""
-        if self in _OPEN:
-            _OPEN.remove(self)
-        for controller in self.controllers:
-            controller.close()
-            controller.forget_state()
-        if self._task is not None:
-            self._task.cancel()
-        super().close()
+        with self._door:
+            if self in _OPEN:
+                _OPEN.remove(self)
+            for controller in self.controllers:
+                controller.close()
+                controller.forget_state()
+            if self._task is not None:  # it belongs to the notebook's thread
+                self._task.get_loop().call_soon_threadsafe(self._task.cancel)
+            super().close()
 
     # What the user does.
 
@@ -245,11 +248,17 @@ class Studio(widgets.VBox):
 
     async def _look(self) -> None:
         while not all(controller.status().state == "closed" for controller in self.controllers):
-            try:
-                self.refresh()
-            except Exception as error:  # the panel must not die of one bad look
-                self._complain(f"unexpected {type(error).__name__}: {error}")
+            # The notebook does not wait for the panel: there is another look soon.
+            with self._door.try_open() as is_open:
+                if is_open:
+                    self._look_once()
             await asyncio.sleep(LOOK_EVERY)
+
+    def _look_once(self) -> None:
+        try:
+            self.refresh()
+        except Exception as error:  # the panel must not die of one bad look
+            self._complain(f"unexpected {type(error).__name__}: {error}")
 
     def refresh(self) -> None:
         """Look at the controllers once and show what has changed.
@@ -271,6 +280,7 @@ class Studio(widgets.VBox):
                 look()
             except Exception as error:
                 errors.append(error)
+        self._door.guard(self)  # new widgets, too
         if errors:
             raise errors[0]
 
