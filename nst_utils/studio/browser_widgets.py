@@ -109,32 +109,33 @@ class PictureSlot(anywidget.AnyWidget):
 class MaskPainter(anywidget.AnyWidget):
     """A photo over which a mask is painted with a brush, an eraser, a box, or part by part.
 
-    `painted` gets the mask as a PNG after every stroke. `part` gets a place that was clicked, as
-    shares of the photo's width and height. `photo` is a JPEG file. `mask` is a PNG file of the
-    photo's shape, white where it covers; set it to show another mask.
+    `photo` is a JPEG file. `mask` is a PNG file of the photo's shape, white where it covers, or
+    empty; the browser sets it after every stroke. `part` gets a place that was clicked, as shares
+    of the photo's width and height. `busy` says over the photo what is being done.
     """
 
     _esm = (_HERE / "mask_painter.js").read_text(encoding="utf-8")
     photo = traitlets.Bytes(b"").tag(sync=True)
     mask = traitlets.Bytes(b"").tag(sync=True)
+    busy = traitlets.Unicode("").tag(sync=True)
     words = traitlets.Dict().tag(sync=True)
 
     def __init__(
-        self,
-        words: dict[str, str],
-        painted: Callable[[bytes], None],
-        part: Callable[[float, float], None],
-        **options: Any,
+        self, words: dict[str, str], part: Callable[[float, float], None], **options: Any
     ) -> None:
-        self._painted, self._part = painted, part
+        self._part = part
         super().__init__(words=words, **options)
         self.on_msg(self._got)
+
+    @traitlets.validate("mask")
+    def _bounded(self, proposal: Any) -> bytes:
+        """Take no mask that is too large; the browser is told that there is none."""
+        value = proposal["value"]
+        return value if len(value) <= _MOST_MASK else b""
 
     def _got(self, _: Any, content: Any, buffers: list) -> None:
         if not isinstance(content, dict):
             return
-        if content.get("kind") == "mask" and buffers and len(buffers[0]) <= _MOST_MASK:
-            self._painted(bytes(buffers[0]))
         place = content.get("x"), content.get("y")
         if content.get("kind") == "part" and all(isinstance(share, int | float) for share in place):
             self._part(*(min(max(float(share), 0.0), 1.0) for share in place))

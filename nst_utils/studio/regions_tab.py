@@ -9,6 +9,7 @@ import ipywidgets as widgets
 import numpy as np
 from PIL import Image
 
+from ..images.formats import ImageError
 from ..images.io import fit
 from ..images.samples import open_picture
 from ..paths import claim_file
@@ -27,7 +28,15 @@ PARTS = 4
 _FADE = 0.4
 """Shares of a part between which its mark fades."""
 
-_TOOLS = ("mask brush", "mask eraser", "mask box", "mask part", "mask clear", "mask width")
+_TOOLS = (
+    "mask brush",
+    "mask eraser",
+    "mask box",
+    "mask part",
+    "mask undo",
+    "mask clear",
+    "mask width",
+)
 _WHERE = {"second": "marked second", "photo": "marked photo", "only": "marked only"}
 _LABEL = {"description_width": "150px"}
 
@@ -36,8 +45,7 @@ class RegionsTab:
     """A second style, its share, and a mask that says where it goes.
 
     `controller` returns the painting that is steered now. `act` does an action and tells the user
-    of an `NSTError`; `complain` gets a sentence when a picture cannot be opened. `mask` is gray, of
-    the photo's shape: what is marked, or None.
+    of an `NSTError`; `complain` gets a sentence when a picture cannot be opened.
     """
 
     def __init__(
@@ -48,7 +56,6 @@ class RegionsTab:
         complain: Callable[[str], None],
     ) -> None:
         self._say, self._controller, self._act = say, controller, act
-        self.mask: Image.Image | None = None
         self._shown = ""
         second = next(iter(controller().history.others), "")
         self.second = PicturePicker(
@@ -61,10 +68,8 @@ class RegionsTab:
         )  # fmt: skip
         self.share.observe(lambda _: act(self.blend), "value")
         words = {name.removeprefix("mask "): say(name) for name in _TOOLS}
-        self.painter = MaskPainter(
-            words, lambda data: act(lambda: self._painted(data)),
-            lambda x, y: act(lambda: self.mark_part_at(x, y)),
-        )  # fmt: skip
+        self.painter = MaskPainter(words, lambda x, y: act(lambda: self.mark_part_at(x, y)))
+        self.painter.observe(lambda _: act(self._check_mask), "mask")
         self.count = widgets.BoundedIntText(
             PARTS, min=2, max=6, description=say("parts"), style=_LABEL, layout={"width": "220px"}
         )
@@ -96,7 +101,7 @@ class RegionsTab:
             self.second.show(second)
         if controller.content == self._shown:
             return
-        self._shown, self.mask = controller.content, None
+        self._shown = controller.content
         photo = fit(open_picture(controller.content, 2 * SIDE), SIDE)
         self.painter.mask = b""
         self.painter.photo = jpeg(photo)
@@ -115,9 +120,21 @@ class RegionsTab:
         share = round(self.share.value, 2)
         self._controller().set(blend=(1 - share, share), regions=())
 
-    def _painted(self, data: bytes) -> None:
-        mask = open_picture(data, SIDE).convert("L")
-        self.mask = mask if mask.getextrema()[1] else None
+    @property
+    def mask(self) -> Image.Image | None:
+        """What is marked: gray, of the photo's shape; None where nothing is."""
+        if not self.painter.mask:
+            return None
+        mask = open_picture(self.painter.mask, SIDE).convert("L")
+        return mask if mask.getextrema()[1] else None
+
+    def _check_mask(self) -> None:
+        """Forget a mask that cannot be read, here and in the browser, and say why."""
+        try:
+            _ = self.mask
+        except ImageError:
+            self.painter.mask = b""
+            raise
 
     def mark_part_at(self, x: float, y: float) -> None:
         """Mark the proposed part at a place of the photo, given as shares of its sides."""
@@ -134,10 +151,9 @@ class RegionsTab:
         size = fit(open_picture(controller.content, 2 * SIDE), SIDE).size
         image = Image.fromarray((share * 255).round().astype(np.uint8))
         image = image.resize(size, Image.Resampling.BICUBIC)
-        if self.mask is not None:
-            marked = self.mask.resize(size)
+        if (mask := self.mask) is not None:
+            marked = mask.resize(size)
             image = Image.fromarray(np.maximum(np.asarray(image), np.asarray(marked)))
-        self.mask = image
         data = io.BytesIO()
         image.save(data, "PNG")
         self.painter.mask = data.getvalue()
@@ -164,13 +180,13 @@ class RegionsTab:
 
     def crop(self) -> None:
         """Paint only the part of the photo around what is marked."""
-        if self.mask is None:
+        if (mask := self.mask) is None:
             raise StudioError("mark the part to be kept first: the box is made for that")
         controller = self._controller()
         whole = open_picture(controller.content)
         # A faint edge of a proposed part is not meant.
-        box = self.mask.point(lambda v: 255 * (v > 127)).getbbox() or self.mask.getbbox()
-        times = [w / m for w, m in zip(whole.size * 2, self.mask.size * 2, strict=True)]
+        box = mask.point(lambda v: 255 * (v > 127)).getbbox() or mask.getbbox()
+        times = [w / m for w, m in zip(whole.size * 2, mask.size * 2, strict=True)]
         box = [round(side * factor) for side, factor in zip(box, times, strict=True)]
         path = claim_file(controller.folder / "uploads", "cropped.png")
         whole.crop(box).save(path)
@@ -179,10 +195,10 @@ class RegionsTab:
     # How it is done.
 
     def _save_mask(self, controller: Controller) -> Path:
-        if self.mask is None:
+        if (mask := self.mask) is None:
             raise StudioError("nothing is marked yet: paint over the photo, or click a part of it")
         path = claim_file(controller.folder / "masks", "mask.png")
-        self.mask.save(path)
+        mask.save(path)
         return path
 
     def _proposed(self) -> np.ndarray:

@@ -6,7 +6,7 @@ import torch
 from PIL import Image
 
 from nst_utils.errors import NSTError
-from nst_utils.studio import regions_tab
+from nst_utils.studio import browser_widgets, regions_tab
 from nst_utils.studio.regions_tab import RegionsTab
 from nst_utils.transfer import proposals
 
@@ -36,7 +36,7 @@ def png(marked) -> bytes:
 
 
 def paint(tab, data):
-    tab.painter._got(None, {"kind": "mask"}, [data])
+    tab.painter.set_state({"mask": data})
 
 
 def halves() -> np.ndarray:
@@ -132,8 +132,13 @@ def test_a_strange_message_changes_nothing(tab, message, told):
     assert tab.mask is None and not told
 
 
-def test_a_mask_that_is_no_picture_is_told(tab, told):
+def test_a_mask_that_is_no_picture_or_too_large_is_not_taken(tab, told, monkeypatch):
     paint(tab, b"no picture")
-    assert tab.mask is None and len(told) == 1
+    assert tab.mask is None and tab.painter.mask == b"" and len(told) == 1
+    marked = png(halves())
+    paint(tab, marked)
+    monkeypatch.setattr(browser_widgets, "_MOST_MASK", len(marked))
+    paint(tab, marked + b"0")
+    assert tab.painter.mask == b"" and len(told) == 1
     paint(tab, png(np.zeros((36, 48))))
     assert tab.mask is None  # nothing is marked any more
