@@ -15,17 +15,19 @@ _MOST_MASK = 4_000_000  # bytes of a PNG
 
 
 class PictureView(anywidget.AnyWidget):
-    """A painting over its photo, with a line dragged between them, zoom, full screen and download.
+    """Two pictures with a line dragged between them, zoom, full screen and download.
 
     The buttons, the keys + and -, and the wheel with Ctrl zoom. An enlarged picture is moved by
     dragging or by the arrow keys. `words` names the tools. `download` returns a file's name and its
-    bytes. `painting` and `photo` are JPEG files of one shape; `caption` stands beside the tools and
-    is read out in place of the picture.
+    bytes. `painting` (right of the line) and `photo` (left) are JPEG files of one shape. With
+    `pair` both are paintings, and the line begins in the middle. `caption` stands beside the tools
+    and is read out in place of the picture.
     """
 
     _esm = (_HERE / "picture_view.js").read_text(encoding="utf-8")
     painting = traitlets.Bytes(b"").tag(sync=True)
     photo = traitlets.Bytes(b"").tag(sync=True)
+    pair = traitlets.Bool(False).tag(sync=True)
     caption = traitlets.Unicode("").tag(sync=True)
     words = traitlets.Dict().tag(sync=True)
 

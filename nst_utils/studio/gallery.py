@@ -98,8 +98,9 @@ def load_saved(controller: Controller, saved: SavedPainting) -> None:
     first, *others = saved.styles
     ladder = studio_recipe(saved.recipe.size)
     recipe = saved.recipe.replace(scales=ladder.scales, steps=ladder.steps)
-    controller.choose(content=saved.content, style=first, others=others)
-    controller.set(**{name: getattr(recipe, name) for name in recipe.to_dict()})
+    with controller.one_move():
+        controller.choose(content=saved.content, style=first, others=others)
+        controller.set(**{name: getattr(recipe, name) for name in recipe.to_dict()})
 
 
 class Gallery:

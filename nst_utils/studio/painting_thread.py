@@ -195,9 +195,12 @@ class PaintingThread:
                 self.run, self.job = run, None
             message = self._paint(run, job, pictures)
             with self.changed:
-                if self.run is run:  # it ended by itself
+                ended = self.run is run  # by itself
+                if ended:
                     self.state, self.message = "failed", message
                     self.leave_passage()
+            if ended and self.partner is not None:
+                self._stop_partner(self.partner)
 
     def _warm_up(self) -> None:
         """Take a step that nobody sees: imports, weights, pictures and kernels are then ready."""
@@ -238,7 +241,7 @@ class PaintingThread:
             self._check(run)
             self._keep(live)
             self.changed.notify_all()
-            waits = self.state != "running" or self._is_ahead()
+            waits = not self._goes_on(run)
         if self.partner is not None:
             with self.partner.changed:
                 self.partner.changed.notify_all()
@@ -258,14 +261,23 @@ class PaintingThread:
             return self.history.steer(live)
 
     def _goes_on(self, run: object) -> bool:
-        return self.run is not run or (self.state == "running" and not self._is_ahead())
+        """Tell whether the next step is to be taken: when paused, up to the other one's step."""
+        runs = self.state == "running" or self._gap() < 0
+        return self.run is not run or (runs and self._gap() <= 0)
 
-    def _is_ahead(self) -> bool:
-        """Tell whether the painting compared with this one has fewer steps and goes on."""
+    def _gap(self) -> int:
+        """Return how many steps this painting is ahead of the one compared with it."""
         other = self.partner
-        if other is None or other.state not in ("loading", "running"):
-            return False
-        return other.done < self.done
+        if other is None or other.state in ("ready", "failed", "closed"):
+            return 0
+        return self.history.step - other.history.step
+
+    def _stop_partner(self, partner: "PaintingThread") -> None:
+        """Let the painting compared with this one, which failed, not go on alone."""
+        with partner.changed:
+            if partner.state == "running":
+                partner.state = "paused"
+            partner.changed.notify_all()
 
     def _check(self, run: object) -> None:
         from ..transfer.run import StopRun

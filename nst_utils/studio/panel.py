@@ -6,6 +6,7 @@ a second. The task and the browser's messages change widgets one after the other
 
 import asyncio
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -105,7 +106,6 @@ class Studio(widgets.VBox):
             self._offer = _make_offer(self, list_unfinished(kept))
             self._controls.add_tab(self._regions.box, self._say("regions tab"))
             self._controls.add_tab(self._gallery.box, self._say("gallery tab"))
-            self._canvas.arrange(self.controllers)
             super().__init__(_arranged(self), layout=widgets.Layout(width="100%"))
         except BaseException:
             self.controller.close()
@@ -149,7 +149,9 @@ class Studio(widgets.VBox):
             for controller in self.controllers:
                 controller.close()
                 controller.forget_state()
-            if self._task is not None:  # it belongs to the notebook's thread
+            if (
+                self._task is not None and not self._task.done()
+            ):  # it belongs to the notebook's thread
                 self._task.get_loop().call_soon_threadsafe(self._task.cancel)
             super().close()
 
@@ -168,9 +170,6 @@ class Studio(widgets.VBox):
         self._status.complaint = text
         self._show_status()
 
-    def _each(self, method: str) -> Callable[[], object]:
-        return lambda: [getattr(x, method)() for x in self.controllers]
-
     def _set(self, **fields: Any) -> None:
         self._try(lambda: self.controller.set(**fields))
         if self._status.complaint:  # refused: the control goes back
@@ -183,8 +182,7 @@ class Studio(widgets.VBox):
 
     def _choose(self, **pictures: str) -> None:
         self._status.clear()
-        for controller in self.controllers:
-            controller.choose(**pictures)
+        self.controller.choose(**pictures)
         self._canvas.first_look = self.controller.pictures
         self.refresh()
 
@@ -195,7 +193,7 @@ class Studio(widgets.VBox):
 
     def _reset(self) -> None:
         self._canvas.first_look = None
-        self._each("reset")()
+        self.controller.reset()
 
     def _swap_pictures(self) -> None:
         self._choose(content=self.controller.style, style=self.controller.content)
@@ -206,9 +204,9 @@ class Studio(widgets.VBox):
     def _load(self, saved: SavedPainting) -> None:
         self._change(lambda: load_saved(self.controller, saved))
 
-    def _download(self, place: int) -> tuple[str, bytes]:
+    def _download(self) -> tuple[str, bytes]:
         try:
-            return painting_file(self.controllers[place])
+            return painting_file(self.controller)
         except NSTError as error:
             self._complain(str(error))
             return "", b""
@@ -225,23 +223,44 @@ class Studio(widgets.VBox):
         self._status.offer(form(*shown.pictures, shown.passages()))
 
     def _compared(self, wanted: bool) -> None:
-        """Put a second painting beside the first, both from the start; or keep one of them."""
+        """Put a second painting beside the first, both from the start; or ask which one is kept."""
         if wanted and len(self.controllers) == 1:
             self.controllers.append(begin_comparison(self.controller, self._folder))
+            self._arrange()
         elif not wanted and len(self.controllers) == 2:
-            kept, other = self.controller, self.controllers[1 - self._active]
-            end_comparison(kept, other)
-            self.controllers, self._active = [kept], 0
-            self._toolbar.side.value = 0
-            self._canvas.forget_pictures()
-        self._canvas.arrange(self.controllers)
+            answers = {
+                "keep A": partial(self._keep_side, 0),
+                "keep B": partial(self._keep_side, 1),
+                "compare on": self._compare_on,
+            }
+            self._status.ask("which side", answers)
+
+    def _compare_on(self) -> None:
+        self._toolbar.compare.value = True
+
+    def _keep_side(self, side: int) -> None:
+        """End the comparison with one of its paintings."""
+        end_comparison(self.controllers[side], self.controllers[1 - side])
+        self.controllers = [self.controllers[side]]
+        self._toolbar.side.value = self._active = 0
+        self._arrange()
+
+    def _arrange(self) -> None:
+        self._canvas.forget_pictures()
         self._switched(self._active)
+
+    def _ask_to_close(self) -> None:
+        """End the panel, or ask first if there is a painting that would be gone."""
+        if any(one.history.step for one in self.controllers):
+            self._status.ask("close now", {"Close": self.close, "go on here": lambda: None})
+        else:
+            self.close()
 
     def _switched(self, side: int) -> None:
         self._active = min(side, len(self.controllers) - 1)
         self._canvas.forget_drawings()
         self._controls.show(self.controller.wanted)
-        self._toolbar.show_side(self._active, len(self.controllers) == 2)
+        self._toolbar.show_side(len(self.controllers) == 2)
         self.refresh()
 
     # What the panel shows.
@@ -312,7 +331,9 @@ def _make_pickers(panel: Studio) -> dict[str, PicturePicker]:
 def _make_actions(panel: Studio) -> dict[str, Callable[[], object]]:
     """Return what each button does; the panel says what cannot be done."""
     actions = {
-        **{name: panel._each(name) for name in ("start", "pause", "step")},
+        "start": lambda: panel.controller.start(),
+        "pause": lambda: panel.controller.pause(),
+        "step": lambda: panel.controller.step(),
         "reset": panel._reset,
         "undo": lambda: panel._change(panel.controller.undo),
         "redo": lambda: panel._change(panel.controller.redo),
@@ -320,7 +341,7 @@ def _make_actions(panel: Studio) -> dict[str, Callable[[], object]]:
         "film": lambda: panel._save(lambda shown: [save_film(shown)]),
         "code": lambda: panel._write(as_code),
         "command": lambda: panel._write(as_command),
-        "close": panel.close,
+        "close": panel._ask_to_close,
         "swap": panel._swap_pictures,
     }
     return {name: lambda act=act: panel._try(act) for name, act in actions.items()}
@@ -348,7 +369,7 @@ def _arranged(panel: Studio) -> list[widgets.Widget]:
     toolbar, canvas, status = panel._toolbar, panel._canvas, panel._status
     pickers = widgets.HBox([panel._pickers["content"], toolbar.swap, panel._pickers["style"]])
     pickers.add_class("nst-pickers")
-    left = widgets.VBox([canvas.pictures, widgets.HBox([toolbar.side, toolbar.kept]), canvas.strip])
+    left = widgets.VBox([canvas.view, toolbar.side, canvas.strip])
     right = widgets.VBox([panel._controls.tabs, canvas.chart])
     columns = widgets.Box([left, right])
     columns.add_class("nst-columns")
@@ -358,6 +379,7 @@ def _arranged(panel: Studio) -> list[widgets.Widget]:
         pickers,
         panel._offer,
         toolbar.row,
+        status.question,
         status.line,
         status.progress,
         status.text,

@@ -1,4 +1,5 @@
-// A painting over its photo: a line to be dragged between them, zoom, full screen, download.
+// Two pictures, a painting over its photo or two paintings: a line to be dragged between them,
+// zoom, full screen, download.
 
 function address(bytes, type) {
   return URL.createObjectURL(new Blob([bytes], { type }));
@@ -43,11 +44,15 @@ function render({ model, el }) {
   photo.className = "nst-photo";
   line.className = "nst-line";
   line.tabIndex = 0;
-  line.title = words.wipe;
   line.setAttribute("role", "slider");
-  line.setAttribute("aria-label", words.wipe);
+  const sides = ["A", "B"].map((letter) => {
+    const side = document.createElement("span");
+    side.className = `nst-side nst-side-${letter}`;
+    side.textContent = letter;
+    return side;
+  });
   stage.append(painting, photo, line);
-  frame.append(stage);
+  frame.append(stage, ...sides);
   const caption = document.createElement("span");
   caption.className = "nst-caption";
   const tools = document.createElement("div");
@@ -128,12 +133,12 @@ function render({ model, el }) {
   });
 
   const full = button("fa-expand", words.full, () =>
-    document.fullscreenElement ? document.exitFullscreen() : frame.requestFullscreen());
+    document.fullscreenElement ? document.exitFullscreen() : el.requestFullscreen());
   const save = button("fa-download", words.download, () => model.send({ kind: "download" }));
   tools.append(
     button("−", words.smaller, () => enlarge(0.5)),
     button("+", words.larger, () => enlarge(2)),
-    button("1:1", words.fit, () => { zoom = 1; place(); }),
+    button("fa-compress", words.fit, () => { zoom = 1; place(); }),
     full, save, caption,
   );
   document.addEventListener("fullscreenchange", () => { place(); wipe(share); });
@@ -160,10 +165,20 @@ function render({ model, el }) {
     caption.textContent = model.get("caption");
     painting.alt = model.get("caption");
   };
+  const showPair = () => {
+    const label = model.get("words").wipe;
+    line.title = label;
+    line.setAttribute("aria-label", label);
+    frame.classList.toggle("nst-pair", model.get("pair"));
+  };
   painting.addEventListener("load", () => wipe(share));
+  model.on("change:words", showPair);
+  model.on("change:pair", () => { showPair(); wipe(model.get("pair") ? 50 : 0); });
   model.on("change:painting", showPainting);
   model.on("change:photo", showPhoto);
   model.on("change:caption", showCaption);
+  showPair();
+  if (model.get("pair")) share = 50;
   showPainting();
   showPhoto();
   showCaption();

@@ -109,9 +109,10 @@ class RegionsTab:
     # What the user does.
 
     def _add_style(self, source: str) -> None:
-        self._controller().choose(others=(source,) if source else ())
-        if source:
-            self.blend()
+        with self._controller().one_move():
+            self._controller().choose(others=(source,) if source else ())
+            if source:
+                self.blend()
 
     def blend(self) -> None:
         """Give the second style its share of the whole picture."""
@@ -167,16 +168,18 @@ class RegionsTab:
             )
         form = str(self._save_mask(controller))
         inside, outside = {"second": (2, 1), "photo": (0, 1), "only": (1, 0)}[self.where.value]
-        if self.where.value != "second" and controller.history.others:
-            controller.choose(others=())
-        controller.set(blend=(), regions=[[form, inside, ""], ["rest", outside, ""]])
+        with controller.one_move():
+            if self.where.value != "second" and controller.history.others:
+                controller.choose(others=())
+            controller.set(blend=(), regions=[[form, inside, ""], ["rest", outside, ""]])
 
     def forget(self) -> None:
         """Paint everywhere alike again; the mask stays."""
         controller = self._controller()
-        controller.set(regions=(), blend=())
-        if controller.history.others:
-            self.blend()
+        with controller.one_move():
+            controller.set(regions=(), blend=())
+            if controller.history.others:
+                self.blend()
 
     def crop(self) -> None:
         """Paint only the part of the photo around what is marked."""

@@ -2,6 +2,7 @@
 
 import html
 from collections.abc import Callable, Mapping
+from functools import partial
 
 import ipywidgets as widgets
 
@@ -47,7 +48,6 @@ class Toolbar:
         compared: Callable[[bool], None],
         switched: Callable[[int], None],
     ) -> None:
-        self._say = say
         self.buttons = {}
         for name, act in actions.items():
             label, help, icon = _BUTTONS[name]
@@ -67,7 +67,6 @@ class Toolbar:
         self.side.style.button_width = "30px"
         self.side.layout = widgets.Layout(display="none", flex="0 0 auto")
         self.side.observe(lambda change: switched(change["new"]), "value")
-        self.kept = widgets.HTML(layout=widgets.Layout(display="none"))
         shown = [self.buttons[name] for name in _BUTTONS if name not in ("swap", "close")]
         self.row = widgets.HBox([*shown, self.compare, self.buttons["close"]])
         self.row.add_class("nst-toolbar")
@@ -79,10 +78,9 @@ class Toolbar:
         self.buttons["start"].button_style = "" if running else "success"
         self.buttons["pause"].button_style = "warning" if running else ""
 
-    def show_side(self, side: int, comparing: bool) -> None:
-        """Say which painting the controls steer, and which one is kept when comparing ends."""
-        self.side.layout.display = self.kept.layout.display = "" if comparing else "none"
-        self.kept.value = self._say("keep").format("AB"[side])
+    def show_side(self, comparing: bool) -> None:
+        """Show which painting the controls steer, if there are two."""
+        self.side.layout.display = "" if comparing else "none"
 
 
 class StatusBar:
@@ -98,6 +96,24 @@ class StatusBar:
         self.line.add_class("nst-status")
         self.progress = widgets.IntProgress(0, 0, BUDGET, layout={"width": "98%", "height": "10px"})
         self.text = widgets.HTML(layout={"width": "98%"})
+        self.question = widgets.HBox(layout={"display": "none"})
+        self.question.add_class("nst-question")
+
+    def ask(self, question: str, answers: Mapping[str, Callable[[], object]]) -> None:
+        """Ask something with a button for each answer; the question goes with the answer."""
+
+        def answered(act: Callable[[], object]) -> None:
+            self.question.layout.display = "none"
+            act()
+
+        buttons = [
+            make_button(self._say(words), "", partial(answered, act))
+            for words, act in answers.items()
+        ]
+        for old in self.question.children:
+            old.close()
+        self.question.children = [widgets.Label(self._say(question)), *buttons]
+        self.question.layout.display = ""
 
     def clear(self) -> None:
         """Remove news and complaint."""

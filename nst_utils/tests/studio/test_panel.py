@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from nst_utils.plotting.translations import LANGUAGES
-from nst_utils.studio import canvas
+from nst_utils.studio import canvas, pickers
 from nst_utils.studio.controls import PRESETS, STOP
 from nst_utils.studio.panel import Studio
 from nst_utils.studio.replay import as_code
@@ -34,6 +34,13 @@ def panel(tiny, pictures, tmp_path):
 
 def press(studio, name):
     studio._toolbar.buttons[name].click()
+
+
+def answer(studio, words):
+    assert studio._status.question.layout.display != "none"
+    [button] = [b for b in studio._status.question.children if b.description == words]
+    button.click()
+    assert studio._status.question.layout.display == "none"
 
 
 def paint(studio, steps):
@@ -63,11 +70,11 @@ def test_no_name_of_ours_hides_one_of_ipywidgets(panel):
 
 def test_painting_is_shown_with_its_numbers(panel):
     studio = panel()
-    photo = bytes(studio._canvas.views[0].painting)
+    photo = bytes(studio._canvas.view.painting)
     studio._canvas.drawn_at = 0  # not too soon for the next drawing of the curve
     assert photo.startswith(b"\xff\xd8")  # before the first step: the photo
     paint(studio, 9)
-    assert studio._canvas.views[0].painting != photo
+    assert studio._canvas.view.painting != photo
     assert "step 9" in studio._status.line.value and "48 px" in studio._status.line.value
     assert studio._status.progress.value == studio._status.progress.max == 9
     assert studio._canvas.chart.runs[0]["steps"] == list(range(9))
@@ -197,7 +204,7 @@ def test_swap_and_download(panel, pictures):
     assert studio.controller.content == str(pictures[1])
     assert studio._pickers["content"].source == str(pictures[1])
     paint(studio, 5)
-    view = studio._canvas.views[0]
+    view = studio._canvas.view
     assert view.photo != view.painting and view.caption == "style.png × content.png"
     sent = []
     view.send = lambda content, buffers: sent.append((content, buffers))
@@ -217,9 +224,7 @@ def test_compare_begins_together_goes_in_step_and_keeps_one(panel, pictures):
     studio._controls.sliders["beta"].value = 200
     assert (one.wanted.beta, two.wanted.beta) == (TINY.beta, 200)
     studio.refresh()
-    assert [view.caption for view in studio._canvas.views] == [
-        f"A: beta {TINY.beta:g} · step 0", "B: beta 200 · step 0",
-    ]  # fmt: skip
+    assert studio._canvas.view.caption == f"A: beta {TINY.beta:g} · step 0 | B: beta 200 · step 0"
     ahead = []
     for mine, other in ((one, two), (two, one)):
         keep = mine.thread._keep
@@ -228,12 +233,19 @@ def test_compare_begins_together_goes_in_step_and_keeps_one(panel, pictures):
         )  # fmt: skip
     paint(studio, 6)
     assert one.status().step == two.status().step == 6 and max(ahead) <= 1
-    assert studio._canvas.views[0].painting != studio._canvas.views[1].painting
-    assert "keeps B" in studio._toolbar.kept.value
+    assert studio._canvas.view.pair
+    shown = studio._canvas.view.photo, studio._canvas.view.painting
+    assert shown == tuple(pickers.jpeg(made.history.result.image) for made in (one, two))
+    studio._toolbar.compare.value = False  # asks
+    assert studio.controllers == [one, two]
+    answer(studio, "Go on comparing")
+    assert studio.controllers == [one, two] and studio._toolbar.compare.value
     studio._toolbar.compare.value = False
+    answer(studio, "Keep B")
     assert studio.controllers == [two] and one.join(20)
     # Nothing is lost: what A was is among the snapshots, newest first.
-    assert [snapshot.wanted.beta for snapshot in two.history.snapshots] == [TINY.beta]
+    kept = [(snapshot.wanted.beta, snapshot.step) for snapshot in two.history.snapshots]
+    assert kept == [(TINY.beta, 3), (TINY.beta, 6)]
     studio._canvas.strip.children[0].click()
     assert studio.controller.wanted.beta == TINY.beta and studio.controller.status().step == 6
 
@@ -286,6 +298,21 @@ def test_a_panel_that_cannot_be_made_is_one_sentence_and_leaves_nothing(pictures
             Studio(*words, TINY, **options)
     gc.collect()
     assert threading.active_count() == before and capfd.readouterr().err == ""
+
+
+def test_a_painting_is_not_closed_unasked(panel):
+    studio = panel()
+    paint(studio, 2)
+    press(studio, "close")
+    answer(studio, "Go on painting")
+    assert Studio.running() is studio
+    press(studio, "close")
+    [_, close, _] = studio._status.question.children
+    close.click()
+    assert studio.controller.status().state == "closed"
+    unpainted = panel()
+    press(unpainted, "close")
+    assert unpainted.controller.status().state == "closed"
 
 
 def test_a_panel_is_found_again_after_a_reload(panel):
@@ -394,20 +421,20 @@ def test_a_film_of_the_way_is_saved(panel):
 
 def test_a_chosen_pair_is_shown_at_once_by_a_filter(panel, pictures, monkeypatch):
     studio = panel()
-    plain = bytes(studio._canvas.views[0].painting)
+    plain = bytes(studio._canvas.view.painting)
     monkeypatch.setattr(canvas, "can_look_first", lambda: True)
     monkeypatch.setattr(
         canvas, "paint_first_look", lambda photo, style: Image.new("RGB", photo.size, "red")
     )
     studio._choose(style=str(pictures[0]))
-    look = bytes(studio._canvas.views[0].painting)
-    assert look != plain and "first look" in studio._canvas.views[0].caption
+    look = bytes(studio._canvas.view.painting)
+    assert look != plain and "first look" in studio._canvas.view.caption
     press(studio, "reset")  # shows what the next start begins with
-    assert bytes(studio._canvas.views[0].painting) == plain
-    assert "first look" not in studio._canvas.views[0].caption
+    assert bytes(studio._canvas.view.painting) == plain
+    assert "first look" not in studio._canvas.view.caption
     studio._choose(style=str(pictures[1]))
     paint(studio, 3)
-    assert "first look" not in studio._canvas.views[0].caption
+    assert "first look" not in studio._canvas.view.caption
 
 
 def test_a_saved_painting_is_loaded_from_its_tab(panel):

@@ -23,10 +23,10 @@ def test_state_and_side_are_shown():
     assert (bar.buttons["start"].button_style, bar.buttons["pause"].button_style) == (
         "", "warning"
     )  # fmt: skip
-    bar.show_side(1, True)
-    assert "keeps B" in bar.kept.value and bar.side.layout.display == ""
-    bar.show_side(0, False)
-    assert bar.kept.layout.display == "none"
+    bar.show_side(True)
+    assert bar.side.layout.display == ""
+    bar.show_side(False)
+    assert bar.side.layout.display == "none"
 
 
 def test_state_message_and_numbers_are_said_and_escaped():
