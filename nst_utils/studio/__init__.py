@@ -14,6 +14,7 @@
 - ``curve_data``: the loss curve in numbers and words, for the browser
 - ``controls``: sliders and menus
 - ``canvas``: pictures, snapshots, the loss curve
+- ``parts``: parts of a photo to be marked by a click
 - ``export``: the painting, its figure and its recipe, saved
 - ``regions_tab``: a second style, its share, and where it goes
 - ``gallery``: saved paintings, loaded again
@@ -28,8 +29,8 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submodules=(
         "browser_widgets canvas controller controls curve_data door export film gallery "
-        "going_on history kernel_explorer labels painting_thread panel pickers regions_tab replay "
-        "state toolbar"
+        "going_on history kernel_explorer labels painting_thread panel parts pickers regions_tab "
+        "replay state toolbar"
     ).split(),
     submod_attrs={
         "controller": ["Controller", "studio_recipe"],

@@ -113,19 +113,25 @@ class MaskPainter(anywidget.AnyWidget):
 
     `photo` is a JPEG file. `mask` is a PNG file of the photo's shape, white where it covers, or
     empty; the browser sets it after every stroke. `part` gets a place that was clicked, as shares
-    of the photo's width and height. `busy` says over the photo what is being done.
+    of the photo's width and height; `parts` is called before the first click, to set `outlines`, a
+    PNG file that is white where parts meet. `busy` says over the photo what is being done.
     """
 
     _esm = (_HERE / "mask_painter.js").read_text(encoding="utf-8")
     photo = traitlets.Bytes(b"").tag(sync=True)
     mask = traitlets.Bytes(b"").tag(sync=True)
+    outlines = traitlets.Bytes(b"").tag(sync=True)
     busy = traitlets.Unicode("").tag(sync=True)
     words = traitlets.Dict().tag(sync=True)
 
     def __init__(
-        self, words: dict[str, str], part: Callable[[float, float], None], **options: Any
+        self,
+        words: dict[str, str],
+        parts: Callable[[], None],
+        part: Callable[[float, float], None],
+        **options: Any,
     ) -> None:
-        self._part = part
+        self._parts, self._part = parts, part
         super().__init__(words=words, **options)
         self.on_msg(self._got)
 
@@ -138,6 +144,8 @@ class MaskPainter(anywidget.AnyWidget):
     def _got(self, _: Any, content: Any, buffers: list) -> None:
         if not isinstance(content, dict):
             return
+        if content.get("kind") == "parts":
+            self._parts()
         place = content.get("x"), content.get("y")
         if content.get("kind") == "part" and all(isinstance(share, int | float) for share in place):
             self._part(*(min(max(float(share), 0.0), 1.0) for share in place))

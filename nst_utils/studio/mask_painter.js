@@ -47,7 +47,9 @@ function render({ model, el }) {
   const busy = document.createElement("div");
   busy.className = "nst-busy";
   busy.setAttribute("role", "status");
-  frame.append(photo, canvas, busy);
+  const lines = document.createElement("canvas");
+  lines.className = "nst-outlines";
+  frame.append(photo, lines, canvas, busy);
   el.append(tools, frame);
   const pen = canvas.getContext("2d", { willReadFrequently: true });
   const pattern = stripes(pen);
@@ -59,6 +61,8 @@ function render({ model, el }) {
     tool = name;
     for (const each of TOOLS) buttons[each].setAttribute("aria-pressed", each === tool);
     canvas.style.cursor = tool === "part" ? "pointer" : "crosshair";
+    lines.style.visibility = tool === "part" ? "visible" : "hidden";
+    if (tool === "part" && !model.get("outlines").byteLength) model.send({ kind: "parts" });
   }
   for (const name of TOOLS) {
     buttons[name] = button(name, words, () => choose(name));
@@ -196,6 +200,25 @@ function render({ model, el }) {
     });
   }
 
+  // White lines with a dark rim, on the photo's own pixels.
+  function showOutlines() {
+    const bytes = model.get("outlines");
+    lines.width = 0;
+    if (!bytes.byteLength) {
+      if (tool === "part") model.send({ kind: "parts" }); // another photo
+      return;
+    }
+    const image = new Image();
+    load(image, bytes, "image/png", () => {
+      [lines.width, lines.height] = [image.naturalWidth, image.naturalHeight];
+      const brush = lines.getContext("2d");
+      brush.drawImage(image, 0, 0);
+      const data = brush.getImageData(0, 0, lines.width, lines.height);
+      for (let i = 0; i < data.data.length; i += 4) data.data[i + 3] = data.data[i];
+      brush.putImageData(data, 0, 0);
+    });
+  }
+
   function showBusy() {
     busy.textContent = model.get("busy");
     frame.classList.toggle("nst-waits", Boolean(model.get("busy")));
@@ -204,6 +227,7 @@ function render({ model, el }) {
   model.on("change:photo", showPhoto);
   model.on("change:mask", changed);
   model.on("change:busy", showBusy);
+  model.on("change:outlines", showOutlines);
   showPhoto();
   showBusy();
 }

@@ -2,12 +2,12 @@
 
 import io
 from collections.abc import Callable
-from functools import lru_cache, partial
+from functools import partial
 from pathlib import Path
 
 import ipywidgets as widgets
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageChops, ImageFilter
 
 from ..images.formats import ImageError
 from ..images.io import fit
@@ -22,11 +22,11 @@ from .toolbar import make_button
 SIDE = 480
 """Long side of the photo over which a mask is painted, pixels."""
 
-PARTS = 4
+PARTS = 10
 """Parts that are proposed to begin with."""
 
-_FADE = 0.4
-"""Shares of a part between which its mark fades."""
+_FADE = 1.5
+"""Pixels over which a part's mark fades at its edge."""
 
 _TOOLS = (
     "mask brush",
@@ -68,14 +68,16 @@ class RegionsTab:
         )  # fmt: skip
         self.share.observe(lambda _: act(self.blend), "value")
         words = {name.removeprefix("mask "): say(name) for name in _TOOLS}
-        self.painter = MaskPainter(words, lambda x, y: act(lambda: self.mark_part_at(x, y)))
+        self.painter = MaskPainter(
+            words,
+            lambda: act(self.show_parts),
+            lambda x, y: act(lambda: self.mark_part_at(x, y)),
+        )
         self.painter.observe(lambda _: act(self._check_mask), "mask")
         self.count = widgets.BoundedIntText(
-            PARTS, min=2, max=6, description=say("parts"), style=_LABEL, layout={"width": "220px"}
+            PARTS, min=2, max=24, description=say("parts"), style=_LABEL, layout={"width": "220px"}
         )
-        self.count.observe(lambda _: self._number_parts(), "value")
-        self.parts = widgets.HBox()
-        self._number_parts()
+        self.count.observe(lambda _: act(self._count_again), "value")
         self.where = widgets.Dropdown(
             options=[(say(text), kind) for kind, text in _WHERE.items()], description=say("marked"),
             style=_LABEL, layout={"width": "98%"},
@@ -90,8 +92,9 @@ class RegionsTab:
             for name, (help, press) in actions.items()
         }
         row = widgets.HBox(list(self.buttons.values()), layout={"flex_flow": "row wrap"})
-        proposed = widgets.HBox([self.count, self.parts], layout={"flex_flow": "row wrap"})
-        self.box = widgets.VBox([self.second, self.share, self.painter, proposed, self.where, row])
+        self.box = widgets.VBox(
+            [self.second, self.share, self.painter, self.count, self.where, row]
+        )
 
     def refresh(self) -> None:
         """Show the current photo; a mark on another one is forgotten."""
@@ -103,7 +106,7 @@ class RegionsTab:
             return
         self._shown = controller.content
         photo = fit(open_picture(controller.content, 2 * SIDE), SIDE)
-        self.painter.mask = b""
+        self.painter.mask = self.painter.outlines = b""
         self.painter.photo = jpeg(photo)
 
     # What the user does.
@@ -137,27 +140,34 @@ class RegionsTab:
             self.painter.mask = b""
             raise
 
-    def mark_part_at(self, x: float, y: float) -> None:
-        """Mark the proposed part at a place of the photo, given as shares of its sides."""
-        parts = self._proposed()
-        height, width = parts.shape[1:]
-        row, column = min(int(y * height), height - 1), min(int(x * width), width - 1)
-        self.mark_part(int(parts[:, row, column].argmax()))
+    def show_parts(self) -> None:
+        """Show the outlines of the proposed parts."""
+        from .parts import outlines
 
-    def mark_part(self, part: int) -> None:
-        """Mark a proposed part, besides what is marked already."""
-        # Where two parts share a place, the larger share has it; between, they fade.
-        share = np.clip((self._proposed()[part] - 0.5) / _FADE + 0.5, 0, 1)
-        controller = self._controller()
-        size = fit(open_picture(controller.content, 2 * SIDE), SIDE).size
-        image = Image.fromarray((share * 255).round().astype(np.uint8))
-        image = image.resize(size, Image.Resampling.BICUBIC)
-        if (mask := self.mask) is not None:
-            marked = mask.resize(size)
-            image = Image.fromarray(np.maximum(np.asarray(image), np.asarray(marked)))
-        data = io.BytesIO()
-        image.save(data, "PNG")
-        self.painter.mask = data.getvalue()
+        self.painter.outlines = _png(outlines(self._proposed()))
+
+    def _count_again(self) -> None:
+        if self.painter.outlines:
+            self.show_parts()
+
+    def mark_part_at(self, x: float, y: float) -> None:
+        """Mark the proposed part at a place of the photo, given as shares of its sides.
+
+        If it is marked already, its mark goes.
+        """
+        parts = self._proposed()
+        height, width = parts.shape
+        row, column = min(int(y * height), height - 1), min(int(x * width), width - 1)
+        part = Image.fromarray(parts == parts[row, column]).convert("L")
+        size = fit(open_picture(self._controller().content, 2 * SIDE), SIDE).size
+        part = part.filter(ImageFilter.GaussianBlur(_FADE)).resize(size, Image.Resampling.BICUBIC)
+        marked = self.mask or Image.new("L", size)
+        place = int(x * (size[0] - 1)), int(y * (size[1] - 1))
+        if marked.resize(size).getpixel(place) > 127:
+            mask = ImageChops.subtract(marked.resize(size), part)
+        else:
+            mask = ImageChops.lighter(marked.resize(size), part)
+        self.painter.mask = _png(mask)
 
     def apply(self) -> None:
         """Paint by regions: the marked part as the menu says, the rest in the first style."""
@@ -205,25 +215,18 @@ class RegionsTab:
         return path
 
     def _proposed(self) -> np.ndarray:
-        """Return how much each position of the photo belongs to each part, shape (k, h, w)."""
-        controller = self._controller()
-        return _propose(controller.content, controller.style, self.count.value)
+        """Return the part that each position of the photo belongs to, shape (h, w)."""
+        from . import parts
 
-    def _number_parts(self) -> None:
-        for old in self.parts.children:
-            old.close()
-        help, parts = self._say("part help"), range(self.count.value)
-        press = [partial(self._act, partial(self.mark_part, part)) for part in parts]
-        self.parts.children = [
-            make_button(str(part + 1), help, press[part], width="34px") for part in parts
-        ]
+        self.painter.busy = self._say("looking for parts")
+        try:
+            return parts.propose_parts(self._controller().content, self.count.value)
+        finally:
+            self.painter.busy = ""
 
 
-@lru_cache(maxsize=8)
-def _propose(content: str, style: str, count: int) -> np.ndarray:
-    from ..images.inputs import open_input
-    from ..transfer.proposals import SIDE as READ
-    from ..transfer.proposals import propose_parts
-
-    pictures = [open_input(source, 2 * READ) for source in (content, style)]
-    return propose_parts(*pictures, count)[0].numpy()
+def _png(mask: Image.Image | np.ndarray) -> bytes:
+    data = io.BytesIO()
+    image = mask if isinstance(mask, Image.Image) else Image.fromarray(mask)
+    image.convert("L").save(data, "PNG")
+    return data.getvalue()

@@ -2,13 +2,12 @@ import io
 
 import numpy as np
 import pytest
-import torch
 from PIL import Image
 
 from nst_utils.errors import NSTError
-from nst_utils.studio import browser_widgets, regions_tab
+from nst_utils.studio import browser_widgets
+from nst_utils.studio import parts as proposals
 from nst_utils.studio.regions_tab import RegionsTab
-from nst_utils.transfer import proposals
 
 
 @pytest.fixture
@@ -90,23 +89,20 @@ def test_the_photo_stays_where_it_is_asked_to(tab, studio, told, where, numbers)
     assert photo["recipe"]["regions"] and not told
 
 
-def test_a_proposed_part_is_clicked_or_numbered(tab, studio, monkeypatch, told):
-    parts = torch.zeros(4, 6, 8)
-    parts[0, :, :4], parts[2, :, 4:] = 1, 1
-    asked = []
-    monkeypatch.setattr(
-        proposals, "propose_parts", lambda *given: asked.append(given[2]) or (parts, parts)
-    )
-    regions_tab._propose.cache_clear()
+def test_a_proposed_part_is_marked_by_a_click_and_unmarked_by_another(tab, monkeypatch, told):
+    parts = np.zeros((60, 80), int)
+    parts[:, 40:] = 1
+    said = []
+    tab.painter.observe(lambda change: said.append(change["new"]), "busy")
+    monkeypatch.setattr(proposals, "propose_parts", lambda content, count: parts)
+    tab.painter._got(None, {"kind": "parts"}, [])
+    assert tab.painter.outlines.startswith(b"\x89PNG") and said == ["looking for parts", ""]
     tab.painter._got(None, {"kind": "part", "x": 0.1, "y": 2.0}, [])
     assert np.asarray(tab.mask)[18, [6, 42]].tolist() == [255, 0]
-    with Image.open(io.BytesIO(tab.painter.mask)) as mask:
-        assert mask.size == tab.mask.size
-    tab.parts.children[2].click()  # beside what is marked
-    assert np.asarray(tab.mask).min() > 100 and asked == [4] and not told
-    tab.count.value = 3
-    assert len(tab.parts.children) == 3
-    regions_tab._propose.cache_clear()
+    tab.painter._got(None, {"kind": "part", "x": 0.9, "y": 0.5}, [])  # beside what is marked
+    assert np.asarray(tab.mask)[18, [6, 42]].tolist() == [255, 255]
+    tab.painter._got(None, {"kind": "part", "x": 0.1, "y": 0.5}, [])
+    assert np.asarray(tab.mask)[18, [6, 42]].tolist() == [0, 255] and not told
 
 
 def test_the_photo_is_cropped_to_what_is_marked(tab, studio, pictures, told):
