@@ -7,6 +7,7 @@
 - ``history``: the loss curve, the changes and the snapshots, as plain data
 - ``going_on``: what is kept so that a painting survives a restart of its kernel
 - ``film``: how a painting came about, frame by frame
+- ``pace``: how long steps take, and will take at another size
 - ``painting_thread``: the thread that paints, one step at a time among several paintings
 - ``controller``: a painting in the background, steered by its user; two of them compared
 - ``browser_widgets``: a picture, an upload field, a mask over a photo, with code in the browser
@@ -29,8 +30,8 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submodules=(
         "browser_widgets canvas controller controls curve_data door export film gallery "
-        "going_on history kernel_explorer labels painting_thread panel parts pickers regions_tab "
-        "replay state toolbar"
+        "going_on history kernel_explorer labels pace painting_thread panel parts pickers "
+        "regions_tab replay state toolbar"
     ).split(),
     submod_attrs={
         "controller": ["Controller", "studio_recipe"],

@@ -57,12 +57,42 @@ class LossCurve(anywidget.AnyWidget):
     words = traitlets.Dict().tag(sync=True)
 
 
+class NumberSlider(anywidget.AnyWidget):
+    """A slider and a field for one number: what is shown is what holds.
+
+    A drag gives three digits between `low` and `high`, in even steps or, with `log`, in even
+    factors; with `zero` the lowest stop is 0. What is typed holds as it is, also outside. A double
+    click goes back to `usual`. With `marks`, pairs of a number and a word, words stand below the
+    slider instead of a field.
+    """
+
+    _esm = (_HERE / "number_slider.js").read_text(encoding="utf-8")
+    value = traitlets.Float(1.0).tag(sync=True)
+    usual = traitlets.Float(1.0).tag(sync=True)
+    low = traitlets.Float(0.0).tag(sync=True)
+    high = traitlets.Float(1.0).tag(sync=True)
+    log = traitlets.Bool(False).tag(sync=True)
+    zero = traitlets.Bool(False).tag(sync=True)
+    label = traitlets.Unicode("").tag(sync=True)
+    help = traitlets.Unicode("").tag(sync=True)
+    marks = traitlets.List().tag(sync=True)
+
+
+class ExpertSwitch(anywidget.AnyWidget):
+    """A switch that shows all of the panel in this browser, which remembers it."""
+
+    _esm = (_HERE / "expert_switch.js").read_text(encoding="utf-8")
+    label = traitlets.Unicode("").tag(sync=True)
+    help = traitlets.Unicode("").tag(sync=True)
+
+
 class PictureSlot(anywidget.AnyWidget):
     """A thumbnail that takes a picture file: chosen, dropped onto it, or pasted.
 
     A file comes in pieces of a megabyte, because a Jupyter server closes a connection whose
     messages are too large. `take` gets a file's name and its bytes, `refuse` the name and the size
-    of a file with more than `most` bytes. `thumb` is a JPEG file, `alt` says what it shows.
+    of a file with more than `most` bytes. `thumb` is a JPEG file, `alt` says what it shows. With
+    `anywhere` the whole panel takes what is dropped, where no other place does.
     """
 
     _esm = (_HERE / "picture_slot.js").read_text(encoding="utf-8")
@@ -70,6 +100,7 @@ class PictureSlot(anywidget.AnyWidget):
     alt = traitlets.Unicode("").tag(sync=True)
     words = traitlets.Dict().tag(sync=True)
     most = traitlets.Int(LIMIT).tag(sync=True)
+    anywhere = traitlets.Bool(False).tag(sync=True)
 
     def __init__(
         self,

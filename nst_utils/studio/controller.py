@@ -20,6 +20,7 @@ from ..transfer.config import STEERABLE, Recipe
 from ..transfer.presets import recipe
 from .going_on import Unfinished, forget, keep_going
 from .history import History, Passage, Snapshot, StudioError
+from .pace import share_steps
 from .painting_thread import PaintingThread
 from .state import BUDGET, Frame, Status
 
@@ -31,6 +32,9 @@ COARSE_STEPS = 40
 
 CALM = 1.5
 """Seconds after which another value of the same control is another move."""
+
+SURELY_FITS = 512
+"""Size up to which nobody asks whether there is memory enough."""
 
 _HANDS = threading.RLock()
 """What users ask for comes one after the other: it may concern two paintings that are compared."""
@@ -168,7 +172,11 @@ class Controller:
         ------
         RecipeError, UnknownNameError
             As for `Recipe.replace`; then nothing was changed.
+        NSTError
+            If a size surely does not fit into the memory; then nothing was changed.
         """
+        from ..experiments.forecasts import check_memory
+
         with _HANDS, self.thread.changed:
             if fields.get("backbone", self.wanted.backbone) != self.wanted.backbone:
                 fields = _usual_layers(fields["backbone"]) | fields
@@ -176,6 +184,10 @@ class Controller:
             changed = [n for n in fields if getattr(wanted, n) != getattr(self.wanted, n)]
             if not changed:
                 return
+            if wanted.size > max(self.wanted.size, SURELY_FITS):
+                check_memory(*self.pictures, wanted)
+            if "backbone" in changed:
+                self.thread.pace.known.clear()
             self._note(_control_of(self.wanted, wanted, changed))
             self.history.wanted = wanted
             free = (*STEERABLE, *_AT_THE_START)
@@ -271,6 +283,15 @@ class Controller:
         with self.thread.changed:
             return self.history.current()
 
+    def foretell(self, size: int) -> float | None:
+        """Return the seconds that the next start would take at a size; None if it is not known."""
+        with self.thread.changed:
+            recipe, taken = self.wanted.replace(size=size), 0
+            if self.history.step:  # then it goes on at that size alone
+                taken = sum(recipe.steps[:-1])
+            steps = share_steps(recipe.steps, taken, self.budget)
+            return self.thread.pace.foretell(recipe.scales, steps)
+
     def wait(self, seconds: float | None = None) -> Status:
         """Wait until the painting does not run any more; return its status then."""
         return self.thread.wait(seconds)
@@ -341,7 +362,7 @@ class Controller:
         self.thread.single = single
         if not single:
             self.thread.done = 0
-        self.thread.times.clear()
+        self.thread.pace.pause()
         self.thread.state, self.thread.message = "running", ""
         if self.thread.run is None and self.thread.job is None:
             self._begin_passage()

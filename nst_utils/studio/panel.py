@@ -17,6 +17,7 @@ from ..errors import NSTError
 from ..images.samples import open_picture
 from ..paths import short_path
 from ..transfer.config import Recipe
+from .browser_widgets import ExpertSwitch
 from .canvas import Canvas
 from .controller import Controller, begin_comparison, end_comparison, studio_recipe
 from .controls import Controls
@@ -311,6 +312,8 @@ class Studio(widgets.VBox):
     def _show_status(self) -> None:
         status = self.controller.status()
         self._status.show(status)
+        if status.state not in ("running", "loading"):  # a list that is open stands still
+            self._controls.foretell(self.controller.foretell)
         self._toolbar.show_state(status.state)
 
 
@@ -365,26 +368,40 @@ def _make_offer(panel: Studio, unfinished: list[Unfinished]) -> widgets.Button:
 
 
 def _arranged(panel: Studio) -> list[widgets.Widget]:
-    """Return the panel's parts from top to bottom; its columns stack where it is narrow."""
-    toolbar, canvas, status = panel._toolbar, panel._canvas, panel._status
+    """Return the panel's parts from top to bottom; its columns stack where it is narrow.
+
+    What is marked as an expert's is hidden until the switch shows it.
+    """
+    toolbar, canvas, status, controls = (
+        panel._toolbar, panel._canvas, panel._status, panel._controls
+    )  # fmt: skip
     pickers = widgets.HBox([panel._pickers["content"], toolbar.swap, panel._pickers["style"]])
     pickers.add_class("nst-pickers")
-    left = widgets.VBox([canvas.view, toolbar.side, canvas.strip])
-    right = widgets.VBox([panel._controls.tabs, canvas.chart])
+    switch = ExpertSwitch(label=panel._say("expert"), help=panel._say("expert help"))
+    first = widgets.HBox([*toolbar.first, switch])
+    first.add_class("nst-toolbar")
+    left = widgets.VBox([canvas.view, toolbar.side, _expert(canvas.strip)])
+    right = _expert(widgets.VBox([controls.tabs, canvas.chart]))
     columns = widgets.Box([left, right])
     columns.add_class("nst-columns")
-    head = widgets.HTML(_STYLE, layout={"height": "0", "margin": "0"})
     return [
-        widgets.HBox([head, canvas.strip_style], layout=widgets.Layout(height="0")),
+        widgets.HTML(_STYLE, layout={"display": "none"}),
+        canvas.strip_style,
         pickers,
+        controls.simple,
         panel._offer,
-        toolbar.row,
+        first,
+        _expert(toolbar.row),
         status.question,
-        status.line,
-        status.progress,
-        status.text,
+        status.box,
+        _expert(status.text),
         columns,
     ]
+
+
+def _expert(widget: widgets.Widget) -> widgets.Widget:
+    widget.add_class("nst-for-experts")
+    return widget
 
 
 def _run_beside(look: Any) -> asyncio.Task | None:

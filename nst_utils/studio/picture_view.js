@@ -16,18 +16,6 @@ function button(sign, words, press) {
   return made;
 }
 
-// ipywidgets gives its sliders' handles no name of their own.
-function nameSliders(panel) {
-  for (const slider of panel.querySelectorAll(".widget-hslider")) {
-    const label = slider.querySelector(".widget-label");
-    for (const handle of slider.querySelectorAll(".noUi-handle")) {
-      if (label && handle.getAttribute("aria-label") !== label.textContent) {
-        handle.setAttribute("aria-label", label.textContent);
-      }
-    }
-  }
-}
-
 function render({ model, el }) {
   const words = model.get("words");
   el.classList.add("nst-view");
@@ -186,14 +174,7 @@ function render({ model, el }) {
   const sized = new ResizeObserver(() => { place(); wipe(share); });
   sized.observe(frame);
 
-  const named = new MutationObserver(() => nameSliders(el.closest(".nst-studio")));
-  setTimeout(() => {
-    const panel = el.closest(".nst-studio");
-    if (!panel) return;
-    nameSliders(panel);
-    named.observe(panel, { childList: true, subtree: true });
-  }, 500);
-  return () => { sized.disconnect(); named.disconnect(); };
+  return () => sized.disconnect();
 }
 
 export default { render };

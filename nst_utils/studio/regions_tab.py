@@ -13,7 +13,7 @@ from ..images.formats import ImageError
 from ..images.io import fit
 from ..images.samples import open_picture
 from ..paths import claim_file
-from .browser_widgets import MaskPainter
+from .browser_widgets import MaskPainter, NumberSlider
 from .controller import Controller
 from .history import StudioError
 from .pickers import PicturePicker, jpeg
@@ -62,10 +62,7 @@ class RegionsTab:
             "second style", second, say, self._add_style, complain,
             lambda: controller().folder / "uploads", optional=True,
         )  # fmt: skip
-        self.share = widgets.FloatSlider(
-            0.5, min=0, max=1, step=0.05, description=say("share"), style=_LABEL,
-            continuous_update=False, layout={"width": "98%"},
-        )  # fmt: skip
+        self.share = NumberSlider(value=0.5, usual=0.5, label=say("share"))
         self.share.observe(lambda _: act(self.blend), "value")
         words = {name.removeprefix("mask "): say(name) for name in _TOOLS}
         self.painter = MaskPainter(

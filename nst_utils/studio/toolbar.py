@@ -6,6 +6,7 @@ from functools import partial
 
 import ipywidgets as widgets
 
+from .pace import told_time
 from .state import BUDGET, Status
 
 _BUTTONS = {
@@ -36,9 +37,10 @@ def make_button(
 
 
 class Toolbar:
-    """Buttons in a row, and the buttons that choose a side while two paintings are compared.
+    """Buttons in two rows, and those that choose a side while two paintings are compared.
 
-    `actions` says what each button does. `compared` gets True or False, `switched` a side: 0 or 1.
+    `first` are the buttons that everybody needs, `row` holds the others. `actions` says what each
+    button does. `compared` gets True or False, `switched` a side: 0 or 1.
     """
 
     def __init__(
@@ -67,7 +69,9 @@ class Toolbar:
         self.side.style.button_width = "30px"
         self.side.layout = widgets.Layout(display="none", flex="0 0 auto")
         self.side.observe(lambda change: switched(change["new"]), "value")
-        shown = [self.buttons[name] for name in _BUTTONS if name not in ("swap", "close")]
+        self.first = [self.buttons[name] for name in ("start", "pause", "save")]
+        others = [n for n in _BUTTONS if n not in ("start", "pause", "save", "swap", "close")]
+        shown = [self.buttons[name] for name in others]
         self.row = widgets.HBox([*shown, self.compare, self.buttons["close"]])
         self.row.add_class("nst-toolbar")
 
@@ -94,7 +98,9 @@ class StatusBar:
         self.complaint = self.news = ""
         self.line = widgets.HTML()
         self.line.add_class("nst-status")
-        self.progress = widgets.IntProgress(0, 0, BUDGET, layout={"width": "98%", "height": "10px"})
+        self.progress = widgets.IntProgress(0, 0, BUDGET, layout={"width": "98%", "height": "8px"})
+        self.box = widgets.VBox([self.line, self.progress])
+        self.box.add_class("nst-status-box")
         self.text = widgets.HTML(layout={"width": "98%"})
         self.question = widgets.HBox(layout={"display": "none"})
         self.question.add_class("nst-question")
@@ -130,16 +136,17 @@ class StatusBar:
             parts.append(f"{status.scale} px")
         if status.rate:
             parts.append(f"{status.rate:.1f} {self._say('steps a second')}")
-            left = (status.budget - status.done) / status.rate
-            parts.append(self._say("seconds left").format(left))
+        if status.left is not None:
+            parts.append(self._say("time left").format(told_time(status.left, self._say)))
         if status.label:
             parts.append(html.escape(status.label))
         text = " · ".join(parts)
-        if self.news:
-            text += f"<br>{html.escape(self.news)}"
+        said = [f'<div class="nst-news">{html.escape(self.news)}</div>'] if self.news else []
         if self.complaint:
-            text += f'<br><span class="nst-bad">{html.escape(self.complaint)}</span>'
-        self.line.value = f'<div role="status">{text}</div>'
+            said += [f'<div class="nst-news nst-bad">{html.escape(self.complaint)}</div>']
+        # What is said lies over the panel: nothing moves while somebody aims at it.
+        said = f'<div class="nst-said">{"".join(said)}</div>' if said else ""
+        self.line.value = f'<div role="status">{text}{said}</div>'
         self.progress.max, self.progress.value = status.budget, status.done
 
     def offer(self, text: str) -> None:

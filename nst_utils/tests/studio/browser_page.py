@@ -81,7 +81,7 @@ def _unpacked(value):
     return base64.b64decode(value["b64"]) if isinstance(value, dict) and "b64" in value else value
 
 
-def mount(page, widget, width=600):
+def mount(page, widget, width=600, *, again=False):
     """Show a widget of `browser_widgets` in a page; what either side sets, the other one gets."""
     own = {name for kind in type(widget).__mro__ if kind.__module__ == _OURS for name in vars(kind)}
     names = [name for name in widget.traits(sync=True) if name in own]
@@ -107,7 +107,8 @@ def mount(page, widget, width=600):
             value = {change["name"]: _packed(getattr(widget, change["name"]))}
             page.evaluate("changes => setTimeout(() => window.fromKernel(changes))", value)
 
-    page.expose_function("toKernel", to_kernel)
+    if not again:
+        page.expose_function("toKernel", to_kernel)
     page.set_content(f"{_STYLE}<div class='nst-studio' style='width:{width}px'><div></div></div>")
     page.add_script_tag(content=_MODEL)
     state = {name: _packed(getattr(widget, name)) for name in names}
