@@ -15,6 +15,7 @@
 - ``curve_data``: the loss curve in numbers and words, for the browser
 - ``controls``: sliders and menus
 - ``canvas``: pictures, snapshots, the loss curve
+- ``faces``: what becomes of faces, how much of the photo stays
 - ``parts``: parts of a photo to be marked by a click
 - ``export``: the painting, its figure and its recipe, saved
 - ``regions_tab``: a second style, its share, and where it goes
@@ -29,7 +30,7 @@ import lazy_loader
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submodules=(
-        "browser_widgets canvas controller controls curve_data door export film gallery "
+        "browser_widgets canvas controller controls curve_data door export faces film gallery "
         "going_on history kernel_explorer labels pace painting_thread panel parts pickers "
         "regions_tab replay state toolbar"
     ).split(),

@@ -1,6 +1,7 @@
 """Widgets with code in the browser: pictures, curves, an upload field, a mask over a photo."""
 
-from collections.abc import Callable
+import mimetypes
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from ..download import LIMIT
 
 _HERE = Path(__file__).parent
 _MOST_PIECES = 1024
+_MOST_FILE = 40_000_000
 _MOST_MASK = 4_000_000  # bytes of a PNG
 
 
@@ -137,6 +139,29 @@ class PictureSlot(anywidget.AnyWidget):
         elif len(self._pieces) == count:
             data, self._id, self._pieces = b"".join(self._pieces), "", []
             self._take(name, data)
+
+
+class SavedFiles(anywidget.AnyWidget):
+    """A preview of what was saved, and a link to each file.
+
+    `files` are dictionaries with ``name``, ``type`` (as in ``image/png``) and ``data`` (bytes).
+    """
+
+    _esm = (_HERE / "saved_files.js").read_text(encoding="utf-8")
+    files = traitlets.List().tag(sync=True)
+    words = traitlets.Dict().tag(sync=True)
+
+    def show(self, paths: Sequence[Path]) -> None:
+        """Show files; one that is very large has no link."""
+        self.files = [
+            {
+                "name": path.name,
+                "type": mimetypes.guess_type(path.name)[0] or "application/octet-stream",
+                "data": path.read_bytes(),
+            }
+            for path in paths
+            if path.stat().st_size <= _MOST_FILE
+        ]
 
 
 class MaskPainter(anywidget.AnyWidget):

@@ -10,9 +10,11 @@ from ..networks.registry import BACKBONES
 from ..transfer.config import Recipe, field_of
 from ..transfer.fields import COLORS, DETAILS, GRAMS, STARTS, rule_of
 from .browser_widgets import NumberSlider
+from .faces import KINDS, fields_for, kind_of
 from .labels import LABELS, field_name
 from .pace import told_time
 from .state import BUDGET
+from .toolbar import make_button
 
 SIZES = (128, 192, 256, 384, 512, 768, 1024)
 
@@ -39,7 +41,8 @@ class Controls:
     """A dial for the strength and a menu for the size; everything else is in two tabs.
 
     `change` gets the fields that the user changed, as keywords; it is not called while `show` runs.
-    `change_budget` gets another number of steps.
+    `change_budget` gets another number of steps. `keep` gets the share of the photo that is to
+    stay.
     """
 
     def __init__(
@@ -48,6 +51,7 @@ class Controls:
         say: Callable[[str], str],
         change: Callable[..., None],
         change_budget: Callable[[int], None],
+        keep: Callable[[float], None],
     ) -> None:
         self._recipe, self._say, self._change = recipe, say, change
         self._first = recipe
@@ -81,9 +85,22 @@ class Controls:
         self.budget.observe(lambda change: change_budget(change["new"]), "value")
         self.menus["size"].style.description_width = "auto"
         self.menus["size"].layout = {"width": "230px"}
-        self.simple = widgets.HBox([self.strength, self.menus["size"]])
+        self.faces = widgets.Dropdown(
+            options=self._in_words("faces", KINDS), description=say("faces"),
+            tooltip=say("faces help"), layout={"width": "300px", "display": "none"},
+        )  # fmt: skip
+        self.faces.observe(
+            lambda change: self._tell(**fields_for(self._recipe, change["new"])), "value"
+        )
+        self.keep = NumberSlider(
+            value=0.5, usual=0.5, label=say("keep share"), help=say("keep help")
+        )
+        find = make_button(say("keep find"), say("keep help"), lambda: keep(self.keep.value))
+        kept = widgets.HBox([self.keep, find])
+        kept.add_class("nst-keep")
+        self.simple = widgets.HBox([self.strength, self.menus["size"], self.faces])
         self.simple.add_class("nst-simple")
-        weights = widgets.VBox([*self.sliders.values(), self._layer_box])
+        weights = widgets.VBox([*self.sliders.values(), self._layer_box, kept])
         further = [menu for name, menu in self.menus.items() if name != "size"]
         method = widgets.VBox([*further, self.budget])
         titles = [say("weights tab"), say("method tab")]
@@ -101,6 +118,7 @@ class Controls:
         self._recipe, self._quiet = recipe, True
         try:
             self._show_strength(recipe)
+            self.faces.value = kind_of(recipe)
             for name, slider in self.sliders.items():
                 slider.value = getattr(recipe, name)
             if list(self.layers) != list(recipe.style_layers):
@@ -117,6 +135,10 @@ class Controls:
                 menu.value = getattr(recipe, name)
         finally:
             self._quiet = False
+
+    def show_faces(self, found: bool) -> None:
+        """Offer what becomes of faces, if there is one."""
+        self.faces.layout.display = "" if found else "none"
 
     def _show_strength(self, recipe: Recipe) -> None:
         self.strength.value = float(f"{recipe.beta / max(recipe.alpha, 1e-9):.3g}")

@@ -5,7 +5,9 @@ a second. The task and the browser's messages change widgets one after the other
 """
 
 import asyncio
+import threading
 from collections.abc import Callable, Sequence
+from concurrent.futures import Future
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -17,12 +19,13 @@ from ..errors import NSTError
 from ..images.samples import open_picture
 from ..paths import short_path
 from ..transfer.config import Recipe
-from .browser_widgets import ExpertSwitch
+from .browser_widgets import ExpertSwitch, SavedFiles
 from .canvas import Canvas
 from .controller import Controller, begin_comparison, end_comparison, studio_recipe
 from .controls import Controls
 from .door import Door
 from .export import painting_file, save_film, save_painting
+from .faces import find_strength, look_for_faces
 from .gallery import Gallery, SavedPainting, load_saved
 from .going_on import Unfinished, list_unfinished
 from .history import Snapshot, StudioError
@@ -95,9 +98,11 @@ class Studio(widgets.VBox):
         try:
             self._status = StatusBar(self._say)
             self._controls = Controls(
-                self.controller.wanted, self._say, self._set, self._set_budget
+                self.controller.wanted, self._say, self._set, self._set_budget, self._keep
             )
+            self._face: tuple[str, Future[bool]] | None = None
             self._canvas = Canvas(self._say, self._complain, self._download)
+            self._files = SavedFiles(words={"hide": self._say("Hide")})
             self._toolbar = Toolbar(self._say, _make_actions(self), self._compared, self._switched)
             self._pickers = _make_pickers(self)
             steered = lambda: self.controller  # noqa: E731
@@ -168,7 +173,11 @@ class Studio(widgets.VBox):
         self.refresh()
 
     def _complain(self, text: str) -> None:
-        self._status.complaint = text
+        """Say what cannot be done, and nothing else any more."""
+        told = self._say(text)
+        if told == text and self._language != "en":  # no sentence of the studio's own
+            told = f"{self._say('cannot')}: {text}"
+        self._status.news, self._status.complaint = "", told
         self._show_status()
 
     def _set(self, **fields: Any) -> None:
@@ -176,6 +185,34 @@ class Studio(widgets.VBox):
         if self._status.complaint:  # refused: the control goes back
             self._controls.show(self.controller.wanted)
         self._controls.note(self.controller.wanted)
+
+    def _keep(self, share: float) -> None:
+        """Look for the strength at which so much of the photo stays, beside everything else."""
+        controller, say = self.controller, self._say
+        asked = (*controller.pictures, controller.wanted, share)
+
+        def look() -> None:
+            try:
+                beta = find_strength(*asked, lambda: controller.status().state == "closed")
+                result = lambda: controller.set(beta=beta)  # noqa: E731
+                news = say("keep found").format(share)
+            except NSTError as error:
+                result, news = partial(self._complain, str(error)), ""
+            with self._door:
+                self._change(result)
+                self._status.news = news
+
+        self._status.news = say("keep looks").format(share)
+        threading.Thread(target=look, name="nst-keep", daemon=True).start()
+
+    def _look_for_faces(self) -> None:
+        """Offer what becomes of faces once one was found in the photo."""
+        content = self.controller.content
+        if self._face is None or self._face[0] != content:
+            self._face = content, look_for_faces(content)
+            self._controls.show_faces(False)
+        elif self._face[1].done():
+            self._controls.show_faces(self._face[1].result())
 
     def _set_budget(self, steps: int) -> None:
         for controller in self.controllers:
@@ -187,10 +224,13 @@ class Studio(widgets.VBox):
         self._canvas.first_look = self.controller.pictures
         self.refresh()
 
-    def _change(self, action: Callable[[], object]) -> None:
-        """Do an action of a tab; the controls then show the current recipe."""
+    def _change(self, action: Callable[[], object], news: str = "") -> None:
+        """Do an action of a tab and tell `news`; the controls then show the current recipe."""
         self._try(action)
         self._controls.show(self.controller.wanted)
+        if news and not self._status.complaint:
+            self._status.news = self._say(news)
+            self._show_status()
 
     def _reset(self) -> None:
         self._canvas.first_look = None
@@ -215,8 +255,9 @@ class Studio(widgets.VBox):
     def _save(self, save: Callable[[Controller], list[Path]]) -> None:
         self._status.news = self._say("saving")
         self._show_status()
-        written = ", ".join(map(short_path, save(self.controller)))
-        self._status.news = self._say("saved").format(written)
+        written = save(self.controller)
+        self._status.news = self._say("saved").format(", ".join(map(short_path, written)))
+        self._files.show(written)
         self._gallery.refresh()
 
     def _write(self, form: Callable[..., str]) -> None:
@@ -293,6 +334,7 @@ class Studio(widgets.VBox):
             lambda: self._canvas.show_curve(self.controllers),
             self._regions.refresh,
             self._show_sources,
+            self._look_for_faces,
         ]
         errors = []
         for look in looks:
@@ -380,7 +422,7 @@ def _arranged(panel: Studio) -> list[widgets.Widget]:
     switch = ExpertSwitch(label=panel._say("expert"), help=panel._say("expert help"))
     first = widgets.HBox([*toolbar.first, switch])
     first.add_class("nst-toolbar")
-    left = widgets.VBox([canvas.view, toolbar.side, _expert(canvas.strip)])
+    left = widgets.VBox([canvas.view, panel._files, toolbar.side, _expert(canvas.strip)])
     right = _expert(widgets.VBox([controls.tabs, canvas.chart]))
     columns = widgets.Box([left, right])
     columns.add_class("nst-columns")

@@ -44,15 +44,15 @@ _LABEL = {"description_width": "150px"}
 class RegionsTab:
     """A second style, its share, and a mask that says where it goes.
 
-    `controller` returns the painting that is steered now. `act` does an action and tells the user
-    of an `NSTError`; `complain` gets a sentence when a picture cannot be opened.
+    `controller` returns the painting that is steered now. `act` does an action, then tells a label
+    if it gets one, or an `NSTError`; `complain` gets a sentence when a picture cannot be opened.
     """
 
     def __init__(
         self,
         say: Callable[[str], str],
         controller: Callable[[], Controller],
-        act: Callable[[Callable[[], object]], None],
+        act: Callable[..., None],
         complain: Callable[[str], None],
     ) -> None:
         self._say, self._controller, self._act = say, controller, act
@@ -80,13 +80,13 @@ class RegionsTab:
             style=_LABEL, layout={"width": "98%"},
         )  # fmt: skip
         actions = {
-            "apply": ("apply help", self.apply),
-            "everywhere": ("everywhere help", self.forget),
-            "crop": ("crop help", self.crop),
+            "apply": ("apply help", self.apply, "regions said"),
+            "everywhere": ("everywhere help", self.forget, "alike said"),
+            "crop": ("crop help", self.crop, "crop said"),
         }
         self.buttons = {
-            name: make_button(say(name), say(help), partial(act, press))
-            for name, (help, press) in actions.items()
+            name: make_button(say(name), say(help), partial(act, press, said))
+            for name, (help, press, said) in actions.items()
         }
         row = widgets.HBox(list(self.buttons.values()), layout={"flex_flow": "row wrap"})
         self.box = widgets.VBox(

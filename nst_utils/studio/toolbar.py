@@ -1,6 +1,7 @@
 """The studio's buttons, its line of state, its progress bar, and text to copy."""
 
 import html
+import time
 from collections.abc import Callable, Mapping
 from functools import partial
 
@@ -8,6 +9,9 @@ import ipywidgets as widgets
 
 from .pace import told_time
 from .state import BUDGET, Status
+
+SAID_FOR = 15.0
+"""Seconds for which a sentence stays on the screen."""
 
 _BUTTONS = {
     "start": ("Start", "start help", "play"),
@@ -87,10 +91,22 @@ class Toolbar:
         self.side.layout.display = "" if comparing else "none"
 
 
+class _Said:
+    """A sentence that goes after a while."""
+
+    def __init__(self, text: str) -> None:
+        self._text, self._end = text, time.monotonic() + SAID_FOR
+
+    @property
+    def now(self) -> str:
+        return self._text if time.monotonic() < self._end else ""
+
+
 class StatusBar:
     """The line of state, the progress bar, and text to copy.
 
-    `complaint` says why something cannot be done, `news` what was done.
+    `complaint` says why something cannot be done, `news` what was done; either is shown for some
+    seconds.
     """
 
     def __init__(self, say: Callable[[str], str]) -> None:
@@ -120,6 +136,24 @@ class StatusBar:
             old.close()
         self.question.children = [widgets.Label(self._say(question)), *buttons]
         self.question.layout.display = ""
+
+    @property
+    def complaint(self) -> str:
+        """Why something cannot be done."""
+        return self._complaint.now
+
+    @complaint.setter
+    def complaint(self, text: str) -> None:
+        self._complaint = _Said(text)
+
+    @property
+    def news(self) -> str:
+        """What was done."""
+        return self._news.now
+
+    @news.setter
+    def news(self, text: str) -> None:
+        self._news = _Said(text)
 
     def clear(self) -> None:
         """Remove news and complaint."""

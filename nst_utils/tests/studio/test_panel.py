@@ -8,7 +8,7 @@ from PIL import Image
 
 from nst_utils.experiments import forecasts
 from nst_utils.plotting.translations import LANGUAGES
-from nst_utils.studio import canvas, pickers
+from nst_utils.studio import canvas, pickers, toolbar
 from nst_utils.studio.controls import STRENGTHS
 from nst_utils.studio.panel import Studio
 from nst_utils.studio.replay import as_code
@@ -191,6 +191,27 @@ def test_errors_are_one_sentence_in_the_panel(panel):
     assert "missing.png: no such file" in studio._status.line.value
     paint(studio, 2)
     assert "nst-bad" not in studio._status.line.value
+
+
+def test_errors_are_said_in_the_panels_language_and_go_after_a_while(panel, monkeypatch):
+    studio = panel(language="vi")
+    press(studio, "undo")
+    assert studio._status.complaint.startswith("không có gì để hoàn tác")
+    studio._pickers["style"].path.value = "missing.png"
+    assert studio._status.complaint.startswith("Không làm được: missing.png")
+    monkeypatch.setattr(toolbar.time, "monotonic", lambda: 1e12)
+    studio.refresh()
+    assert "nst-bad" not in studio._status.line.value
+
+
+def test_what_was_saved_is_linked_and_a_failure_ends_the_saying(panel, monkeypatch):
+    studio = panel()
+    press(studio, "save")  # nothing was painted yet
+    assert studio._status.news == "" and "press start first" in studio._status.complaint
+    paint(studio, 3)
+    press(studio, "film")
+    [film] = studio._files.files
+    assert film["type"] == "image/gif" and film["data"].startswith(b"GIF")
 
 
 def test_undo_and_snapshots_bring_the_sliders_back(panel):

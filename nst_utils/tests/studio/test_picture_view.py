@@ -5,7 +5,7 @@ import io
 import numpy as np
 from PIL import Image
 
-from nst_utils.studio.browser_widgets import PictureView
+from nst_utils.studio.browser_widgets import PictureView, SavedFiles
 from nst_utils.studio.pickers import jpeg
 
 from .browser_page import mount
@@ -41,3 +41,22 @@ def test_two_paintings_are_compared_by_a_line_and_enlarged_together(page):
     line.press("ArrowLeft")
     assert line.get_attribute("aria-valuenow") == "48"
     assert shown.get_by_role("button").count() == 5
+
+
+def test_what_was_saved_can_be_had_and_is_seen(page, tmp_path):
+    Image.new("RGB", (40, 30), "red").save(tmp_path / "painting_0003.png")
+    (tmp_path / "painting_0003_recipe.json").write_text("{}")
+    files = SavedFiles(words={"hide": "Hide"})
+    shown = mount(page, files)
+    files.show(sorted(tmp_path.iterdir()))
+    link = shown.get_by_role("link", name="painting_0003.png")
+    with page.expect_download() as caught:
+        link.click()
+    assert caught.value.suggested_filename == "painting_0003.png"
+    with Image.open(caught.value.path()) as image:
+        assert image.size == (40, 30)
+    preview = shown.locator("img")
+    assert preview.evaluate("image => image.naturalWidth") == 40
+    shown.get_by_role("button", name="Hide").click()
+    link.wait_for(state="hidden")
+    assert files.files == []

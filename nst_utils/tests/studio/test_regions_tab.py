@@ -17,7 +17,7 @@ def told():
 
 @pytest.fixture
 def tab(studio, told):
-    def act(action):
+    def act(action, news=""):
         try:
             action()
         except NSTError as error:
