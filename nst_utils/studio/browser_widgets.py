@@ -16,6 +16,11 @@ _MOST_FILE = 40_000_000
 _MOST_MASK = 4_000_000  # bytes of a PNG
 
 
+def _as_bytes(value: Any, _: object) -> bytes:
+    """Return what a browser has set as bytes: they come as a view of the message's memory."""
+    return bytes(value) if isinstance(value, bytes | bytearray | memoryview) else b""
+
+
 class PictureView(anywidget.AnyWidget):
     """Two pictures with a line dragged between them, zoom, full screen and download.
 
@@ -175,7 +180,7 @@ class MaskPainter(anywidget.AnyWidget):
 
     _esm = (_HERE / "mask_painter.js").read_text(encoding="utf-8")
     photo = traitlets.Bytes(b"").tag(sync=True)
-    mask = traitlets.Bytes(b"").tag(sync=True)
+    mask = traitlets.Bytes(b"").tag(sync=True, from_json=_as_bytes)
     outlines = traitlets.Bytes(b"").tag(sync=True)
     busy = traitlets.Unicode("").tag(sync=True)
     words = traitlets.Dict().tag(sync=True)

@@ -81,6 +81,11 @@ def _unpacked(value):
     return base64.b64decode(value["b64"]) if isinstance(value, dict) and "b64" in value else value
 
 
+def _as_sent(value):
+    """Return bytes as Jupyter hands them on."""
+    return memoryview(value) if isinstance(value, bytes) else value
+
+
 def mount(page, widget, width=600, *, again=False):
     """Show a widget of `browser_widgets` in a page; what either side sets, the other one gets."""
     own = {name for kind in type(widget).__mro__ if kind.__module__ == _OURS for name in vars(kind)}
@@ -92,7 +97,7 @@ def mount(page, widget, width=600, *, again=False):
             changes = {name: _unpacked(value) for name, value in message["changes"].items()}
             quiet.append(1)
             try:
-                widget.set_state(changes)
+                widget.set_state({name: _as_sent(value) for name, value in changes.items()})
             finally:
                 quiet.pop()
             for name, value in changes.items():

@@ -35,7 +35,7 @@ def png(marked) -> bytes:
 
 
 def paint(tab, data):
-    tab.painter.set_state({"mask": data})
+    tab.painter.set_state({"mask": memoryview(data)})
 
 
 def halves() -> np.ndarray:
