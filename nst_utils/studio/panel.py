@@ -108,7 +108,7 @@ class Studio(widgets.VBox):
             steered = lambda: self.controller  # noqa: E731
             self._regions = RegionsTab(self._say, steered, self._change, self._complain)
             kept = folder or paths.RUNS / "studio"
-            self._gallery = Gallery(self._say, kept, self._load)
+            self._gallery = Gallery(self._say, kept, self._load, self._status.ask)
             self._offer = _make_offer(self, list_unfinished(kept))
             self._controls.add_tab(self._regions.box, self._say("regions tab"))
             self._controls.add_tab(self._gallery.box, self._say("gallery tab"))
@@ -243,7 +243,10 @@ class Studio(widgets.VBox):
         self._change(lambda: self.controller.back_to(snapshot))
 
     def _load(self, saved: SavedPainting) -> None:
+        """Take a saved painting's pictures and recipe, and show it."""
         self._change(lambda: load_saved(self.controller, saved))
+        if not self._status.complaint:
+            self._files.show(saved.files)
 
     def _download(self) -> tuple[str, bytes]:
         try:
@@ -268,7 +271,8 @@ class Studio(widgets.VBox):
         """Put a second painting beside the first, both from the start; or ask which one is kept."""
         if wanted and len(self.controllers) == 1:
             self.controllers.append(begin_comparison(self.controller, self._folder))
-            self._arrange()
+            self._canvas.forget_pictures()
+            self._switched(self._active)
         elif not wanted and len(self.controllers) == 2:
             answers = {
                 "keep A": partial(self._keep_side, 0),
@@ -283,13 +287,10 @@ class Studio(widgets.VBox):
     def _keep_side(self, side: int) -> None:
         """End the comparison with one of its paintings."""
         end_comparison(self.controllers[side], self.controllers[1 - side])
-        self.controllers = [self.controllers[side]]
-        self._toolbar.side.value = self._active = 0
-        self._arrange()
-
-    def _arrange(self) -> None:
-        self._canvas.forget_pictures()
-        self._switched(self._active)
+        self.controllers, self._active = [self.controllers[side]], 0
+        self._canvas.forget_pictures()  # before the next look, which takes the newest picture
+        self._toolbar.side.value = 0
+        self._switched(0)
 
     def _ask_to_close(self) -> None:
         """End the panel, or ask first if there is a painting that would be gone."""

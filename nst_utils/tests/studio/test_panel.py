@@ -288,7 +288,9 @@ def test_compare_begins_together_goes_in_step_and_keeps_one(panel, pictures):
     answer(studio, "Go on comparing")
     assert studio.controllers == [one, two] and studio._toolbar.compare.value
     studio._toolbar.compare.value = False
+    studio._toolbar.side.value = 1
     answer(studio, "Keep B")
+    assert studio._canvas.view.painting == pickers.jpeg(two.history.result.image)
     assert studio.controllers == [two] and one.join(20)
     # Nothing is lost: what A was is among the snapshots, newest first.
     kept = [(snapshot.wanted.beta, snapshot.step) for snapshot in two.history.snapshots]
@@ -492,7 +494,17 @@ def test_a_saved_painting_is_loaded_from_its_tab(panel):
     press(studio, "save")
     studio._controls.sliders["beta"].value = 10
     [button] = studio._gallery._strip.row.children
+    assert "79.4" in button.tooltip
     button.click()
+    saved = studio._gallery.chosen
+    assert studio._files.files[0]["name"] == saved.path.name  # seen, and to be had
     assert studio.controller.wanted.beta == 79.4 and not studio.controller.history.step
     assert round(studio._controls.sliders["beta"].value, 1) == 79.4
     assert studio._controls.tabs.titles[2:] == ("Regions", "Saved")
+    studio._gallery.delete.click()
+    answer(studio, "Keep it")
+    assert saved.path.is_file()
+    studio._gallery.delete.click()
+    answer(studio, "Delete it")
+    assert not list(saved.path.parent.glob("painting_*"))
+    assert not studio._gallery._strip.row.children and studio._gallery.chosen is None
