@@ -5,6 +5,8 @@ a second. The task and the browser's messages change widgets one after the other
 """
 
 import asyncio
+import base64
+import html
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
@@ -141,6 +143,14 @@ class Studio(widgets.VBox):
     def __repr__(self) -> str:
         shown, state = self.controller, self.controller.status().state
         return f"<Studio: {shown.content} in the style of {shown.style}, {state}>"
+
+    def _repr_mimebundle_(self, **options: Any) -> dict[str, Any]:
+        """Add what a page without a kernel shows: the picture, and how to bring it to life."""
+        picture = base64.b64encode(self._canvas.view.painting).decode()
+        line = html.escape(self._say("asleep"))
+        shown = f'<img src="data:image/jpeg;base64,{picture}" width="400"><p>{line}</p>'
+        bundle = super()._repr_mimebundle_(**options)
+        return bundle | {"text/html": shown, "text/plain": repr(self)}
 
     @property
     def controller(self) -> Controller:

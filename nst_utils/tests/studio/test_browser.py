@@ -108,6 +108,31 @@ def test_paint_steer_pause_and_save(lab):
     shutil.rmtree(folder)
 
 
+def calm(page, picture, seconds: float = 40) -> None:
+    """Wait until the step that was being taken has ended, and the picture stands still."""
+    end, before = time.monotonic() + seconds, seen(picture)
+    while time.monotonic() < end:
+        page.wait_for_timeout(4000)
+        now = seen(picture)
+        if np.abs(now - before).mean() < 0.05:
+            return
+        before = now
+    raise AssertionError("a paused painting goes on")
+
+
+def step_of(page) -> int:
+    return int(re.search(r"step (\d+)", page.locator(".nst-status").first.inner_text())[1])
+
+
+def until_next_step(page) -> None:
+    step = step_of(page)
+    for _ in range(120):
+        page.wait_for_timeout(500)
+        if step_of(page) > step:
+            return
+    raise AssertionError("no step was taken")
+
+
 _STRAY = """panel => {
   const scrolls = (value) => value === "auto" || value === "scroll";
   const edge = panel.getBoundingClientRect().right + 1;
@@ -183,10 +208,7 @@ def drive(page, address: str) -> Path:
     steer(page, picture, curve)
     page.locator(".nst-studio button:has-text('Pause')").first.click()
     page.locator(".nst-status:has-text('paused')").wait_for(timeout=30_000)
-    page.wait_for_timeout(1000)
-    still = seen(picture)
-    page.wait_for_timeout(1000)
-    assert np.abs(seen(picture) - still).mean() < 0.05
+    calm(page, picture)
 
     look_closer(page)
     page.locator(".nst-studio button:has-text('Copy code')").first.click()
@@ -266,7 +288,7 @@ def mark_a_region(page) -> None:
     page.locator(".nst-studio button:has-text('Paint by regions')").first.click()
     page.locator(".nst-studio button:has-text('Start')").first.click()
     page.locator(".nst-status:has-text('running')").wait_for(timeout=30_000)
-    page.wait_for_timeout(1000)
+    until_next_step(page)
     page.locator(".nst-studio button:has-text('Pause')").first.click()
     page.locator(".nst-status:has-text('paused')").wait_for(timeout=30_000)
     page.locator(".nst-studio button:has-text('Copy code')").first.click()

@@ -1,4 +1,5 @@
 import asyncio
+import base64
 import dataclasses
 import time
 
@@ -65,7 +66,8 @@ def test_no_name_of_ours_hides_one_of_ipywidgets(panel):
         pass
 
     ours = (set(vars(Studio)) - set(vars(Plain))) | (set(vars(panel())) - set(vars(Plain())))
-    names = {name for name in ours if not name.startswith("__")} - {"close"}
+    names = {name for name in ours if not name.startswith("__")}
+    names -= {"close", "_repr_mimebundle_"}
     assert "_look" in names and not names & set(dir(Plain()))
 
 
@@ -347,6 +349,15 @@ def test_a_panel_that_cannot_be_made_is_one_sentence_and_leaves_nothing(pictures
             Studio(*words, TINY, **options)
     gc.collect()
     assert threading.active_count() == before and capfd.readouterr().err == ""
+
+
+def test_a_page_without_a_kernel_shows_the_picture_and_what_to_do(panel):
+    studio = panel()
+    paint(studio, 2)
+    bundle = studio._repr_mimebundle_()
+    picture = base64.b64encode(studio._canvas.view.painting).decode()
+    assert picture in bundle["text/html"] and "run this cell" in bundle["text/html"]
+    assert "application/vnd.jupyter.widget-view+json" in bundle
 
 
 def test_a_painting_is_not_closed_unasked(panel):
