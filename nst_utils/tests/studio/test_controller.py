@@ -36,10 +36,10 @@ def studio(tiny, pictures, tmp_path):
     yield open_one
     for controller in made:
         controller.close()
-        assert controller.join(20), "a thread is left"
+        assert controller.join(60), "a thread is left"
 
 
-def until(condition, seconds=20):
+def until(condition, seconds=60):
     end = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < end, "it did not happen"
@@ -50,7 +50,7 @@ def painted(controller, steps):
     """Take so many steps and wait."""
     controller.budget = steps
     controller.start()
-    return controller.wait(20)
+    return controller.wait(60)
 
 
 def same(one, other):
@@ -59,7 +59,7 @@ def same(one, other):
 
 def test_it_is_ready_by_itself_and_paints_until_its_budget_is_spent(studio):
     controller = studio()
-    assert controller.wait(20).state == "ready"
+    assert controller.wait(60).state == "ready"
     assert controller.frame() is None
     status = painted(controller, 9)
     assert (status.state, status.step, status.done, status.budget) == ("finished", 9, 9, 9)
@@ -140,7 +140,7 @@ def test_pause_and_go_on(studio):
     time.sleep(0.1)
     assert controller.status().step == step and controller.status().state == "paused"
     controller.step()
-    assert controller.wait(20).state == "paused" and controller.status().step == step + 1
+    assert controller.wait(60).state == "paused" and controller.status().step == step + 1
     controller.start()
     until(lambda: controller.status().step > step + 3)
 
@@ -149,7 +149,7 @@ def test_start_right_after_step_is_not_lost(studio):
     controller = studio(budget=9)
     controller.step()
     controller.start()
-    assert controller.wait(20).state == "finished" and controller.status().step == 9
+    assert controller.wait(60).state == "finished" and controller.status().step == 9
 
 
 def test_undo_goes_back_to_the_picture_and_the_recipe_before_a_move(studio):
@@ -250,7 +250,7 @@ def test_a_network_without_weights_says_so_and_can_be_left_again(studio, tmp_pat
 
 def test_an_unexpected_error_becomes_a_sentence(studio, monkeypatch):
     controller = studio()
-    controller.wait(20)
+    controller.wait(60)
 
     def broken(*_, **__):
         raise ZeroDivisionError("by zero")
@@ -302,12 +302,12 @@ def test_closing_ends_the_thread_at_any_time(studio):
         if moment == "paused":
             controller.pause()
         controller.close()
-        assert controller.join(20) and controller.status().state == "closed"
+        assert controller.join(60) and controller.status().state == "closed"
         with pytest.raises(StudioError, match="closed"):
             controller.start()
     left = studio()
     close_all()
-    assert left.join(20)
+    assert left.join(60)
     assert not [t for t in threading.enumerate() if t.name == "nst-studio" and t.is_alive()]
 
 
@@ -326,7 +326,7 @@ def two(studio, tmp_path):
     second = begin_comparison(first, tmp_path)
     yield first, second
     second.close()
-    assert second.join(20)
+    assert second.join(60)
 
 
 def paint_both(two, steps):
@@ -334,7 +334,7 @@ def paint_both(two, steps):
         one.budget = steps
     two[0].start()
     for one in two:
-        assert one.wait(20).state in ("finished", "paused")
+        assert one.wait(60).state in ("finished", "paused")
     return steps_of(two)
 
 
@@ -387,7 +387,7 @@ def test_a_failing_side_does_not_leave_the_other_alone(two):
     paint_both(two, 4)
     second.set(backbone="resnet50")  # has no weights here
     first.start()
-    assert second.wait(20).state == "failed" and first.wait(20).state == "paused"
+    assert second.wait(60).state == "failed" and first.wait(20).state == "paused"
     assert abs(first.history.step - 4) <= 1
 
 
@@ -400,7 +400,7 @@ def test_what_both_were_is_kept(two, kept):
     paint_both(two, 4)
     end_comparison(one, other)
     snapshots = one.history.snapshots
-    assert len({s.number for s in snapshots}) == len(snapshots) and other.join(20)
+    assert len({s.number for s in snapshots}) == len(snapshots) and other.join(60)
     assert [s.step for s in snapshots if s.wanted.beta == 99.0] == [30] * (one is two[0])
     assert sorted(s.step for s in snapshots if s.wanted.beta == 5.0)[:4] == [25, 25, 26, 26]
     assert [s.step for s in snapshots if s.wanted.beta == TINY.beta] == [3]
