@@ -16,7 +16,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     submodules=("album background charts loss_curves pictures style translations").split(),
     submod_attrs={
         "album": "Album FigureError banner save_figure".split(),
-        "loss_curves": ["LiveCurve", "loss_figure", "plot_losses", "plot_terms"],
+        "loss_curves": ["loss_figure", "plot_losses", "plot_terms"],
         "pictures": (
             "contact_sheet describe feature_plate gram_plate progress_strip "
             "quickstart_figure show_picture source_name"

@@ -1,20 +1,13 @@
-"""Loss curves, drawn from numbers: one look for notebooks, reports and the studio.
+"""Loss curves, drawn from numbers: one look for notebooks and reports.
 
 Free of torch. `language` is that of the labels: "en" or "vi".
 """
 
-import io
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
-from matplotlib.text import Annotation
-from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
-from PIL import Image
 
 from ..transfer.result import Result
 from .style import TERM_COLORS, WIDTH, draw_grid, line_look, own_look, term_look
@@ -78,14 +71,6 @@ def _label(name: str, say: Callable[[str], str]) -> str:
     return _SYMBOLS.get(name, "") + (say(name) if name in TERM_COLORS else name)
 
 
-LIVE_DPI = 96
-LIVE_TEXT = "#808080"
-MARK, MARK_TEXT = "#CC79A7", "#B5568F"
-
-NOTE_ROWS = 4
-"""Rows of names at the top of a live curve; where no row is free, a change has a line only."""
-
-
 def plot_terms(
     axes: Axes,
     steps: Sequence[int],
@@ -137,133 +122,11 @@ def _begins(steps: Sequence[int], scales: Sequence[int]) -> list[tuple[int, int]
     return [(step, scale) for step, scale, last in changes if scale != last]
 
 
-def _note(
-    axes: Axes, step: float, text: str, *, down: int | None = None, color: str = "0.35"
-) -> Annotation:
-    """Write beside a vertical line: at its foot, or `down` points below its top."""
-    top = down is not None
+def _note(axes: Axes, step: float, text: str) -> None:
+    """Write beside the foot of a vertical line."""
     left = step > 0.7 * axes.get_xlim()[1]  # else a long name would leave the figure
-    return axes.annotate(
-        text, (step, 1 if top else 0), xycoords=("data", "axes fraction"),
-        xytext=(-3 if left else 3, -down if top else 3), textcoords="offset points",
-        va="top" if top else "bottom", ha="right" if left else "left", fontsize=8, color=color,
+    axes.annotate(
+        text, (step, 0), xycoords=("data", "axes fraction"), xytext=(-3 if left else 3, 3),
+        textcoords="offset points", va="bottom", ha="right" if left else "left", fontsize=8,
+        color="0.35",
     )  # fmt: skip
-
-
-class LiveCurve:
-    """A loss curve of `width` x `height` pixels that is drawn again and again as the run grows.
-
-    Its lines are kept and moved. That takes a quarter of the time of a new figure; meanwhile a
-    painting in the same process has to wait.
-    """
-
-    def __init__(self, width: int, height: int, language: str = "en") -> None:
-        say = translator(language)
-        # Transparent, in grays that can be seen on a light and on a dark page.
-        figure = Figure((width / LIVE_DPI, height / LIVE_DPI), dpi=LIVE_DPI, facecolor="none")
-        figure.subplots_adjust(left=0.125, right=0.985, top=0.87, bottom=0.24)
-        self._canvas = FigureCanvasAgg(figure)
-        self._axes = axes = figure.add_subplot()
-        axes.set_yscale("log")
-        axes.yaxis.set_major_locator(LogLocator(numticks=6))
-        axes.yaxis.set_minor_locator(NullLocator())
-        axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-        axes.set_xlabel(say("step"), fontsize=8, color=LIVE_TEXT)
-        axes.set_ylabel(say("loss"), fontsize=8, color=LIVE_TEXT)
-        axes.grid(color=LIVE_TEXT, alpha=0.25, linewidth=0.6)
-        axes.set_facecolor("none")
-        axes.tick_params(colors=LIVE_TEXT)
-        for side in axes.spines.values():
-            side.set_color(LIVE_TEXT)
-        self._say, self._lines = say, {}
-        self._add_lines(TERM_COLORS)
-        across = axes.get_xaxis_transform()
-        self._scales = axes.plot([], [], color="0.7", linewidth=0.8, transform=across)[0]
-        self._marks = axes.plot([], [], "--", color=MARK, linewidth=1, transform=across)[0]
-        self._feet = axes.plot([], [], "^", color=MARK, markersize=7, clip_on=False,
-                               transform=across)[0]  # fmt: skip
-        self._notes: list[Annotation] = []
-        self._noted: tuple[Any, ...] = ()
-
-    def draw(
-        self,
-        steps: Sequence[int],
-        terms: Mapping[str, Sequence[float]],
-        scales: Sequence[int],
-        marks: Sequence[tuple[int, str]] = (),
-    ) -> bytes:
-        """Draw the curve so far and return the bytes of a PNG.
-
-        Parameters
-        ----------
-        steps, terms, scales
-            As for `plot_terms`.
-        marks : sequence of (int, str)
-            Steps at which something was changed, and what: a line with a triangle at its foot.
-        """
-        self._add_lines(terms)
-        for name, line in self._lines.items():
-            values = np.array(terms.get(name, [0.0] * len(steps)), dtype=float)
-            line.set_data(steps, np.where(values > 0, values, np.nan))
-        highest = max((max(values) for values in terms.values() if values), default=1.0)
-        style = [value for value in terms.get("style", ()) if value > 0]
-        # Room below for the terms that start at 0, above for the labels.
-        self._axes.set_ylim(min(style, default=highest) / 100, highest * 20)
-        self._axes.set_xlim(0, max(20, len(steps)) * 1.03)
-        begins = _begins(steps, scales)
-        _stand(self._scales, [step for step, _ in begins])
-        _stand(self._marks, [step for step, _ in marks])
-        self._feet.set_data([step for step, _ in marks], [0] * len(marks))
-        self._annotate(begins, marks)
-        self._canvas.draw()
-        size = self._canvas.get_width_height()
-        image = Image.frombuffer("RGBA", size, self._canvas.buffer_rgba())
-        data = io.BytesIO()
-        image.save(data, "PNG", compress_level=1)
-        return data.getvalue()
-
-    def _add_lines(self, names: Iterable[str]) -> None:
-        """Add a line for each term that has none yet."""
-        fresh = [name for name in names if name not in self._lines]
-        for name in fresh:
-            look, color = term_look(name, len(self._lines))
-            color = LIVE_TEXT if name == "total" else color
-            [self._lines[name]] = self._axes.plot(
-                [], [], look, linewidth=1.4, color=color, label=_label(name, self._say)
-            )
-        if fresh:  # above the axes, where no line runs, in any language
-            self._axes.legend(
-                fontsize=8, loc="lower center", bbox_to_anchor=(0.5, 1), frameon=False,
-                ncols=len(self._lines), borderaxespad=0, labelcolor=LIVE_TEXT, columnspacing=1.2,
-            )  # fmt: skip
-
-    def _annotate(
-        self, begins: Sequence[tuple[int, int]], marks: Sequence[tuple[int, str]]
-    ) -> None:
-        noted = (tuple(begins), tuple(marks), self._axes.get_xlim())
-        if self._noted == noted:
-            return
-        for note in self._notes:
-            note.remove()
-        # A name stands only where the one before it has ended. A drag marks every step: name one.
-        self._notes, free = [], -1.0
-        across = self._axes.get_window_extent().width / (self._axes.get_xlim()[1] or 1)
-        for step, scale in begins:
-            if step * across >= free:
-                self._notes.append(_note(self._axes, step, f"{scale} px", color=LIVE_TEXT))
-                free = step * across + 7.0 * len(f"{scale} px")
-        drags = [mark for i, mark in enumerate(marks) if not i or marks[i - 1][1] != mark[1]]
-        rows = [-1.0] * NOTE_ROWS
-        for step, what in drags:
-            row = min(range(NOTE_ROWS), key=lambda r: (rows[r] > step * across, r))
-            if rows[row] > step * across:
-                continue  # no row is free here: the line itself still stands
-            note = _note(self._axes, step, what, down=4 + 10 * row, color=MARK_TEXT)
-            self._notes.append(note)
-            rows[row] = step * across + 5.5 * len(what) + 6
-        self._noted = noted
-
-
-def _stand(line: Line2D, steps: Sequence[int]) -> None:
-    """Draw a vertical line at each of several steps, all of them one line object."""
-    line.set_data([x for step in steps for x in (step, step, np.nan)], [0, 1, np.nan] * len(steps))

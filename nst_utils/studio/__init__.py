@@ -2,16 +2,21 @@
 
 - ``labels``: the studio's words in English and Vietnamese
 - ``state``: the status, and the picture to be shown
+- ``door``: one message of the browser after the other
 - ``replay``: the recipes that led to a picture, as code, as a command, run again
 - ``history``: the loss curve, the changes and the snapshots, as plain data
 - ``going_on``: what is kept so that a painting survives a restart of its kernel
 - ``film``: how a painting came about, frame by frame
+- ``pace``: how long steps take, and will take at another size
 - ``painting_thread``: the thread that paints, one step at a time among several paintings
 - ``controller``: a painting in the background, steered by its user; two of them compared
 - ``browser_widgets``: a picture, an upload field, a mask over a photo, with code in the browser
 - ``pickers``: widgets that choose a picture; buttons with thumbnails
+- ``curve_data``: the loss curve in numbers and words, for the browser
 - ``controls``: sliders and menus
 - ``canvas``: pictures, snapshots, the loss curve
+- ``faces``: what becomes of faces, how much of the photo stays
+- ``parts``: parts of a photo to be marked by a click
 - ``export``: the painting, its figure and its recipe, saved
 - ``regions_tab``: a second style, its share, and where it goes
 - ``gallery``: saved paintings, loaded again
@@ -25,8 +30,9 @@ import lazy_loader
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submodules=(
-        "browser_widgets canvas controller controls export film gallery going_on history "
-        "kernel_explorer labels painting_thread panel pickers regions_tab replay state toolbar"
+        "browser_widgets canvas controller controls curve_data door export faces film gallery "
+        "going_on history kernel_explorer labels pace painting_thread panel parts pickers "
+        "regions_tab replay state toolbar"
     ).split(),
     submod_attrs={
         "controller": ["Controller", "studio_recipe"],

@@ -1,4 +1,4 @@
-"""What the studio shows: one painting or two, the snapshots, and the loss curve."""
+"""What the studio shows: a painting or two in one picture, the snapshots, and the loss curve."""
 
 import importlib.util
 import time
@@ -6,19 +6,16 @@ from collections.abc import Callable, Sequence
 from functools import lru_cache, partial
 from typing import Any
 
-import ipywidgets as widgets
 from PIL import Image
 
 from ..errors import NSTError
 from ..images.io import fit
-from ..plotting.loss_curves import LiveCurve, curves_of
-from .browser_widgets import PictureView
+from ..images.samples import open_picture
+from .browser_widgets import LossCurve, PictureView
 from .controller import Controller
+from .curve_data import curve_of
 from .history import Snapshot
 from .pickers import Thumbnail, ThumbnailStrip, jpeg, name_pair
-
-CURVE = (540, 185)
-"""Pixels that the curve is drawn with; it is shown as wide as its column."""
 
 CURVE_EVERY = 0.5
 """Seconds between two drawings of the curve."""
@@ -27,76 +24,81 @@ _TOOLS = ("wipe", "larger", "smaller", "fit", "full", "download")
 
 
 class Canvas:
-    """The pictures of one painting or two, a strip of snapshots, and a loss curve.
+    """A painting over its photo, or two paintings; a strip of snapshots, and a loss curve.
 
-    `complain` gets a sentence when a picture cannot be opened. `download` takes the place of a
-    painting and returns a file's name and its bytes. If `first_look` is the current pair, a
-    filter's picture is shown before the first step.
+    `complain` gets a sentence when a picture cannot be opened. `download` returns a file's name and
+    its bytes. If `first_look` is the current pair, a filter's picture is shown before the first
+    step.
     """
 
     def __init__(
         self,
         say: Callable[[str], str],
-        language: str,
         complain: Callable[[str], None],
-        download: Callable[[int], tuple[str, bytes]],
+        download: Callable[[], tuple[str, bytes]],
     ) -> None:
         self._say, self._complain = say, complain
+        self._frames: list[Image.Image | None] = [None, None]
         self._shown: list[Image.Image | None] = [None, None]
         self._before: list[tuple[Any, ...]] = [(), ()]
-        self._curve = LiveCurve(*CURVE, language)
         self._drawn: tuple[Any, ...] = ()
         self.drawn_at = 0.0
         self._snapshots: list[Snapshot] = []
         self.first_look: tuple[str, Any] | None = None
         words = {name: say(name) for name in _TOOLS}
-        self.views = [PictureView(words, lambda i=i: download(i)) for i in range(2)]
-        self.pictures = widgets.Box(self.views)
-        self.pictures.add_class("nst-pictures")
+        self.view = PictureView(words, download)
         self._strip = ThumbnailStrip()
         self.strip, self.strip_style = self._strip.row, self._strip.style
-        self.chart = widgets.Image(format="png")
-        self.chart.add_class("nst-curve")
-        self.chart.layout = widgets.Layout(width="100%", max_width="100%", object_fit="contain")
-
-    def arrange(self, controllers: Sequence[Controller]) -> None:
-        """Show one picture, or two side by side."""
-        for i, view in enumerate(self.views):
-            view.layout.display = "" if i < len(controllers) else "none"
-        self.forget_drawings()
+        self.chart = LossCurve(words={name: say(name) for name in ("step", "loss")})
 
     def forget_pictures(self) -> None:
         """Draw the pictures anew next time: another painting is the first one now."""
-        self._shown, self._before = [None, None], [(), ()]
+        self._frames, self._before = [None, None], [(), ()]
+        self._drawn, self._snapshots = (), []
 
     def forget_drawings(self) -> None:
-        """Draw curve and strip anew next time: they show another painting."""
-        self._drawn, self._snapshots = (), []
+        """Show the strip anew next time: it is another painting's."""
+        self._snapshots = []
 
     def show_pictures(self, controllers: Sequence[Controller]) -> None:
         """Show the newest picture of each painting, or its start picture before the first step."""
-        captions = tell_apart(controllers, self._say)
-        for i, controller in enumerate(controllers):
-            view, frame = self.views[i], controller.frame()
-            look = self._looks_first(controller)
-            view.caption = captions[i] + (f" · {self._say('first look')}" if look else "")
-            if frame is not None:
-                self._shown[i] = frame.image
-            elif not controller.history.step:
-                self._shown[i] = None
-            size = self._shown[i].size if self._shown[i] else None
-            now = (controller.content, size, *self._start_of(controller, self._shown[i]))
-            if frame is None and now == self._before[i]:
-                continue
-            try:
-                if now != self._before[i]:
-                    self._show_photo(view, controller, self._shown[i])
-                if self._shown[i] is not None:
-                    view.painting = jpeg(self._shown[i])
-                self._before[i] = now
-            except NSTError as error:
-                self._before[i] = now
-                self._complain(str(error))
+        caption = " | ".join(tell_apart(controllers, self._say))
+        look = self._looks_first(controllers[0])
+        self.view.caption = caption + (f" · {self._say('first look')}" if look else "")
+        changed = [self._look_at(i, controller) for i, controller in enumerate(controllers)]
+        if not any(changed):
+            return
+        first, last = self._shown[0], self._shown[len(controllers) - 1]
+        if first is None or last is None:  # a picture that cannot be opened
+            return
+        with self.view.hold_sync():
+            self.view.pair = len(controllers) == 2
+            self.view.words |= {"wipe": self._say("wipe pair" if self.view.pair else "wipe")}
+            self.view.painting = jpeg(last)
+            if self.view.pair:
+                self.view.photo = jpeg(first)
+            elif "new" in changed:
+                photo = open_picture(controllers[0].content, 2 * controllers[0].wanted.size)
+                self.view.photo = jpeg(photo.resize(first.size, Image.Resampling.LANCZOS))
+
+    def _look_at(self, place: int, controller: Controller) -> str:
+        """Take a painting's picture; tell whether it is another one, or one of a new shape."""
+        frame = controller.frame()
+        if frame is not None:
+            self._frames[place] = frame.image
+        elif not controller.history.step:
+            self._frames[place] = None
+        shown = self._frames[place]
+        now = (controller.content, shown and shown.size, *self._start_of(controller, shown))
+        before, self._before[place] = self._before[place], now
+        if frame is None and now == before:
+            return ""
+        try:
+            self._shown[place] = shown or self._beginning(controller)
+        except NSTError as error:
+            self._shown[place] = None
+            self._complain(str(error))
+        return "moved" if now == before else "new"
 
     def _start_of(self, controller: Controller, shown: Image.Image | None) -> tuple[Any, ...]:
         """Return what decides which picture is shown before the first step."""
@@ -110,35 +112,30 @@ class Canvas:
         waits = not controller.history.step and controller.status().state != "running"
         return waits and controller.pictures == self.first_look and can_look_first()
 
-    def _show_photo(
-        self, view: PictureView, controller: Controller, shown: Image.Image | None
-    ) -> None:
-        from ..images.samples import open_picture
-
+    def _beginning(self, controller: Controller) -> Image.Image:
+        """Return what is shown before the first step."""
         photo = open_picture(controller.content, 2 * controller.wanted.size)
-        size = (shown or fit(photo, controller.wanted.size, enlarge=True)).size
-        if shown is None:
-            if self._looks_first(controller):
-                start = paint_first_look(photo.resize(size), controller.style)
-            else:
-                start = photo if controller.wanted.start == "content" else _beginning(controller)
-            view.painting = jpeg(start.resize(size, Image.Resampling.LANCZOS))
-        view.photo = jpeg(photo.resize(size, Image.Resampling.LANCZOS))
+        size = fit(photo, controller.wanted.size, enlarge=True).size
+        if self._looks_first(controller):
+            start = paint_first_look(photo.resize(size), controller.style)
+        else:
+            start = photo if controller.wanted.start == "content" else start_of(controller)
+        return start.resize(size, Image.Resampling.LANCZOS)
 
-    def show_curve(self, controller: Controller) -> None:
-        """Draw the loss curve if it has changed and some time has passed."""
-        points, marks = list(controller.history.points), list(controller.history.marks)
-        now = (id(controller), len(points), points[-1] if points else None, tuple(marks))
-        soon = time.monotonic() - self.drawn_at < CURVE_EVERY
-        if now == self._drawn or (soon and self._drawn and now[3] == self._drawn[3]):
-            return
-        named = [(step, ", ".join(map(self._short_name, what.split(", ")))) for step, what in marks]
-        self.chart.value = self._curve.draw(
-            [point.step for point in points],
-            curves_of([point.total for point in points], [point.terms for point in points]),
-            [point.scale for point in points],
-            named,
+    def show_curve(self, controllers: Sequence[Controller]) -> None:
+        """Send the loss curves to the browser if they have changed and some time has passed."""
+        now = tuple(
+            (id(one), len(one.history.points), tuple(one.history.points[-1:]), *one.history.marks)
+            for one in controllers
         )
+        soon = time.monotonic() - self.drawn_at < CURVE_EVERY
+        moved = [part[3:] for part in now] != [part[3:] for part in self._drawn]
+        if now == self._drawn or (soon and not moved):
+            return
+        self.chart.runs = [
+            curve_of(name, one.history, self._say)
+            for name, one in zip("AB", controllers, strict=False)
+        ]
         self._drawn, self.drawn_at = now, time.monotonic()
 
     def show_strip(
@@ -157,11 +154,6 @@ class Canvas:
         self._strip.show(shown)
         self._snapshots = list(snapshots)
 
-    def _short_name(self, field: str) -> str:
-        if field in ("tv", "style_layers"):
-            return field
-        return self._say(field).split(" (")[0].split(",")[0]
-
 
 @lru_cache(maxsize=1)
 def can_look_first() -> bool:
@@ -179,7 +171,7 @@ def paint_first_look(photo: Image.Image, style: str) -> Image.Image:
     return to_pil(paint_instantly(to_tensor(photo), open_input(style, 2 * STYLE_SIDE)))
 
 
-def _beginning(controller: Controller) -> Image.Image:
+def start_of(controller: Controller) -> Image.Image:
     """Return the start picture of the first scale."""
     from ..images.tensors import to_pil
     from ..transfer.start import start_picture

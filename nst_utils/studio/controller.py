@@ -6,8 +6,11 @@ points, changes and snapshots.
 """
 
 import atexit
+import contextlib
+import threading
 import time
-from collections.abc import Sequence
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +20,7 @@ from ..transfer.config import STEERABLE, Recipe
 from ..transfer.presets import recipe
 from .going_on import Unfinished, forget, keep_going
 from .history import History, Passage, Snapshot, StudioError
+from .pace import share_steps
 from .painting_thread import PaintingThread
 from .state import BUDGET, Frame, Status
 
@@ -28,6 +32,12 @@ COARSE_STEPS = 40
 
 CALM = 1.5
 """Seconds after which another value of the same control is another move."""
+
+SURELY_FITS = 512
+"""Size up to which nobody asks whether there is memory enough."""
+
+_HANDS = threading.RLock()
+"""What users ask for comes one after the other: it may concern two paintings that are compared."""
 
 _AT_THE_START = ("start", "start_noise", "seed")
 """Fields that say how a painting begins; they wait for the next beginning."""
@@ -48,6 +58,8 @@ class Controller:
     """A painting in the background.
 
     Every public method may be called from any thread; all but `wait` and `join` return at once.
+    While two paintings are compared, both have the same pictures and are at the same step: what is
+    done to one is done to both, except for `set`.
 
     Parameters
     ----------
@@ -78,6 +90,9 @@ class Controller:
         self._folder = folder
         self.thread = PaintingThread(self.history, budget)
         self._last_move, self._last_control = 0.0, ()
+        self._one_move, self._noted = False, False
+        self.partner: Controller | None = None
+        self._moves_before: tuple[Snapshot, ...] = ()  # of before the comparison
         _OPEN.add(self)
         self.thread.begin()
 
@@ -127,20 +142,25 @@ class Controller:
 
     def start(self) -> None:
         """Begin, or go on for another budget of steps."""
-        with self.thread.changed:
-            self._go(single=False)
+        self._do(lambda one: one._go(single=False))
 
     def step(self) -> None:
         """Take one step."""
-        with self.thread.changed:
-            self._go(single=True)
+        self._do(lambda one: one._go(single=True))
 
     def pause(self) -> None:
         """Stop after the step that is being taken; `start` goes on from there."""
-        with self.thread.changed:
-            if self.thread.state == "running":
-                self.thread.state = "paused"
-                self.thread.changed.notify_all()
+        self._do(Controller._pause)
+
+    @contextlib.contextmanager
+    def one_move(self) -> Iterator[None]:
+        """Let everything that is changed in this block be undone at once."""
+        with _HANDS:
+            self._one_move, self._noted = True, False
+            try:
+                yield
+            finally:
+                self._one_move = False
 
     def set(self, **fields: Any) -> None:
         """Change fields of the recipe.
@@ -152,19 +172,23 @@ class Controller:
         ------
         RecipeError, UnknownNameError
             As for `Recipe.replace`; then nothing was changed.
+        NSTError
+            If a size surely does not fit into the memory; then nothing was changed.
         """
-        with self.thread.changed:
+        from ..experiments.forecasts import check_memory
+
+        with _HANDS, self.thread.changed:
             if fields.get("backbone", self.wanted.backbone) != self.wanted.backbone:
                 fields = _usual_layers(fields["backbone"]) | fields
             wanted = self.wanted.replace(**fields)
             changed = [n for n in fields if getattr(wanted, n) != getattr(self.wanted, n)]
             if not changed:
                 return
-            # A drag is one move: many values of one control, one soon after the other.
-            now, control = time.monotonic(), _control_of(self.wanted, wanted, changed)
-            if control != self._last_control or now - self._last_move > CALM:
-                self.history.note_move()
-            self._last_move, self._last_control = now, control
+            if wanted.size > max(self.wanted.size, SURELY_FITS):
+                check_memory(*self.pictures, wanted)
+            if "backbone" in changed:
+                self.thread.pace.known.clear()
+            self._note(_control_of(self.wanted, wanted, changed))
             self.history.wanted = wanted
             free = (*STEERABLE, *_AT_THE_START)
             if any(name not in free for name in changed) and self.thread.state != "loading":
@@ -191,24 +215,16 @@ class Controller:
         for source in (content, style, *(others or ())):
             if source is not None:
                 open_picture(source, 2 * self.wanted.size)
-        with self.thread.changed:
-            running = self.thread.state == "running"
-            self.thread.begin_anew()
-            self.history.content = content or self.content
-            self.history.style = style or self.style
-            if others is not None and len(others) != len(self.history.others):
-                self.history.wanted = self.wanted.replace(blend=(), regions=())
-            elif content is not None:
-                self.history.wanted = self.wanted.replace(regions=())
-            if others is not None:
-                self.history.others = tuple(others)
-            if running:
-                self._go(single=False)
+        with _HANDS:
+            self._note()
+            self._do(lambda one: one._take_pictures(content, style, others))
 
     def reset(self) -> None:
         """Go back to the start. The settings stay, and the picture becomes a snapshot."""
-        with self.thread.changed:
-            self.thread.begin_anew()
+        with _HANDS:
+            if self.history.step:
+                self._note()
+            self._do(lambda one: one.thread.begin_anew())
 
     def go_on(self, unfinished: "Unfinished") -> None:
         """Go on with a painting that was unfinished when its kernel ended.
@@ -222,7 +238,8 @@ class Controller:
         from ..transfer.state import load_checkpoint
 
         kept = load_checkpoint(unfinished.checkpoint)
-        with self.thread.changed:
+        with _HANDS, self.thread.changed:
+            self._note()
             self.thread.begin_anew()
             first, *others = unfinished.styles
             self.history.content, self.history.style = unfinished.content, first
@@ -235,19 +252,25 @@ class Controller:
 
     def undo(self) -> None:
         """Go back to before the last change; `StudioError` if nothing was changed yet."""
-        with self.thread.changed:
-            self._go_back(self.history.undo())
+        self._do(lambda one: one._go_back(one.history.undo()))
 
     def redo(self) -> None:
         """Take back the last `undo`; `StudioError` if there was none."""
-        with self.thread.changed:
-            self._go_back(self.history.redo())
+        self._do(lambda one: one._go_back(one.history.redo()))
 
     def back_to(self, snapshot: Snapshot) -> None:
-        """Go back to a snapshot: its pictures, its recipe, and the passages that led there."""
-        with self.thread.changed:
-            self.history.snap()
-            self._go_back(snapshot)
+        """Go back to a snapshot: its pictures, its recipe, and the passages that led there.
+
+        A painting compared with this one goes back to its own snapshot of the same step; if it has
+        none, to this picture, with its own recipe.
+        """
+        with _HANDS:
+            self._note()
+            moments = {self: snapshot}
+            if self.partner is not None:
+                run = snapshot.run - self.history.run + self.partner.history.run
+                moments[self.partner] = self.partner.history.beside(snapshot, run)
+            self._do(lambda one: one._go_back(moments[one]))
 
     def passages(self) -> tuple[Recipe, ...]:
         """Return the recipes that lead to the current picture; `StudioError` without one."""
@@ -259,6 +282,15 @@ class Controller:
         """Return the current painting, recorded as it was run; `StudioError` without one."""
         with self.thread.changed:
             return self.history.current()
+
+    def foretell(self, size: int) -> float | None:
+        """Return the seconds that the next start would take at a size; None if it is not known."""
+        with self.thread.changed:
+            recipe, taken = self.wanted.replace(size=size), 0
+            if self.history.step:  # then it goes on at that size alone
+                taken = sum(recipe.steps[:-1])
+            steps = share_steps(recipe.steps, taken, self.budget)
+            return self.thread.pace.foretell(recipe.scales, steps)
 
     def wait(self, seconds: float | None = None) -> Status:
         """Wait until the painting does not run any more; return its status then."""
@@ -278,7 +310,48 @@ class Controller:
         """Wait until the thread has ended; tell whether it has."""
         return self.thread.join(seconds)
 
+    def _do(self, act: Callable[["Controller"], object]) -> None:
+        """Do something to this painting and to the one compared with it."""
+        with _HANDS:
+            for one in filter(None, (self, self.partner)):
+                with one.thread.changed:
+                    act(one)
+
+    def _note(self, control: tuple[str, ...] = ()) -> None:
+        """Remember the moment before a change, in both paintings that are compared.
+
+        A drag is one move: many values of one control, one soon after the other.
+        """
+        now = time.monotonic()
+        drag = control and control == self._last_control and now - self._last_move <= CALM
+        self._last_move, self._last_control = now, control
+        if drag or (self._one_move and self._noted):
+            return
+        self._noted = True
+        self._do(lambda one: one.history.note_move())
+
     # Below, the caller holds `thread.changed`.
+
+    def _pause(self) -> None:
+        if self.thread.state == "running":
+            self.thread.state = "paused"
+            self.thread.changed.notify_all()
+
+    def _take_pictures(
+        self, content: str | None, style: str | None, others: Sequence[str] | None
+    ) -> None:
+        running = self.thread.state == "running"
+        self.thread.begin_anew()
+        self.history.content = content or self.content
+        self.history.style = style or self.style
+        if others is not None and len(others) != len(self.history.others):
+            self.history.wanted = self.wanted.replace(blend=(), regions=())
+        elif content is not None:
+            self.history.wanted = self.wanted.replace(regions=())
+        if others is not None:
+            self.history.others = tuple(others)
+        if running:
+            self._go(single=False)
 
     def _go(self, *, single: bool) -> None:
         if self.thread.state == "closed":
@@ -289,7 +362,7 @@ class Controller:
         self.thread.single = single
         if not single:
             self.thread.done = 0
-        self.thread.times.clear()
+        self.thread.pace.pause()
         self.thread.state, self.thread.message = "running", ""
         if self.thread.run is None and self.thread.job is None:
             self._begin_passage()
@@ -341,34 +414,45 @@ def _control_of(before: Recipe, after: Recipe, changed: list[str]) -> tuple[str,
 def begin_comparison(first: Controller, folder: Path | None = None) -> Controller:
     """Return a second painting like the first; both begin anew, step by step.
 
-    The first one's picture so far becomes a snapshot. The second one saves into `folder`.
+    The first one's picture so far becomes a snapshot. The second one saves into `folder`. What was
+    changed before cannot be undone until the comparison ends.
     """
-    first.pause()
-    first.reset()
-    second = Controller(*first.pictures, first.wanted, budget=first.budget, folder=folder)
-    _pair(first, second)
+    with _HANDS:
+        first.pause()
+        with first.one_move():
+            first._note()
+            first.reset()
+        second = Controller(*first.pictures, first.wanted, budget=first.budget, folder=folder)
+        first._moves_before = second._moves_before = tuple(first.history.moves)
+        first.history.moves.clear()
+        _pair(first, second)
     return second
 
 
 def end_comparison(kept: Controller, other: Controller) -> None:
-    """Go on with one painting and close the other, whose picture joins the snapshots."""
-    _pair(kept, None)
-    _pair(other, None)
-    with other.thread.changed:
-        last = other.history.moment() if other.history.step else None
-    other.close()
-    with kept.thread.changed:
-        if last is not None:
-            kept.history.adopt(last)
-        if kept.history.step:
-            kept.thread.frames.append(Frame(kept.history.result.image, kept.history.step))
-        kept.thread.changed.notify_all()
+    """Go on with one painting and close the other, whose picture and snapshots join its own."""
+    with _HANDS:
+        _pair(kept, None)
+        _pair(other, None)
+        with other.thread.changed:
+            other.history.snap()
+            theirs = list(other.history.snapshots)
+        other.close()
+        with kept.thread.changed:
+            history = kept.history
+            history.adopt(theirs)
+            moves = (*kept._moves_before, *history.moves)
+            history.moves = deque(moves, maxlen=history.moves.maxlen)
+            if history.step:
+                kept.thread.frames.append(Frame(history.result.image, history.step))
+            kept.thread.changed.notify_all()
 
 
 def _pair(one: Controller, two: Controller | None) -> None:
     for own, other in ((one, two), (two, one)):
         if own is not None:
             with own.thread.changed:
+                own.partner = other
                 own.thread.partner = other.thread if other is not None else None
                 own.thread.changed.notify_all()
 

@@ -1,8 +1,9 @@
 """The studio's gallery of saved paintings, whose pictures and recipes can be loaded again."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from functools import partial
 from pathlib import Path
 
@@ -42,6 +43,13 @@ class SavedPainting:
     content: str
     styles: tuple[str, ...]
     passages: tuple[Recipe, ...]
+
+    @property
+    def files(self) -> list[Path]:
+        """The painting first, then its figure and its recipe, as far as they are there."""
+        stem = self.path.stem
+        others = sorted(self.path.parent.glob(f"{stem}_*"))
+        return [self.path, *(path for path in others if path.is_file())]
 
     @property
     def recipe(self) -> Recipe:
@@ -98,22 +106,32 @@ def load_saved(controller: Controller, saved: SavedPainting) -> None:
     first, *others = saved.styles
     ladder = studio_recipe(saved.recipe.size)
     recipe = saved.recipe.replace(scales=ladder.scales, steps=ladder.steps)
-    controller.choose(content=saved.content, style=first, others=others)
-    controller.set(**{name: getattr(recipe, name) for name in recipe.to_dict()})
+    with controller.one_move():
+        controller.choose(content=saved.content, style=first, others=others)
+        controller.set(**{name: getattr(recipe, name) for name in recipe.to_dict()})
 
 
 class Gallery:
-    """The paintings saved below a folder as buttons: pressing one calls `load` with it."""
+    """The paintings saved below a folder as buttons: pressing one calls `load` with it.
+
+    `chosen` is the one that was loaded last. `ask` asks a question with an action for each answer.
+    """
 
     def __init__(
-        self, say: Callable[[str], str], folder: Path, load: Callable[[SavedPainting], None]
+        self,
+        say: Callable[[str], str],
+        folder: Path,
+        load: Callable[[SavedPainting], None],
+        ask: Callable[[str, Mapping[str, Callable[[], object]]], None],
     ) -> None:
-        self._say, self._folder, self._load = say, folder, load
+        self._say, self._folder, self._load, self._ask = say, folder, load, ask
+        self.chosen: SavedPainting | None = None
         self._strip = ThumbnailStrip()
         self._strip.row.layout = widgets.Layout(flex_flow="row wrap")
         self.note = widgets.HTML()
         again = make_button(say("look again"), "", self.refresh, icon="refresh")
-        head = widgets.HBox([again, self.note])
+        self.delete = make_button(say("delete"), say("delete help"), self._delete, icon="trash")
+        head = widgets.HBox([again, self.delete, self.note], layout={"flex_flow": "row wrap"})
         self.box = widgets.VBox([head, self._strip.row, self._strip.style])
         self.refresh()
 
@@ -126,8 +144,27 @@ class Gallery:
             except NSTError:
                 continue
             pair = name_pair(saved.content, list(saved.styles))
-            label = str(sum(sum(passage.steps) for passage in saved.passages))
-            help = f"{pair} · beta {saved.recipe.beta:g}"
-            shown.append(Thumbnail(image, label, help, partial(self._load, saved)))
+            when = datetime.fromtimestamp(saved.path.stat().st_mtime).strftime("%Y-%m-%d %H:%M")
+            steps = sum(sum(passage.steps) for passage in saved.passages)
+            help = f"{pair} · beta {saved.recipe.beta:g} · {steps} {self._say('steps')} · {when}"
+            shown.append(Thumbnail(image, when[5:], help, partial(self._choose, saved)))
         self.note.value = self._say("gallery help" if shown else "gallery empty")
+        self.delete.disabled = self.chosen is None
         self._strip.show(shown)
+
+    def _choose(self, saved: SavedPainting) -> None:
+        self.chosen, self.delete.disabled = saved, False
+        self._load(saved)
+
+    def _delete(self) -> None:
+        saved = self.chosen
+        if saved is None:
+            return
+
+        def gone() -> None:
+            for path in saved.files:
+                path.unlink(missing_ok=True)
+            self.chosen = None
+            self.refresh()
+
+        self._ask("delete now", {"delete it": gone, "delete not": lambda: None})

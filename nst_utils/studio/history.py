@@ -6,6 +6,7 @@ current passage grows; the run keeps its schedule, and it is read from the run's
 
 import dataclasses
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from ..transfer.result import LiveStep, Result
     from ..transfer.state import RunState
 
-SNAPSHOTS = 12
+SNAPSHOTS = 24
 """How many snapshots are kept."""
 
 MOVES = 30
@@ -98,8 +99,8 @@ class History:
         The latest `SNAPSHOTS`, the oldest first.
     moves, undone : deque of Snapshot
         Taken before each change, and before each `undo`.
-    run : int
-        Which painting of this studio it is, from 1 on.
+    run, runs : int
+        Which painting of this studio it is, from 1 on; how many there were.
     over : tuple of Recipe
         The passages that are over.
     recipe : Recipe or None
@@ -120,6 +121,7 @@ class History:
     moves: deque[Snapshot] = field(default_factory=lambda: deque(maxlen=MOVES))
     undone: deque[Snapshot] = field(default_factory=lambda: deque(maxlen=MOVES))
     run: int = 1
+    runs: int = 1
     numbered: int = 0
     over: tuple[Recipe, ...] = ()
     recipe: Recipe | None = None
@@ -191,7 +193,8 @@ class History:
 
     def clear(self) -> None:
         """Forget the picture and how it was made; settings and snapshots stay."""
-        self.run += bool(self.step)
+        if self.step:
+            self.run = self.runs = self.runs + 1
         self.over, self.recipe, self.result = (), None, None
         self.base = self.steps = 0
         self.points, self.marks = [], []
@@ -216,11 +219,28 @@ class History:
         self.numbered += 1
         self.snapshots.append(self.moment(moved=moved))
 
-    def adopt(self, snapshot: Snapshot) -> None:
-        """Keep a moment of another painting among these snapshots."""
-        self.numbered, self.run = self.numbered + 1, self.run + 1
-        own = dataclasses.replace(snapshot, number=self.numbered, run=self.run)
-        self.snapshots.append(own)
+    def adopt(self, snapshots: Sequence[Snapshot]) -> None:
+        """Keep moments of another painting among these snapshots, under numbers of their own."""
+        own = {id(snapshot.result) for snapshot in self.snapshots}
+        runs: dict[int, int] = {}
+        for snapshot in snapshots:
+            if id(snapshot.result) in own:
+                continue
+            run = runs.setdefault(snapshot.run, self.runs + len(runs) + 1)
+            self.numbered += 1
+            named = dataclasses.replace(snapshot, number=self.numbered, run=run)
+            self.snapshots.append(named)
+        self.runs += len(runs)
+
+    def beside(self, snapshot: Snapshot, run: int) -> Snapshot:
+        """Return the moment that goes with a snapshot of a painting compared with this one.
+
+        If there is none of that step in this `run`, it is that picture, with the settings here.
+        """
+        same = [own for own in self.snapshots if (own.step, own.run) == (snapshot.step, run)]
+        if same:
+            return same[-1]
+        return dataclasses.replace(snapshot, wanted=self.wanted, run=self.run)
 
     def note_move(self) -> None:
         """Remember the moment before a change; what was undone before cannot be redone."""
@@ -231,7 +251,7 @@ class History:
     def undo(self) -> Snapshot:
         """Return the moment before the last change; `StudioError` if nothing was changed yet."""
         if not self.moves:
-            raise StudioError("there is nothing to undo: no slider was moved yet")
+            raise StudioError("there is nothing to undo: nothing was changed yet")
         self.undone.append(self.moment())
         return self.moves.pop()
 

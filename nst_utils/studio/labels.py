@@ -21,3 +21,15 @@ def studio_translator(language: str = "en") -> Callable[[str], str]:
         If the language does not exist.
     """
     return translator(language, TRANSLATIONS | LABELS)
+
+
+def field_name(field: str, say: Callable[[str], str]) -> str:
+    """Return what a field of the recipe is called in the panel, in the language of `say`.
+
+    Examples
+    --------
+    >>> field_name("beta", studio_translator()), field_name("a_new_one", studio_translator())
+    ('beta (style)', 'a new one')
+    """
+    label = f"field {field}"
+    return say(label) if label in LABELS else field.replace("_", " ")

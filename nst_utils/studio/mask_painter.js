@@ -1,11 +1,13 @@
 // A mask painted over a photo: brush, eraser, box, proposed parts.
+// The mask is the widget's state, a gray PNG that is white where it covers: the browser and the
+// kernel both set it, and both draw what it holds.
 
-const COLOR = [230, 40, 60];
 const TOOLS = ["brush", "eraser", "box", "part"];
 const SIGNS = {
   brush: "fa-paint-brush", eraser: "fa-eraser", box: "fa-square-o", part: "fa-hand-pointer-o",
-  clear: "fa-trash-o",
+  undo: "fa-undo", clear: "fa-trash-o",
 };
+const MOST_UNDO = 30;
 
 function button(name, words, press) {
   const made = document.createElement("button");
@@ -15,6 +17,20 @@ function button(name, words, press) {
   made.setAttribute("aria-label", words[name]);
   made.addEventListener("click", press);
   return made;
+}
+
+// Stripes of black and white: one of the two differs from whatever lies under them.
+function stripes(pen) {
+  const tile = document.createElement("canvas");
+  tile.width = tile.height = 12;
+  const brush = tile.getContext("2d");
+  for (let y = 0; y < 12; y++) {
+    for (let x = 0; x < 12; x++) {
+      brush.fillStyle = (x + y) % 12 < 6 ? "#fff" : "#000";
+      brush.fillRect(x, y, 1, 1);
+    }
+  }
+  return pen.createPattern(tile, "repeat");
 }
 
 function render({ model, el }) {
@@ -28,16 +44,25 @@ function render({ model, el }) {
   photo.draggable = false;
   const canvas = document.createElement("canvas");
   canvas.className = "nst-mask";
-  frame.append(photo, canvas);
+  const busy = document.createElement("div");
+  busy.className = "nst-busy";
+  busy.setAttribute("role", "status");
+  const lines = document.createElement("canvas");
+  lines.className = "nst-outlines";
+  frame.append(photo, lines, canvas, busy);
   el.append(tools, frame);
   const pen = canvas.getContext("2d", { willReadFrequently: true });
+  const pattern = stripes(pen);
 
-  let tool = "brush", last = null, before = null;
+  let tool = "brush", last = null, before = null, mine = null;
+  let past = [], shown = model.get("mask");
   const buttons = {};
   function choose(name) {
     tool = name;
     for (const each of TOOLS) buttons[each].setAttribute("aria-pressed", each === tool);
     canvas.style.cursor = tool === "part" ? "pointer" : "crosshair";
+    lines.style.visibility = tool === "part" ? "visible" : "hidden";
+    if (tool === "part" && !model.get("outlines").byteLength) model.send({ kind: "parts" });
   }
   for (const name of TOOLS) {
     buttons[name] = button(name, words, () => choose(name));
@@ -47,7 +72,9 @@ function render({ model, el }) {
   Object.assign(width, { type: "range", min: 2, max: 30, value: 10, title: words.width });
   width.setAttribute("aria-label", words.width);
   width.className = "nst-brush-width";
-  tools.append(width, button("clear", words, () => { clear(); send(); }));
+  tools.append(
+    width, button("undo", words, undo), button("clear", words, () => { clear(); keep(); }),
+  );
   choose("brush");
 
   function clear() {
@@ -62,7 +89,7 @@ function render({ model, el }) {
   function draw(from, to) {
     const [w, h] = [canvas.width, canvas.height];
     pen.globalCompositeOperation = tool === "eraser" ? "destination-out" : "source-over";
-    pen.strokeStyle = pen.fillStyle = `rgb(${COLOR})`;
+    pen.strokeStyle = pen.fillStyle = pattern;
     if (tool === "box") {
       pen.putImageData(before, 0, 0);
       const [x, y] = [Math.min(from[0], to[0]), Math.min(from[1], to[1])];
@@ -100,13 +127,13 @@ function render({ model, el }) {
   const end = () => {
     if (!last) return;
     last = null;
-    send();
+    keep();
   };
   canvas.addEventListener("pointerup", end);
   canvas.addEventListener("pointercancel", end);
 
-  // What is sent is gray: white where the mask covers.
-  function send() {
+  // What was drawn becomes the widget's state.
+  function keep() {
     const copy = document.createElement("canvas");
     [copy.width, copy.height] = [canvas.width, canvas.height];
     const data = pen.getImageData(0, 0, canvas.width, canvas.height);
@@ -115,9 +142,21 @@ function render({ model, el }) {
       data.data[i + 3] = 255;
     }
     copy.getContext("2d").putImageData(data, 0, 0);
-    copy.toBlob(async (blob) => {
-      model.send({ kind: "mask" }, undefined, [await blob.arrayBuffer()]);
-    }, "image/png");
+    copy.toBlob(async (blob) => set(new DataView(await blob.arrayBuffer())), "image/png");
+  }
+
+  function set(mask) {
+    mine = mask;
+    model.set("mask", mask);
+    model.save_changes();
+  }
+
+  function undo() {
+    if (!past.length) return;
+    const earlier = past.pop();
+    shown = null; // what is undone is not to be undone again
+    model.set("mask", earlier);
+    model.save_changes();
   }
 
   function load(image, bytes, type, then) {
@@ -126,19 +165,28 @@ function render({ model, el }) {
     image.src = address;
   }
 
+  function changed() {
+    if (shown) past = [...past, shown].slice(-MOST_UNDO);
+    shown = model.get("mask");
+    if (shown !== mine) showMask();
+  }
+
   function showMask() {
     const bytes = model.get("mask");
     clear();
     if (!bytes.byteLength || !canvas.width) return;
     const image = new Image();
     load(image, bytes, "image/png", () => {
+      if (bytes !== model.get("mask")) return; // another one came meanwhile
+      clear();
       pen.drawImage(image, 0, 0, canvas.width, canvas.height);
       const data = pen.getImageData(0, 0, canvas.width, canvas.height);
-      for (let i = 0; i < data.data.length; i += 4) {
-        data.data[i + 3] = data.data[i];
-        [data.data[i], data.data[i + 1], data.data[i + 2]] = COLOR;
-      }
+      for (let i = 0; i < data.data.length; i += 4) data.data[i + 3] = data.data[i];
       pen.putImageData(data, 0, 0);
+      pen.globalCompositeOperation = "source-in";
+      pen.fillStyle = pattern;
+      pen.fillRect(0, 0, canvas.width, canvas.height);
+      pen.globalCompositeOperation = "source-over";
     });
   }
 
@@ -147,13 +195,41 @@ function render({ model, el }) {
     if (!bytes.byteLength) return;
     load(photo, bytes, "image/jpeg", () => {
       [canvas.width, canvas.height] = [photo.naturalWidth, photo.naturalHeight];
+      past = []; // of another photo
       showMask();
     });
   }
 
+  // White lines with a dark rim, on the photo's own pixels.
+  function showOutlines() {
+    const bytes = model.get("outlines");
+    lines.width = 0;
+    if (!bytes.byteLength) {
+      if (tool === "part") model.send({ kind: "parts" }); // another photo
+      return;
+    }
+    const image = new Image();
+    load(image, bytes, "image/png", () => {
+      [lines.width, lines.height] = [image.naturalWidth, image.naturalHeight];
+      const brush = lines.getContext("2d");
+      brush.drawImage(image, 0, 0);
+      const data = brush.getImageData(0, 0, lines.width, lines.height);
+      for (let i = 0; i < data.data.length; i += 4) data.data[i + 3] = data.data[i];
+      brush.putImageData(data, 0, 0);
+    });
+  }
+
+  function showBusy() {
+    busy.textContent = model.get("busy");
+    frame.classList.toggle("nst-waits", Boolean(model.get("busy")));
+  }
+
   model.on("change:photo", showPhoto);
-  model.on("change:mask", showMask);
+  model.on("change:mask", changed);
+  model.on("change:busy", showBusy);
+  model.on("change:outlines", showOutlines);
   showPhoto();
+  showBusy();
 }
 
 export default { render };

@@ -7,7 +7,6 @@ eight times slower. So paintings of one process take their steps in turn.
 
 import contextlib
 import threading
-import time
 import warnings
 from collections import deque
 from pathlib import Path
@@ -18,6 +17,7 @@ from ..networks.registry import backbone_spec
 from ..transfer.config import Recipe
 from .film import Film
 from .history import History, Passage, Snapshot
+from .pace import Pace, share_steps
 from .state import Frame, Status
 
 if TYPE_CHECKING:
@@ -108,7 +108,7 @@ class PaintingThread:
         self.job: Passage | None = None
         self.checkpoint: Path | None = None
         self.single, self.done = False, 0
-        self.times: deque[float] = deque(maxlen=12)
+        self.pace = Pace()
         self.frames: deque[Frame] = deque(maxlen=1)
         self.film = Film()
         self._thread = threading.Thread(target=self._work, name="nst-studio", daemon=True)
@@ -148,19 +148,26 @@ class PaintingThread:
             # It may have shown where the last step led; what is kept is the best.
             self.frames.append(Frame(self.history.result.image, self.history.step))
         self.run = self.job = None
+        self.pace.pause()
         self.changed.notify_all()
 
     def status(self) -> Status:
         """Return what is going on."""
         with self.changed:
-            rate = 0.0
-            if self.state == "running" and len(self.times) > 1:
-                rate = (len(self.times) - 1) / max(1e-9, self.times[-1] - self.times[0])
+            runs = self.state == "running"
             scale = self.history.points[-1].scale if self.history.points else 0
-            step, done = self.history.step, min(self.done, self.budget)
+            done = min(self.done, self.budget)
             return Status(
-                self.state, self.message, step, done, self.budget, rate, scale, self.label
-            )
+                self.state, self.message, self.history.step, done, self.budget,
+                self.pace.rate if runs else 0.0, self._left() if runs else None, scale, self.label,
+            )  # fmt: skip
+
+    def _left(self) -> float | None:
+        recipe = self.history.recipe
+        if recipe is None:
+            return None
+        steps = share_steps(recipe.steps, self.history.steps, max(0, self.budget - self.done))
+        return self.pace.foretell(recipe.scales, steps)
 
     def frame(self) -> Frame | None:
         """Return the newest picture, once; None until there is another."""
@@ -195,9 +202,12 @@ class PaintingThread:
                 self.run, self.job = run, None
             message = self._paint(run, job, pictures)
             with self.changed:
-                if self.run is run:  # it ended by itself
+                ended = self.run is run  # by itself
+                if ended:
                     self.state, self.message = "failed", message
                     self.leave_passage()
+            if ended and self.partner is not None:
+                self._stop_partner(self.partner)
 
     def _warm_up(self) -> None:
         """Take a step that nobody sees: imports, weights, pictures and kernels are then ready."""
@@ -207,7 +217,10 @@ class PaintingThread:
             from ..transfer.run import stylize
 
             if not _missing_weights(settings):
-                stylize(*pictures, settings.replace(steps=1, schedule=()))
+                # The second step is one that others can be measured by.
+                coarse = settings.replace(scales=settings.scales[:1], steps=2, schedule=())
+                first, second = stylize(*pictures, coarse).history
+                self.pace.known[coarse.size] = second.seconds - first.seconds
         with self.changed:
             if self.state == "loading":
                 self.state = "ready"
@@ -238,7 +251,7 @@ class PaintingThread:
             self._check(run)
             self._keep(live)
             self.changed.notify_all()
-            waits = self.state != "running" or self._is_ahead()
+            waits = not self._goes_on(run)
         if self.partner is not None:
             with self.partner.changed:
                 self.partner.changed.notify_all()
@@ -258,14 +271,23 @@ class PaintingThread:
             return self.history.steer(live)
 
     def _goes_on(self, run: object) -> bool:
-        return self.run is not run or (self.state == "running" and not self._is_ahead())
+        """Tell whether the next step is to be taken: when paused, up to the other one's step."""
+        runs = self.state == "running" or self._gap() < 0
+        return self.run is not run or (runs and self._gap() <= 0)
 
-    def _is_ahead(self) -> bool:
-        """Tell whether the painting compared with this one has fewer steps and goes on."""
+    def _gap(self) -> int:
+        """Return how many steps this painting is ahead of the one compared with it."""
         other = self.partner
-        if other is None or other.state not in ("loading", "running"):
-            return False
-        return other.done < self.done
+        if other is None or other.state in ("ready", "failed", "closed"):
+            return 0
+        return self.history.step - other.history.step
+
+    def _stop_partner(self, partner: "PaintingThread") -> None:
+        """Let the painting compared with this one, which failed, not go on alone."""
+        with partner.changed:
+            if partner.state == "running":
+                partner.state = "paused"
+            partner.changed.notify_all()
 
     def _check(self, run: object) -> None:
         from ..transfer.run import StopRun
@@ -280,7 +302,7 @@ class PaintingThread:
         history = self.history
         history.add(live)
         self.done += 1
-        self.times.append(time.monotonic())
+        self.pace.step(live.record.scale)
         self.label = history.result.weights_label
         self.message = live.record.note or self.message
         if history.step % SNAPSHOT_EVERY == 0:

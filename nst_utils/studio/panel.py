@@ -1,11 +1,16 @@
 """The studio: a panel of widgets beside a painting that follows them.
 
-This is the view only; the `controller` paints and steers. Only the user's thread changes widgets,
-in a task that looks at the controller ten times a second.
+This is the view only; the `controller` paints and steers. A task looks at the controller ten times
+a second. The task and the browser's messages change widgets one after the other, through a `Door`.
 """
 
 import asyncio
+import base64
+import html
+import threading
 from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +21,13 @@ from ..errors import NSTError
 from ..images.samples import open_picture
 from ..paths import short_path
 from ..transfer.config import Recipe
+from .browser_widgets import ExpertSwitch, SavedFiles
 from .canvas import Canvas
 from .controller import Controller, begin_comparison, end_comparison, studio_recipe
 from .controls import Controls
+from .door import Door
 from .export import painting_file, save_film, save_painting
+from .faces import find_strength, look_for_faces
 from .gallery import Gallery, SavedPainting, load_saved
 from .going_on import Unfinished, list_unfinished
 from .history import Snapshot, StudioError
@@ -83,6 +91,7 @@ class Studio(widgets.VBox):
     ) -> None:
         # What can go wrong does so before there is a thread or a widget.
         self._say, self._language, self._folder = studio_translator(language), language, folder
+        self._door = Door()
         settings = recipe or studio_recipe(size)
         for source in (content, *([style] if isinstance(style, str) else style)):
             open_picture(source, 64)
@@ -91,19 +100,20 @@ class Studio(widgets.VBox):
         try:
             self._status = StatusBar(self._say)
             self._controls = Controls(
-                self.controller.wanted, self._say, self._set, self._set_budget
+                self.controller.wanted, self._say, self._set, self._set_budget, self._keep
             )
-            self._canvas = Canvas(self._say, language, self._complain, self._download)
+            self._face: tuple[str, Future[bool]] | None = None
+            self._canvas = Canvas(self._say, self._complain, self._download)
+            self._files = SavedFiles(words={"hide": self._say("Hide")})
             self._toolbar = Toolbar(self._say, _make_actions(self), self._compared, self._switched)
             self._pickers = _make_pickers(self)
             steered = lambda: self.controller  # noqa: E731
             self._regions = RegionsTab(self._say, steered, self._change, self._complain)
             kept = folder or paths.RUNS / "studio"
-            self._gallery = Gallery(self._say, kept, self._load)
+            self._gallery = Gallery(self._say, kept, self._load, self._status.ask)
             self._offer = _make_offer(self, list_unfinished(kept))
             self._controls.add_tab(self._regions.box, self._say("regions tab"))
             self._controls.add_tab(self._gallery.box, self._say("gallery tab"))
-            self._canvas.arrange(self.controllers)
             super().__init__(_arranged(self), layout=widgets.Layout(width="100%"))
         except BaseException:
             self.controller.close()
@@ -134,6 +144,14 @@ class Studio(widgets.VBox):
         shown, state = self.controller, self.controller.status().state
         return f"<Studio: {shown.content} in the style of {shown.style}, {state}>"
 
+    def _repr_mimebundle_(self, **options: Any) -> dict[str, Any]:
+        """Add what a page without a kernel shows: the picture, and how to bring it to life."""
+        picture = base64.b64encode(self._canvas.view.painting).decode()
+        line = html.escape(self._say("asleep"))
+        shown = f'<img src="data:image/jpeg;base64,{picture}" width="400"><p>{line}</p>'
+        bundle = super()._repr_mimebundle_(**options)
+        return bundle | {"text/html": shown, "text/plain": repr(self)}
+
     @property
     def controller(self) -> Controller:
         """The painting that the controls steer."""
@@ -141,14 +159,17 @@ class Studio(widgets.VBox):
 
     def close(self) -> None:
         """End the painting and its thread, and close the panel."""
-        if self in _OPEN:
-            _OPEN.remove(self)
-        for controller in self.controllers:
-            controller.close()
-            controller.forget_state()
-        if self._task is not None:
-            self._task.cancel()
-        super().close()
+        with self._door:
+            if self in _OPEN:
+                _OPEN.remove(self)
+            for controller in self.controllers:
+                controller.close()
+                controller.forget_state()
+            if (
+                self._task is not None and not self._task.done()
+            ):  # it belongs to the notebook's thread
+                self._task.get_loop().call_soon_threadsafe(self._task.cancel)
+            super().close()
 
     # What the user does.
 
@@ -162,11 +183,12 @@ class Studio(widgets.VBox):
         self.refresh()
 
     def _complain(self, text: str) -> None:
-        self._status.complaint = text
+        """Say what cannot be done, and nothing else any more."""
+        told = self._say(text)
+        if told == text and self._language != "en":  # no sentence of the studio's own
+            told = f"{self._say('cannot')}: {text}"
+        self._status.news, self._status.complaint = "", told
         self._show_status()
-
-    def _each(self, method: str) -> Callable[[], object]:
-        return lambda: [getattr(x, method)() for x in self.controllers]
 
     def _set(self, **fields: Any) -> None:
         self._try(lambda: self.controller.set(**fields))
@@ -174,25 +196,55 @@ class Studio(widgets.VBox):
             self._controls.show(self.controller.wanted)
         self._controls.note(self.controller.wanted)
 
+    def _keep(self, share: float) -> None:
+        """Look for the strength at which so much of the photo stays, beside everything else."""
+        controller, say = self.controller, self._say
+        asked = (*controller.pictures, controller.wanted, share)
+
+        def look() -> None:
+            try:
+                beta = find_strength(*asked, lambda: controller.status().state == "closed")
+                result = lambda: controller.set(beta=beta)  # noqa: E731
+                news = say("keep found").format(share)
+            except NSTError as error:
+                result, news = partial(self._complain, str(error)), ""
+            with self._door:
+                self._change(result)
+                self._status.news = news
+
+        self._status.news = say("keep looks").format(share)
+        threading.Thread(target=look, name="nst-keep", daemon=True).start()
+
+    def _look_for_faces(self) -> None:
+        """Offer what becomes of faces once one was found in the photo."""
+        content = self.controller.content
+        if self._face is None or self._face[0] != content:
+            self._face = content, look_for_faces(content)
+            self._controls.show_faces(False)
+        elif self._face[1].done():
+            self._controls.show_faces(self._face[1].result())
+
     def _set_budget(self, steps: int) -> None:
         for controller in self.controllers:
             controller.budget = steps
 
     def _choose(self, **pictures: str) -> None:
         self._status.clear()
-        for controller in self.controllers:
-            controller.choose(**pictures)
+        self.controller.choose(**pictures)
         self._canvas.first_look = self.controller.pictures
         self.refresh()
 
-    def _change(self, action: Callable[[], object]) -> None:
-        """Do an action of a tab; the controls then show the current recipe."""
+    def _change(self, action: Callable[[], object], news: str = "") -> None:
+        """Do an action of a tab and tell `news`; the controls then show the current recipe."""
         self._try(action)
         self._controls.show(self.controller.wanted)
+        if news and not self._status.complaint:
+            self._status.news = self._say(news)
+            self._show_status()
 
     def _reset(self) -> None:
         self._canvas.first_look = None
-        self._each("reset")()
+        self.controller.reset()
 
     def _swap_pictures(self) -> None:
         self._choose(content=self.controller.style, style=self.controller.content)
@@ -201,11 +253,14 @@ class Studio(widgets.VBox):
         self._change(lambda: self.controller.back_to(snapshot))
 
     def _load(self, saved: SavedPainting) -> None:
+        """Take a saved painting's pictures and recipe, and show it."""
         self._change(lambda: load_saved(self.controller, saved))
+        if not self._status.complaint:
+            self._files.show(saved.files)
 
-    def _download(self, place: int) -> tuple[str, bytes]:
+    def _download(self) -> tuple[str, bytes]:
         try:
-            return painting_file(self.controllers[place])
+            return painting_file(self.controller)
         except NSTError as error:
             self._complain(str(error))
             return "", b""
@@ -213,8 +268,9 @@ class Studio(widgets.VBox):
     def _save(self, save: Callable[[Controller], list[Path]]) -> None:
         self._status.news = self._say("saving")
         self._show_status()
-        written = ", ".join(map(short_path, save(self.controller)))
-        self._status.news = self._say("saved").format(written)
+        written = save(self.controller)
+        self._status.news = self._say("saved").format(", ".join(map(short_path, written)))
+        self._files.show(written)
         self._gallery.refresh()
 
     def _write(self, form: Callable[..., str]) -> None:
@@ -222,42 +278,86 @@ class Studio(widgets.VBox):
         self._status.offer(form(*shown.pictures, shown.passages()))
 
     def _compared(self, wanted: bool) -> None:
-        """Put a second painting beside the first, both from the start; or keep one of them."""
+        """Put a second painting beside the first, both from the start; or ask which one is kept."""
         if wanted and len(self.controllers) == 1:
             self.controllers.append(begin_comparison(self.controller, self._folder))
-        elif not wanted and len(self.controllers) == 2:
-            kept, other = self.controller, self.controllers[1 - self._active]
-            end_comparison(kept, other)
-            self.controllers, self._active = [kept], 0
-            self._toolbar.side.value = 0
             self._canvas.forget_pictures()
-        self._canvas.arrange(self.controllers)
-        self._switched(self._active)
+            self._switched(self._active)
+        elif not wanted and len(self.controllers) == 2:
+            answers = {
+                "keep A": partial(self._keep_side, 0),
+                "keep B": partial(self._keep_side, 1),
+                "compare on": self._compare_on,
+            }
+            self._status.ask("which side", answers)
+
+    def _compare_on(self) -> None:
+        self._toolbar.compare.value = True
+
+    def _keep_side(self, side: int) -> None:
+        """End the comparison with one of its paintings."""
+        end_comparison(self.controllers[side], self.controllers[1 - side])
+        self.controllers, self._active = [self.controllers[side]], 0
+        self._canvas.forget_pictures()  # before the next look, which takes the newest picture
+        self._toolbar.side.value = 0
+        self._switched(0)
+
+    def _ask_to_close(self) -> None:
+        """End the panel, or ask first if there is a painting that would be gone."""
+        if any(one.history.step for one in self.controllers):
+            self._status.ask("close now", {"Close": self.close, "go on here": lambda: None})
+        else:
+            self.close()
 
     def _switched(self, side: int) -> None:
         self._active = min(side, len(self.controllers) - 1)
         self._canvas.forget_drawings()
         self._controls.show(self.controller.wanted)
-        self._toolbar.show_side(self._active, len(self.controllers) == 2)
+        self._toolbar.show_side(len(self.controllers) == 2)
         self.refresh()
 
     # What the panel shows.
 
     async def _look(self) -> None:
         while not all(controller.status().state == "closed" for controller in self.controllers):
-            try:
-                self.refresh()
-            except Exception as error:  # the panel must not die of one bad look
-                self._complain(f"unexpected {type(error).__name__}: {error}")
+            # The notebook does not wait for the panel: there is another look soon.
+            with self._door.try_open() as is_open:
+                if is_open:
+                    self._look_once()
             await asyncio.sleep(LOOK_EVERY)
 
+    def _look_once(self) -> None:
+        try:
+            self.refresh()
+        except Exception as error:  # the panel must not die of one bad look
+            self._complain(f"unexpected {type(error).__name__}: {error}")
+
     def refresh(self) -> None:
-        """Look at the controllers once and show what has changed."""
-        self._canvas.show_pictures(self.controllers)
-        self._show_status()
-        self._canvas.show_strip(self.controller.history.snapshots, self._go_back)
-        self._canvas.show_curve(self.controller)
-        self._regions.refresh()
+        """Look at the controllers once and show what has changed.
+
+        Where one part of the panel cannot be shown, the others still are; the first error is raised
+        in the end.
+        """
+        looks = [
+            lambda: self._canvas.show_pictures(self.controllers),
+            self._show_status,
+            lambda: self._canvas.show_strip(self.controller.history.snapshots, self._go_back),
+            lambda: self._canvas.show_curve(self.controllers),
+            self._regions.refresh,
+            self._show_sources,
+            self._look_for_faces,
+        ]
+        errors = []
+        for look in looks:
+            try:
+                look()
+            except Exception as error:
+                errors.append(error)
+        self._door.guard(self)  # new widgets, too
+        if errors:
+            raise errors[0]
+
+    def _show_sources(self) -> None:
         for role, picker in self._pickers.items():
             if picker.source != getattr(self.controller, role):
                 picker.show(getattr(self.controller, role))
@@ -265,6 +365,8 @@ class Studio(widgets.VBox):
     def _show_status(self) -> None:
         status = self.controller.status()
         self._status.show(status)
+        if status.state not in ("running", "loading"):  # a list that is open stands still
+            self._controls.foretell(self.controller.foretell)
         self._toolbar.show_state(status.state)
 
 
@@ -285,7 +387,9 @@ def _make_pickers(panel: Studio) -> dict[str, PicturePicker]:
 def _make_actions(panel: Studio) -> dict[str, Callable[[], object]]:
     """Return what each button does; the panel says what cannot be done."""
     actions = {
-        **{name: panel._each(name) for name in ("start", "pause", "step")},
+        "start": lambda: panel.controller.start(),
+        "pause": lambda: panel.controller.pause(),
+        "step": lambda: panel.controller.step(),
         "reset": panel._reset,
         "undo": lambda: panel._change(panel.controller.undo),
         "redo": lambda: panel._change(panel.controller.redo),
@@ -293,7 +397,7 @@ def _make_actions(panel: Studio) -> dict[str, Callable[[], object]]:
         "film": lambda: panel._save(lambda shown: [save_film(shown)]),
         "code": lambda: panel._write(as_code),
         "command": lambda: panel._write(as_command),
-        "close": panel.close,
+        "close": panel._ask_to_close,
         "swap": panel._swap_pictures,
     }
     return {name: lambda act=act: panel._try(act) for name, act in actions.items()}
@@ -317,25 +421,40 @@ def _make_offer(panel: Studio, unfinished: list[Unfinished]) -> widgets.Button:
 
 
 def _arranged(panel: Studio) -> list[widgets.Widget]:
-    """Return the panel's parts from top to bottom; its columns stack where it is narrow."""
-    toolbar, canvas, status = panel._toolbar, panel._canvas, panel._status
+    """Return the panel's parts from top to bottom; its columns stack where it is narrow.
+
+    What is marked as an expert's is hidden until the switch shows it.
+    """
+    toolbar, canvas, status, controls = (
+        panel._toolbar, panel._canvas, panel._status, panel._controls
+    )  # fmt: skip
     pickers = widgets.HBox([panel._pickers["content"], toolbar.swap, panel._pickers["style"]])
     pickers.add_class("nst-pickers")
-    left = widgets.VBox([canvas.pictures, widgets.HBox([toolbar.side, toolbar.kept]), canvas.strip])
-    right = widgets.VBox([panel._controls.tabs, canvas.chart])
+    switch = ExpertSwitch(label=panel._say("expert"), help=panel._say("expert help"))
+    first = widgets.HBox([*toolbar.first, switch])
+    first.add_class("nst-toolbar")
+    left = widgets.VBox([canvas.view, panel._files, toolbar.side, _expert(canvas.strip)])
+    right = _expert(widgets.VBox([controls.tabs, canvas.chart]))
     columns = widgets.Box([left, right])
     columns.add_class("nst-columns")
-    head = widgets.HTML(_STYLE, layout={"height": "0", "margin": "0"})
     return [
-        widgets.HBox([head, canvas.strip_style], layout=widgets.Layout(height="0")),
+        widgets.HTML(_STYLE, layout={"display": "none"}),
+        canvas.strip_style,
         pickers,
+        controls.simple,
         panel._offer,
-        toolbar.row,
-        status.line,
-        status.progress,
-        status.text,
+        first,
+        _expert(toolbar.row),
+        status.question,
+        status.box,
+        _expert(status.text),
         columns,
     ]
+
+
+def _expert(widget: widgets.Widget) -> widgets.Widget:
+    widget.add_class("nst-for-experts")
+    return widget
 
 
 def _run_beside(look: Any) -> asyncio.Task | None:

@@ -95,24 +95,29 @@ class PicturePicker(widgets.HBox):
         self._pick, self._complain, self._folder = pick, complain, folder
         self._quiet = False
         self.slot = PictureSlot(
-            {"upload": say("Upload"), "help": say("upload help")},
+            {"upload": say("Upload"), "help": say("upload help").format(told_size(LIMIT))},
             self._uploaded,
-            lambda name, size: complain(say("too large").format(name, size / 1e6, LIMIT / 1e6)),
+            lambda name, size: complain(
+                say("too large").format(name, told_size(size), told_size(LIMIT))
+            ),
+            anywhere=role == "content",
         )
         kinds = ("content", "style", "painting") if role == "content" else ("style", "painting")
         known = list_samples().values()
         listed = [s.name for kind in kinds for s in known if s.kind == kind and s.available]
         listed += [s.name for s in known if s.available and s.name not in listed]
-        options = [(say("none"), "")] * optional + [(name, name) for name in listed]
-        self.menu = widgets.Dropdown(options=options, value=None, description=say(role))
+        titles = {s.name: f"{s.title[:1].upper()}{s.title[1:]}" for s in known}
+        options = [(say("none"), "")] * optional + [(titles[name], name) for name in listed]
+        self.menu = widgets.Dropdown(options=options, value=None)
         self.menu.layout.width = "auto"
-        self.menu.style.description_width = "84px"
         self.path = widgets.Text(
             placeholder=say("path"), continuous_update=False, layout=widgets.Layout(width="100%")
         )
-        rows = [self.menu, self.path]
-        rows += self._wikiart_row(say)
-        column = widgets.VBox(rows, layout=widgets.Layout(width="100%", min_width="0"))
+        label = widgets.Label(say(f"pick {role}"))
+        further = widgets.VBox([self.path, *self._wikiart_row(say)])
+        further.add_class("nst-for-experts")
+        column = widgets.VBox([label, self.menu, further])
+        column.add_class("nst-picker-column")
         super().__init__([self.slot, column])
         self.add_class("nst-picker")
         self.show(source)
@@ -149,9 +154,12 @@ class PicturePicker(widgets.HBox):
         self.show(source)
 
     def _typed(self, text: str) -> None:
-        if text.strip():
-            self._chosen(text.strip().strip("\"'"))
-            self.path.value = ""
+        """Take a path; one that is refused stays, to be mended."""
+        source = text.strip().strip("\"'")
+        if source:
+            self._chosen(source)
+            if self.source == source:
+                self.path.value = ""
 
     def _uploaded(self, name: str, data: bytes) -> None:
         """Keep an uploaded file, so that its painting can be made again."""
@@ -197,6 +205,17 @@ class PicturePicker(widgets.HBox):
                 self._chosen(str(wikiart.path(row)))
 
         return [widgets.HBox([menu, make_button(say("Draw"), "", draw, icon="random")])]
+
+
+def told_size(size: int) -> str:
+    """Return a file's size in words.
+
+    Examples
+    --------
+    >>> told_size(64 * 2**20)
+    '64 MB'
+    """
+    return f"{size / 2**20:.0f} MB"
 
 
 def name_pair(content: str, styles: str | Sequence[str]) -> str:

@@ -42,18 +42,28 @@ function render({ model, el }) {
     send(input.files[0]);
     input.value = "";
   });
-  el.addEventListener("dragover", (event) => {
-    event.preventDefault();
-    event.stopPropagation();
-    el.classList.add("nst-over");
-  });
-  el.addEventListener("dragleave", () => el.classList.remove("nst-over"));
-  el.addEventListener("drop", (event) => {
-    event.preventDefault();
-    event.stopPropagation(); // JupyterLab would take the file for its own folder
-    el.classList.remove("nst-over");
-    send(event.dataTransfer.files[0]);
-  });
+  function takeDrops(place) {
+    place.addEventListener("dragover", (event) => {
+      event.preventDefault();
+      event.stopPropagation();
+      el.classList.add("nst-over");
+    });
+    place.addEventListener("dragleave", () => el.classList.remove("nst-over"));
+    place.addEventListener("drop", (event) => {
+      event.preventDefault();
+      event.stopPropagation(); // JupyterLab would take the file for its own folder
+      el.classList.remove("nst-over");
+      send(event.dataTransfer.files[0]);
+    });
+  }
+  takeDrops(el);
+  let waited = 0;
+  function takeAll() {
+    const panel = el.closest(".nst-studio");
+    if (panel) takeDrops(panel);
+    else if (waited++ < 100) setTimeout(takeAll, 50); // not yet in the page
+  }
+  if (model.get("anywhere")) takeAll();
   el.addEventListener("paste", (event) => {
     const file = [...event.clipboardData.files].find((f) => f.type.startsWith("image/"));
     if (!file) return;

@@ -1,4 +1,5 @@
-// A painting over its photo: a line to be dragged between them, zoom, full screen, download.
+// Two pictures, a painting over its photo or two paintings: a line to be dragged between them,
+// zoom, full screen, download.
 
 function address(bytes, type) {
   return URL.createObjectURL(new Blob([bytes], { type }));
@@ -13,18 +14,6 @@ function button(sign, words, press) {
   made.setAttribute("aria-label", words);
   made.addEventListener("click", press);
   return made;
-}
-
-// ipywidgets gives its sliders' handles no name of their own.
-function nameSliders(panel) {
-  for (const slider of panel.querySelectorAll(".widget-hslider")) {
-    const label = slider.querySelector(".widget-label");
-    for (const handle of slider.querySelectorAll(".noUi-handle")) {
-      if (label && handle.getAttribute("aria-label") !== label.textContent) {
-        handle.setAttribute("aria-label", label.textContent);
-      }
-    }
-  }
 }
 
 function render({ model, el }) {
@@ -43,11 +32,15 @@ function render({ model, el }) {
   photo.className = "nst-photo";
   line.className = "nst-line";
   line.tabIndex = 0;
-  line.title = words.wipe;
   line.setAttribute("role", "slider");
-  line.setAttribute("aria-label", words.wipe);
+  const sides = ["A", "B"].map((letter) => {
+    const side = document.createElement("span");
+    side.className = `nst-side nst-side-${letter}`;
+    side.textContent = letter;
+    return side;
+  });
   stage.append(painting, photo, line);
-  frame.append(stage);
+  frame.append(stage, ...sides);
   const caption = document.createElement("span");
   caption.className = "nst-caption";
   const tools = document.createElement("div");
@@ -128,12 +121,12 @@ function render({ model, el }) {
   });
 
   const full = button("fa-expand", words.full, () =>
-    document.fullscreenElement ? document.exitFullscreen() : frame.requestFullscreen());
+    document.fullscreenElement ? document.exitFullscreen() : el.requestFullscreen());
   const save = button("fa-download", words.download, () => model.send({ kind: "download" }));
   tools.append(
     button("−", words.smaller, () => enlarge(0.5)),
     button("+", words.larger, () => enlarge(2)),
-    button("1:1", words.fit, () => { zoom = 1; place(); }),
+    button("fa-compress", words.fit, () => { zoom = 1; place(); }),
     full, save, caption,
   );
   document.addEventListener("fullscreenchange", () => { place(); wipe(share); });
@@ -160,10 +153,20 @@ function render({ model, el }) {
     caption.textContent = model.get("caption");
     painting.alt = model.get("caption");
   };
+  const showPair = () => {
+    const label = model.get("words").wipe;
+    line.title = label;
+    line.setAttribute("aria-label", label);
+    frame.classList.toggle("nst-pair", model.get("pair"));
+  };
   painting.addEventListener("load", () => wipe(share));
+  model.on("change:words", showPair);
+  model.on("change:pair", () => { showPair(); wipe(model.get("pair") ? 50 : 0); });
   model.on("change:painting", showPainting);
   model.on("change:photo", showPhoto);
   model.on("change:caption", showCaption);
+  showPair();
+  if (model.get("pair")) share = 50;
   showPainting();
   showPhoto();
   showCaption();
@@ -171,14 +174,7 @@ function render({ model, el }) {
   const sized = new ResizeObserver(() => { place(); wipe(share); });
   sized.observe(frame);
 
-  const named = new MutationObserver(() => nameSliders(el.closest(".nst-studio")));
-  setTimeout(() => {
-    const panel = el.closest(".nst-studio");
-    if (!panel) return;
-    nameSliders(panel);
-    named.observe(panel, { childList: true, subtree: true });
-  }, 500);
-  return () => { sized.disconnect(); named.disconnect(); };
+  return () => sized.disconnect();
 }
 
 export default { render };

@@ -2,17 +2,18 @@
 
 import io
 from collections.abc import Callable
-from functools import lru_cache, partial
+from functools import partial
 from pathlib import Path
 
 import ipywidgets as widgets
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageChops, ImageFilter
 
+from ..images.formats import ImageError
 from ..images.io import fit
 from ..images.samples import open_picture
 from ..paths import claim_file
-from .browser_widgets import MaskPainter
+from .browser_widgets import MaskPainter, NumberSlider
 from .controller import Controller
 from .history import StudioError
 from .pickers import PicturePicker, jpeg
@@ -21,13 +22,21 @@ from .toolbar import make_button
 SIDE = 480
 """Long side of the photo over which a mask is painted, pixels."""
 
-PARTS = 4
+PARTS = 10
 """Parts that are proposed to begin with."""
 
-_FADE = 0.4
-"""Shares of a part between which its mark fades."""
+_FADE = 1.5
+"""Pixels over which a part's mark fades at its edge."""
 
-_TOOLS = ("mask brush", "mask eraser", "mask box", "mask part", "mask clear", "mask width")
+_TOOLS = (
+    "mask brush",
+    "mask eraser",
+    "mask box",
+    "mask part",
+    "mask undo",
+    "mask clear",
+    "mask width",
+)
 _WHERE = {"second": "marked second", "photo": "marked photo", "only": "marked only"}
 _LABEL = {"description_width": "150px"}
 
@@ -35,58 +44,54 @@ _LABEL = {"description_width": "150px"}
 class RegionsTab:
     """A second style, its share, and a mask that says where it goes.
 
-    `controller` returns the painting that is steered now. `act` does an action and tells the user
-    of an `NSTError`; `complain` gets a sentence when a picture cannot be opened. `mask` is gray, of
-    the photo's shape: what is marked, or None.
+    `controller` returns the painting that is steered now. `act` does an action, then tells a label
+    if it gets one, or an `NSTError`; `complain` gets a sentence when a picture cannot be opened.
     """
 
     def __init__(
         self,
         say: Callable[[str], str],
         controller: Callable[[], Controller],
-        act: Callable[[Callable[[], object]], None],
+        act: Callable[..., None],
         complain: Callable[[str], None],
     ) -> None:
         self._say, self._controller, self._act = say, controller, act
-        self.mask: Image.Image | None = None
         self._shown = ""
         second = next(iter(controller().history.others), "")
         self.second = PicturePicker(
             "second style", second, say, self._add_style, complain,
             lambda: controller().folder / "uploads", optional=True,
         )  # fmt: skip
-        self.share = widgets.FloatSlider(
-            0.5, min=0, max=1, step=0.05, description=say("share"), style=_LABEL,
-            continuous_update=False, layout={"width": "98%"},
-        )  # fmt: skip
+        self.share = NumberSlider(value=0.5, usual=0.5, label=say("share"))
         self.share.observe(lambda _: act(self.blend), "value")
         words = {name.removeprefix("mask "): say(name) for name in _TOOLS}
         self.painter = MaskPainter(
-            words, lambda data: act(lambda: self._painted(data)),
+            words,
+            lambda: act(self.show_parts),
             lambda x, y: act(lambda: self.mark_part_at(x, y)),
-        )  # fmt: skip
-        self.count = widgets.BoundedIntText(
-            PARTS, min=2, max=6, description=say("parts"), style=_LABEL, layout={"width": "220px"}
         )
-        self.count.observe(lambda _: self._number_parts(), "value")
-        self.parts = widgets.HBox()
-        self._number_parts()
+        self.painter.observe(lambda _: act(self._check_mask), "mask")
+        self.count = widgets.BoundedIntText(
+            PARTS, min=2, max=24, description=say("parts"), style=_LABEL, layout={"width": "220px"}
+        )
+        self.count.observe(lambda _: act(self._count_again), "value")
         self.where = widgets.Dropdown(
             options=[(say(text), kind) for kind, text in _WHERE.items()], description=say("marked"),
             style=_LABEL, layout={"width": "98%"},
         )  # fmt: skip
         actions = {
-            "apply": ("apply help", self.apply),
-            "everywhere": ("everywhere help", self.forget),
-            "crop": ("crop help", self.crop),
+            "apply": ("apply help", self.apply, "regions said"),
+            "everywhere": ("everywhere help", self.forget, "alike said"),
+            "crop": ("crop help", self.crop, "crop said"),
         }
         self.buttons = {
-            name: make_button(say(name), say(help), partial(act, press))
-            for name, (help, press) in actions.items()
+            name: make_button(say(name), say(help), partial(act, press, said))
+            for name, (help, press, said) in actions.items()
         }
         row = widgets.HBox(list(self.buttons.values()), layout={"flex_flow": "row wrap"})
-        proposed = widgets.HBox([self.count, self.parts], layout={"flex_flow": "row wrap"})
-        self.box = widgets.VBox([self.second, self.share, self.painter, proposed, self.where, row])
+        self.box = widgets.VBox(
+            [self.second, self.share, self.painter, self.count, self.where, row]
+        )
 
     def refresh(self) -> None:
         """Show the current photo; a mark on another one is forgotten."""
@@ -96,17 +101,18 @@ class RegionsTab:
             self.second.show(second)
         if controller.content == self._shown:
             return
-        self._shown, self.mask = controller.content, None
+        self._shown = controller.content
         photo = fit(open_picture(controller.content, 2 * SIDE), SIDE)
-        self.painter.mask = b""
+        self.painter.mask = self.painter.outlines = b""
         self.painter.photo = jpeg(photo)
 
     # What the user does.
 
     def _add_style(self, source: str) -> None:
-        self._controller().choose(others=(source,) if source else ())
-        if source:
-            self.blend()
+        with self._controller().one_move():
+            self._controller().choose(others=(source,) if source else ())
+            if source:
+                self.blend()
 
     def blend(self) -> None:
         """Give the second style its share of the whole picture."""
@@ -115,32 +121,50 @@ class RegionsTab:
         share = round(self.share.value, 2)
         self._controller().set(blend=(1 - share, share), regions=())
 
-    def _painted(self, data: bytes) -> None:
-        mask = open_picture(data, SIDE).convert("L")
-        self.mask = mask if mask.getextrema()[1] else None
+    @property
+    def mask(self) -> Image.Image | None:
+        """What is marked: gray, of the photo's shape; None where nothing is."""
+        if not self.painter.mask:
+            return None
+        mask = open_picture(self.painter.mask, SIDE).convert("L")
+        return mask if mask.getextrema()[1] else None
+
+    def _check_mask(self) -> None:
+        """Forget a mask that cannot be read, here and in the browser, and say why."""
+        try:
+            _ = self.mask
+        except ImageError:
+            self.painter.mask = b""
+            raise
+
+    def show_parts(self) -> None:
+        """Show the outlines of the proposed parts."""
+        from .parts import outlines
+
+        self.painter.outlines = _png(outlines(self._proposed()))
+
+    def _count_again(self) -> None:
+        if self.painter.outlines:
+            self.show_parts()
 
     def mark_part_at(self, x: float, y: float) -> None:
-        """Mark the proposed part at a place of the photo, given as shares of its sides."""
-        parts = self._proposed()
-        height, width = parts.shape[1:]
-        row, column = min(int(y * height), height - 1), min(int(x * width), width - 1)
-        self.mark_part(int(parts[:, row, column].argmax()))
+        """Mark the proposed part at a place of the photo, given as shares of its sides.
 
-    def mark_part(self, part: int) -> None:
-        """Mark a proposed part, besides what is marked already."""
-        # Where two parts share a place, the larger share has it; between, they fade.
-        share = np.clip((self._proposed()[part] - 0.5) / _FADE + 0.5, 0, 1)
-        controller = self._controller()
-        size = fit(open_picture(controller.content, 2 * SIDE), SIDE).size
-        image = Image.fromarray((share * 255).round().astype(np.uint8))
-        image = image.resize(size, Image.Resampling.BICUBIC)
-        if self.mask is not None:
-            marked = self.mask.resize(size)
-            image = Image.fromarray(np.maximum(np.asarray(image), np.asarray(marked)))
-        self.mask = image
-        data = io.BytesIO()
-        image.save(data, "PNG")
-        self.painter.mask = data.getvalue()
+        If it is marked already, its mark goes.
+        """
+        parts = self._proposed()
+        height, width = parts.shape
+        row, column = min(int(y * height), height - 1), min(int(x * width), width - 1)
+        part = Image.fromarray(parts == parts[row, column]).convert("L")
+        size = fit(open_picture(self._controller().content, 2 * SIDE), SIDE).size
+        part = part.filter(ImageFilter.GaussianBlur(_FADE)).resize(size, Image.Resampling.BICUBIC)
+        marked = self.mask or Image.new("L", size)
+        place = int(x * (size[0] - 1)), int(y * (size[1] - 1))
+        if marked.resize(size).getpixel(place) > 127:
+            mask = ImageChops.subtract(marked.resize(size), part)
+        else:
+            mask = ImageChops.lighter(marked.resize(size), part)
+        self.painter.mask = _png(mask)
 
     def apply(self) -> None:
         """Paint by regions: the marked part as the menu says, the rest in the first style."""
@@ -151,26 +175,28 @@ class RegionsTab:
             )
         form = str(self._save_mask(controller))
         inside, outside = {"second": (2, 1), "photo": (0, 1), "only": (1, 0)}[self.where.value]
-        if self.where.value != "second" and controller.history.others:
-            controller.choose(others=())
-        controller.set(blend=(), regions=[[form, inside, ""], ["rest", outside, ""]])
+        with controller.one_move():
+            if self.where.value != "second" and controller.history.others:
+                controller.choose(others=())
+            controller.set(blend=(), regions=[[form, inside, ""], ["rest", outside, ""]])
 
     def forget(self) -> None:
         """Paint everywhere alike again; the mask stays."""
         controller = self._controller()
-        controller.set(regions=(), blend=())
-        if controller.history.others:
-            self.blend()
+        with controller.one_move():
+            controller.set(regions=(), blend=())
+            if controller.history.others:
+                self.blend()
 
     def crop(self) -> None:
         """Paint only the part of the photo around what is marked."""
-        if self.mask is None:
+        if (mask := self.mask) is None:
             raise StudioError("mark the part to be kept first: the box is made for that")
         controller = self._controller()
         whole = open_picture(controller.content)
         # A faint edge of a proposed part is not meant.
-        box = self.mask.point(lambda v: 255 * (v > 127)).getbbox() or self.mask.getbbox()
-        times = [w / m for w, m in zip(whole.size * 2, self.mask.size * 2, strict=True)]
+        box = mask.point(lambda v: 255 * (v > 127)).getbbox() or mask.getbbox()
+        times = [w / m for w, m in zip(whole.size * 2, mask.size * 2, strict=True)]
         box = [round(side * factor) for side, factor in zip(box, times, strict=True)]
         path = claim_file(controller.folder / "uploads", "cropped.png")
         whole.crop(box).save(path)
@@ -179,32 +205,25 @@ class RegionsTab:
     # How it is done.
 
     def _save_mask(self, controller: Controller) -> Path:
-        if self.mask is None:
+        if (mask := self.mask) is None:
             raise StudioError("nothing is marked yet: paint over the photo, or click a part of it")
         path = claim_file(controller.folder / "masks", "mask.png")
-        self.mask.save(path)
+        mask.save(path)
         return path
 
     def _proposed(self) -> np.ndarray:
-        """Return how much each position of the photo belongs to each part, shape (k, h, w)."""
-        controller = self._controller()
-        return _propose(controller.content, controller.style, self.count.value)
+        """Return the part that each position of the photo belongs to, shape (h, w)."""
+        from . import parts
 
-    def _number_parts(self) -> None:
-        for old in self.parts.children:
-            old.close()
-        help, parts = self._say("part help"), range(self.count.value)
-        press = [partial(self._act, partial(self.mark_part, part)) for part in parts]
-        self.parts.children = [
-            make_button(str(part + 1), help, press[part], width="34px") for part in parts
-        ]
+        self.painter.busy = self._say("looking for parts")
+        try:
+            return parts.propose_parts(self._controller().content, self.count.value)
+        finally:
+            self.painter.busy = ""
 
 
-@lru_cache(maxsize=8)
-def _propose(content: str, style: str, count: int) -> np.ndarray:
-    from ..images.inputs import open_input
-    from ..transfer.proposals import SIDE as READ
-    from ..transfer.proposals import propose_parts
-
-    pictures = [open_input(source, 2 * READ) for source in (content, style)]
-    return propose_parts(*pictures, count)[0].numpy()
+def _png(mask: Image.Image | np.ndarray) -> bytes:
+    data = io.BytesIO()
+    image = mask if isinstance(mask, Image.Image) else Image.fromarray(mask)
+    image.convert("L").save(data, "PNG")
+    return data.getvalue()

@@ -38,6 +38,8 @@ class Status:
         Steps since start was pressed, and how many there will be.
     rate : float
         Steps a second, lately; 0 where nothing runs.
+    left : float or None
+        Seconds to the end of these steps, also at finer sizes; None where it is not known.
     scale : int
         Pixels on the long side of what is painted now.
     label : str
@@ -50,5 +52,6 @@ class Status:
     done: int = 0
     budget: int = BUDGET
     rate: float = 0.0
+    left: float | None = None
     scale: int = 0
     label: str = ""

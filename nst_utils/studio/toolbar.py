@@ -1,11 +1,17 @@
 """The studio's buttons, its line of state, its progress bar, and text to copy."""
 
 import html
+import time
 from collections.abc import Callable, Mapping
+from functools import partial
 
 import ipywidgets as widgets
 
+from .pace import told_time
 from .state import BUDGET, Status
+
+SAID_FOR = 15.0
+"""Seconds for which a sentence stays on the screen."""
 
 _BUTTONS = {
     "start": ("Start", "start help", "play"),
@@ -35,9 +41,10 @@ def make_button(
 
 
 class Toolbar:
-    """Buttons in a row, and the buttons that choose a side while two paintings are compared.
+    """Buttons in two rows, and those that choose a side while two paintings are compared.
 
-    `actions` says what each button does. `compared` gets True or False, `switched` a side: 0 or 1.
+    `first` are the buttons that everybody needs, `row` holds the others. `actions` says what each
+    button does. `compared` gets True or False, `switched` a side: 0 or 1.
     """
 
     def __init__(
@@ -47,7 +54,6 @@ class Toolbar:
         compared: Callable[[bool], None],
         switched: Callable[[int], None],
     ) -> None:
-        self._say = say
         self.buttons = {}
         for name, act in actions.items():
             label, help, icon = _BUTTONS[name]
@@ -67,8 +73,9 @@ class Toolbar:
         self.side.style.button_width = "30px"
         self.side.layout = widgets.Layout(display="none", flex="0 0 auto")
         self.side.observe(lambda change: switched(change["new"]), "value")
-        self.kept = widgets.HTML(layout=widgets.Layout(display="none"))
-        shown = [self.buttons[name] for name in _BUTTONS if name not in ("swap", "close")]
+        self.first = [self.buttons[name] for name in ("start", "pause", "save")]
+        others = [n for n in _BUTTONS if n not in ("start", "pause", "save", "swap", "close")]
+        shown = [self.buttons[name] for name in others]
         self.row = widgets.HBox([*shown, self.compare, self.buttons["close"]])
         self.row.add_class("nst-toolbar")
 
@@ -79,16 +86,27 @@ class Toolbar:
         self.buttons["start"].button_style = "" if running else "success"
         self.buttons["pause"].button_style = "warning" if running else ""
 
-    def show_side(self, side: int, comparing: bool) -> None:
-        """Say which painting the controls steer, and which one is kept when comparing ends."""
-        self.side.layout.display = self.kept.layout.display = "" if comparing else "none"
-        self.kept.value = self._say("keep").format("AB"[side])
+    def show_side(self, comparing: bool) -> None:
+        """Show which painting the controls steer, if there are two."""
+        self.side.layout.display = "" if comparing else "none"
+
+
+class _Said:
+    """A sentence that goes after a while."""
+
+    def __init__(self, text: str) -> None:
+        self._text, self._end = text, time.monotonic() + SAID_FOR
+
+    @property
+    def now(self) -> str:
+        return self._text if time.monotonic() < self._end else ""
 
 
 class StatusBar:
     """The line of state, the progress bar, and text to copy.
 
-    `complaint` says why something cannot be done, `news` what was done.
+    `complaint` says why something cannot be done, `news` what was done; either is shown for some
+    seconds.
     """
 
     def __init__(self, say: Callable[[str], str]) -> None:
@@ -96,8 +114,46 @@ class StatusBar:
         self.complaint = self.news = ""
         self.line = widgets.HTML()
         self.line.add_class("nst-status")
-        self.progress = widgets.IntProgress(0, 0, BUDGET, layout={"width": "98%", "height": "10px"})
+        self.progress = widgets.IntProgress(0, 0, BUDGET, layout={"width": "98%", "height": "8px"})
+        self.box = widgets.VBox([self.line, self.progress])
+        self.box.add_class("nst-status-box")
         self.text = widgets.HTML(layout={"width": "98%"})
+        self.question = widgets.HBox(layout={"display": "none"})
+        self.question.add_class("nst-question")
+
+    def ask(self, question: str, answers: Mapping[str, Callable[[], object]]) -> None:
+        """Ask something with a button for each answer; the question goes with the answer."""
+
+        def answered(act: Callable[[], object]) -> None:
+            self.question.layout.display = "none"
+            act()
+
+        buttons = [
+            make_button(self._say(words), "", partial(answered, act))
+            for words, act in answers.items()
+        ]
+        for old in self.question.children:
+            old.close()
+        self.question.children = [widgets.Label(self._say(question)), *buttons]
+        self.question.layout.display = ""
+
+    @property
+    def complaint(self) -> str:
+        """Why something cannot be done."""
+        return self._complaint.now
+
+    @complaint.setter
+    def complaint(self, text: str) -> None:
+        self._complaint = _Said(text)
+
+    @property
+    def news(self) -> str:
+        """What was done."""
+        return self._news.now
+
+    @news.setter
+    def news(self, text: str) -> None:
+        self._news = _Said(text)
 
     def clear(self) -> None:
         """Remove news and complaint."""
@@ -114,16 +170,17 @@ class StatusBar:
             parts.append(f"{status.scale} px")
         if status.rate:
             parts.append(f"{status.rate:.1f} {self._say('steps a second')}")
-            left = (status.budget - status.done) / status.rate
-            parts.append(self._say("seconds left").format(left))
+        if status.left is not None:
+            parts.append(self._say("time left").format(told_time(status.left, self._say)))
         if status.label:
             parts.append(html.escape(status.label))
         text = " · ".join(parts)
-        if self.news:
-            text += f"<br>{html.escape(self.news)}"
+        said = [f'<div class="nst-news">{html.escape(self.news)}</div>'] if self.news else []
         if self.complaint:
-            text += f'<br><span class="nst-bad">{html.escape(self.complaint)}</span>'
-        self.line.value = f'<div role="status">{text}</div>'
+            said += [f'<div class="nst-news nst-bad">{html.escape(self.complaint)}</div>']
+        # What is said lies over the panel: nothing moves while somebody aims at it.
+        said = f'<div class="nst-said">{"".join(said)}</div>' if said else ""
+        self.line.value = f'<div role="status">{text}{said}</div>'
         self.progress.max, self.progress.value = status.budget, status.done
 
     def offer(self, text: str) -> None:

@@ -9,7 +9,7 @@ from nst_utils.transfer.config import Recipe
 
 
 def canvas_of(**options):
-    return Canvas(studio_translator(), "en", print, lambda place: ("x.png", b""))
+    return Canvas(studio_translator(), print, lambda: ("x.png", b""))
 
 
 def test_snapshots_are_buttons_that_go_back():
@@ -35,16 +35,15 @@ def test_a_picture_without_a_frame_is_what_the_start_begins_with(tiny, pictures,
     controller = Controller(*map(str, pictures), Recipe(size=48), folder=tmp_path)
     try:
         shown = canvas_of()
-        shown.arrange([controller])
         shown.show_pictures([controller])
-        photo = shown.views[0].painting
+        photo = shown.view.painting
         with Image.open(io.BytesIO(photo)) as image:
             assert image.size == (48, 36)
-        assert shown.views[0].photo == photo
+        assert shown.view.photo == photo
         for start in ("noise", "style"):
             controller.set(start=start)
             shown.show_pictures([controller])
-            assert shown.views[0].painting != photo and shown.views[0].photo == photo
+            assert shown.view.painting != photo and shown.view.photo == photo
     finally:
         controller.close()
         controller.join(20)

@@ -36,10 +36,10 @@ def studio(tiny, pictures, tmp_path):
     yield open_one
     for controller in made:
         controller.close()
-        assert controller.join(20), "a thread is left"
+        assert controller.join(60), "a thread is left"
 
 
-def until(condition, seconds=20):
+def until(condition, seconds=60):
     end = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < end, "it did not happen"
@@ -50,7 +50,7 @@ def painted(controller, steps):
     """Take so many steps and wait."""
     controller.budget = steps
     controller.start()
-    return controller.wait(20)
+    return controller.wait(60)
 
 
 def same(one, other):
@@ -59,7 +59,7 @@ def same(one, other):
 
 def test_it_is_ready_by_itself_and_paints_until_its_budget_is_spent(studio):
     controller = studio()
-    assert controller.wait(20).state == "ready"
+    assert controller.wait(60).state == "ready"
     assert controller.frame() is None
     status = painted(controller, 9)
     assert (status.state, status.step, status.done, status.budget) == ("finished", 9, 9, 9)
@@ -140,7 +140,7 @@ def test_pause_and_go_on(studio):
     time.sleep(0.1)
     assert controller.status().step == step and controller.status().state == "paused"
     controller.step()
-    assert controller.wait(20).state == "paused" and controller.status().step == step + 1
+    assert controller.wait(60).state == "paused" and controller.status().step == step + 1
     controller.start()
     until(lambda: controller.status().step > step + 3)
 
@@ -149,7 +149,7 @@ def test_start_right_after_step_is_not_lost(studio):
     controller = studio(budget=9)
     controller.step()
     controller.start()
-    assert controller.wait(20).state == "finished" and controller.status().step == 9
+    assert controller.wait(60).state == "finished" and controller.status().step == 9
 
 
 def test_undo_goes_back_to_the_picture_and_the_recipe_before_a_move(studio):
@@ -250,7 +250,7 @@ def test_a_network_without_weights_says_so_and_can_be_left_again(studio, tmp_pat
 
 def test_an_unexpected_error_becomes_a_sentence(studio, monkeypatch):
     controller = studio()
-    controller.wait(20)
+    controller.wait(60)
 
     def broken(*_, **__):
         raise ZeroDivisionError("by zero")
@@ -302,12 +302,12 @@ def test_closing_ends_the_thread_at_any_time(studio):
         if moment == "paused":
             controller.pause()
         controller.close()
-        assert controller.join(20) and controller.status().state == "closed"
+        assert controller.join(60) and controller.status().state == "closed"
         with pytest.raises(StudioError, match="closed"):
             controller.start()
     left = studio()
     close_all()
-    assert left.join(20)
+    assert left.join(60)
     assert not [t for t in threading.enumerate() if t.name == "nst-studio" and t.is_alive()]
 
 
@@ -317,25 +317,125 @@ def test_two_folders_and_the_studio_recipe():
     assert history.ENDLESS > 1000 * BUDGET
 
 
-def test_the_first_ones_picture_is_a_snapshot_and_the_others_too(tiny, pictures, tmp_path):
-    first = Controller(*map(str, pictures), TINY, budget=3, folder=tmp_path)
-    second = None
-    try:
-        first.wait(20)
-        first.start()
-        first.wait(20)
-        second = begin_comparison(first, tmp_path)
-        assert first.history.step == 0 and [s.step for s in first.history.snapshots] == [3]
-        for one in (first, second):
-            one.start()
-        for one in (first, second):
-            assert one.wait(20).step == 3
-        end_comparison(first, second)
-        numbers = [s.number for s in first.history.snapshots]
-        assert len(set(numbers)) == len(numbers) == 2 and second.join(20)
-        first.start()  # alone it goes on
-        assert first.wait(20).step == 6
-    finally:
-        for one in filter(None, (first, second)):
-            one.close()
-            one.join(20)
+@pytest.fixture
+def two(studio, tmp_path):
+    """Two paintings that are compared; the first one had steps and a change before."""
+    first = studio(budget=3)
+    painted(first, 3)
+    first.set(beta=5.0)
+    second = begin_comparison(first, tmp_path)
+    yield first, second
+    second.close()
+    assert second.join(60)
+
+
+def paint_both(two, steps):
+    for one in two:
+        one.budget = steps
+    two[0].start()
+    for one in two:
+        assert one.wait(60).state in ("finished", "paused")
+    return steps_of(two)
+
+
+def steps_of(two):
+    return [one.history.step for one in two]
+
+
+def test_what_is_done_to_one_of_two_is_done_to_both(two, pictures):
+    first, second = two
+    assert steps_of(two) == [0, 0]
+    with pytest.raises(StudioError, match="nothing to undo"):  # nothing of before the comparison
+        second.undo()
+    assert paint_both(two, 30) == [30, 30]
+    second.set(beta=99.0)
+    assert paint_both(two, 4) == [34, 34]
+    first.undo()  # the move was made on the other side
+    assert steps_of(two) == [30, 30] and second.wanted.beta == first.wanted.beta == 5.0
+    second.redo()
+    assert steps_of(two) == [34, 34] and second.wanted.beta == 99.0
+    second.back_to(next(s for s in second.history.snapshots if s.step == 25))
+    assert steps_of(two) == [25, 25]
+    assert paint_both(two, 2) == [27, 27]
+    before = next(s for s in first.history.snapshots if s.step == 3)
+    first.back_to(before)
+    assert steps_of(two) == [3, 3] and same(first.frame().image, second.frame().image)
+    second.reset()
+    assert steps_of(two) == [0, 0]
+    second.choose(content=str(pictures[1]))
+    assert first.content == second.content
+
+
+def until_calm(two):
+    """Wait until a step that was being taken has ended on both sides."""
+    seen = []
+    until(lambda: seen.append(steps_of(two)) or time.sleep(0.03) or seen[-8:] == seen[-1:] * 8)
+    return seen[-1]
+
+
+def test_two_that_are_paused_wait_at_the_same_step(two):
+    two[0].budget = two[1].budget = 100_000
+    for i in range(5):
+        two[i % 2].start()
+        time.sleep(0.02 + 0.01 * i)
+        two[1 - i % 2].pause()
+        assert until_calm(two) == [two[0].history.step] * 2
+
+
+def test_a_failing_side_does_not_leave_the_other_alone(two):
+    first, second = two
+    paint_both(two, 4)
+    second.set(backbone="resnet50")  # has no weights here
+    first.start()
+    assert second.wait(60).state == "failed" and first.wait(20).state == "paused"
+    assert abs(first.history.step - 4) <= 1
+
+
+@pytest.mark.parametrize("kept", [0, 1])
+def test_what_both_were_is_kept(two, kept):
+    one, other = two[kept], two[1 - kept]
+    second = two[1]
+    paint_both(two, 26)
+    second.set(beta=99.0)
+    paint_both(two, 4)
+    end_comparison(one, other)
+    snapshots = one.history.snapshots
+    assert len({s.number for s in snapshots}) == len(snapshots) and other.join(60)
+    assert [s.step for s in snapshots if s.wanted.beta == 99.0] == [30] * (one is two[0])
+    assert sorted(s.step for s in snapshots if s.wanted.beta == 5.0)[:4] == [25, 25, 26, 26]
+    assert [s.step for s in snapshots if s.wanted.beta == TINY.beta] == [3]
+    for beta, step in ((5.0, 26), (5.0, 3), (TINY.beta, 3)):  # back to before the comparison
+        one.undo()
+        assert (one.wanted.beta, one.history.step) == (beta, step)
+    assert painted(one, 2).step == 5
+
+
+def test_everything_that_a_hand_changes_is_one_step_back(studio, pictures):
+    controller = studio()
+    painted(controller, 6)
+    shown = controller.result().image
+    changes = [
+        lambda: controller.set(beta=3.0),
+        controller.reset,
+        lambda: controller.choose(content=str(pictures[1])),
+        lambda: controller.choose(style=str(pictures[0])),
+        lambda: controller.set(size=64),
+        lambda: controller.back_to(controller.history.snapshots[0]),
+    ]
+    moments = []
+    for change in changes:
+        moments.append((controller.pictures, controller.wanted, controller.history.step))
+        change()
+    with controller.one_move():
+        moments.append((controller.pictures, controller.wanted, controller.history.step))
+        controller.choose(others=[str(pictures[0])])
+        controller.set(blend=(1, 1))
+    for moment in reversed(moments):
+        controller.undo()
+        assert (controller.pictures, controller.wanted, controller.history.step) == moment
+    assert same(controller.frame().image, shown)
+    with pytest.raises(StudioError, match="nothing to undo"):
+        controller.undo()
+    for _ in moments:
+        controller.redo()
+    assert controller.wanted.blend == (1, 1) and len(controller.pictures[1]) == 2

@@ -2,13 +2,12 @@ import io
 
 import numpy as np
 import pytest
-import torch
 from PIL import Image
 
 from nst_utils.errors import NSTError
-from nst_utils.studio import regions_tab
+from nst_utils.studio import browser_widgets
+from nst_utils.studio import parts as proposals
 from nst_utils.studio.regions_tab import RegionsTab
-from nst_utils.transfer import proposals
 
 
 @pytest.fixture
@@ -18,7 +17,7 @@ def told():
 
 @pytest.fixture
 def tab(studio, told):
-    def act(action):
+    def act(action, news=""):
         try:
             action()
         except NSTError as error:
@@ -36,7 +35,7 @@ def png(marked) -> bytes:
 
 
 def paint(tab, data):
-    tab.painter._got(None, {"kind": "mask"}, [data])
+    tab.painter.set_state({"mask": memoryview(data)})
 
 
 def halves() -> np.ndarray:
@@ -90,23 +89,20 @@ def test_the_photo_stays_where_it_is_asked_to(tab, studio, told, where, numbers)
     assert photo["recipe"]["regions"] and not told
 
 
-def test_a_proposed_part_is_clicked_or_numbered(tab, studio, monkeypatch, told):
-    parts = torch.zeros(4, 6, 8)
-    parts[0, :, :4], parts[2, :, 4:] = 1, 1
-    asked = []
-    monkeypatch.setattr(
-        proposals, "propose_parts", lambda *given: asked.append(given[2]) or (parts, parts)
-    )
-    regions_tab._propose.cache_clear()
+def test_a_proposed_part_is_marked_by_a_click_and_unmarked_by_another(tab, monkeypatch, told):
+    parts = np.zeros((60, 80), int)
+    parts[:, 40:] = 1
+    said = []
+    tab.painter.observe(lambda change: said.append(change["new"]), "busy")
+    monkeypatch.setattr(proposals, "propose_parts", lambda content, count: parts)
+    tab.painter._got(None, {"kind": "parts"}, [])
+    assert tab.painter.outlines.startswith(b"\x89PNG") and said == ["looking for parts", ""]
     tab.painter._got(None, {"kind": "part", "x": 0.1, "y": 2.0}, [])
     assert np.asarray(tab.mask)[18, [6, 42]].tolist() == [255, 0]
-    with Image.open(io.BytesIO(tab.painter.mask)) as mask:
-        assert mask.size == tab.mask.size
-    tab.parts.children[2].click()  # beside what is marked
-    assert np.asarray(tab.mask).min() > 100 and asked == [4] and not told
-    tab.count.value = 3
-    assert len(tab.parts.children) == 3
-    regions_tab._propose.cache_clear()
+    tab.painter._got(None, {"kind": "part", "x": 0.9, "y": 0.5}, [])  # beside what is marked
+    assert np.asarray(tab.mask)[18, [6, 42]].tolist() == [255, 255]
+    tab.painter._got(None, {"kind": "part", "x": 0.1, "y": 0.5}, [])
+    assert np.asarray(tab.mask)[18, [6, 42]].tolist() == [0, 255] and not told
 
 
 def test_the_photo_is_cropped_to_what_is_marked(tab, studio, pictures, told):
@@ -132,8 +128,13 @@ def test_a_strange_message_changes_nothing(tab, message, told):
     assert tab.mask is None and not told
 
 
-def test_a_mask_that_is_no_picture_is_told(tab, told):
+def test_a_mask_that_is_no_picture_or_too_large_is_not_taken(tab, told, monkeypatch):
     paint(tab, b"no picture")
-    assert tab.mask is None and len(told) == 1
+    assert tab.mask is None and tab.painter.mask == b"" and len(told) == 1
+    marked = png(halves())
+    paint(tab, marked)
+    monkeypatch.setattr(browser_widgets, "_MOST_MASK", len(marked))
+    paint(tab, marked + b"0")
+    assert tab.painter.mask == b"" and len(told) == 1
     paint(tab, png(np.zeros((36, 48))))
     assert tab.mask is None  # nothing is marked any more

@@ -23,17 +23,27 @@ def test_state_and_side_are_shown():
     assert (bar.buttons["start"].button_style, bar.buttons["pause"].button_style) == (
         "", "warning"
     )  # fmt: skip
-    bar.show_side(1, True)
-    assert "keeps B" in bar.kept.value and bar.side.layout.display == ""
-    bar.show_side(0, False)
-    assert bar.kept.layout.display == "none"
+    bar.show_side(True)
+    assert bar.side.layout.display == ""
+    bar.show_side(False)
+    assert bar.side.layout.display == "none"
 
 
 def test_state_message_and_numbers_are_said_and_escaped():
     bar = StatusBar(studio_translator())
     bar.news, bar.complaint = "saved: <a>", "no & no"
-    bar.show(Status("running", step=7, done=3, budget=9, rate=2.5, scale=64, label="VGG19"))
-    for part in ("running", "step 7", "64 px", "2.5 steps a second", "VGG19", "&lt;a&gt;"):
+    bar.show(
+        Status("running", step=7, done=3, budget=9, rate=2.5, left=61.0, scale=64, label="VGG19")
+    )
+    for part in (
+        "running",
+        "step 7",
+        "64 px",
+        "2.5 steps a second",
+        "about 1 min left",
+        "VGG19",
+        "&lt;a&gt;",
+    ):
         assert part in bar.line.value
     assert "no &amp; no" in bar.line.value and (bar.progress.value, bar.progress.max) == (3, 9)
     bar.clear()

@@ -11,7 +11,8 @@ from playwright.sync_api import sync_playwright
 
 from nst_utils.paths import ROOT
 
-from .test_browser import CHROMIUM, FLAGS, free_port
+from .browser_page import CHROMIUM, FLAGS
+from .test_browser import free_port
 
 pytestmark = [
     pytest.mark.slow,

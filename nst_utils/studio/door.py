@@ -1,0 +1,78 @@
+"""One door for everything that a browser asks of a panel: one message after the other.
+
+JupyterLab hands the messages of widgets to a thread of their own, several clients to several. A
+panel's widgets, the picture on its way, the flags that keep a control quiet: all of it may be
+changed by one thread only at a time.
+"""
+
+import threading
+from collections.abc import Callable, Iterator
+from functools import wraps
+from typing import Any
+from weakref import WeakSet
+
+import ipywidgets as widgets
+
+
+class Door:
+    """A lock in front of widgets; whoever holds it may enter again.
+
+    Examples
+    --------
+    >>> button, door = widgets.Button(), Door()
+    >>> door.guard(button)
+    >>> with door.try_open() as is_open:
+    ...     is_open
+    True
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.RLock()
+        self._guarded: WeakSet[widgets.Widget] = WeakSet()
+
+    def __enter__(self) -> None:
+        self._lock.acquire()
+
+    def __exit__(self, *_: object) -> None:
+        self._lock.release()
+
+    def try_open(self) -> "_Try":
+        """Enter if nobody else is inside; else the block must leave everything as it is."""
+        return _Try(self._lock)
+
+    def through(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        """Return a function that waits for its turn."""
+
+        @wraps(function)
+        def one_at_a_time(*arguments: Any, **options: Any) -> Any:
+            with self._lock:
+                return function(*arguments, **options)
+
+        return one_at_a_time
+
+    def guard(self, widget: widgets.Widget) -> None:
+        """Let every message of the browser to a widget, and to those inside it, wait its turn."""
+        for part in within(widget):
+            if part not in self._guarded and part.comm is not None:
+                part.comm.on_msg(self.through(part._handle_msg))
+                self._guarded.add(part)
+
+
+class _Try:
+    def __init__(self, lock: Any) -> None:
+        self._lock, self._held = lock, False
+
+    def __enter__(self) -> bool:
+        self._held = self._lock.acquire(blocking=False)
+        return self._held
+
+    def __exit__(self, *_: object) -> None:
+        if self._held:
+            self._lock.release()
+
+
+def within(widget: widgets.Widget) -> Iterator[widgets.Widget]:
+    """Yield a widget and all those inside it."""
+    yield widget
+    for child in getattr(widget, "children", ()):
+        yield from within(child)

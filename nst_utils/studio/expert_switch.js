@@ -1,0 +1,32 @@
+// A switch that shows all of the panel. Each browser remembers its own choice.
+
+const KEY = "nst-studio-expert";
+
+function remembered() {
+  try { return localStorage.getItem(KEY) === "1"; } catch { return false; } // a private window
+}
+
+function render({ model, el }) {
+  const label = document.createElement("label");
+  label.className = "nst-expert-switch";
+  label.title = model.get("help");
+  const box = document.createElement("input");
+  box.type = "checkbox";
+  box.checked = remembered();
+  label.append(box, model.get("label"));
+  el.append(label);
+
+  function show() {
+    const panel = el.closest(".nst-studio");
+    if (panel) panel.classList.toggle("nst-expert", box.checked);
+    else if (el.isConnected || waited++ < 100) setTimeout(show, 50); // not yet in the page
+  }
+  let waited = 0;
+  box.addEventListener("change", () => {
+    try { localStorage.setItem(KEY, box.checked ? "1" : "0"); } catch { /* as above */ }
+    show();
+  });
+  show();
+}
+
+export default { render };

@@ -1,0 +1,92 @@
+"""How long steps take: measured where the studio painted, foretold for other sizes."""
+
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+LATELY = 12
+"""Steps over which the time of a step is averaged."""
+
+
+@dataclass
+class Pace:
+    """Times of steps by the long side at which they were taken, pixels.
+
+    Examples
+    --------
+    >>> pace = Pace()
+    >>> pace.foretell((128, 256), (40, 160)) is None
+    True
+    >>> pace.known[128] = 0.1
+    >>> pace.foretell((128, 256), (40, 160))
+    68.0
+    """
+
+    known: dict[int, float] = field(default_factory=dict)
+    _times: deque[float] = field(default_factory=lambda: deque(maxlen=LATELY + 1))
+    _size: int = 0
+
+    def pause(self) -> None:
+        """Forget when the last step was: the next one comes after a wait, or at another size."""
+        self._times.clear()
+
+    def step(self, size: int) -> None:
+        """Note that a step has been taken now."""
+        if size != self._size:
+            self.pause()
+        self._size = size
+        self._times.append(time.monotonic())
+        if self.rate:
+            self.known[size] = 1 / self.rate
+
+    @property
+    def rate(self) -> float:
+        """Steps a second, lately; 0 where nothing was measured since the last pause."""
+        if len(self._times) < 2:
+            return 0.0
+        return (len(self._times) - 1) / max(1e-9, self._times[-1] - self._times[0])
+
+    def foretell(self, sizes: Sequence[int], steps: Sequence[int]) -> float | None:
+        """Return the seconds that steps at some sizes will take; None before the first was timed.
+
+        A size that was not painted yet takes as much longer as it has more pixels.
+        """
+        if not self.known:
+            return None
+        total = 0.0
+        for size, count in zip(sizes, steps, strict=True):
+            nearest = min(self.known, key=lambda known: abs(known - size))
+            total += count * self.known[nearest] * (size / nearest) ** 2
+        return total
+
+
+def share_steps(steps: Sequence[int], taken: int, budget: int) -> list[int]:
+    """Return how many of a budget's steps fall to each scale; the last one takes what is left.
+
+    Examples
+    --------
+    >>> share_steps((40, 1000), 10, 200), share_steps((40, 1000), 50, 200)
+    ([30, 170], [0, 200])
+    """
+    counts, begun = [], 0
+    for each in steps[:-1]:
+        begun += each
+        counts.append(min(max(0, begun - taken), budget - sum(counts)))
+        taken = max(taken, begun)
+    return [*counts, budget - sum(counts)]
+
+
+def told_time(seconds: float, say: Callable[[str], str]) -> str:
+    """Return a time in words, coarse enough to stand still.
+
+    Examples
+    --------
+    >>> [told_time(seconds, str.upper) for seconds in (3, 44, 170, 9000)]
+    ['5 SECONDS', '45 SECONDS', '3 MINUTES', '2.5 HOURS']
+    """
+    if seconds < 58:
+        return f"{max(5, 5 * round(seconds / 5))} {say('seconds')}"
+    if seconds < 3570:
+        return f"{round(seconds / 60)} {say('minutes')}"
+    return f"{seconds / 3600:.1f} {say('hours')}".replace(".0 ", " ")

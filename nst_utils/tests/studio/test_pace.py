@@ -1,0 +1,34 @@
+import pytest
+
+from nst_utils.studio import pace as paces
+from nst_utils.studio.pace import Pace, share_steps
+
+
+def test_a_new_size_is_measured_anew_and_coarse_steps_foretell_fine_ones(monkeypatch):
+    now = [0.0]
+    monkeypatch.setattr(paces.time, "monotonic", lambda: now[0])
+    pace = Pace()
+    for _ in range(20):
+        now[0] += 0.1
+        pace.step(128)
+    assert pace.rate == pytest.approx(10)
+    # 40 steps at 128 pixels, then 160 at four times the pixels.
+    assert pace.foretell((128, 256), (40, 160)) == pytest.approx(4 + 64)
+    now[0] += 9
+    pace.step(256)
+    assert pace.rate == 0  # the old one does not stand for the new size
+    for _ in range(3):
+        now[0] += 0.3
+        pace.step(256)
+    assert pace.rate == pytest.approx(1 / 0.3)
+    assert pace.foretell((128, 256), (40, 160)) == pytest.approx(4 + 48)
+    pace.pause()
+    assert pace.rate == 0 and pace.known[256] == pytest.approx(0.3)
+
+
+@pytest.mark.parametrize(
+    ("taken", "budget", "counts"),
+    [(0, 10, [10, 0, 0]), (0, 100, [40, 20, 40]), (50, 100, [0, 10, 90]), (70, 5, [0, 0, 5])],
+)
+def test_a_budget_is_shared_among_scales(taken, budget, counts):
+    assert share_steps((40, 20, 10**6), taken, budget) == counts
