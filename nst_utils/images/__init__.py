@@ -7,6 +7,8 @@
 - ``tensors``: RGB to float32 tensors (1, 3, H, W) in [0, 1], and back
 - ``colors``: color transfer from one picture to another
 - ``png``: PNG files that contain the record of how they were made
+- ``clips``: a clip as frames with their times: films, GIF, WebP, folders
+- ``clip_files``: clips written, with their record and sound
 - ``samples``: sample pictures by name
 - ``mask_forms``: the syntax of masks: boxes, lightness, faces, parts, files
 - ``masks``: masks as tensors
@@ -19,7 +21,8 @@ import lazy_loader
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submodules=(
-        "colors decode formats inputs io mask_forms masks png report_loaders samples tensors tiff"
+        "clip_files clips colors decode formats inputs io mask_forms masks png report_loaders "
+        "samples tensors tiff"
     ).split(),
     submod_attrs={
         "io": ["ImageError", "fit", "read_image"],
