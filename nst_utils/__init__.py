@@ -59,7 +59,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
             "resume",
             "stylize",
         ],
-        "experiments": ["metrics", "paint", "statistics", "sweep", "tables", "trials"],
+        "experiments": ["film", "metrics", "paint", "statistics", "sweep", "tables", "trials"],
         "plotting": ["Album", "charts"],
     },
 )

@@ -20,6 +20,7 @@ from ..transfer.fields import rule_of
 from ..transfer.presets import RECIPES, recipe
 from .bench import bench
 from .errors import OneLineGroup, say
+from .film import film
 from .leaderboard import leaderboard
 from .notebooks import figures, rerun
 from .paint import QUICK_CONTENT, QUICK_STYLE, provenance, quickstart, stylize
@@ -160,5 +161,5 @@ def run() -> None:
         ignore_signals()
 
 
-for _command in (stylize, provenance, rerun, figures, sweep, wikiart, bench, leaderboard):
+for _command in (stylize, film, provenance, rerun, figures, sweep, wikiart, bench, leaderboard):
     main.add_command(_command)

@@ -4,13 +4,14 @@ import json
 import os
 import shlex
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from .. import paths
-from ..errors import one_line
+from ..errors import NSTError, one_line
 from ..images.mask_forms import MASK_FORMS
 from ..networks.registry import BACKBONES
 from ..paths import short_path
@@ -60,17 +61,21 @@ def quickstart(
     summarize(result, [figure, path])
 
 
-def checked_output(name: str, *inputs: str) -> Path:
-    """Check before a run that its painting can be saved, and over no input."""
+def checked_output(name: str, *inputs: str, check: Callable[[str], Path] | None = None) -> Path:
+    """Check before a run that its painting can be saved, and over no input.
+
+    `check` looks at the name; for a PNG when left out.
+    """
     from ..images.io import ImageError
     from ..images.png import check_output, read_provenance
 
     try:
-        path = check_output(name)
-    except ImageError as error:
+        path = (check or check_output)(name)
+    except NSTError as error:
         raise click.UsageError(one_line(error)) from None
     try:
-        mine = path.stat().st_size == 0 or read_provenance(path) is not None
+        empty = not any(path.iterdir()) if path.is_dir() else path.stat().st_size == 0
+        mine = empty or read_provenance(path) is not None
     except FileNotFoundError:
         mine = True
     except ImageError:

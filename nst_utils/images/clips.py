@@ -11,14 +11,14 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from PIL import Image, ImageSequence
 
 from ..errors import NSTError, brief, one_line
 from ..paths import is_regular, user_path
 from .decode import quiet_libraries, to_rgb
-from .formats import MAX_PIXELS
+from .formats import MAX_PIXELS, ImageError, damaged
 from .io import fit, read_image
 
 FILMS = {"mov": (".mp4", ".mov", ".m4v", ".3gp"), "matroska": (".webm", ".mkv"), "avi": (".avi",)}
@@ -120,8 +120,8 @@ class Clip:
                 continue
             if image is None and last is None:
                 continue
-            damaged = image is None
-            if damaged:
+            bridged = image is None
+            if bridged:
                 image = last
             elif last is not None and image.size != last.size:
                 raise ClipError(
@@ -132,7 +132,7 @@ class Clip:
             last = image
             first = time if first is None else first
             index += 1
-            yield Frame(index, time - first, even(image, size), damaged)
+            yield Frame(index, time - first, even(image, size), bridged)
         if index < 0:
             told = "" if self.start is None and self.end is None else " in the part that was named"
             raise ClipError(f"{self.source}: no frame can be read{told}; name another clip or part")
@@ -230,7 +230,7 @@ def kind_of(head: bytes) -> str:
     return "matroska" if head[:4] == b"\x1aE\xdf\xa3" else ""
 
 
-def open_film_file(path: Path, kind: str) -> Any:
+def open_film_file(file: Path | BinaryIO, kind: str, title: str = "") -> Any:
     """Open a film by PyAV's reader of one format.
 
     Raises
@@ -241,10 +241,10 @@ def open_film_file(path: Path, kind: str) -> Any:
     import av
 
     try:
-        return av.open(str(path), format=kind)
+        return av.open(str(file) if isinstance(file, Path) else file, format=kind)
     except (av.error.FFmpegError, OSError, ValueError) as error:
         raise ClipError(
-            f"{path}: the film cannot be opened ({one_line(error, 120)}); get a fresh copy"
+            f"{title or file}: the film cannot be opened ({one_line(error, 120)}); get a fresh copy"
         ) from None
 
 
@@ -426,13 +426,26 @@ def _read_folder(clip: Clip) -> Iterator[tuple[Fraction, Image.Image | None]]:
             yield time, None
 
 
-def read_comment(path: Path, kind: str) -> str:
-    """Return the text that a clip's file carries as its comment; an empty text if it has none."""
+def read_comment(file: BinaryIO, kind: str, title: str) -> str:
+    """Return the text that a clip's file carries as its comment; an empty text if it has none.
+
+    Raises
+    ------
+    ImageError
+        If it cannot be read.
+    """
+    file.seek(0)
     if kind in ("GIF", "WEBP"):
-        with quiet_libraries(), Image.open(path, formats=["GIF", "WEBP"]) as image:
-            text = image.getexif().get(0x010E) or image.info.get("comment") or ""
+        try:
+            with quiet_libraries(), Image.open(file, formats=["GIF", "WEBP"]) as image:
+                text = image.getexif().get(0x010E) or image.info.get("comment") or ""
+        except (OSError, ValueError, SyntaxError) as error:
+            raise damaged(title, error) from None
     else:
-        with open_film_file(path, kind) as container:
-            tags = {name.lower(): text for name, text in container.metadata.items()}
-            text = tags.get("comment", "")
+        try:
+            with open_film_file(file, kind, title) as container:
+                tags = {name.lower(): text for name, text in container.metadata.items()}
+        except ClipError as error:
+            raise ImageError(str(error)) from None
+        text = tags.get("comment", "")
     return text.decode(errors="replace") if isinstance(text, bytes) else str(text)

@@ -20,6 +20,7 @@ def recolor(
     like: Tensor,
     where: Tensor | None = None,
     like_where: Tensor | None = None,
+    of: Tensor | None = None,
 ) -> Tensor:
     """Give a picture the mean and the covariance of another picture's colors.
 
@@ -32,6 +33,9 @@ def recolor(
         RGB in [0, 1]; their sizes may differ.
     where, like_where : Tensor, shape (1, 1, H, W), optional
         Masks in [0, 1], by which the pixels of each picture are weighted.
+    of : Tensor, shape (1, 3, H, W), optional
+        The picture that gets these colors exactly; `picture` is moved by the same map. So the
+        frames of a scene keep their colors from one to the next.
 
     Returns
     -------
@@ -43,7 +47,7 @@ def recolor(
     Pitié and Kokaram, CVMP 2007, for the map (linear, of Monge and Kantorovich). For style
     transfer: Gatys et al., "Preserving Color in Neural Artistic Style Transfer", arXiv 1606.05897.
     """
-    mean, spread = _moments(picture, where)
+    mean, spread = _moments(picture if of is None else of, where)
     wanted, goal = _moments(like, like_where)
     root, inverse = _roots(spread)
     between, _ = _roots(root @ goal @ root)

@@ -11,8 +11,9 @@ from typing import Any, BinaryIO
 
 from PIL import Image, PngImagePlugin
 
-from ..paths import replacing, user_path
+from ..paths import is_address, replacing, user_path
 from ..untrusted import DataError, parse_json
+from .clips import frame_files, kind_of, read_comment
 from .decode import decode
 from .formats import ImageError
 from .io import open_source
@@ -92,23 +93,31 @@ def check_output(path: str | os.PathLike, suffix: str = ".png") -> Path:
 
 
 def read_provenance(path: str | os.PathLike) -> dict[str, Any] | None:
-    """Return the record that `save_png` stored in a picture, or None if it has none.
+    """Return the record that a picture or a film painted here carries, or None if it has none.
 
-    A PNG is not decoded, and the contents of the record are not checked.
+    Of a folder of frames it is that of the first one. A PNG is not decoded, and the contents of
+    the record are not checked.
 
     Raises
     ------
     ImageError
         If the file is missing or not a picture.
     """
+    if not is_address(path) and user_path(path).is_dir():
+        frames = frame_files(user_path(path))
+        return read_provenance(frames[0]) if frames else None
     with open_source(path) as (file, _, title):
-        if file.read(8) != b"\x89PNG\r\n\x1a\n":
-            file.seek(0)
+        head = file.read(32)
+        file.seek(8)
+        if head[:8] == b"\x89PNG\r\n\x1a\n":
+            text = _record_text(file)
+        elif kind := kind_of(head):
+            text = read_comment(file, kind, title)
+        else:
             decode(file, title, 64)
             return None
-        text = _record_text(file)
     try:
-        record = None if text is None else parse_json(text, "a record")
+        record = parse_json(text, "a record") if text else None
     except DataError:
         return None
     return record if isinstance(record, dict) else None

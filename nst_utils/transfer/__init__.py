@@ -20,6 +20,7 @@
 - ``state``: the state of a run, to a file and back
 - ``run``: stylize and resume: coarse to fine, steered, recovered, interrupted
 - ``progress``: a progress bar, and the picture at intervals
+- ``video``: a folder: optical flow, and the frames of a film, one after another
 """
 
 import lazy_loader
@@ -28,7 +29,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submodules=(
         "coloring config descent detail fields instant losses objective optimizers pictures "
-        "presets progress proposals regions result run scales start state style"
+        "presets progress proposals regions result run scales start state style video"
     ).split(),
     submod_attrs={
         "config": ["Recipe"],
