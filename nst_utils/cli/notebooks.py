@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     "--from",
     "image",
     type=click.Path(path_type=Path),
-    help="Repeat the run that made this picture.",
+    help="Repeat the run that made this picture or film.",
 )
 @click.option("--content", help="With --from: where the content picture is now.")
 @click.option("--style", help="With --from: where the style picture is now.")
@@ -152,8 +152,12 @@ def _repeat(image: Path, output: str | None, **options: Any) -> None:
     from ..transfer.progress import Watch
 
     image = paths.user_path(image)
+    record = read_record(image)
+    if "film" in record:
+        _repeat_film(image, output, **options)
+        return
     path = checked_output(output, str(image)) if output else None
-    with Watch(read_record(image).get("steps", 0)) as watch:
+    with Watch(record.get("steps", 0)) as watch:
         comparison = repeat_run(image, **options, on_step=watch)
     say(str(comparison))
     result, told = comparison.result, ""
@@ -165,3 +169,15 @@ def _repeat(image: Path, output: str | None, **options: Any) -> None:
             place = paths.save_elsewhere(result.save, "painting.png")
             told = f"the best picture so far is in {place}"
         raise click.ClickException(f"{result.stopped}; {told}")
+
+
+def _repeat_film(film: Path, output: str | None, **options: Any) -> None:
+    from ..experiments.film_repeat import repeat_film
+    from ..images.clip_files import check_clip_output
+
+    path = checked_output(output, str(film), check=check_clip_output) if output else None
+    comparison = repeat_film(film, output=path, **options)
+    say(str(comparison))
+    say(f"written {short_path(comparison.film.path)}")
+    if comparison.film.stopped != "finished":
+        raise click.ClickException(f"{comparison.film.stopped}; the same command goes on")

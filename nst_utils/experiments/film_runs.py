@@ -11,6 +11,7 @@ import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,7 @@ from tqdm import tqdm
 
 from .. import paths
 from ..errors import NSTError, NSTWarning, one_line
-from ..images.clip_files import check_clip_output, write_clip
+from ..images.clip_files import check_clip_output, warn_of_silence, write_clip
 from ..images.clips import Clip, ClipError, Frame, open_clip
 from ..images.inputs import InputPicture
 from ..images.io import read_image
@@ -191,6 +192,7 @@ def film(
         path = check_clip_output(output)
         clip = sample_clip() if clip == NAME else open_clip(clip)
         clip = clip.part(start, end, every)
+        warn_of_silence(clip, path)
         run = _FilmRun(clip, style, recipe, still, checked_changes(recipe, schedule), masks, path)
         with alone_with(run.kept.folder, wait=False) as alone:
             if not alone:
@@ -307,15 +309,11 @@ class _FilmRun:
 
     def _paintings(self, count: int) -> Iterator[tuple[Fraction, Image.Image]]:
         """Yield times and paintings; the frames' times are those of the clip."""
-        for frame in self._frames():
-            if frame.index >= count:
-                return
+        for frame in islice(self._frames(), count):
             yield frame.time, self.kept.picture(frame.index)
 
     def _pairs(self, count: int) -> Iterator[tuple[Image.Image, Image.Image]]:
-        for frame in self._frames():
-            if frame.index >= count:
-                return
+        for frame in islice(self._frames(), count):
             yield frame.image, self.kept.picture(frame.index)
 
     def _write(self, count: int, record: Mapping[str, Any]) -> None:

@@ -1,6 +1,7 @@
 """Clips written to a file: H.264 in MP4 and MOV, VP9 in WebM, GIF, animated WebP, folders."""
 
 import contextlib
+import io
 import json
 import os
 import warnings
@@ -18,6 +19,9 @@ from .formats import ImageError
 from .png import check_output, save_png
 
 CODECS = {".mp4": "libx264", ".m4v": "libx264", ".mov": "libx264", ".webm": "libvpx-vp9"}
+
+CONTAINERS = {".m4v": "mp4"}
+"""Formats that have another name than their suffix."""
 
 OPTIONS = {
     "libx264": {"crf": "17", "preset": "medium"},
@@ -58,6 +62,23 @@ def check_clip_output(path: str | os.PathLike) -> Path:
         return check_output(path, suffix)
     except ImageError as error:
         raise ClipError(str(error)) from None
+
+
+def warn_of_silence(clip: Clip, path: Path) -> None:
+    """Say where a clip's sound cannot be copied into a file."""
+    import av
+
+    suffix, known = path.suffix.lower(), set()
+    if suffix in CODECS:
+        with av.open(io.BytesIO(), "w", format=CONTAINERS.get(suffix, suffix[1:])) as container:
+            known = container.supported_codecs
+    if clip.sound and clip.sound not in known:
+        warnings.warn(
+            f"the sound of {clip.source} ({clip.sound}) cannot be copied into "
+            f"{suffix or 'a folder'}: the film is silent; write .mp4 or .mov, or convert the sound",
+            NSTWarning,
+            stacklevel=3,
+        )
 
 
 def write_clip(
@@ -109,7 +130,7 @@ def _write_film(path: Path, pictures: Pictures, clip: Clip, comment: str) -> Non
     with av.open(str(path), "w", options=options) as output:
         output.metadata["comment"] = comment
         stream = None
-        with _sound(clip, output, path.suffix) as sound:
+        with _sound(clip, output) as sound:
             for time, image in pictures():
                 if stream is None:
                     stream = _video(output, codec, clip, image)
@@ -137,20 +158,9 @@ def _video(output: Any, codec: str, clip: Clip, image: Image.Image) -> Any:
 
 
 @contextlib.contextmanager
-def _sound(
-    clip: Clip, output: Any, suffix: str
-) -> Iterator[Callable[[Fraction | None], Iterator[Any]]]:
+def _sound(clip: Clip, output: Any) -> Iterator[Callable[[Fraction | None], Iterator[Any]]]:
     """Yield a function that gives the sound's packets up to a time; None: all that are left."""
-    if not clip.sound:
-        yield lambda until: iter(())
-        return
     if clip.sound not in output.supported_codecs:
-        warnings.warn(
-            f"the sound of {clip.source} ({clip.sound}) cannot be copied into {suffix}: the film "
-            "is silent; write .mp4 or .mov, or convert the sound",
-            NSTWarning,
-            stacklevel=6,
-        )
         yield lambda until: iter(())
         return
     with clip.path.open("rb") as file:

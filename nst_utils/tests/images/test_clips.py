@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from nst_utils.images.clip_files import check_clip_output, write_clip
+from nst_utils.errors import NSTWarning
+from nst_utils.images.clip_files import check_clip_output, warn_of_silence, write_clip
 from nst_utils.images.clips import ClipError, frame_files, open_clip
 from nst_utils.images.png import read_provenance
 
@@ -78,8 +79,11 @@ def test_sound_of_a_part_begins_with_its_first_frame(tmp_path):
 
 def test_sound_that_cannot_be_copied_is_told(tmp_path):
     source = film(tmp_path / "in.mp4", 6, sound="aac")
-    with pytest.warns(UserWarning, match=r"\(aac\) cannot be copied into \.webm"):
-        path = copied(tmp_path / "out.webm", source)
+    for name in ("out.webm", "out.gif", "out"):
+        with pytest.warns(NSTWarning, match=r"\(aac\) cannot be copied into"):
+            warn_of_silence(open_clip(source), tmp_path / name)
+    warn_of_silence(open_clip(source), tmp_path / "out.mov")
+    path = copied(tmp_path / "out.webm", source)
     with av.open(str(path)) as container:
         assert not container.streams.audio
 
