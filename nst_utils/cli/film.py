@@ -8,9 +8,14 @@ from ..paths import short_path
 from ..transfer.fields import COLORS
 from ..untrusted import parse_json
 from .errors import say
-from .paint import check_trained, checked_output
+from .network import check_network_options
+from .outputs import checked_output
+from .paint import check_trained
 from .recipe_options import build_recipe, recipe_options
 from .region_options import with_regions
+
+BESIDE_NETWORK = {"clip", "output", "start", "end", "every", "network", "no_measures", "size"}
+"""Parameters that go with a network."""
 
 
 class Seconds(click.ParamType):
@@ -31,7 +36,7 @@ class Seconds(click.ParamType):
 
 @click.command()
 @click.argument("clip")
-@click.argument("styles", nargs=-1, metavar="STYLE...")
+@click.argument("styles", nargs=-1, metavar="[STYLE]...")
 # fmt: off
 @click.option(
     "--output",
@@ -75,10 +80,13 @@ class Seconds(click.ParamType):
     metavar="MASK=STYLE",
     help="Where a style goes, as for stylize; may be repeated.",
 )
+@click.option("--network", metavar="FILE", help="A network made by train paints, without STYLE.")
 @click.option("--no-measures", is_flag=True, help="Do not measure flicker and style.")
 @recipe_options
+@click.pass_context
 # fmt: on
 def film(
+    context: click.Context,
     clip: str,
     styles: tuple[str, ...],
     output: str,
@@ -90,6 +98,7 @@ def film(
     difference: float | None,
     schedule: str | None,
     texts: tuple[str, ...],
+    network: str | None,
     no_measures: bool,
     name: str,
     changes: tuple[str, ...],
@@ -107,7 +116,10 @@ def film(
 
     options["size"] = options["size"] or str(SIZE)
     settings = build_recipe(name, changes, **options)
-    styles, settings = with_regions(list(styles), texts, None, settings)
+    if network is None:
+        styles, settings = with_regions(list(styles), texts, None, settings)
+    else:
+        check_network_options(context, BESIDE_NETWORK)
     if options["backbone"] and settings.weights == "auto":
         check_trained(settings)
     path = checked_output(output, clip, *styles, check=check_clip_output)
@@ -115,9 +127,10 @@ def film(
     still = Stillness(**{field: value for field, value in given.items() if value is not None})
     made = run(
         clip,
-        styles,
+        list(styles) or None,
         settings,
         output=path,
+        network=network,
         start=start,
         end=end,
         every=every,
@@ -134,6 +147,7 @@ def summarize_film(made: Any) -> None:
     lines = [
         ("clip", record["content"]["source"]),
         *((role, record[role]["source"]) for role in record if role.startswith("style")),
+        *([("network", record["network"]["style"]["source"])] if "network" in record else ()),
         ("size", f"{of_film['size'][0]} x {of_film['size'][1]} pixels"),
         ("frames", f"{made.frames} at {of_film['rate']} a second"),
         *_measures(record.get("measures", {})),
@@ -156,5 +170,8 @@ def _measures(measures: dict[str, Any]) -> list[tuple[str, str]]:
             f"; of its first two frames {measures['of_that_pair']:.5f}, and "
             f"{measures['ceiling']:.5f} if the second is painted by itself"
         )
-    gaps = ", ".join(f"{name} {value:.2f}" for name, value in measures["style"].items())
-    return [("flicker", flicker), ("style", gaps)]
+    lines = [("flicker", flicker)]
+    if "style" in measures:
+        gaps = ", ".join(f"{name} {value:.2f}" for name, value in measures["style"].items())
+        lines.append(("style", gaps))
+    return lines

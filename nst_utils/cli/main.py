@@ -22,6 +22,7 @@ from .bench import bench
 from .errors import OneLineGroup, say
 from .film import film
 from .leaderboard import leaderboard
+from .network import train
 from .notebooks import figures, rerun
 from .paint import QUICK_CONTENT, QUICK_STYLE, provenance, quickstart, stylize
 from .recipe_options import build_recipe
@@ -161,5 +162,16 @@ def run() -> None:
         ignore_signals()
 
 
-for _command in (stylize, film, provenance, rerun, figures, sweep, wikiart, bench, leaderboard):
+for _command in (
+    stylize,
+    film,
+    train,
+    provenance,
+    rerun,
+    figures,
+    sweep,
+    wikiart,
+    bench,
+    leaderboard,
+):
     main.add_command(_command)

@@ -9,7 +9,8 @@ import click
 from .. import paths
 from ..paths import short_path
 from .errors import say
-from .paint import QUICK_CONTENT, QUICK_STYLE, checked_output, quickstart, save_or_rescue
+from .outputs import checked_output
+from .paint import QUICK_CONTENT, QUICK_STYLE, quickstart, save_or_rescue
 from .recipe_options import build_recipe
 
 if TYPE_CHECKING:

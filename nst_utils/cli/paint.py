@@ -4,14 +4,13 @@ import json
 import os
 import shlex
 from collections import Counter
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from .. import paths
-from ..errors import NSTError, one_line
+from ..errors import one_line
 from ..images.mask_forms import MASK_FORMS
 from ..networks.registry import BACKBONES
 from ..paths import short_path
@@ -19,6 +18,8 @@ from ..signals import defer
 from ..transfer.config import Recipe
 from ..transfer.fields import COLORS
 from .errors import say
+from .network import check_network_options, paint_by_network
+from .outputs import checked_output
 from .recipe_options import build_recipe, recipe_options
 from .region_options import part_to_keep, with_regions
 
@@ -59,36 +60,6 @@ def quickstart(
         command="python -m nst_utils" + ("" if language == "en" else f" --language {language}"),
     )
     summarize(result, [figure, path])
-
-
-def checked_output(name: str, *inputs: str, check: Callable[[str], Path] | None = None) -> Path:
-    """Check before a run that its painting can be saved, and over no input.
-
-    `check` looks at the name; for a PNG when left out.
-    """
-    from ..images.io import ImageError
-    from ..images.png import check_output, read_provenance
-
-    try:
-        path = (check or check_output)(name)
-    except NSTError as error:
-        raise click.UsageError(one_line(error)) from None
-    try:
-        empty = not any(path.iterdir()) if path.is_dir() else path.stat().st_size == 0
-        mine = empty or read_provenance(path) is not None
-    except FileNotFoundError:
-        mine = True
-    except ImageError:
-        mine = False
-    if not mine:
-        raise click.UsageError(
-            f"{name}: this picture was not painted here and would be lost; choose another name"
-        )
-    for source in inputs:
-        given = paths.user_path(source)
-        if paths.is_regular(given) and path.exists() and os.path.samefile(given, path):
-            raise click.UsageError(f"{name}: the output would overwrite an input picture")
-    return path
 
 
 def save_or_rescue(result: "Result", path: Path) -> Path:
@@ -209,6 +180,7 @@ def check_trained(settings: Recipe) -> None:
     type=click.Path(path_type=Path),
     help="Go on with the run of a checkpoint; pictures and recipe are in it.",
 )
+@click.option("--network", metavar="FILE", help="A network made by train paints, without STYLE.")
 @recipe_options
 @click.pass_context
 # fmt: on
@@ -228,6 +200,7 @@ def stylize(
     checkpoint: Path | None,
     checkpoint_every: float,
     resume: Path | None,
+    network: str | None,
     **options: str,
 ) -> None:
     """Paint CONTENT in the manner of STYLE, or of several styles.
@@ -238,6 +211,10 @@ def stylize(
     if resume is not None:
         _check_resume_options(context)
         paint_on(resume, content, styles, checked_output(output), checkpoint_every)
+        return
+    if network is not None and content is not None:
+        check_network_options(context, {"content", "output", "size", "network"})
+        paint_by_network(content, network, output, options["size"])
         return
     if content is None:
         raise click.UsageError("name a CONTENT and a STYLE, or a checkpoint with --resume")

@@ -9,7 +9,7 @@ import hashlib
 import shutil
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from fractions import Fraction
 from itertools import islice
 from pathlib import Path
@@ -21,7 +21,7 @@ from PIL import Image
 from torch import Tensor
 from tqdm import tqdm
 
-from .. import paths
+from .. import __version__, paths
 from ..errors import NSTError, NSTWarning, one_line
 from ..images.clip_files import check_clip_output, warn_of_silence, write_clip
 from ..images.clips import Clip, ClipError, Frame, open_clip
@@ -31,15 +31,16 @@ from ..images.masks import as_mask_picture
 from ..images.png import read_provenance, save_png
 from ..images.tensors import to_tensor
 from ..networks.weights import find_weights
-from ..paths import alone_with, make_folder, public_name, replacing
+from ..paths import alone_with, make_folder, public_name, replacing, user_path, utc_now
 from ..signals import requested, watching_signals
 from ..transfer.config import Recipe
+from ..transfer.feedforward.network_file import load_network
 from ..transfer.pictures import mask_files, style_bound
 from ..transfer.presets import recipe as named_recipe
 from ..transfer.progress import notebook_stream
 from ..transfer.result import LiveStep
 from ..transfer.state import code_version
-from ..transfer.video.painter import Changes, Painter, Stillness, checked_changes
+from ..transfer.video.painter import Changes, NetworkPainter, Painter, Stillness, checked_changes
 from ..transfer.video.sample import NAME, sample_clip
 from .batch import run_key
 from .film_measures import Flicker, flicker, style_gap
@@ -105,14 +106,15 @@ class KeptFrames:
         self,
         index: int,
         image: Image.Image,
-        raw: Tensor,
+        raw: Tensor | None,
         needed: Sequence[int],
         record: Mapping[str, Any] | None = None,
     ) -> None:
         """Keep a frame; of the raw ones only those `needed` are asked for again."""
         try:
-            with replacing(self._place(index, ".npy")) as draft:
-                np.save(draft, raw.numpy().astype(np.float16))
+            if raw is not None:
+                with replacing(self._place(index, ".npy")) as draft:
+                    np.save(draft, raw.numpy().astype(np.float16))
             save_png(image, self._place(index), record or {})
         except (OSError, NSTError) as error:
             raise FilmError(
@@ -132,10 +134,11 @@ class KeptFrames:
 
 def film(
     clip: Any,
-    style: Any,
+    style: Any = None,
     recipe: Recipe | None = None,
     *,
     output: Any,
+    network: Any = None,
     start: float | None = None,
     end: float | None = None,
     every: int = 1,
@@ -152,9 +155,12 @@ def film(
     clip : path, Clip or ``"sample"``
         MP4, MOV, WebM, MKV, AVI, an animated GIF or WebP, or a folder of frames.
     style : path, address, sample name, picture, or list of them
-        As for `run.stylize`.
+        As for `run.stylize`. Beside a network it is only measured against.
     recipe : Recipe, optional
-        Of the first frame of each scene; `presets.recipe` at 384 pixels when left out.
+        Of the first frame of each scene; `presets.recipe` at 384 pixels when left out. Beside a
+        network only its size counts.
+    network : path, optional
+        A network of one style, which paints instead; see `feedforward.training.train`.
     output : path
         ``.mp4``, ``.mov``, ``.webm``, ``.gif``, ``.webp``, or a folder.
     start, end : float, optional
@@ -193,7 +199,11 @@ def film(
         clip = sample_clip() if clip == NAME else open_clip(clip)
         clip = clip.part(start, end, every)
         warn_of_silence(clip, path)
-        run = _FilmRun(clip, style, recipe, still, checked_changes(recipe, schedule), masks, path)
+        if style is None and network is None:
+            raise FilmError("name a style picture, or a network of one style")
+        run = _FilmRun(
+            clip, style, recipe, still, checked_changes(recipe, schedule), masks, path, network
+        )
         with alone_with(run.kept.folder, wait=False) as alone:
             if not alone:
                 raise FilmError(f"another process paints this film, in {run.kept.folder}")
@@ -212,6 +222,7 @@ class _FilmRun:
         changes: Changes,
         masks: Mapping[str, Any] | None,
         path: Path,
+        network: Any,
     ) -> None:
         self.clip, self.still, self.changes, self.path = clip, still, changes, path
         first = next(iter(clip.frames(recipe.size))).image
@@ -221,20 +232,27 @@ class _FilmRun:
         )
         styles = list(style) if isinstance(style, list | tuple) else [style]
         bound = style_bound(recipe)
-        self.styles = [InputPicture.open(source, bound) for source in styles]
+        self.styles = [InputPicture.open(s, bound) for s in styles if s is not None]
         self.masks = {
             form: as_mask_picture((masks or {}).get(form, form)) for form in mask_files(recipe)
         }
-        weights = find_weights(recipe.backbone, recipe.weights).sha256
+        self.network = None if network is None else load_network(network)
+        part = (clip.source, clip.start, clip.end, clip.every, clip.count)
+        if self.network is None:
+            weights = find_weights(recipe.backbone, recipe.weights).sha256
+            more = (str(part), str(still), str(changes), code_version())
+        else:
+            weights = hashlib.sha256(user_path(network).read_bytes()).hexdigest()
+            more = (str(part), "network", code_version())
         pictures = [p.sha256 for p in (clip, *self.styles, *self.masks.values())]
-        part = f"{clip.source} {clip.start} {clip.end} {clip.every} {clip.count}"
-        key = run_key(
-            self.recipe, weights, pictures, part, str(still), str(changes), code_version()
-        )
+        key = run_key(self.recipe, weights, pictures, *more)
         self.kept = KeptFrames(make_folder(paths.RUNS / "film" / key))
-        self.painter = Painter(
-            self.styles, self.recipe, still, self.kept, self.masks or None, changes
-        )
+        if self.network is None:
+            self.painter = Painter(
+                self.styles, self.recipe, still, self.kept, self.masks or None, changes
+            )
+        else:
+            self.painter = NetworkPainter(self.network, self.kept)
         self.damaged: list[int] = []
 
     def paint(self, measured: bool, on_step: Callable[[LiveStep], Any] | None) -> Film:
@@ -325,7 +343,7 @@ class _FilmRun:
         for index in range(count):
             digest.update(self.kept.picture(index).tobytes())
         size = self.kept.picture(0).size
-        of_film = {
+        of_film: dict[str, Any] = {
             "frames": count,
             "frames_sha256": digest.hexdigest(),
             "size": list(size),
@@ -333,24 +351,27 @@ class _FilmRun:
             "start": None if clip.start is None else float(clip.start),
             "end": None if clip.end is None else float(clip.end),
             "every": clip.every,
-            "steps": self.still.steps,
-            "temporal": self.still.temporal,
-            "difference": self.still.difference,
-            "schedule": [list(change) for change in self.changes],
             "damaged": self.damaged,
         }
+        content = {"source": public_name(clip.source), "sha256": clip.sha256}
+        told = {"content": content, "stopped": stopped, "film": of_film}
+        if self.network is not None:
+            versions = {"nst_utils": __version__, "torch": torch.__version__}
+            return told | {"network": self.network.record, "versions": versions, "date": utc_now()}
+        of_film |= asdict(self.still) | {"schedule": [list(change) for change in self.changes]}
         base = read_provenance(self.kept.folder / "000000.png") or {}
         for name in ("losses", "steps", "seconds"):
             base.pop(name, None)
-        content = {"source": public_name(clip.source), "sha256": clip.sha256}
-        return base | {"content": content, "stopped": stopped, "film": of_film}
+        return base | told
 
     def _measure(self, count: int, on_step: Callable[[LiveStep], Any] | None) -> dict[str, Any]:
         """Return the warping error, its floor and its ceiling, and the gaps to the style."""
         found = flicker(self._pairs(count))
         measures: dict[str, Any] = found.mean()
-        measures |= self._ceiling(found, on_step)
-        measures["style"] = style_gap(self._pairs(count), count, self.styles[0].image)
+        if self.network is None:
+            measures |= self._ceiling(found, on_step)
+        if self.styles:
+            measures["style"] = style_gap(self._pairs(count), count, self.styles[0].image)
         return measures
 
     def _ceiling(self, found: Flicker, on_step: Callable[[LiveStep], Any] | None) -> dict[str, Any]:

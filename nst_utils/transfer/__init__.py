@@ -20,6 +20,7 @@
 - ``state``: the state of a run, to a file and back
 - ``run``: stylize and resume: coarse to fine, steered, recovered, interrupted
 - ``progress``: a progress bar, and the picture at intervals
+- ``feedforward``: a folder: a small network of one style, and its training
 - ``video``: a folder: optical flow, and the frames of a film, one after another
 """
 
@@ -28,8 +29,8 @@ import lazy_loader
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submodules=(
-        "coloring config descent detail fields instant losses objective optimizers pictures "
-        "presets progress proposals regions result run scales start state style video"
+        "coloring config descent detail feedforward fields instant losses objective optimizers "
+        "pictures presets progress proposals regions result run scales start state style video"
     ).split(),
     submod_attrs={
         "config": ["Recipe"],

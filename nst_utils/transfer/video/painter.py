@@ -18,15 +18,16 @@ from torch import Tensor
 from ...errors import brief
 from ...images.clips import Frame
 from ...images.inputs import InputPicture
-from ...images.tensors import normalize, to_tensor
+from ...images.tensors import normalize, to_pil, to_tensor
 from ..coloring import SceneColors
 from ..config import STEERABLE, Recipe
+from ..feedforward.network_file import StyleNetwork
 from ..fields import RecipeError
 from ..losses.temporal import FrameDifference, Temporal
 from ..pictures import RunPictures
 from ..result import LiveStep, Result
 from ..run import Shared, paint_frame
-from .flow import Motion, is_cut, motion, warp
+from .flow import CUT_COLORS, Motion, common_colors, is_cut, motion, warp
 
 BACK = (1, 2, 4)
 """Frames back that a painting is compared with."""
@@ -131,7 +132,7 @@ class Kept(Protocol):
         self,
         index: int,
         image: Image.Image,
-        raw: Tensor,
+        raw: Tensor | None,
         needed: Sequence[int],
         record: Mapping[str, Any] | None,
     ) -> None:
@@ -160,6 +161,18 @@ class Moving:
     photo: Image.Image
     moves: dict[int, Motion] = field(default_factory=dict)
     last: Image.Image | None = None
+
+
+def scenes(frames: Iterable[Frame]) -> Iterator[tuple[Frame, Image.Image]]:
+    """Yield frames with the first frame of their scene; motion is found only where it is needed."""
+    photo = before = None
+    for frame in frames:
+        now = np.asarray(frame.image)
+        unlike = before is not None and common_colors(now, before) < CUT_COLORS
+        if photo is None or (unlike and is_cut(now, before, motion(now, before))):
+            photo = frame.image
+        before = now
+        yield frame, photo
 
 
 def with_motion(frames: Iterable[Frame], done: Callable[[int], bool]) -> Iterator[Moving]:
@@ -192,6 +205,27 @@ def ahead(items: Iterable[Any]) -> Iterator[Any]:
         while (item := waiting.result()) is not end:
             waiting = pool.submit(next, source, end)
             yield item
+
+
+class NetworkPainter:
+    """Paints the frames of a film by a network, each in one pass.
+
+    Parameters
+    ----------
+    network : StyleNetwork
+    kept : Kept
+    """
+
+    def __init__(self, network: StyleNetwork, kept: Kept) -> None:
+        self.network, self.kept = network, kept
+
+    def paint(self, frames: Iterable[Frame], on_step: Any = None) -> Iterator[tuple[Frame, None]]:
+        """Paint what is not kept yet, and yield each frame."""
+        for frame, photo in ahead(scenes(frames)):
+            if not self.kept.has(frame.index):
+                painted = self.network.paint(to_tensor(frame.image), to_tensor(photo))
+                self.kept.save(frame.index, to_pil(painted), None, (), None)
+            yield frame, None
 
 
 class Painter:
