@@ -34,6 +34,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     ).split(),
     submod_attrs={
         "config": ["Recipe"],
+        "feedforward": ["load_network", "train"],
         "fields": ["RecipeError"],
         "objective": ["Objective"],
         "presets": ["RECIPES", "recipe"],
