@@ -5,6 +5,7 @@ from typing import Any
 import click
 
 from ..paths import short_path
+from ..transfer.config import Recipe
 from ..transfer.fields import COLORS
 from ..untrusted import parse_json
 from .errors import say
@@ -81,6 +82,7 @@ class Seconds(click.ParamType):
     help="Where a style goes, as for stylize; may be repeated.",
 )
 @click.option("--network", metavar="FILE", help="A network made by train paints, without STYLE.")
+@click.option("--dry-run", is_flag=True, help="Forecast seconds and memory; paint nothing.")
 @click.option("--no-measures", is_flag=True, help="Do not measure flicker and style.")
 @recipe_options
 @click.pass_context
@@ -99,6 +101,7 @@ def film(
     schedule: str | None,
     texts: tuple[str, ...],
     network: str | None,
+    dry_run: bool,
     no_measures: bool,
     name: str,
     changes: tuple[str, ...],
@@ -109,7 +112,7 @@ def film(
     CLIP is a film, a GIF, an animated WebP, a folder of frames, or sample. Frames are kept as they
     are done: the same command goes on.
     """
-    from ..experiments.film_runs import SIZE
+    from ..experiments.film_runs import SIZE, open_film
     from ..experiments.film_runs import film as run
     from ..images.clip_files import check_clip_output
     from ..transfer.video.painter import Stillness
@@ -122,9 +125,12 @@ def film(
         check_network_options(context, BESIDE_NETWORK)
     if options["backbone"] and settings.weights == "auto":
         check_trained(settings)
-    path = checked_output(output, clip, *styles, check=check_clip_output)
     given = {"steps": frame_steps, "temporal": temporal, "difference": difference}
     still = Stillness(**{field: value for field, value in given.items() if value is not None})
+    if dry_run:
+        print_forecast(open_film(clip).part(start, end, every), styles, settings, still.steps)
+        return
+    path = checked_output(output, clip, *styles, check=check_clip_output)
     made = run(
         clip,
         list(styles) or None,
@@ -139,6 +145,18 @@ def film(
         measured=not no_measures,
     )
     summarize_film(made)
+
+
+def print_forecast(clip: Any, styles: list[str], settings: Recipe, steps: int) -> None:
+    """Print what a film would take."""
+    from ..experiments.forecasts import forecast_film
+
+    told = forecast_film(clip, styles, settings, steps)
+    minutes = told.seconds / 60
+    say(f"{'size':9} {told.width} x {told.height} pixels")
+    say(f"{'frames':9} about {clip.count} at {clip.rate} a second")
+    say(f"{'time':9} about {minutes:.0f} minutes, {told.seconds / clip.count:.1f} s a frame")
+    say(f"{'memory':9} about {told.megabytes:.0f} MB, {told.free_megabytes:.0f} MB are free")
 
 
 def summarize_film(made: Any) -> None:

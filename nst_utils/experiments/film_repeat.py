@@ -7,14 +7,14 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import NSTError
-from ..images.clips import Clip, open_clip
+from ..images.clips import Clip
 from ..paths import make_run_folder
 from ..transfer.config import Recipe
 from ..transfer.pictures import mask_files
 from ..transfer.video.painter import Stillness
-from ..transfer.video.sample import NAME, sample_clip
+from ..transfer.video.sample import sample_clip
 from ..untrusted import DataError, check_schema
-from .film_runs import Film, film
+from .film_runs import Film, film, open_film
 from .reproduce import (
     RepeatError,
     changed_since,
@@ -135,7 +135,7 @@ def _clip(entry: Mapping[str, str], given: Any, film: Path, trust: bool) -> Clip
     places = [given] if given is not None else places_of(name, "content", film, trust)
     for place in places:
         try:
-            clip = sample_clip() if place == NAME else open_clip(place)
+            clip = open_film(place)
         except NSTError as error:
             raise RepeatError(f"the clip cannot be read ({error})") from None
         if clip.sha256 == wanted:

@@ -48,6 +48,9 @@ from .film_measures import Flicker, flicker, style_gap
 SIZE = 384
 """Long side of a film where no recipe says another one, pixels."""
 
+MANY = 1000
+"""Frames from which on a film's length is told before it is painted."""
+
 
 class FilmError(NSTError, RuntimeError):
     """A film that cannot go on; what was painted stays."""
@@ -80,6 +83,7 @@ class KeptFrames:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self._raw = {int(p.stem) for p in folder.glob("*.npy") if p.stem.isdecimal()}
 
     def _place(self, index: int, suffix: str = ".png") -> Path:
         return self.folder / f"{index:06}{suffix}"
@@ -121,9 +125,10 @@ class KeptFrames:
                 f"frame {index} cannot be kept in {self.folder} ({one_line(error, 200)}); free "
                 "some space, then the same command goes on"
             ) from None
-        for old in self.folder.glob("*.npy"):
-            if old.stem.isdecimal() and int(old.stem) not in (*needed, index):
-                old.unlink(missing_ok=True)
+        self._raw.add(index)
+        for old in self._raw - {*needed, index}:
+            self._place(old, ".npy").unlink(missing_ok=True)
+            self._raw.remove(old)
 
     def remove(self) -> None:
         """Remove the folder."""
@@ -196,11 +201,17 @@ def film(
     with watching_signals():
         recipe, still = recipe or named_recipe(size=SIZE), still or Stillness()
         path = check_clip_output(output)
-        clip = sample_clip() if clip == NAME else open_clip(clip)
-        clip = clip.part(start, end, every)
+        clip = open_film(clip).part(start, end, every)
         warn_of_silence(clip, path)
         if style is None and network is None:
             raise FilmError("name a style picture, or a network of one style")
+        if clip.count > MANY and network is None:
+            warnings.warn(
+                f"{clip.count:,} frames take hours, some seconds each: every=2 or start= and end= "
+                "paint fewer, and a network of one style is much faster",
+                NSTWarning,
+                stacklevel=2,
+            )
         run = _FilmRun(
             clip, style, recipe, still, checked_changes(recipe, schedule), masks, path, network
         )
@@ -208,6 +219,11 @@ def film(
             if not alone:
                 raise FilmError(f"another process paints this film, in {run.kept.folder}")
             return run.paint(measured, on_step)
+
+
+def open_film(clip: Any) -> Clip:
+    """Open a clip, or the made-up one where it is called ``sample``; see `clips.open_clip`."""
+    return sample_clip() if isinstance(clip, str) and clip == NAME else open_clip(clip)
 
 
 class _FilmRun:

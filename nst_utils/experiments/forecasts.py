@@ -1,6 +1,7 @@
 """What a run will take on this machine, before it begins: seconds, memory, the painting's size."""
 
 import contextlib
+import dataclasses
 import warnings
 from dataclasses import dataclass
 from typing import Any
@@ -8,6 +9,7 @@ from typing import Any
 import psutil
 
 from ..errors import NSTError, NSTWarning
+from ..images.clips import Clip
 from ..images.inputs import LEAST_SIDE
 from ..networks.device import pick_device, pick_precision
 from ..parallel import control_groups, run_in_fresh_process
@@ -81,6 +83,27 @@ def forecast(content: Any, style: Any, recipe: Recipe, masks: Any = None) -> For
     megabytes = last["mb"] + grows * (pixels[recipe.size] - pixels[last["size"]])
     width, height = shapes[recipe.size]
     return Forecast(seconds, megabytes, width, height, free_bytes() / 1e6)
+
+
+def forecast_film(
+    clip: Clip, style: Any, recipe: Recipe, steps: int, masks: Any = None
+) -> Forecast:
+    """Say what a film will take, from a forecast of its first frame.
+
+    Parameters
+    ----------
+    clip : Clip
+    style, recipe, masks
+        As for `film_runs.film`.
+    steps : int
+        Of a frame that follows another one; see `painter.Stillness`.
+    """
+    first = next(iter(clip.frames(recipe.size))).image
+    told = forecast(first, style, recipe, masks)
+    pairs = zip(recipe.scales, recipe.steps, strict=True)
+    each = told.seconds / sum(count * (scale / recipe.size) ** 2 for scale, count in pairs)
+    seconds = told.seconds + (clip.count - 1) * steps * each
+    return dataclasses.replace(told, seconds=seconds, width=first.width, height=first.height)
 
 
 def free_bytes() -> float:

@@ -239,5 +239,9 @@ def _palette(pictures: Pictures, count: int) -> Image.Image:
 
 def _write_folder(path: Path, pictures: Pictures, record: Mapping[str, Any]) -> None:
     path.mkdir(exist_ok=True)
+    number = -1
     for number, (_, image) in enumerate(pictures()):
         save_png(image, path / f"{number:06}.png", record)
+    for old in path.glob("[0-9]" * 6 + ".png"):  # of a longer film that was here
+        if int(old.stem) > number:
+            old.unlink()

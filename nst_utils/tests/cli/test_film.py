@@ -1,7 +1,7 @@
 import pytest
 
 from nst_utils.cli.film import Seconds
-from nst_utils.experiments import film_measures
+from nst_utils.experiments import film_measures, forecasts
 from nst_utils.images.clips import open_clip
 from nst_utils.images.png import read_provenance
 
@@ -31,6 +31,20 @@ def test_a_part_of_it(tiny, tmp_path):
     assert found.exit_code == 0, found.output
     assert len(list(open_clip(out).frames())) == 3
     assert open_clip(out).rate == 6
+
+
+def test_a_forecast_paints_nothing(tiny, tmp_path, monkeypatch):
+    def told(content, style, recipe, masks):
+        return forecasts.Forecast(30.0, 900.0, *content.size, 4000.0)
+
+    monkeypatch.setattr(forecasts, "forecast", told)
+    out = tmp_path / "out.mp4"
+    words = ("--size", "48", "--set", "scales=48", "--steps", "10", "--frame-steps", "2")
+    found = run("film", "sample", "mosaic", "-o", out, *words, "--dry-run")
+    assert found.exit_code == 0, found.output
+    # 30 s for the first frame's 10 steps; 47 frames of 2 steps.
+    assert "about 5 minutes, 6.5 s a frame" in found.stdout
+    assert not out.exists()
 
 
 def test_what_is_refused_in_one_sentence(tiny, tmp_path, pictures):

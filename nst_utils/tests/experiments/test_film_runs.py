@@ -157,6 +157,19 @@ def test_what_is_lost_of_a_kept_frame_is_replaced(tmp_path):
     assert sorted(p.stem for p in tmp_path.glob("*.npy")) == ["000002"]
 
 
+def test_a_very_long_film_is_told_before(tiny, clip, tmp_path, monkeypatch):
+    monkeypatch.setattr(film_runs, "MANY", 4)
+    with pytest.warns(NSTWarning, match="5 frames take hours"):
+        paint(clip, tmp_path / "out.mp4", measured=False)
+
+
+def test_a_folder_holds_no_frames_of_a_longer_film(tiny, clip, tmp_path):
+    with pytest.warns(NSTWarning, match="cannot be copied into a folder"):
+        paint(clip, tmp_path / "out", measured=False)
+        made = paint(clip, tmp_path / "out", every=2, measured=False)
+    assert made.frames == 3 == len(list((tmp_path / "out").iterdir()))
+
+
 def test_parts_and_outputs_are_checked_first(tiny, clip, tmp_path):
     with pytest.raises(ClipError, match="nothing begins at 9"):
         paint(clip, tmp_path / "out.mp4", start=9)
