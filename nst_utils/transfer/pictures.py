@@ -1,5 +1,6 @@
 """A run's pictures: opened once, then at each scale, colored and divided into regions."""
 
+import copy
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -137,6 +138,13 @@ class RunPictures:
         if masks:
             raise RecipeError(f"no mask of the recipe is called {brief(next(iter(masks)))}")
         self._parts: dict[int, tuple[Tensor, Tensor]] = {}
+
+    def with_content(self, content: InputPicture, recipe: Recipe) -> "RunPictures":
+        """Return them for another frame of a film, with the masks of this one."""
+        other = copy.copy(self)
+        other.inputs = {role: p for role, p in self.inputs.items() if role != "start"}
+        other.inputs["content"], other.recipe = content, recipe
+        return other
 
     def public(self, recipe: Recipe) -> Recipe:
         """Return a recipe that calls masks and start as this run's records do."""

@@ -5,6 +5,7 @@ the next one and finds its motion. L-BFGS forgets what it knew at each frame.
 """
 
 import dataclasses
+import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -18,6 +19,7 @@ from torch import Tensor
 from ...errors import brief
 from ...images.clips import Frame
 from ...images.inputs import InputPicture
+from ...images.mask_forms import MaskError
 from ...images.tensors import normalize, to_pil, to_tensor
 from ..coloring import SceneColors
 from ..config import STEERABLE, Recipe
@@ -256,6 +258,7 @@ class Painter:
         self.styles, self.recipe, self.still, self.kept = list(styles), recipe, still, kept
         self.masks, self.changes = masks, changes
         self.shared = Shared()
+        self._last: RunPictures | None = None
         self.temporal = Temporal(still.temporal)
         self.difference = FrameDifference(still.difference, recipe.content_layer)
 
@@ -298,8 +301,7 @@ class Painter:
         if moving.moves:
             steps = dict(scales=(recipe.size,), steps=(self.still.steps,), schedule=())
             recipe = dataclasses.replace(recipe, **steps)
-        content = InputPicture(frame.image, f"frame {frame.index}", f"frame {frame.index}")
-        pictures = RunPictures(content, self.styles, recipe, self.masks)
+        pictures = self._pictures(frame.index, frame.image, recipe, moving)
         photo = to_tensor(moving.photo)
         pictures.scene = SceneColors(photo)
         self.temporal.follow(())
@@ -309,6 +311,22 @@ class Painter:
             self._follow(moving, pictures)
         terms = [term for term in (self.temporal, self.difference) if term.weight]
         return paint_frame(pictures, terms, self.shared, on_step)
+
+    def _pictures(
+        self, index: int, image: Image.Image, recipe: Recipe, moving: Moving | None = None
+    ) -> RunPictures:
+        """Return a frame's pictures; where a mask finds nothing, with the masks of the last one."""
+        digest = hashlib.sha256(image.tobytes()).hexdigest()  # faces are remembered by it
+        content = InputPicture(image, f"frame {index}", digest)
+        try:
+            self._last = RunPictures(content, self.styles, recipe, self.masks)
+        except MaskError:
+            if self._last is None and moving is not None and moving.scene != index:
+                self._last = self._pictures(moving.scene, moving.photo, recipe)
+            if self._last is None:
+                raise
+            self._last = self._last.with_content(content, recipe)
+        return self._last
 
     def _follow(self, moving: Moving, pictures: RunPictures) -> None:
         """Begin with the last painting where its motion leads, and compare with earlier ones."""
@@ -328,11 +346,8 @@ class Painter:
 
     def _follow_differences(self, moving: Moving, pictures: RunPictures) -> None:
         """Show the last painting and the film's last frame to the frame difference."""
-        before = RunPictures(
-            InputPicture(moving.last, "", f"frame {moving.frame.index - 1}"), self.styles,
-            dataclasses.replace(pictures.recipe, start="content"), self.masks,
-        )  # fmt: skip
-        before.scene = pictures.scene
+        last = dataclasses.replace(pictures.recipe, start="content")
+        before = pictures.with_content(InputPicture(moving.last, "the last frame", ""), last)
         film = normalize(before.at(self.recipe.size).content)
         painting = normalize(self.kept.raw(moving.frame.index - 1))
         network = self.shared.network(pictures.recipe)

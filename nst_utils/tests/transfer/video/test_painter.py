@@ -7,8 +7,10 @@ from PIL import Image
 
 from nst_utils.images.clips import Frame
 from nst_utils.images.inputs import InputPicture
+from nst_utils.images.mask_forms import MaskError
 from nst_utils.images.samples import open_picture
 from nst_utils.images.tensors import to_tensor
+from nst_utils.transfer import pictures
 from nst_utils.transfer import run as transfer_run
 from nst_utils.transfer.config import Recipe
 from nst_utils.transfer.fields import RecipeError
@@ -143,6 +145,28 @@ def test_a_damaged_frame_takes_the_painting_before_it(tiny, style):
     painted = list(Painter(style, QUICK, Stillness(3), kept).paint(shown))
     assert painted[1][1] is None
     assert kept.picture(1).tobytes() == kept.picture(0).tobytes()
+
+
+def test_a_frame_in_which_a_mask_finds_nothing_takes_the_last_one(tiny, style, monkeypatch):
+    found = iter([1, 0, 1, 0, 0])
+
+    def faces(form, picture, file=None):
+        if form != "faces" or file is not None:
+            return original(form, picture, file)
+        if not next(found):
+            raise MaskError("no face was found")
+        return torch.ones_like(picture[:, :1]) * (torch.arange(picture.shape[-1]) > 20)
+
+    original = pictures.read_mask
+    monkeypatch.setattr(pictures, "read_mask", faces)
+    recipe = QUICK.replace(regions=(("faces", 0), ("rest", 1)))
+    kept, shown = InMemory(), frames(4)
+    list(Painter(style, recipe, Stillness(2), kept).paint(shown))
+    for frame in shown:  # the photo stays where the face is
+        gap = np.asarray(kept.picture(frame.index), float) - np.asarray(frame.image)
+        assert np.abs(gap[:, 30:]).max() <= 1 < np.abs(gap[:, :10]).max()
+    with pytest.raises(MaskError):
+        list(Painter(style, recipe, Stillness(2), InMemory()).paint(shown))
 
 
 def test_the_schedule_of_a_film_lets_the_style_grow_in(tiny, style):
