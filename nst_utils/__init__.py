@@ -2,10 +2,10 @@
 
 Read the folders in this order, and you follow a picture to a figure:
 
-- ``images``: a picture from anywhere, as RGB, as a tensor, as a PNG with its record; samples
+- ``images``: a picture or a clip from anywhere, as RGB, as a tensor; its record; samples
 - ``networks``: weights, VGG19 and ResNet-50, activations by layer name; device and number format
 - ``wikiart``: the dataset: names, index, catalog, download, miniature
-- ``transfer``: the method: recipe, losses, objective, optimizers, run, result
+- ``transfer``: the method: recipe, losses, objective, run, result; film, fast network
 - ``experiments``: many runs in numbers: metrics, trials, statistics, sweeps, reproduction
 - ``plotting``: figures in English and Vietnamese, and the album that writes them
 - ``studio``: a panel of widgets beside a painting that follows them
@@ -54,12 +54,14 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
             "StopRun",
             "Watch",
             "config",
+            "load_network",
             "losses",
             "recipe",
             "resume",
             "stylize",
+            "train",
         ],
-        "experiments": ["metrics", "paint", "statistics", "sweep", "tables", "trials"],
+        "experiments": ["film", "metrics", "paint", "statistics", "sweep", "tables", "trials"],
         "plotting": ["Album", "charts"],
     },
 )

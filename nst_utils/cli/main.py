@@ -20,7 +20,9 @@ from ..transfer.fields import rule_of
 from ..transfer.presets import RECIPES, recipe
 from .bench import bench
 from .errors import OneLineGroup, say
+from .film import film
 from .leaderboard import leaderboard
+from .network import train
 from .notebooks import figures, rerun
 from .paint import QUICK_CONTENT, QUICK_STYLE, provenance, quickstart, stylize
 from .recipe_options import build_recipe
@@ -160,5 +162,16 @@ def run() -> None:
         ignore_signals()
 
 
-for _command in (stylize, provenance, rerun, figures, sweep, wikiart, bench, leaderboard):
+for _command in (
+    stylize,
+    film,
+    train,
+    provenance,
+    rerun,
+    figures,
+    sweep,
+    wikiart,
+    bench,
+    leaderboard,
+):
     main.add_command(_command)

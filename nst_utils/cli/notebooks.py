@@ -9,7 +9,8 @@ import click
 from .. import paths
 from ..paths import short_path
 from .errors import say
-from .paint import QUICK_CONTENT, QUICK_STYLE, checked_output, quickstart, save_or_rescue
+from .outputs import checked_output
+from .paint import QUICK_CONTENT, QUICK_STYLE, quickstart, save_or_rescue
 from .recipe_options import build_recipe
 
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ if TYPE_CHECKING:
     "--from",
     "image",
     type=click.Path(path_type=Path),
-    help="Repeat the run that made this picture.",
+    help="Repeat the run that made this picture or film.",
 )
 @click.option("--content", help="With --from: where the content picture is now.")
 @click.option("--style", help="With --from: where the style picture is now.")
@@ -137,8 +138,12 @@ def _repeat(image: Path, output: str | None, **options: Any) -> None:
     from ..transfer.progress import Watch
 
     image = paths.user_path(image)
+    record = read_record(image)
+    if "film" in record:
+        _repeat_film(image, output, **options)
+        return
     path = checked_output(output, str(image)) if output else None
-    with Watch(read_record(image).get("steps", 0)) as watch:
+    with Watch(record.get("steps", 0)) as watch:
         comparison = repeat_run(image, **options, on_step=watch)
     say(str(comparison))
     result, told = comparison.result, ""
@@ -150,3 +155,15 @@ def _repeat(image: Path, output: str | None, **options: Any) -> None:
             place = paths.save_elsewhere(result.save, "painting.png")
             told = f"the best picture so far is in {place}"
         raise click.ClickException(f"{result.stopped}; {told}")
+
+
+def _repeat_film(film: Path, output: str | None, **options: Any) -> None:
+    from ..experiments.film_repeat import repeat_film
+    from ..images.clip_files import check_clip_output
+
+    path = checked_output(output, str(film), check=check_clip_output) if output else None
+    comparison = repeat_film(film, output=path, **options)
+    say(str(comparison))
+    say(f"written {short_path(comparison.film.path)}")
+    if comparison.film.stopped != "finished":
+        raise click.ClickException(f"{comparison.film.stopped}; the same command goes on")

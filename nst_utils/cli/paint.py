@@ -18,6 +18,8 @@ from ..signals import defer
 from ..transfer.config import Recipe
 from ..transfer.fields import COLORS
 from .errors import say
+from .network import check_network_options, paint_by_network
+from .outputs import checked_output
 from .recipe_options import build_recipe, recipe_options
 from .region_options import part_to_keep, with_regions
 
@@ -60,34 +62,6 @@ def quickstart(
         command="python -m nst_utils" + ("" if language == "en" else f" --language {language}"),
     )
     summarize(result, [figure, path])
-
-
-def checked_output(name: str, *inputs: str, depth: int = 8, alpha: bool = False) -> Path:
-    """Check before a run that its painting can be saved, and over no input."""
-    from ..images.io import ImageError
-    from ..images.outputs import FORMATS, check_format
-    from ..images.png import check_output, read_provenance
-
-    try:
-        path = check_output(name, FORMATS)
-        check_format(path, depth, alpha)
-    except ImageError as error:
-        raise click.UsageError(one_line(error)) from None
-    try:
-        mine = path.stat().st_size == 0 or read_provenance(path) is not None
-    except FileNotFoundError:
-        mine = True
-    except ImageError:
-        mine = False
-    if not mine:
-        raise click.UsageError(
-            f"{name}: this picture was not painted here and would be lost; choose another name"
-        )
-    for source in inputs:
-        given = paths.user_path(source)
-        if paths.is_regular(given) and path.exists() and os.path.samefile(given, path):
-            raise click.UsageError(f"{name}: the output would overwrite an input picture")
-    return path
 
 
 def save_or_rescue(result: "Result", path: Path, **options: Any) -> Path:
@@ -225,6 +199,7 @@ def check_trained(settings: Recipe) -> None:
     type=click.Path(path_type=Path),
     help="Go on with the run of a checkpoint; pictures and recipe are in it.",
 )
+@click.option("--network", metavar="FILE", help="A network made by train paints, without STYLE.")
 @recipe_options
 @click.pass_context
 # fmt: on
@@ -246,6 +221,7 @@ def stylize(
     checkpoint: Path | None,
     checkpoint_every: float,
     resume: Path | None,
+    network: str | None,
     **options: str,
 ) -> None:
     """Paint CONTENT in the manner of STYLE, or of several styles.
@@ -257,6 +233,10 @@ def stylize(
         _check_resume_options(context)
         path = checked_output(output, depth=int(depth))
         paint_on(resume, content, styles, path, checkpoint_every, int(depth))
+        return
+    if network is not None and content is not None:
+        check_network_options(context, {"content", "output", "size", "network"})
+        paint_by_network(content, network, output, options["size"])
         return
     if content is None:
         raise click.UsageError("name a CONTENT and a STYLE, or a checkpoint with --resume")

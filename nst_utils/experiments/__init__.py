@@ -15,6 +15,9 @@
 - ``notebooks``: notebooks run again under new parameters
 - ``structure_search``: the ``beta`` at which a given part of the structure stays
 - ``folders``: every picture of a folder in every style of another
+- ``film_measures``: how still a painted film keeps; its gap to the style
+- ``film_repeat``: a film painted again, from the record inside it
+- ``film_runs``: a film painted, kept frame by frame
 - ``forecasts``: what a run will take on this machine
 - ``tables``: layers read, shares of the loss, measures
 """
@@ -24,12 +27,13 @@ import lazy_loader
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submodules=(
-        "batch building_blocks folders forecasts judges metrics notebooks peak_memory "
-        "reproduce statistics structure_search style_classifier style_features "
-        "sweeps tables trials variance"
+        "batch building_blocks film_measures film_repeat film_runs folders forecasts judges "
+        "metrics notebooks peak_memory reproduce statistics structure_search style_classifier "
+        "style_features sweeps tables trials variance"
     ).split(),
     submod_attrs={
         "batch": ["BatchError"],
+        "film_runs": ["Film", "FilmError", "film"],
         "folders": ["paint_folder"],
         "forecasts": ["forecast"],
         "structure_search": ["keep_structure"],

@@ -1,5 +1,6 @@
 """What a run will take on this machine, before it begins: seconds, memory, the painting's size."""
 
+import dataclasses
 import shutil
 import warnings
 from collections.abc import Callable
@@ -8,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import NSTError, NSTWarning
+from ..images.clips import Clip
 from ..images.inputs import LEAST_SIDE, InputPicture
 from ..networks.backbone import load_backbone
 from ..networks.device import pick_device
@@ -99,6 +101,27 @@ def forecast(content: Any, style: Any, recipe: Recipe, masks: Any = None) -> For
     if plan.tile:
         megabytes = plan.bytes(recipe, pixels[recipe.size], form, last["margin"]) / 1e6
     return Forecast(seconds, megabytes, width, height, free / 1e6, plan.tile)
+
+
+def forecast_film(
+    clip: Clip, style: Any, recipe: Recipe, steps: int, masks: Any = None
+) -> Forecast:
+    """Say what a film will take, from a forecast of its first frame.
+
+    Parameters
+    ----------
+    clip : Clip
+    style, recipe, masks
+        As for `film_runs.film`.
+    steps : int
+        Of a frame that follows another one; see `painter.Stillness`.
+    """
+    first = next(iter(clip.frames(recipe.size))).image
+    told = forecast(first, style, recipe, masks)
+    pairs = zip(recipe.scales, recipe.steps, strict=True)
+    each = told.seconds / sum(count * (scale / recipe.size) ** 2 for scale, count in pairs)
+    seconds = told.seconds + (clip.count - 1) * steps * each
+    return dataclasses.replace(told, seconds=seconds, width=first.width, height=first.height)
 
 
 def check_memory(content: Any, style: Any, recipe: Recipe) -> None:

@@ -119,7 +119,7 @@ def read_record(image: Path) -> dict[str, Any]:
     """
     record = read_provenance(image)
     if record is None or "recipe" not in record:
-        raise RepeatError(f"{image}: no record of a run is stored in this picture")
+        raise RepeatError(f"{image}: no record of a run is stored in this file")
     if "caption" in record:
         raise RepeatError(f"{image}: this is a figure; name the painting itself")
     try:
@@ -168,8 +168,10 @@ def repeat_run(
         of an input or of the weights is another.
     """
     record = read_record(image)
+    if "film" in record:
+        raise RepeatError(f"{image}: this is a film; repeat it with film_repeat.repeat_film")
     recipe = Recipe.from_json(json.dumps(record["recipe"]))
-    recipe = _with_weights(recipe, record, image, trust)
+    recipe = with_weights(recipe, record, image, trust)
     missing = sorted({*record.get("own_terms", {})} - {term.name for term in terms})
     if missing:
         raise RepeatError(
@@ -187,7 +189,7 @@ def repeat_run(
     for role in needed:
         if role not in record:
             raise RepeatError(f"{image}: its record names a {role} picture without a checksum")
-    found = {role: _input(record[role], role, given.get(role), image, trust) for role in roles}
+    found = {role: find_input(record[role], role, given.get(role), image, trust) for role in roles}
     result = stylize(
         found["content"],
         [found[role] for role in roles if role.startswith("style")],
@@ -207,11 +209,11 @@ def repeat_run(
         worst=float(gap.max()),
         mean=float(gap.mean()),
         similarity=ssim(result.image, read_image(image)),
-        changed=_changed(record, result.provenance),
+        changed=changed_since(record, result.provenance),
     )
 
 
-def _with_weights(recipe: Recipe, record: Mapping[str, Any], image: Path, trust: bool) -> Recipe:
+def with_weights(recipe: Recipe, record: Mapping[str, Any], image: Path, trust: bool) -> Recipe:
     """Return the recipe with the weights that the record names, wherever they are by now."""
     named, digest = record["weights"], record["weights"]["sha256"]
     label = "no weights"
@@ -234,7 +236,7 @@ def _with_weights(recipe: Recipe, record: Mapping[str, Any], image: Path, trust:
     )
 
 
-def _input(entry: Mapping[str, str], role: str, given: Any, image: Path, trust: bool) -> Any:
+def find_input(entry: Mapping[str, str], role: str, given: Any, image: Path, trust: bool) -> Any:
     """Find an input: inside its record, or by its checksum at the places where it may be."""
     name, wanted = entry["source"], entry["sha256"]
     if given is None and "png" in entry:
@@ -244,7 +246,7 @@ def _input(entry: Mapping[str, str], role: str, given: Any, image: Path, trust: 
             raise RepeatError(f"{image}: the {role} in its record is damaged ({error})") from None
     places: list[Any] = [given]
     if given is None:
-        places = _places(name, role, image, trust)
+        places = places_of(name, role, image, trust)
     others = []
     for place in places:
         try:
@@ -252,7 +254,7 @@ def _input(entry: Mapping[str, str], role: str, given: Any, image: Path, trust: 
         except NSTError as error:
             if len(places) == 1:
                 raise RepeatError(
-                    f"{role} cannot be read ({error}); name it with {_named(role)}"
+                    f"{role} cannot be read ({error}); name it with {named_as(role)}"
                 ) from None
             continue
         if digest == wanted:
@@ -262,20 +264,20 @@ def _input(entry: Mapping[str, str], role: str, given: Any, image: Path, trust: 
         place, digest = others[0]
         raise RepeatError(
             f"{role} {place} is another picture than the record names: its SHA-256 starts with "
-            f"{digest[:16]}, not with {wanted[:16]}; name the right one with {_named(role)}"
+            f"{digest[:16]}, not with {wanted[:16]}; name the right one with {named_as(role)}"
         )
     raise RepeatError(
         f"{role} {brief(name)} is neither beside {image} nor in the working directory; "
-        f"name it with {_named(role)}"
+        f"name it with {named_as(role)}"
     )
 
 
-def _named(role: str) -> str:
+def named_as(role: str) -> str:
     """Return how an input is named: ``content=FILE``, or by its role among ``inputs``."""
     return f"{role}=FILE" if role in ("content", "style") else f'inputs={{"{role}": FILE}}'
 
 
-def _places(name: str, role: str, image: Path, trust: bool) -> list[Any]:
+def places_of(name: str, role: str, image: Path, trust: bool) -> list[Any]:
     """Return where a recorded input may be; what a stranger wrote leads nowhere else."""
     if name.startswith(SOURCE):
         return [name.removeprefix(SOURCE)] if name.removeprefix(SOURCE) in list_samples() else []
@@ -285,13 +287,13 @@ def _places(name: str, role: str, image: Path, trust: bool) -> list[Any]:
             return [name]
         raise RepeatError(
             f"{role}: the record names {brief(name)}, which is opened only with trust=True; or "
-            f"name the picture with {_named(role)}"
+            f"name the picture with {named_as(role)}"
         )
     files = [folder / name for folder in (image.parent, Path.cwd())]
     return [path for path in files if is_regular(path)]
 
 
-def _changed(then: Mapping[str, Any], now: Mapping[str, Any]) -> dict[str, tuple[str, str]]:
+def changed_since(then: Mapping[str, Any], now: Mapping[str, Any]) -> dict[str, tuple[str, str]]:
     """Return what differs in versions, device, number format and threads, where both are known."""
     pairs = {
         name: (str(then[name]), str(now[name]))

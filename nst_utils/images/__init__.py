@@ -9,6 +9,8 @@
 - ``colors``: color transfer from one picture to another
 - ``png``: PNG files that contain the record of how they were made
 - ``outputs``: a painting as PNG, TIFF, JPEG or WebP, with its record
+- ``clips``: a clip as frames with their times: films, GIF, WebP, folders
+- ``clip_files``: clips written, with their record and sound
 - ``samples``: sample pictures by name
 - ``mask_forms``: the syntax of masks: boxes, lightness, faces, parts, files
 - ``masks``: masks as tensors
@@ -21,8 +23,8 @@ import lazy_loader
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submodules=(
-        "colors decode deep formats inputs io mask_forms masks outputs png report_loaders samples "
-        "tensors tiff"
+        "clip_files clips colors decode deep formats inputs io mask_forms masks outputs png "
+        "report_loaders samples tensors tiff"
     ).split(),
     submod_attrs={
         "io": ["ImageError", "fit", "read_image"],

@@ -20,6 +20,7 @@ def recolor(
     like: Tensor,
     where: Tensor | None = None,
     like_where: Tensor | None = None,
+    of: Tensor | None = None,
 ) -> Tensor:
     """Give a picture the mean and the covariance of another picture's colors.
 
@@ -32,6 +33,9 @@ def recolor(
         RGB in [0, 1]; their sizes may differ.
     where, like_where : Tensor, shape (1, 1, H, W), optional
         Masks in [0, 1], by which the pixels of each picture are weighted.
+    of : Tensor, shape (1, 3, H, W), optional
+        The picture that gets these colors exactly; `picture` is moved by the same map. So the
+        frames of a scene keep their colors from one to the next.
 
     Returns
     -------
@@ -43,8 +47,20 @@ def recolor(
     Pitié and Kokaram, CVMP 2007, for the map (linear, of Monge and Kantorovich). For style
     transfer: Gatys et al., "Preserving Color in Neural Artistic Style Transfer", arXiv 1606.05897.
     """
-    mean, spread = _moments(picture, where)
-    wanted, goal = _moments(like, like_where)
+    now = color_moments(picture if of is None else of, where)
+    return _moved(picture, now, color_moments(like, like_where))
+
+
+def recolor_to(
+    picture: Tensor, mean: Tensor, covariance: Tensor, of: Tensor | None = None
+) -> Tensor:
+    """Give a picture a mean (3,) and a covariance (3, 3) of its colors; see `recolor`."""
+    return _moved(picture, color_moments(picture if of is None else of), (mean, covariance))
+
+
+def _moved(picture: Tensor, now: tuple[Tensor, Tensor], wanted: tuple[Tensor, Tensor]) -> Tensor:
+    """Move colors by the map that brings one mean and covariance to others."""
+    (mean, spread), (wanted, goal) = now, wanted
     root, inverse = _roots(spread)
     between, _ = _roots(root @ goal @ root)
     transport = inverse @ between @ inverse
@@ -187,8 +203,11 @@ def _rgb(lab: np.ndarray) -> Tensor:
     return torch.from_numpy(rgb).permute(2, 0, 1)[None].contiguous()
 
 
-def _moments(picture: Tensor, where: Tensor | None) -> tuple[Tensor, Tensor]:
-    """Return the mean (3,) and the covariance (3, 3) of a picture's colors, in float64."""
+def color_moments(picture: Tensor, where: Tensor | None = None) -> tuple[Tensor, Tensor]:
+    """Return the mean (3,) and the covariance (3, 3) of a picture's colors, in float64.
+
+    Under a mask (1, 1, H, W) in [0, 1] each pixel counts by it.
+    """
     rows = picture.double().flatten(2)[0]
     if where is None:
         mean, spread = rows.mean(dim=1), torch.cov(rows, correction=0)

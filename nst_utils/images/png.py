@@ -11,8 +11,9 @@ from typing import Any, BinaryIO
 
 from PIL import Image, PngImagePlugin
 
-from ..paths import replacing, user_path
+from ..paths import is_address, replacing, user_path
 from ..untrusted import DataError, parse_json
+from .clips import frame_files, kind_of, read_comment
 from .decode import decode, open_undecoded, quiet_libraries
 from .formats import ImageError
 from .io import open_source
@@ -95,22 +96,31 @@ def check_output(path: str | os.PathLike, suffixes: Sequence[str] = (".png",)) -
 
 
 def read_provenance(path: str | os.PathLike) -> dict[str, Any] | None:
-    """Return the record that was stored in a picture, or None if it has none.
+    """Return the record that a picture or a film painted here carries, or None if it has none.
 
-    A PNG is not decoded, and the contents of the record are not checked. JPEG, WebP and TIFF hold
-    it in their description; see `outputs.save_painting`.
+    Of a folder of frames it is that of the first one. A PNG is not decoded, and the contents of
+    the record are not checked. JPEG, WebP and TIFF hold it in their description (see
+    `outputs.save_painting`), a film in its comment.
 
     Raises
     ------
     ImageError
         If the file is missing or not a picture.
     """
+    if not is_address(path) and user_path(path).is_dir():
+        frames = frame_files(user_path(path))
+        return read_provenance(frames[0]) if frames else None
     with open_source(path) as (file, _, title):
-        if file.read(8) != b"\x89PNG\r\n\x1a\n":
+        head = file.read(32)
+        if head[:8] != b"\x89PNG\r\n\x1a\n":
             record = _parsed(_description(file)).get(PROVENANCE_KEY)
-            if not isinstance(record, dict):
-                decode(file, title, 64)
-            return record if isinstance(record, dict) else None
+            if isinstance(record, dict):
+                return record
+            if kind := kind_of(head):
+                return _parsed(read_comment(file, kind, title)) or None
+            decode(file, title, 64)
+            return None
+        file.seek(8)
         text = _record_text(file)
     return _parsed(text) or None
 
@@ -118,7 +128,7 @@ def read_provenance(path: str | os.PathLike) -> dict[str, Any] | None:
 def _parsed(text: str | None) -> dict[str, Any]:
     """Return a JSON object, or an empty one where the text is something else."""
     try:
-        found = None if text is None else parse_json(text, "a record")
+        found = parse_json(text, "a record") if text else None
     except DataError:
         return {}
     return found if isinstance(found, dict) else {}

@@ -65,8 +65,8 @@ def find_strength(content: str, style: Any, recipe: Recipe, keep: float, stopped
         Tells whether nobody waits for it any more; then the search ends early.
     """
     from ..experiments.metrics import ssim
-    from ..experiments.run_cache import open_pair
     from ..experiments.structure_search import SHORT, Secant
+    from ..transfer.pictures import open_pair
     from ..transfer.run import StopRun, stylize
     from .painting_thread import ENGINE_LOCK
 

@@ -159,6 +159,7 @@ def test_one_list_of_dependencies():
 
 DISTRIBUTIONS = {
     "IPython": "jupyterlab",
+    "cv2": "opencv-python-headless",
     "PIL": "pillow",
     "distributed": "dask",
     "nbformat": "papermill",

@@ -22,6 +22,8 @@
 - ``state``: the state of a run, to a file and back
 - ``run``: stylize and resume: coarse to fine, steered, recovered, interrupted
 - ``progress``: a progress bar, and the picture at intervals
+- ``feedforward``: a folder: a small network of one style, and its training
+- ``video``: a folder: optical flow, and the frames of a film, one after another
 """
 
 import lazy_loader
@@ -29,11 +31,13 @@ import lazy_loader
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submodules=(
-        "coloring config descent detail fields instant losses memory objective optimizers pictures "
-        "presets progress proposals regions result run scales start state style tiles"
+        "coloring config descent detail feedforward fields instant losses memory objective "
+        "optimizers pictures presets progress proposals regions result run scales start state "
+        "style tiles video"
     ).split(),
     submod_attrs={
         "config": ["Recipe"],
+        "feedforward": ["load_network", "train"],
         "fields": ["RecipeError"],
         "objective": ["Objective"],
         "presets": ["RECIPES", "recipe"],

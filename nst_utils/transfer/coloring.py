@@ -11,6 +11,7 @@
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -21,11 +22,29 @@ from .regions import Region, StyleImage
 _RECOLORED = ("recolored", "recolored_twice", "lightness", "only")
 
 
-def color_content(kind: str, content: Tensor, regions: Sequence[Region]) -> Tensor:
+@dataclass(frozen=True)
+class SceneColors:
+    """The first frame of a film's scene: its colors are moved, and the other frames' alike.
+
+    Attributes
+    ----------
+    photo : Tensor, shape (1, 3, H, W)
+        As it is.
+    painting : Tensor, shape (1, 3, H, W), or None
+        As it was painted, before it was colored; None while that frame is being painted.
+    """
+
+    photo: Tensor
+    painting: Tensor | None = None
+
+
+def color_content(
+    kind: str, content: Tensor, regions: Sequence[Region], scene: SceneColors | None = None
+) -> Tensor:
     """Return the content image, (1, 3, H, W) in [0, 1], as a run reads it."""
     if kind == "content":
         return to_gray(content)
-    return recolored(content, regions) if kind in _RECOLORED else content
+    return recolored(content, regions, scene and scene.photo) if kind in _RECOLORED else content
 
 
 def color_style(kind: str, style: StyleImage, content: Tensor, where: Tensor | None) -> StyleImage:
@@ -38,17 +57,22 @@ def color_style(kind: str, style: StyleImage, content: Tensor, where: Tensor | N
 
 
 def color_painting(
-    kind: str, painting: Tensor, content: Tensor, regions: Sequence[Region]
+    kind: str,
+    painting: Tensor,
+    content: Tensor,
+    regions: Sequence[Region],
+    scene: SceneColors | None = None,
 ) -> Tensor:
     """Return a painting, (1, 3, H, W), as it is shown and kept; `content` is the photo as it is."""
+    photo, first = (scene.photo, scene.painting) if scene else (None, None)
     if kind == "content":
         painting = with_colors(painting, content)
     elif kind == "only":
-        painting = with_colors(recolored(content, regions), painting.cpu().clamp(0, 1))
+        painting = with_colors(recolored(content, regions, photo), painting.cpu().clamp(0, 1))
     elif kind == "lightness":
-        painting = with_hues(painting.cpu().clamp(0, 1), recolored(content, regions))
+        painting = with_hues(painting.cpu().clamp(0, 1), recolored(content, regions, photo))
     elif kind == "recolored_twice":
-        painting = recolored(painting.cpu().clamp(0, 1), regions)
+        painting = recolored(painting.cpu().clamp(0, 1), regions, first)
     covered = cover(regions)
     if covered is None:
         return painting
@@ -56,13 +80,19 @@ def color_painting(
     return content.lerp(painting.cpu().clamp(0, 1), covered)
 
 
-def recolored(picture: Tensor, regions: Sequence[Region]) -> Tensor:
-    """Give each region of a picture its styles' colors; what no region covers keeps its own."""
+def recolored(picture: Tensor, regions: Sequence[Region], of: Tensor | None = None) -> Tensor:
+    """Give each region of a picture its styles' colors; what no region covers keeps its own.
+
+    Where there are no masks, `of` is the picture that gets them exactly; see `colors.recolor`.
+    """
     moved, left = torch.zeros_like(picture), None
     for region in regions:
         total = sum(style.weight for style in region.styles)
         part = sum(
-            (style.weight / total) * recolor(picture, style.picture, region.mask, style.mask)
+            (style.weight / total)
+            * recolor(
+                picture, style.picture, region.mask, style.mask, of if region.mask is None else None
+            )
             for style in region.styles
         )
         if region.mask is None:

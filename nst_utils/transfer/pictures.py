@@ -1,5 +1,6 @@
 """A run's pictures: opened once, then at each scale, colored and divided into regions."""
 
+import copy
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -14,7 +15,7 @@ from ..images.io import ImageError, fit
 from ..images.mask_forms import MaskError, is_file, proposed_part
 from ..images.masks import as_mask_picture, read_mask
 from ..paths import public_name
-from .coloring import color_content, color_painting, color_style
+from .coloring import SceneColors, color_content, color_painting, color_style
 from .config import Recipe
 from .fields import STARTS, RecipeError
 from .proposals import propose_parts
@@ -54,6 +55,8 @@ class ScalePictures:
         The recipe's; see `coloring`.
     weights : Tensor, shape (1, 1, H, W), or None
         How much each pixel counts in the content loss; None: all alike.
+    scene : SceneColors or None
+        Of a film.
     """
 
     photo: Tensor
@@ -62,10 +65,11 @@ class ScalePictures:
     regions: list[Region]
     color: str
     weights: Tensor | None = None
+    scene: SceneColors | None = None
 
     def colored(self, painting: Tensor) -> Tensor:
         """Return a painting as it is shown and kept; see `coloring.color_painting`."""
-        return color_painting(self.color, painting, self.photo, self.plain)
+        return color_painting(self.color, painting, self.photo, self.plain, self.scene)
 
 
 class RunPictures:
@@ -85,6 +89,8 @@ class RunPictures:
     ----------
     inputs : dict of str to InputPicture
         By role: ``content``, ``style``, ``style 2`` and on, ``start``, ``mask 1`` and on.
+    scene : SceneColors or None
+        Of a film; set before `at` is called.
 
     Raises
     ------
@@ -106,6 +112,7 @@ class RunPictures:
         if not 1 <= len(styles) <= MOST_STYLES:
             raise RecipeError(f"expected 1 to {MOST_STYLES} style images, not {len(styles)}")
         check_regions(recipe, len(styles))
+        self.scene: SceneColors | None = None
         masks = dict(masks or {})
         scales = recipe.style_scale * (len(styles) if len(recipe.style_scale) == 1 else 1)
         self.scales = scales
@@ -131,6 +138,13 @@ class RunPictures:
         if masks:
             raise RecipeError(f"no mask of the recipe is called {brief(next(iter(masks)))}")
         self._parts: dict[int, tuple[Tensor, Tensor]] = {}
+
+    def with_content(self, content: InputPicture, recipe: Recipe) -> "RunPictures":
+        """Return them for another frame of a film, with the masks of this one."""
+        other = copy.copy(self)
+        other.inputs = {role: p for role, p in self.inputs.items() if role != "start"}
+        other.inputs["content"], other.recipe = content, recipe
+        return other
 
     def public(self, recipe: Recipe) -> Recipe:
         """Return a recipe that calls masks and start as this run's records do."""
@@ -190,8 +204,10 @@ class RunPictures:
             )
             for region in plain
         ]
-        content = color_content(recipe.color, photo, plain)
-        return ScalePictures(photo, content, plain, regions, recipe.color, self._weights(photo))
+        content = color_content(recipe.color, photo, plain, self.scene)
+        return ScalePictures(
+            photo, content, plain, regions, recipe.color, self._weights(photo), self.scene
+        )
 
     def _weights(self, photo: Tensor) -> Tensor | None:
         """Return how much each pixel counts in the content loss: more under the content mask."""

@@ -35,6 +35,7 @@ from .memory import make_plan, room
 from .objective import Objective, prepare
 from .optimizers import OPTIMIZERS, RunningMean
 from .pictures import RunPictures, ScalePictures, moved
+from .regions import Region
 from .result import LiveStep, Result, StepRecord, provenance
 from .start import begin, enlarge
 from .state import Checkpoint, CheckpointError, Keeper, RunState, code_version, load_checkpoint
@@ -179,6 +180,74 @@ def resume(
         return run.paint()
 
 
+class Shared:
+    """What the runs of one film share: the network, and what was learned of the styles."""
+
+    def __init__(self) -> None:
+        self.networks: dict[tuple[str, ...], Backbone] = {}
+        self.styles: list[tuple[int, Style]] = []
+
+    def network(self, recipe: Recipe) -> Backbone:
+        """Return a recipe's network on its device and in its number format, loaded once."""
+        key = (recipe.pooling, recipe.padding)
+        if key not in self.networks:
+            network = load_backbone(
+                recipe.backbone, recipe.weights, pooling=recipe.pooling, padding=recipe.padding
+            )
+            device = pick_device(recipe.device)
+            self.networks[key] = network.to(device, pick_precision(recipe.precision, device))
+        return self.networks[key]
+
+    def style(
+        self,
+        scale: int,
+        backbone: Backbone,
+        recipe: Recipe,
+        regions: Sequence[Region],
+        own: Sequence[Term],
+        tile: int = 0,
+    ) -> Style:
+        """Return the style at a scale, learned once."""
+        for known, style in self.styles:
+            if known == scale and style.fits(recipe):
+                return style.placed(recipe, regions, own)
+        style = Style(backbone, recipe, regions, (), tile)
+        self.styles.append((scale, style))
+        return style.placed(recipe, regions, own)
+
+
+def paint_frame(
+    pictures: RunPictures, terms: Sequence[Term], shared: Shared, on_step: OnStep | None = None
+) -> tuple[Result, Tensor]:
+    """Paint one frame of a film.
+
+    Parameters
+    ----------
+    pictures : RunPictures
+        With the recipe of this frame.
+    terms : sequence of Term
+        Losses between frames; they do not learn the style.
+    shared : Shared
+        The same one for all frames.
+    on_step : callable, optional
+        As for `stylize`.
+
+    Returns
+    -------
+    result : Result
+        As from `stylize`.
+    raw : Tensor, shape (1, 3, H, W)
+        The painting before it was colored: what the next frame begins with.
+    """
+    with own_settings(), warnings.catch_warnings():
+        # A frame may be no better than the warped one before it.
+        warnings.simplefilter("ignore", NSTWarning)
+        random = torch.Generator().manual_seed(pictures.recipe.seed)
+        state = RunState(pictures.recipe, random.get_state())
+        run = _Run(pictures, state, terms, on_step, Keeper(None, math.inf), shared)
+        return run.paint(), state.good.detach().cpu()
+
+
 class _Run:
     """One run; `paint` goes through the scales."""
 
@@ -189,7 +258,9 @@ class _Run:
         own: Sequence[Term],
         on_step: OnStep | None,
         keeper: Keeper,
+        shared: Shared | None = None,
     ) -> None:
+        self.shared = shared
         self.began = time.perf_counter() - state.seconds
         self.pictures, self.state, self.own = pictures, state, own
         self.on_step, self.keeper = on_step, keeper
@@ -209,9 +280,7 @@ class _Run:
             self.seen = pictures.at(recipe.scales[state.good_place])
 
     def _load_backbone(self) -> Backbone:
-        now = self.now
-        network = load_backbone(now.backbone, now.weights, pooling=now.pooling, padding=now.padding)
-        return network.to(self.device, self.dtype)
+        return (self.shared or Shared()).network(self.now)
 
     def paint(self) -> Result:
         """Go through the scales; whatever ends the run, return the best picture."""
@@ -248,7 +317,8 @@ class _Run:
         if stopped == "finished":
             self.keeper.remove()
         # Whoever sent SIGTERM may kill the process before its caller has saved anything.
-        if self.keeper.path is not None or requested() not in ("", "SIGINT"):
+        asked = self.shared is None and requested() not in ("", "SIGINT")
+        if self.keeper.path is not None or asked:
             self._save()
         # A step may rise before it is taken again, shorter; after a change losses start anew.
         judged = len(state.history) >= 3 and not state.recipe.schedule
@@ -315,8 +385,14 @@ class _Run:
         here, state = self.here, self.state
         regions = moved(here.regions, lambda t: prepare(t, self.device), self.device)
         finer = len(state.recipe.scales) - 1 - state.place
+        if self.shared is None:
+            style = Style(self.backbone, self.now, regions, self.own, state.tile)
+        else:
+            scale = max(here.content.shape[-2:])
+            learned = self.backbone, self.now, regions, self.own
+            style = self.shared.style(scale, *learned, state.tile)
         return Objective(
-            Style(self.backbone, self.now, regions, self.own, state.tile),
+            style,
             prepare(here.content, self.device),
             normalize(picture),
             state.recipe.coarse_content**finer,

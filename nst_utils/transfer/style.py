@@ -156,6 +156,18 @@ class Style:
             smoothed = name.startswith(deep)
             yield name, smooth(tensor, self.recipe.smoothing) if smoothed else tensor
 
+    def placed(
+        self, recipe: Recipe, regions: Sequence[Region], own: Sequence[Term] = ()
+    ) -> "Style":
+        """Return it for another content image: a recipe that it `fits`, regions, terms.
+
+        The regions hold the same styles in other places. The terms are taken as they are.
+        """
+        other, names = copy.copy(self), {term.name for term in own}
+        other.recipe, other.regions = recipe, list(regions)
+        other.further = [term for term in self.further if term.name not in names] + list(own)
+        return other
+
     def fits(self, recipe: Recipe) -> bool:
         """Tell whether another recipe needs the same targets, so that only weights change."""
         same = active_layers(recipe) == self.layers

@@ -13,6 +13,7 @@ from nst_utils.transfer.config import Recipe
 from nst_utils.wikiart import miniature
 from nst_utils.wikiart.miniature import make_miniature
 
+from ..images.clip_helpers import film as make_clip
 from .helpers import one_sentence, run
 
 SETUP = "python3 -m venv .venv && .venv/bin/pip install -r requirements.txt && "
@@ -174,6 +175,11 @@ def made_small(words, folder):
         (folder / "figures").mkdir()
         weights = ["--weights", "random"] if "resnet50" in words else []  # none are here
         return [*words, *small, *weights]
+    if words[:1] == ["film"]:
+        make_clip(folder / "clip.mp4", 2)
+        return [*words, *small, "--frame-steps", "1", "--no-measures"]
+    if words[:1] == ["train"]:
+        return [*words, "--steps", "1", "--side", "32", "--batch", "1", "--style-size", "48"]
     if not words or words[0].startswith("--"):
         return [*words, *small, "--out", folder]
     if words[0] == "provenance" or "--from" in words:

@@ -6,6 +6,7 @@
 - ``neighbors``: the nearest style vectors: block by block, or as hypercolumns
 - ``transport``: earth mover's, Gaussian and sliced Wasserstein distances
 - ``picture``: losses of the picture alone, without a network
+- ``temporal``: between the frames of a film: earlier paintings, warped; frame differences
 
 To add a loss, write its class in a file here and add its entry to `LOSSES`. Free of torch.
 """
@@ -18,7 +19,7 @@ import lazy_loader
 
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
-    submodules="content gram neighbors picture term transport".split(),
+    submodules="content gram neighbors picture temporal term transport".split(),
     submod_attrs={
         "content": ["content_loss"],
         "gram": ["SMOOTHING_SCALE", "gram_matrix", "mean_square", "smooth", "style_loss"],

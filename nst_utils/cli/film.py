@@ -1,0 +1,195 @@
+"""The command ``film``."""
+
+from typing import Any
+
+import click
+
+from ..paths import short_path
+from ..transfer.config import Recipe
+from ..transfer.fields import COLORS
+from ..untrusted import parse_json
+from .errors import say
+from .network import check_network_options
+from .outputs import checked_output
+from .paint import check_trained
+from .recipe_options import build_recipe, recipe_options
+from .region_options import with_regions
+
+BESIDE_NETWORK = {"clip", "output", "start", "end", "every", "network", "no_measures", "size"}
+"""Parameters that go with a network."""
+
+
+class Seconds(click.ParamType):
+    """A time: seconds, or minutes and seconds as 1:07.5."""
+
+    name = "time"
+
+    def convert(self, value: Any, param: Any, context: Any) -> float:
+        """Read a time."""
+        try:
+            parts = [float(part) for part in str(value).split(":")]
+            if not 1 <= len(parts) <= 3 or any(not 0 <= part < 1e6 for part in parts):
+                raise ValueError
+        except ValueError:
+            self.fail(f"expected a time such as 3.5 or 0:03.5, not {value!r}", param, context)
+        return sum(part * 60**i for i, part in enumerate(reversed(parts)))
+
+
+@click.command()
+@click.argument("clip")
+@click.argument("styles", nargs=-1, metavar="[STYLE]...")
+# fmt: off
+@click.option(
+    "--output",
+    "-o",
+    required=True,
+    metavar="FILE",
+    help=".mp4, .mov, .webm, .gif, .webp, or a folder for frames.",
+)
+@click.option("--from", "start", type=Seconds(), help="Begin there: seconds, or 0:03.5.")
+@click.option("--to", "end", type=Seconds(), help="End before that time.")
+@click.option(
+    "--every",
+    default=1,
+    show_default=True,
+    type=click.IntRange(1, 1000),
+    help="Paint one frame of so many.",
+)
+@click.option(
+    "--frame-steps",
+    type=click.IntRange(1, 10_000),
+    help="Steps of a frame that follows another one.",
+)
+@click.option(
+    "--temporal", type=click.FloatRange(min=0), help="Weight of the last paintings, warped."
+)
+@click.option(
+    "--difference", type=click.FloatRange(min=0), help="Weight of the change from frame to frame."
+)
+@click.option(
+    "--schedule",
+    metavar="JSON",
+    help='Changes on the way: [[0, "beta", 1], [2, "beta", 8]], in seconds.',
+)
+@click.option("--blend", metavar="W,W", help="Weights of several styles, for example 7,3.")
+@click.option("--color", help=f"Whose colors: {', '.join(COLORS)}.")
+@click.option("--style-scale", metavar="X", help="Size of the strokes, 0.25 to 4; one for each.")
+@click.option(
+    "--region",
+    "texts",
+    multiple=True,
+    metavar="MASK=STYLE",
+    help="Where a style goes, as for stylize; may be repeated.",
+)
+@click.option("--network", metavar="FILE", help="A network made by train paints, without STYLE.")
+@click.option("--dry-run", is_flag=True, help="Forecast seconds and memory; paint nothing.")
+@click.option("--no-measures", is_flag=True, help="Do not measure flicker and style.")
+@recipe_options
+@click.pass_context
+# fmt: on
+def film(
+    context: click.Context,
+    clip: str,
+    styles: tuple[str, ...],
+    output: str,
+    start: float | None,
+    end: float | None,
+    every: int,
+    frame_steps: int | None,
+    temporal: float | None,
+    difference: float | None,
+    schedule: str | None,
+    texts: tuple[str, ...],
+    network: str | None,
+    dry_run: bool,
+    no_measures: bool,
+    name: str,
+    changes: tuple[str, ...],
+    **options: str | None,
+) -> None:
+    """Paint the film CLIP in the manner of STYLE, so that it keeps still.
+
+    CLIP is a film, a GIF, an animated WebP, a folder of frames, or sample. Frames are kept as they
+    are done: the same command goes on.
+    """
+    from ..experiments.film_runs import SIZE, open_film
+    from ..experiments.film_runs import film as run
+    from ..images.clip_files import check_clip_output
+    from ..transfer.video.painter import Stillness
+
+    options["size"] = options["size"] or str(SIZE)
+    settings = build_recipe(name, changes, **options)
+    if network is None:
+        styles, settings = with_regions(list(styles), texts, None, settings)
+    else:
+        check_network_options(context, BESIDE_NETWORK)
+    if options["backbone"] and settings.weights == "auto":
+        check_trained(settings)
+    given = {"steps": frame_steps, "temporal": temporal, "difference": difference}
+    still = Stillness(**{field: value for field, value in given.items() if value is not None})
+    if dry_run:
+        print_forecast(open_film(clip).part(start, end, every), styles, settings, still.steps)
+        return
+    path = checked_output(output, clip, *styles, check=check_clip_output)
+    made = run(
+        clip,
+        list(styles) or None,
+        settings,
+        output=path,
+        network=network,
+        start=start,
+        end=end,
+        every=every,
+        still=still,
+        schedule=parse_json(schedule, "a schedule") if schedule else (),
+        measured=not no_measures,
+    )
+    summarize_film(made)
+
+
+def print_forecast(clip: Any, styles: list[str], settings: Recipe, steps: int) -> None:
+    """Print what a film would take."""
+    from ..experiments.forecasts import forecast_film
+
+    told = forecast_film(clip, styles, settings, steps)
+    minutes = told.seconds / 60
+    say(f"{'size':9} {told.width} x {told.height} pixels")
+    say(f"{'frames':9} about {clip.count} at {clip.rate} a second")
+    say(f"{'time':9} about {minutes:.0f} minutes, {told.seconds / clip.count:.1f} s a frame")
+    say(f"{'memory':9} about {told.megabytes:.0f} MB, {told.free_megabytes:.0f} MB are free")
+
+
+def summarize_film(made: Any) -> None:
+    """Print what came out."""
+    record, of_film = made.record, made.record["film"]
+    lines = [
+        ("clip", record["content"]["source"]),
+        *((role, record[role]["source"]) for role in record if role.startswith("style")),
+        *([("network", record["network"]["style"]["source"])] if "network" in record else ()),
+        ("size", f"{of_film['size'][0]} x {of_film['size'][1]} pixels"),
+        ("frames", f"{made.frames} at {of_film['rate']} a second"),
+        *_measures(record.get("measures", {})),
+        ("written", short_path(made.path)),
+    ]
+    for name, value in lines:
+        say(f"{name:9} {value}")
+    if made.stopped != "finished":
+        raise click.ClickException(
+            f"{made.stopped}; the frames so far were saved, and the same command goes on"
+        )
+
+
+def _measures(measures: dict[str, Any]) -> list[tuple[str, str]]:
+    if not measures:
+        return []
+    flicker = f"{measures['warping_error']:.5f} warping error; {measures['floor']:.5f} the clip's"
+    if "ceiling" in measures:
+        flicker += (
+            f"; of its first two frames {measures['of_that_pair']:.5f}, and "
+            f"{measures['ceiling']:.5f} if the second is painted by itself"
+        )
+    lines = [("flicker", flicker)]
+    if "style" in measures:
+        gaps = ", ".join(f"{name} {value:.2f}" for name, value in measures["style"].items())
+        lines.append(("style", gaps))
+    return lines

@@ -1,0 +1,129 @@
+"""The command ``train``, and painting by a network that it made."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from .. import paths
+from ..paths import short_path
+from .errors import say
+from .outputs import checked_output
+
+if TYPE_CHECKING:
+    from ..transfer.feedforward.network_file import StyleNetwork
+
+
+def check_network_options(context: click.Context, beside: set[str]) -> None:
+    """Refuse options beside --network that change an optimization: the network is trained."""
+    line = click.core.ParameterSource.COMMANDLINE
+    for option in context.command.params:
+        if option.name not in beside and context.get_parameter_source(option.name) == line:
+            name = "STYLE" if isinstance(option, click.Argument) else max(option.opts, key=len)
+            raise click.UsageError(
+                f"{name} does not go with --network: its style and losses are trained already"
+            )
+
+
+@click.command()
+@click.argument("style")
+@click.option("--output", "-o", required=True, metavar="FILE", help="File, .safetensors.")
+@click.option(
+    "--photos",
+    metavar="PATH",
+    help="A folder of photos, or a clip, to train on.  [default: the sample photos]",
+)
+@click.option(
+    "--minutes",
+    default=10.0,
+    show_default=True,
+    type=click.FloatRange(min=0, min_open=True),
+    help="How long to train.",
+)
+@click.option("--steps", type=click.IntRange(min=1), help="Train so many steps instead.")
+@click.option("--beta", type=click.FloatRange(min=0), help="Weight of the style.")
+@click.option("--side", type=int, help="Side of the crops, pixels.")
+@click.option("--batch", type=int, help="Crops a step.")
+@click.option("--style-size", type=int, help="Long side of the style picture, pixels.")
+@click.option("--steady", type=float, help="Weight of keeping still on film; 100 is much.")
+@click.option("--seed", type=int, help="Seed of weights and crops.")
+@click.option("--weights", help="Weights of VGG19: auto, a source, random, or a file.")
+def train(
+    style: str,
+    output: str,
+    photos: str | None,
+    minutes: float,
+    steps: int | None,
+    beta: float | None,
+    weights: str | None,
+    **given: Any,
+) -> None:
+    """Train a small network that paints any photo in the manner of STYLE at once.
+
+    Ctrl-C keeps the network as far as it is trained; the same command goes on. Paint with
+    stylize --network and film --network.
+    """
+    from ..transfer.feedforward.training import Settings, training_recipe
+    from ..transfer.feedforward.training import train as run
+
+    changes = {"beta": beta, "weights": weights}
+    network = run(
+        style,
+        output=output,
+        photos=photos,
+        minutes=minutes,
+        steps=steps,
+        losses=training_recipe(**{name: v for name, v in changes.items() if v is not None}),
+        settings=Settings(**{name: value for name, value in given.items() if value is not None}),
+    )
+    record = network.record
+    lines = [
+        ("style", record["style"]["source"]),
+        ("photos", f"{record['photos']} of {record['photos_source']}"),
+        ("steps", f"{record['steps']} in {record['seconds']:.0f} s"),
+        ("loss", f"{record['losses']['first']:.3g} first, {record['losses']['last']:.3g} last"),
+        ("weights", f"{sum(p.numel() for p in network.generator.parameters()):,}"),
+        ("written", short_path(paths.user_path(output))),
+    ]
+    for name, value in lines:
+        say(f"{name:9} {value}")
+    if record["stopped"] != "finished":
+        raise click.ClickException(
+            f"{record['stopped']}; the network so far was saved, and the same command goes on"
+        )
+
+
+def paint_by_network(content: str, network: str, output: str, size: str | None) -> None:
+    """Paint a photo, or every photo of a folder, by a network."""
+    from ..experiments.folders import list_pictures
+    from ..transfer.feedforward.network_file import load_network
+
+    side = _size(size)
+    loaded, many = load_network(network), paths.user_path(content).is_dir()
+    if not many:
+        path = checked_output(output, content)
+        say(f"{'written':9} {short_path(_paint(loaded, content, path, side))}")
+        return
+    out = paths.make_folder(paths.user_path(output))
+    for photo in list_pictures(content, out):
+        path = checked_output(str(out / f"{Path(photo).stem}.png"), photo)
+        say(f"{'written':9} {short_path(_paint(loaded, photo, path, side))}")
+
+
+def _size(size: str | None) -> int | None:
+    if size is None:
+        return None
+    if not size.isdecimal() or not 16 <= int(size) <= 16_384:
+        raise click.UsageError(f"--size takes 16 to 16384 pixels, not {size!r}")
+    return int(size)
+
+
+def _paint(network: "StyleNetwork", photo: str, path: Path, size: int | None) -> Path:
+    from ..images.inputs import open_input
+    from ..images.png import save_png
+    from ..images.tensors import to_pil
+    from ..transfer.feedforward.network_file import MOST_SIDE
+
+    picture = open_input(photo, 2 * (size or MOST_SIDE))
+    content = picture.at(size or min(MOST_SIDE, max(picture.size)))
+    return save_png(to_pil(network.paint(content)), path, network.record_of(picture))

@@ -1,0 +1,403 @@
+"""A film painted: frames are kept as they are done, so that the same call goes on.
+
+The frames lie in a folder below ``data/runs/film`` that is named by all that decides them: clip,
+styles, masks, weights, recipe and code. When the film is written they are removed.
+"""
+
+import contextlib
+import hashlib
+import shutil
+import warnings
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from fractions import Fraction
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+from tqdm import tqdm
+
+from .. import __version__, paths
+from ..errors import NSTError, NSTWarning, one_line
+from ..images.clip_files import check_clip_output, warn_of_silence, write_clip
+from ..images.clips import Clip, ClipError, Frame, open_clip
+from ..images.inputs import InputPicture
+from ..images.io import read_image
+from ..images.masks import as_mask_picture
+from ..images.png import read_provenance, save_png
+from ..images.tensors import to_tensor
+from ..networks.weights import find_weights
+from ..paths import alone_with, make_folder, public_name, replacing, user_path, utc_now
+from ..signals import requested, watching_signals
+from ..transfer.config import Recipe
+from ..transfer.feedforward.network_file import load_network
+from ..transfer.pictures import mask_files, style_bound
+from ..transfer.presets import recipe as named_recipe
+from ..transfer.progress import notebook_stream
+from ..transfer.result import LiveStep
+from ..transfer.state import code_version
+from ..transfer.video.painter import Changes, NetworkPainter, Painter, Stillness, checked_changes
+from ..transfer.video.sample import NAME, sample_clip
+from .batch import run_key
+from .film_measures import Flicker, flicker, style_gap
+
+SIZE = 384
+"""Long side of a film where no recipe says another one, pixels."""
+
+MANY = 1000
+"""Frames from which on a film's length is told before it is painted."""
+
+
+class FilmError(NSTError, RuntimeError):
+    """A film that cannot go on; what was painted stays."""
+
+
+@dataclass(frozen=True)
+class Film:
+    """A painted film.
+
+    Attributes
+    ----------
+    path : Path
+        The file, or the folder of frames.
+    frames : int
+        How many are painted.
+    stopped : str
+        ``"finished"``, or why it ended earlier; the same call goes on.
+    record : dict
+        What the file says of how it was made, its measures among it.
+    """
+
+    path: Path
+    frames: int
+    stopped: str
+    record: dict[str, Any]
+
+
+class KeptFrames:
+    """The frames of a film that are done, in a folder."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._raw = {int(p.stem) for p in folder.glob("*.npy") if p.stem.isdecimal()}
+
+    def _place(self, index: int, suffix: str = ".png") -> Path:
+        return self.folder / f"{index:06}{suffix}"
+
+    def has(self, index: int) -> bool:
+        """Tell whether a frame is done: its picture is written last, whole or not at all."""
+        return self._place(index).is_file()
+
+    def picture(self, index: int) -> Image.Image:
+        """Return a painting."""
+        return read_image(self._place(index))
+
+    def raw(self, index: int) -> Tensor:
+        """Return a painting before it was colored; where that is lost, as it was colored."""
+        try:
+            array = np.load(self._place(index, ".npy"), allow_pickle=False)
+            if array.dtype == np.float16 and array.ndim == 4 and array.shape[:2] == (1, 3):
+                return torch.from_numpy(array.astype(np.float32)).clamp(0, 1)
+        except (OSError, ValueError, EOFError):
+            pass
+        return to_tensor(self.picture(index))
+
+    def save(
+        self,
+        index: int,
+        image: Image.Image,
+        raw: Tensor | None,
+        needed: Sequence[int],
+        record: Mapping[str, Any] | None = None,
+    ) -> None:
+        """Keep a frame; of the raw ones only those `needed` are asked for again."""
+        try:
+            if raw is not None:
+                with replacing(self._place(index, ".npy")) as draft:
+                    np.save(draft, raw.numpy().astype(np.float16))
+            save_png(image, self._place(index), record or {})
+        except (OSError, NSTError) as error:
+            raise FilmError(
+                f"frame {index} cannot be kept in {self.folder} ({one_line(error, 200)}); free "
+                "some space, then the same command goes on"
+            ) from None
+        self._raw.add(index)
+        for old in self._raw - {*needed, index}:
+            self._place(old, ".npy").unlink(missing_ok=True)
+            self._raw.remove(old)
+
+    def remove(self) -> None:
+        """Remove the folder."""
+        shutil.rmtree(self.folder, ignore_errors=True)
+        with contextlib.suppress(OSError):
+            self.folder.parent.rmdir()
+
+
+def film(
+    clip: Any,
+    style: Any = None,
+    recipe: Recipe | None = None,
+    *,
+    output: Any,
+    network: Any = None,
+    start: float | None = None,
+    end: float | None = None,
+    every: int = 1,
+    masks: Mapping[str, Any] | None = None,
+    still: Stillness | None = None,
+    schedule: Changes = (),
+    measured: bool = True,
+    on_step: Callable[[LiveStep], Any] | None = None,
+) -> Film:
+    """Paint a film in the manner of a style picture, so that it keeps still.
+
+    Parameters
+    ----------
+    clip : path, Clip or ``"sample"``
+        MP4, MOV, WebM, MKV, AVI, an animated GIF or WebP, or a folder of frames.
+    style : path, address, sample name, picture, or list of them
+        As for `run.stylize`. Beside a network it is only measured against.
+    recipe : Recipe, optional
+        Of the first frame of each scene; `presets.recipe` at 384 pixels when left out. Beside a
+        network only its size counts.
+    network : path, optional
+        A network of one style, which paints instead; see `feedforward.training.train`.
+    output : path
+        ``.mp4``, ``.mov``, ``.webm``, ``.gif``, ``.webp``, or a folder.
+    start, end : float, optional
+        The part of the clip to paint, in seconds.
+    every : int
+        Paint one frame of so many; the film lasts as long as before.
+    masks : mapping of str to picture, optional
+        As for `run.stylize`.
+    still : Stillness, optional
+        Steps of each further frame, and the weights of the losses between frames.
+    schedule : sequence of (second, field, value)
+        Changes of the recipe on the way; numbers move evenly from one to the next.
+    measured : bool
+        Whether to measure the flicker and the style gap when the film is done; for the ceiling of
+        the flicker one frame is painted once more.
+    on_step : callable, optional
+        As for `run.stylize`, in every frame.
+
+    Returns
+    -------
+    Film
+        Also after Ctrl-C, with the frames that are done; the same call goes on.
+
+    Raises
+    ------
+    ClipError
+        If the clip cannot be read, or the film cannot be written.
+    FilmError
+        If a frame cannot be kept, or another process paints this film.
+    ImageError, MaskError, RecipeError, WeightsError
+        As for `run.stylize`.
+    """
+    with watching_signals():
+        recipe, still = recipe or named_recipe(size=SIZE), still or Stillness()
+        path = check_clip_output(output)
+        clip = open_film(clip).part(start, end, every)
+        warn_of_silence(clip, path)
+        if style is None and network is None:
+            raise FilmError("name a style picture, or a network of one style")
+        if clip.count > MANY and network is None:
+            warnings.warn(
+                f"{clip.count:,} frames take hours, some seconds each: every=2 or start= and end= "
+                "paint fewer, and a network of one style is much faster",
+                NSTWarning,
+                stacklevel=2,
+            )
+        run = _FilmRun(
+            clip, style, recipe, still, checked_changes(recipe, schedule), masks, path, network
+        )
+        with alone_with(run.kept.folder, wait=False) as alone:
+            if not alone:
+                raise FilmError(f"another process paints this film, in {run.kept.folder}")
+            return run.paint(measured, on_step)
+
+
+def open_film(clip: Any) -> Clip:
+    """Open a clip, or the made-up one where it is called ``sample``; see `clips.open_clip`."""
+    return sample_clip() if isinstance(clip, str) and clip == NAME else open_clip(clip)
+
+
+class _FilmRun:
+    """One film; `paint` goes through its frames."""
+
+    def __init__(
+        self,
+        clip: Clip,
+        style: Any,
+        recipe: Recipe,
+        still: Stillness,
+        changes: Changes,
+        masks: Mapping[str, Any] | None,
+        path: Path,
+        network: Any,
+    ) -> None:
+        self.clip, self.still, self.changes, self.path = clip, still, changes, path
+        first = next(iter(clip.frames(recipe.size))).image
+        # Both sides are even: the recipe's size follows.
+        self.recipe = (
+            recipe if max(first.size) == recipe.size else recipe.replace(size=max(first.size))
+        )
+        styles = list(style) if isinstance(style, list | tuple) else [style]
+        bound = style_bound(recipe)
+        self.styles = [InputPicture.open(s, bound) for s in styles if s is not None]
+        self.masks = {
+            form: as_mask_picture((masks or {}).get(form, form)) for form in mask_files(recipe)
+        }
+        self.network = None if network is None else load_network(network)
+        part = (clip.source, clip.start, clip.end, clip.every, clip.count)
+        if self.network is None:
+            weights = find_weights(recipe.backbone, recipe.weights).sha256
+            more = (str(part), str(still), str(changes), code_version())
+        else:
+            weights = hashlib.sha256(user_path(network).read_bytes()).hexdigest()
+            more = (str(part), "network", code_version())
+        pictures = [p.sha256 for p in (clip, *self.styles, *self.masks.values())]
+        key = run_key(self.recipe, weights, pictures, *more)
+        self.kept = KeptFrames(make_folder(paths.RUNS / "film" / key))
+        if self.network is None:
+            self.painter = Painter(
+                self.styles, self.recipe, still, self.kept, self.masks or None, changes
+            )
+        else:
+            self.painter = NetworkPainter(self.network, self.kept)
+        self.damaged: list[int] = []
+
+    def paint(self, measured: bool, on_step: Callable[[LiveStep], Any] | None) -> Film:
+        """Paint what is not there yet, write the film, measure it."""
+        stopped = self._paint_frames(on_step)
+        count = self._count()
+        if not count:
+            raise FilmError(f"no frame was painted: {stopped}")
+        record = self._record(count, stopped)
+        if stopped == "finished" and measured:
+            record["measures"] = self._measure(count, on_step)
+        self._write(count, record)
+        if stopped == "finished":
+            self.kept.remove()
+        return Film(self.path, count, stopped, record)
+
+    def _paint_frames(self, on_step: Callable[[LiveStep], Any] | None) -> str:
+        """Paint the frames; return how it ended."""
+        total, second = self.clip.count, int(self.clip.rate) + 1
+        done = 0
+        bar = tqdm(total=total, unit="frame", file=notebook_stream(), smoothing=0.1)
+        try:
+            for frame, result in self.painter.paint(self._frames(), on_step):
+                if frame.damaged:
+                    self._name_damaged(frame)
+                if result is not None and result.stopped != "finished":
+                    return f"{result.stopped.split(' after')[0]} after {done} of {total} frames"
+                done = frame.index + 1
+                self._move(bar)
+                # The first second can be watched while the others are painted.
+                if done == second < total / 2 and not self.path.exists():
+                    self._write(done, self._record(done, f"{done} of {total} frames"))
+                if requested():
+                    raise KeyboardInterrupt
+        except KeyboardInterrupt:
+            return f"interrupted after {done} of {total} frames"
+        except ClipError as error:
+            if not done:
+                raise
+            return f"ended after {done} frames: {error}"
+        finally:
+            with contextlib.suppress(OSError, ValueError):
+                bar.close()
+        return "finished"
+
+    def _move(self, bar: tqdm) -> None:
+        with contextlib.suppress(OSError, ValueError):
+            bar.update()
+            rate = bar.format_dict["rate"]
+            if rate:
+                bar.set_postfix_str(f"{60 * rate:.3g} frames a minute", refresh=False)
+
+    def _name_damaged(self, frame: Frame) -> None:
+        if frame.index in self.damaged:
+            return
+        self.damaged.append(frame.index)
+        warnings.warn(
+            f"frame {frame.index} ({float(frame.time):.2f} s) of {self.clip.source} is damaged: "
+            "the painting before it stands in",
+            NSTWarning,
+            stacklevel=2,
+        )
+
+    def _frames(self) -> Iterator[Frame]:
+        return self.clip.frames(self.recipe.size)
+
+    def _count(self) -> int:
+        count = 0
+        while self.kept.has(count):
+            count += 1
+        return count
+
+    def _paintings(self, count: int) -> Iterator[tuple[Fraction, Image.Image]]:
+        """Yield times and paintings; the frames' times are those of the clip."""
+        for frame in islice(self._frames(), count):
+            yield frame.time, self.kept.picture(frame.index)
+
+    def _pairs(self, count: int) -> Iterator[tuple[Image.Image, Image.Image]]:
+        for frame in islice(self._frames(), count):
+            yield frame.image, self.kept.picture(frame.index)
+
+    def _write(self, count: int, record: Mapping[str, Any]) -> None:
+        write_clip(self.path, lambda: self._paintings(count), self.clip, record)
+
+    def _record(self, count: int, stopped: str) -> dict[str, Any]:
+        """Return what the film's file says of how it was made."""
+        clip, digest = self.clip, hashlib.sha256()
+        for index in range(count):
+            digest.update(self.kept.picture(index).tobytes())
+        size = self.kept.picture(0).size
+        of_film: dict[str, Any] = {
+            "frames": count,
+            "frames_sha256": digest.hexdigest(),
+            "size": list(size),
+            "rate": str(clip.rate),
+            "start": None if clip.start is None else float(clip.start),
+            "end": None if clip.end is None else float(clip.end),
+            "every": clip.every,
+            "damaged": self.damaged,
+        }
+        content = {"source": public_name(clip.source), "sha256": clip.sha256}
+        told = {"content": content, "stopped": stopped, "film": of_film}
+        if self.network is not None:
+            versions = {"nst_utils": __version__, "torch": torch.__version__}
+            return told | {"network": self.network.record, "versions": versions, "date": utc_now()}
+        of_film |= asdict(self.still) | {"schedule": [list(change) for change in self.changes]}
+        base = read_provenance(self.kept.folder / "000000.png") or {}
+        for name in ("losses", "steps", "seconds"):
+            base.pop(name, None)
+        return base | told
+
+    def _measure(self, count: int, on_step: Callable[[LiveStep], Any] | None) -> dict[str, Any]:
+        """Return the warping error, its floor and its ceiling, and the gaps to the style."""
+        found = flicker(self._pairs(count))
+        measures: dict[str, Any] = found.mean()
+        if self.network is None:
+            measures |= self._ceiling(found, on_step)
+        if self.styles:
+            measures["style"] = style_gap(self._pairs(count), count, self.styles[0].image)
+        return measures
+
+    def _ceiling(self, found: Flicker, on_step: Callable[[LiveStep], Any] | None) -> dict[str, Any]:
+        """Paint the film's second frame by itself; return what pairs flicker like that."""
+        if 1 not in found.painted:
+            return {}
+        frames = self._frames()
+        one, two = next(frames), next(frames)
+        result = self.painter.paint_alone(two, on_step)
+        if result.stopped != "finished":
+            return {}
+        pair = [(one.image, self.kept.picture(0)), (two.image, result.image)]
+        return {"ceiling": flicker(pair).painted[1], "of_that_pair": found.painted[1]}

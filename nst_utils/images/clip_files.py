@@ -1,0 +1,247 @@
+"""Clips written to a file: H.264 in MP4 and MOV, VP9 in WebM, GIF, animated WebP, folders."""
+
+import contextlib
+import io
+import json
+import os
+import warnings
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+from PIL import Image
+
+from ..errors import NSTWarning, one_line
+from ..paths import replacing, user_path
+from .clips import Clip, ClipError, kind_of, open_film_file
+from .formats import ImageError
+from .png import check_output, save_png
+
+CODECS = {".mp4": "libx264", ".m4v": "libx264", ".mov": "libx264", ".webm": "libvpx-vp9"}
+
+CONTAINERS = {".m4v": "mp4"}
+"""Formats that have another name than their suffix."""
+
+OPTIONS = {
+    "libx264": {"crf": "17", "preset": "medium"},
+    "libvpx-vp9": {"crf": "24", "b:v": "0", "deadline": "good", "cpu-used": "4", "row-mt": "1"},
+}
+"""Quality at which brush strokes stay sharp."""
+
+SUFFIXES = (*CODECS, ".gif", ".webp")
+
+BT709 = 1
+"""Number of the color standard that players assume, in ffmpeg's lists."""
+
+Pictures = Callable[[], Iterable[tuple[Fraction, Image.Image]]]
+"""Gives the pictures with their times, in order, as often as it is called."""
+
+
+def check_clip_output(path: str | os.PathLike) -> Path:
+    """Check before a long run that a clip can be written at `path`; a folder is made later.
+
+    Raises
+    ------
+    ClipError
+        If the suffix is not known, or the file cannot be made.
+    """
+    name, path = os.fspath(path), user_path(path)
+    if name.endswith(("/", os.sep)) or path.is_dir() or not path.suffix:
+        if path.exists() and not path.is_dir():
+            raise ClipError(f"{path}: this is a file; name a new folder, or a file with a suffix")
+        if not path.absolute().parent.is_dir():
+            raise ClipError(f"{path}: the folder above it does not exist; make it first")
+        return path
+    suffix = path.suffix.lower()
+    if suffix not in SUFFIXES:
+        raise ClipError(
+            f"{path}: {suffix} cannot be written; choose {', '.join(SUFFIXES)}, or a folder"
+        )
+    try:
+        return check_output(path, suffix)
+    except ImageError as error:
+        raise ClipError(str(error)) from None
+
+
+def warn_of_silence(clip: Clip, path: Path) -> None:
+    """Say where a clip's sound cannot be copied into a file."""
+    import av
+
+    suffix, known = path.suffix.lower(), set()
+    if suffix in CODECS:
+        with av.open(io.BytesIO(), "w", format=CONTAINERS.get(suffix, suffix[1:])) as container:
+            known = container.supported_codecs
+    if clip.sound and clip.sound not in known:
+        warnings.warn(
+            f"the sound of {clip.source} ({clip.sound}) cannot be copied into "
+            f"{suffix or 'a folder'}: the film is silent; write .mp4 or .mov, or convert the sound",
+            NSTWarning,
+            stacklevel=3,
+        )
+
+
+def write_clip(
+    path: Path,
+    pictures: Pictures,
+    clip: Clip,
+    record: Mapping[str, Any],
+) -> Path:
+    """Write a clip with the record of how it was made; a failed write leaves no partial file.
+
+    Parameters
+    ----------
+    path : Path
+        As `check_clip_output` returned it.
+    pictures : callable
+        See `Pictures`. All of one size, with even sides.
+    clip : Clip
+        Gives the rate, the exact times and the sound.
+    record : mapping
+        JSON values; stored as the file's comment.
+
+    Raises
+    ------
+    ClipError
+        If it cannot be written, for example on a full disk.
+    """
+    import av
+
+    suffix = path.suffix.lower()
+    write = _write_animation if suffix in (".gif", ".webp") else _write_film
+    try:
+        if suffix not in SUFFIXES:
+            _write_folder(path, pictures, record)
+            return path
+        with replacing(path) as draft:
+            write(draft, pictures, clip, json.dumps(record))
+    except (OSError, av.error.FFmpegError, ImageError) as error:
+        reason = getattr(error, "strerror", None) or one_line(error, 120)
+        raise ClipError(f"{path}: the film cannot be written ({reason})") from None
+    return path
+
+
+def _write_film(path: Path, pictures: Pictures, clip: Clip, comment: str) -> None:
+    import av
+
+    codec = CODECS[path.suffix.lower()]
+    # Where the record is found first: the film plays while it is still loading.
+    options = {"movflags": "+faststart"} if codec == "libx264" else {}
+    with av.open(str(path), "w", options=options) as output:
+        output.metadata["comment"] = comment
+        stream = None
+        with _sound(clip, output) as sound:
+            for time, image in pictures():
+                if stream is None:
+                    stream = _video(output, codec, clip, image)
+                frame = av.VideoFrame.from_image(image)
+                frame = frame.reformat(format="yuv420p", dst_colorspace=BT709, dst_color_range=1)
+                frame.colorspace, frame.color_range = BT709, 1
+                frame.pts, frame.time_base = round(time / clip.tick), clip.tick
+                output.mux(stream.encode(frame))
+                for packet in sound(time):
+                    output.mux(packet)
+            output.mux(stream.encode(None))
+            for packet in sound(None):
+                output.mux(packet)
+
+
+def _video(output: Any, codec: str, clip: Clip, image: Image.Image) -> Any:
+    # The rate as a fraction: 30000/1001 stays 30000/1001.
+    stream = output.add_stream(codec, rate=clip.rate, options=OPTIONS[codec])
+    stream.width, stream.height, stream.pix_fmt = *image.size, "yuv420p"
+    context = stream.codec_context
+    context.time_base = stream.time_base = clip.tick
+    context.colorspace = context.color_primaries = context.color_trc = BT709
+    context.color_range = 1
+    return stream
+
+
+@contextlib.contextmanager
+def _sound(clip: Clip, output: Any) -> Iterator[Callable[[Fraction | None], Iterator[Any]]]:
+    """Yield a function that gives the sound's packets up to a time; None: all that are left."""
+    if clip.sound not in output.supported_codecs:
+        yield lambda until: iter(())
+        return
+    with clip.path.open("rb") as file:
+        kind = kind_of(file.read(32))
+    with open_film_file(clip.path, kind) as source:
+        stream, video = source.streams.audio[0], source.streams.video[0]
+        target = output.add_stream_from_template(stream)
+        origin = (video.start_time or 0) * video.time_base + (clip.start or 0)
+        packets = _packets(source, stream, target, clip, origin)
+        waiting: list[Any] = []
+
+        def until(time: Fraction | None) -> Iterator[Any]:
+            yield from (*waiting, *packets) if time is None else _taken(packets, waiting, time)
+
+        yield until
+
+
+def _taken(packets: Iterator[Any], waiting: list[Any], time: Fraction) -> Iterator[Any]:
+    """Yield packets up to a time; the first later one waits."""
+    while True:
+        packet = waiting.pop() if waiting else next(packets, None)
+        if packet is None:
+            return
+        if packet.dts * packet.time_base > time:
+            waiting.append(packet)
+            return
+        yield packet
+
+
+def _packets(source: Any, stream: Any, target: Any, clip: Clip, origin: Fraction) -> Iterator[Any]:
+    """Yield the sound's packets as they are, moved to the beginning of the part that is read."""
+    shift = round(origin / stream.time_base)
+    for packet in source.demux(stream):
+        if packet.dts is None or packet.pts is None:
+            continue
+        time = packet.pts * stream.time_base - origin
+        after = packet.duration * stream.time_base
+        if clip.start and time + after <= 0:
+            continue
+        if clip.end is not None and time >= clip.end - (clip.start or 0):
+            return
+        packet.pts, packet.dts = packet.pts - shift, packet.dts - shift
+        packet.stream = target
+        yield packet
+
+
+def _write_animation(path: Path, pictures: Pictures, clip: Clip, comment: str) -> None:
+    unit = 10 if path.suffix.lower() == ".gif" else 1  # milliseconds
+    times = [round(time * 1000 / unit) for time, _ in pictures()]
+    last = round(1000 / clip.rate / unit)
+    ends = [*times[1:], times[-1] + last]
+    delays = [max(1, b - a) * unit for a, b in zip(times, ends, strict=True)]
+    if unit == 10:
+        palette = _palette(pictures, len(times))
+        frames = (image.quantize(palette=palette) for _, image in pictures())
+        options = {"comment": comment.encode(), "optimize": False}
+    else:
+        frames = (image for _, image in pictures())
+        exif = Image.Exif()
+        exif[0x010E] = comment
+        options = {"exif": exif.tobytes(), "quality": 85, "method": 4}
+    first = next(frames)
+    first.save(
+        path, save_all=True, append_images=frames, loop=0, duration=delays, **options
+    )  # fmt: skip
+
+
+def _palette(pictures: Pictures, count: int) -> Image.Image:
+    """Return one palette for all frames, so that colors do not flicker."""
+    few = [image for i, (_, image) in enumerate(pictures()) if i % max(1, count // 8) == 0]
+    sheet = Image.new("RGB", (few[0].width, few[0].height * len(few)))
+    for i, picture in enumerate(few):
+        sheet.paste(picture, (0, i * picture.height))
+    return sheet.quantize(256)
+
+
+def _write_folder(path: Path, pictures: Pictures, record: Mapping[str, Any]) -> None:
+    path.mkdir(exist_ok=True)
+    number = -1
+    for number, (_, image) in enumerate(pictures()):
+        save_png(image, path / f"{number:06}.png", record)
+    for old in path.glob("[0-9]" * 6 + ".png"):  # of a longer film that was here
+        if int(old.stem) > number:
+            old.unlink()

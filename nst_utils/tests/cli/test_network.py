@@ -1,0 +1,70 @@
+import json
+
+import pytest
+
+from nst_utils.images.clips import open_clip
+from nst_utils.images.png import read_provenance
+from nst_utils.images.samples import open_picture
+from nst_utils.transfer.feedforward import training
+from nst_utils.transfer.feedforward.generator import new_generator
+
+from ..images.clip_helpers import film as make_clip
+from .helpers import one_sentence, run
+
+
+@pytest.fixture
+def network(tiny, tmp_path, monkeypatch):
+    """A network that was trained for a step, by the command."""
+    monkeypatch.setattr(training, "load_backbone", lambda *_, **__: tiny)
+    monkeypatch.setattr(training, "new_generator", lambda seed: new_generator(seed, (4, 4, 4), 1))
+    path = tmp_path / "net.safetensors"
+    open_picture("coffee").resize((60, 48)).save(tmp_path / "photo.png")
+    words = ("--photos", tmp_path / "photo.png", "--steps", "1", "--side", "32", "--batch", "1")
+    found = run("train", "mosaic", "-o", path, *words, "--style-size", "48", "--weights", "random")
+    assert found.exit_code == 0, found.output
+    for word in ("photos    1 of photo.png", "steps     1 in", "loss", "written"):
+        assert word in found.stdout
+    return path
+
+
+def test_a_photo_is_painted_by_a_network(network, tmp_path):
+    out = tmp_path / "out.png"
+    found = run("stylize", "chelsea", "--network", network, "-o", out, "--size", "61")
+    assert found.exit_code == 0, found.output
+    assert max(open_picture(str(out)).size) == 61
+    record = read_provenance(out)
+    assert record["network"]["style"]["source"] == "sample mosaic"
+    assert record["content"]["source"] == "sample chelsea"
+    assert json.loads(run("provenance", out).stdout) == record
+
+
+def test_a_folder_of_photos_is_painted_by_a_network(network, tmp_path):
+    photos = tmp_path / "photos"
+    photos.mkdir()
+    for name in ("chelsea", "coffee"):
+        open_picture(name).resize((40, 30)).save(photos / f"{name}.jpg")
+    found = run("stylize", photos, "--network", network, "-o", tmp_path / "out")
+    assert found.exit_code == 0, found.output
+    assert sorted(p.name for p in (tmp_path / "out").iterdir()) == ["chelsea.png", "coffee.png"]
+
+
+def test_a_film_is_painted_by_a_network(network, tmp_path):
+    source, out = make_clip(tmp_path / "in.mp4", 4, sound="aac"), tmp_path / "out.mp4"
+    found = run("film", source, "--network", network, "-o", out, "--size", "48")
+    assert found.exit_code == 0, found.output
+    assert "network   sample mosaic" in found.stdout and "warping error" in found.stdout
+    assert len(list(open_clip(out).frames())) == 4
+    assert read_provenance(out)["network"]["steps"] == 1
+
+
+def test_what_does_not_go_with_a_network(network, tmp_path):
+    out = tmp_path / "out.png"
+    for words, told, status in (
+        (("stylize", "chelsea", "mosaic", "--network", network), "STYLE does not go", 2),
+        (("stylize", "chelsea", "--network", network, "--set", "beta=3"), "--set does not", 2),
+        (("stylize", "chelsea", "--network", network, "--size", "4"), "--size takes", 2),
+        (("stylize", "chelsea", "--network", tmp_path / "photo.png"), "not a whole network", 1),
+        (("film", "sample", "--network", network, "--temporal", "3"), "--temporal does not", 2),
+        (("train", "mosaic", "--steps", "1"), "must end in .safetensors", 1),
+    ):
+        assert told in one_sentence(run(*words, "-o", out), status)

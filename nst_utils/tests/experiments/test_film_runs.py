@@ -1,0 +1,177 @@
+import json
+from fractions import Fraction
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from nst_utils import paths
+from nst_utils.errors import NSTWarning
+from nst_utils.experiments import film_measures, film_runs
+from nst_utils.experiments.film_runs import Film, FilmError, KeptFrames, film
+from nst_utils.images.clips import ClipError, open_clip
+from nst_utils.images.png import read_provenance
+from nst_utils.transfer.config import Recipe
+from nst_utils.transfer.run import StopRun
+from nst_utils.transfer.video.painter import Stillness
+
+from ..images.clip_helpers import film as make_clip
+from ..images.clip_helpers import packets
+
+QUICK = Recipe(size=48, scales=(32, 48), steps=(2, 2), weights="random")
+STILL = Stillness(steps=2)
+
+
+@pytest.fixture(autouse=True)
+def few_measured(monkeypatch):
+    monkeypatch.setattr(film_measures, "FRAMES", 1)
+
+
+@pytest.fixture
+def clip(tmp_path):
+    return make_clip(tmp_path / "clip.mp4", 5, rate=Fraction(30000, 1001), sound="aac")
+
+
+def paint(clip, output, **options) -> Film:
+    return film(clip, "mosaic", QUICK, output=output, **{"still": STILL, **options})
+
+
+def test_a_film_with_its_measures_and_its_record(tiny, clip, tmp_path):
+    made = paint(clip, tmp_path / "out.mp4")
+    assert (made.frames, made.stopped) == (5, "finished")
+    painted = open_clip(made.path)
+    assert (painted.rate, painted.size) == (Fraction(30000, 1001), (48, 36))
+    assert packets(made.path) == packets(clip)
+    record = read_provenance(made.path)
+    assert record == json.loads(json.dumps(made.record))
+    assert record["content"] == {"source": "clip.mp4", "sha256": open_clip(clip).sha256}
+    assert record["recipe"]["size"] == 48
+    measures = record["measures"]
+    assert 0 < measures["floor"] and 0 < measures["warping_error"] < measures["ceiling"] * 3
+    assert {"ssim", "color", "texture"} <= measures["style"].keys()
+    assert not list((paths.RUNS).rglob("*.png"))
+
+
+@pytest.mark.parametrize("suffix", [".gif", ".webp", ".webm", ""])
+def test_other_forms_carry_the_record_too(tiny, clip, tmp_path, suffix):
+    with pytest.warns(NSTWarning, match="cannot be copied"):
+        made = paint(clip, tmp_path / f"out{suffix}", measured=False)
+    assert read_provenance(made.path)["film"]["frames"] == 5
+    assert len(list(open_clip(made.path).frames())) == 5
+
+
+def test_an_interrupted_film_goes_on_and_is_the_same(tiny, clip, tmp_path):
+    whole = paint(clip, tmp_path / "whole.mp4", measured=False)
+    steps = []
+
+    def stop(live):
+        steps.append(live.record.step)
+        if len(steps) == 7:  # in the third frame
+            raise KeyboardInterrupt
+
+    part = paint(clip, tmp_path / "part.mp4", measured=False, on_step=stop)
+    assert part.stopped == "interrupted after 2 of 5 frames"
+    assert len(list(open_clip(part.path).frames())) == 2
+    steps.clear()
+    count = []
+    made = paint(clip, tmp_path / "part.mp4", measured=False, on_step=count.append)
+    assert len(count) == 6  # three frames of two steps
+    assert made.record["film"]["frames_sha256"] == whole.record["film"]["frames_sha256"]
+
+
+def test_a_run_that_cannot_go_on_says_why(tiny, clip, tmp_path):
+    def stop(live):
+        raise StopRun("enough")
+
+    with pytest.raises(FilmError, match="no frame was painted: stopped"):
+        paint(clip, tmp_path / "out.mp4", on_step=stop)
+
+
+def test_the_first_second_can_be_watched_at_once(tiny, tmp_path, monkeypatch):
+    source = make_clip(tmp_path / "slow.mp4", 9, rate=Fraction(2))
+    out, seen = tmp_path / "out.mp4", []
+    paint(source, out, measured=False, on_step=lambda live: seen.append(out.exists()))
+    assert seen[:6] == [False] * 6 and seen[-1]
+    assert len(list(open_clip(out).frames())) == 9
+
+
+def test_a_damaged_frame_is_named_and_bridged(tiny, tmp_path):
+    source = tmp_path / "frames"
+    source.mkdir()
+    for i, frame in enumerate(open_clip(make_clip(tmp_path / "a.mp4", 4)).frames()):
+        frame.image.save(source / f"{i}.png")
+    (source / "2.png").write_bytes(b"no picture")
+    with pytest.warns(NSTWarning, match=r"frame 2 \(0\.08 s\) of frames is damaged"):
+        made = paint(source, tmp_path / "out", measured=False)
+    painted = list(open_clip(made.path).frames())
+    assert made.record["film"]["damaged"] == [2]
+    assert painted[2].image.tobytes() == painted[1].image.tobytes()
+
+
+def test_a_clip_whose_size_changes_keeps_what_was_painted(tiny, tmp_path):
+    source = tmp_path / "frames"
+    source.mkdir()
+    for i, frame in enumerate(open_clip(make_clip(tmp_path / "a.mp4", 4)).frames()):
+        image = frame.image if i < 3 else frame.image.resize((64, 36))
+        image.save(source / f"{i}.png")
+    made = paint(source, tmp_path / "out.gif", measured=False)
+    assert made.frames == 3
+    assert "frame 3 has 64 x 36 pixels" in made.stopped
+
+
+def test_a_disk_that_fills_up_is_one_sentence(tiny, clip, tmp_path, monkeypatch):
+    original = film_runs.save_png
+
+    def full(image, path, record):
+        if path.stem == "000002":
+            raise OSError(28, "No space left on device")
+        return original(image, path, record)
+
+    monkeypatch.setattr(film_runs, "save_png", full)
+    with pytest.raises(FilmError, match=r"frame 2 cannot be kept .*No space left.*goes on"):
+        paint(clip, tmp_path / "out.mp4")
+    assert len(list(paths.RUNS.rglob("*.png"))) == 2
+
+
+def test_other_settings_are_another_film(tiny, clip, tmp_path):
+    def stop(live):
+        if live.record.scale == 48 and live.record.step == 1:
+            raise KeyboardInterrupt
+
+    paint(clip, tmp_path / "a.mp4", every=2, measured=False, on_step=stop)
+    paint(clip, tmp_path / "b.mp4", every=2, still=Stillness(3), measured=False, on_step=stop)
+    assert len(list((paths.RUNS / "film").iterdir())) == 2
+
+
+def test_what_is_lost_of_a_kept_frame_is_replaced(tmp_path):
+    kept = KeptFrames(tmp_path)
+    image = Image.new("RGB", (6, 4), (255, 0, 0))
+    raw = np.full((1, 3, 4, 6), 0.5, np.float32)
+    kept.save(0, image, torch.from_numpy(raw), [0], {})
+    assert kept.raw(0).mean() == 0.5
+    (tmp_path / "000000.npy").write_bytes(b"cut short")
+    assert kept.raw(0)[0, 0].mean() == 1
+    for index in (1, 2):
+        kept.save(index, image, torch.from_numpy(raw), [index])
+    assert sorted(p.stem for p in tmp_path.glob("*.npy")) == ["000002"]
+
+
+def test_a_very_long_film_is_told_before(tiny, clip, tmp_path, monkeypatch):
+    monkeypatch.setattr(film_runs, "MANY", 4)
+    with pytest.warns(NSTWarning, match="5 frames take hours"):
+        paint(clip, tmp_path / "out.mp4", measured=False)
+
+
+def test_a_folder_holds_no_frames_of_a_longer_film(tiny, clip, tmp_path):
+    with pytest.warns(NSTWarning, match="cannot be copied into a folder"):
+        paint(clip, tmp_path / "out", measured=False)
+        made = paint(clip, tmp_path / "out", every=2, measured=False)
+    assert made.frames == 3 == len(list((tmp_path / "out").iterdir()))
+
+
+def test_parts_and_outputs_are_checked_first(tiny, clip, tmp_path):
+    with pytest.raises(ClipError, match="nothing begins at 9"):
+        paint(clip, tmp_path / "out.mp4", start=9)
+    with pytest.raises(ClipError, match="cannot be written"):
+        paint(clip, tmp_path / "out.mpg")

@@ -1,0 +1,169 @@
+from fractions import Fraction
+
+import av
+import numpy as np
+import pytest
+from PIL import Image
+
+from nst_utils.errors import NSTWarning
+from nst_utils.images.clip_files import check_clip_output, warn_of_silence, write_clip
+from nst_utils.images.clips import ClipError, frame_files, open_clip
+from nst_utils.images.png import read_provenance
+
+from .clip_helpers import NTSC, film, moving, packets
+
+
+def gap(image: Image.Image, other: Image.Image) -> float:
+    one, two = (np.asarray(p.convert("RGB"), float) for p in (image, other))
+    return float(np.abs(one - two).mean())
+
+
+def copied(path, source):
+    """Write a clip's own frames to a file."""
+    clip = open_clip(source)
+    frames = [(frame.time, frame.image) for frame in clip.frames()]
+    return write_clip(check_clip_output(path), lambda: iter(frames), clip, {"film": 1})
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".mov", ".webm", ".gif", ".webp"])
+def test_a_film_written_and_read_again(tmp_path, suffix):
+    source = film(tmp_path / "in.mp4")
+    path = copied(tmp_path / f"out{suffix}", source)
+    clip = open_clip(path)
+    frames = list(clip.frames())
+    assert len(frames) == clip.count == 6
+    assert clip.size == (48, 36)
+    for frame, image in zip(frames, moving(6), strict=True):
+        assert gap(frame.image, image) < 9, frame.index
+    if suffix in (".mp4", ".mov"):
+        assert clip.rate == NTSC
+    assert float(clip.rate) == pytest.approx(float(NTSC), rel=0.12 if suffix == ".gif" else 0.02)
+    assert read_provenance(path) == {"film": 1}
+
+
+def test_the_rate_stays_a_fraction_and_times_are_exact(tmp_path):
+    clip = open_clip(film(tmp_path / "in.mp4"))
+    assert clip.rate == NTSC
+    assert [frame.time for frame in clip.frames()] == [i / NTSC for i in range(6)]
+    half = clip.part(every=2)
+    assert half.rate == NTSC / 2
+    assert [frame.time for frame in half.frames()] == [0, 2 / NTSC, 4 / NTSC]
+
+
+@pytest.mark.parametrize("turned", [90, 180, 270])
+def test_a_phones_film_is_upright(tmp_path, turned):
+    clip = open_clip(film(tmp_path / "in.mp4", turned=turned))
+    frame = next(clip.frames())
+    assert clip.size == frame.image.size == ((48, 36) if turned == 180 else (36, 48))
+    # A display matrix of 90 turns the stored picture counterclockwise.
+    expected = moving(1)[0].rotate(turned, expand=True)
+    assert gap(frame.image, expected) < 9
+
+
+def test_sound_is_copied_packet_by_packet(tmp_path):
+    source = film(tmp_path / "in.mp4", 20, sound="aac")
+    assert packets(copied(tmp_path / "out.mp4", source)) == packets(source)
+    opus = film(tmp_path / "in.webm", 20, sound="libopus", codec="libvpx-vp9")
+    assert packets(copied(tmp_path / "out.webm", opus)) == packets(opus)
+
+
+def test_sound_of_a_part_begins_with_its_first_frame(tmp_path):
+    clip = open_clip(film(tmp_path / "in.mp4", 30, sound="aac")).part(start=0.5)
+    frames = [(frame.time, frame.image) for frame in clip.frames()]
+    assert len(frames) == 15 == clip.count
+    path = write_clip(tmp_path / "out.mp4", lambda: iter(frames), clip, {})
+    with av.open(str(path)) as container:
+        first = next(p for p in container.demux(audio=0) if p.size)
+        assert abs(first.pts * first.time_base) < 0.03
+
+
+def test_sound_that_cannot_be_copied_is_told(tmp_path):
+    source = film(tmp_path / "in.mp4", 6, sound="aac")
+    for name in ("out.webm", "out.gif", "out"):
+        with pytest.warns(NSTWarning, match=r"\(aac\) cannot be copied into"):
+            warn_of_silence(open_clip(source), tmp_path / name)
+    warn_of_silence(open_clip(source), tmp_path / "out.mov")
+    path = copied(tmp_path / "out.webm", source)
+    with av.open(str(path)) as container:
+        assert not container.streams.audio
+
+
+def test_odd_sides_become_even(tmp_path):
+    clip = open_clip(film(tmp_path / "in.mp4", size=(47, 35)))
+    assert clip.size == (47, 35)
+    assert next(clip.frames()).image.size == (46, 34)
+    assert next(clip.frames(33)).image.size == (32, 24)
+
+
+def test_a_folder_of_frames_in_the_order_of_numbers(tmp_path):
+    folder = tmp_path / "frames"
+    folder.mkdir()
+    for i, image in enumerate(moving(11)):
+        image.save(folder / f"f{i}.png")
+    assert [p.name for p in frame_files(folder)][-2:] == ["f9.png", "f10.png"]
+    (folder / "f4.png").write_bytes(b"damaged")
+    frames = list(open_clip(folder).frames())
+    assert [frame.damaged for frame in frames] == [i == 4 for i in range(11)]
+    assert gap(frames[4].image, frames[3].image) == 0
+    out = copied(tmp_path / "out", folder)
+    assert len(frame_files(out)) == 11
+    Image.new("RGB", (20, 20)).save(folder / "f5.png")
+    with pytest.raises(ClipError, match="frame 5 has 20 x 20 pixels"):
+        list(open_clip(folder).frames())
+
+
+def test_a_damaged_frame_is_bridged(tmp_path):
+    path = film(tmp_path / "in.mp4", 30)
+    with av.open(str(path)) as container:
+        places = [(p.pos, p.size) for p in container.demux(video=0) if p.size]
+    data = bytearray(path.read_bytes())
+    position, size = places[5]
+    data[position : position + size] = bytes(size)
+    path.write_bytes(data)
+    frames = list(open_clip(path).frames())
+    assert len(frames) == 30
+    assert any(frame.damaged for frame in frames)
+    assert [frame.time for frame in frames] == sorted({frame.time for frame in frames})
+
+
+def test_what_is_no_clip_is_refused(tmp_path):
+    for name, data, told in (
+        ("list.m3u8", b"#EXTM3U\nfile:///etc/passwd", "no film that can be read"),
+        ("cut.mp4", film(tmp_path / "a.mp4").read_bytes()[:600], "cannot be opened"),
+    ):
+        (tmp_path / name).write_bytes(data)
+        with pytest.raises(ClipError, match=told):
+            open_clip(tmp_path / name)
+    Image.new("RGB", (20, 20)).save(tmp_path / "one.gif")
+    with pytest.raises(ClipError, match="single picture"):
+        open_clip(tmp_path / "one.gif")
+    with pytest.raises(ClipError, match="no such file"):
+        open_clip(tmp_path / "none.mp4")
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(ClipError, match="a clip needs 2"):
+        open_clip(tmp_path / "empty")
+    with av.open(str(tmp_path / "voice.mp4"), "w") as output:
+        voice = output.add_stream("aac", rate=48000, layout="mono")
+        frame = av.AudioFrame.from_ndarray(np.zeros((1, 1024), np.float32), "fltp", "mono")
+        frame.sample_rate = 48000
+        output.mux(voice.encode(frame))
+        output.mux(voice.encode(None))
+    with pytest.raises(ClipError, match="has no video, only audio"):
+        open_clip(tmp_path / "voice.mp4")
+
+
+def test_parts_that_do_not_exist(tmp_path):
+    clip = open_clip(film(tmp_path / "in.mp4", rate=Fraction(6)))
+    with pytest.raises(ClipError, match=r"lasts 1\.00 seconds"):
+        clip.part(start=2)
+    with pytest.raises(ClipError, match="must end after it begins"):
+        clip.part(start=0.5, end=0.5)
+    assert [f.index for f in clip.part(0.5).frames()] == [0, 1, 2]
+
+
+def test_outputs_that_are_refused(tmp_path):
+    with pytest.raises(ClipError, match=r"\.avi cannot be written; choose \.mp4"):
+        check_clip_output(tmp_path / "out.avi")
+    with pytest.raises(ClipError, match="does not exist"):
+        check_clip_output(tmp_path / "no" / "out.mp4")
+    assert check_clip_output(tmp_path / "new") == tmp_path / "new"

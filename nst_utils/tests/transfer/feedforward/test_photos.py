@@ -1,0 +1,54 @@
+import pytest
+import torch
+from PIL import Image
+
+from nst_utils.images.samples import list_samples
+from nst_utils.transfer.feedforward.photos import HELD_OUT, Crops, PhotosError, open_photos
+
+from ...images.clip_helpers import film, moving
+
+
+def crops(side=32, size=(80, 60)):
+    return Crops(moving(3, size), lambda photo: photo, side)
+
+
+def test_shifted_crops_show_the_same_place():
+    source, random = crops(), torch.Generator().manual_seed(1)
+    offsets = set()
+    for _ in range(8):
+        one, two = source.draw(3, random, shift=4)
+        dy, dx = source.offset
+        offsets.add((dy, dx))
+        assert one.shape == two.shape == (3, 3, 32, 32)
+        assert torch.equal(two[..., : 32 - dy, : 32 - dx], one[..., dy:, dx:])
+    assert len(offsets) > 3
+
+
+def test_crops_are_drawn_by_the_seed():
+    source = crops()
+    one, again, other = (source.draw(2, torch.Generator().manual_seed(s))[0] for s in (1, 1, 2))
+    assert torch.equal(one, again) and not torch.equal(one, other)
+    assert one.min() >= 0 and one.max() <= 1
+
+
+def test_small_photos_are_enlarged_and_recolored_once():
+    made = Crops([Image.new("RGB", (20, 30), (10, 200, 30))], lambda photo: 1 - photo, 32)
+    crop, _ = made.draw(1, torch.Generator().manual_seed(0))
+    assert torch.allclose(crop[0, :, 0, 0] * 255, torch.tensor([245.0, 55, 225]), atol=1)
+
+
+def test_where_photos_come_from(tmp_path):
+    contents = [s.name for s in list_samples().values() if s.kind == "content"]
+    assert len(list(open_photos())) == len(contents) - 1
+    assert HELD_OUT in contents
+    folder = tmp_path / "photos" / "deeper"
+    folder.mkdir(parents=True)
+    for i, image in enumerate(moving(2)):
+        image.save(folder / f"{i}.png")
+    (folder / "bad.png").write_bytes(b"no picture")
+    assert len(list(open_photos(tmp_path / "photos"))) == 2
+    assert len(list(open_photos(film(tmp_path / "clip.mp4", 4)))) == 4
+    assert len(list(open_photos(folder / "0.png"))) == 1
+    with pytest.raises(PhotosError, match="name a folder of photos"):
+        (tmp_path / "empty").mkdir()
+        list(open_photos(tmp_path / "empty"))

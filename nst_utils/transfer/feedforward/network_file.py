@@ -1,0 +1,205 @@
+"""A network of one style in a file: plain tensors, with the record of its training.
+
+A file may come from anybody: it is never unpickled, its size is bounded, its record is checked
+against a schema, and every tensor against the network that the record names.
+"""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+from ... import __version__
+from ...errors import NSTError, one_line
+from ...images.colors import recolor_to
+from ...images.inputs import InputPicture
+from ...networks.device import own_settings, pick_device
+from ...paths import is_regular, public_name, replacing, user_path, utc_now
+from ...untrusted import DataError, check_schema, parse_json
+from .generator import MOST_BLOCKS, MOST_CHANNELS, Generator
+
+FORM = "nst_utils style network 1"
+MOST_BYTES = 64 * 2**20
+MOST_RECORD = 100_000
+
+MOST_SIDE = 2048
+"""Long side at which a photo is painted where nothing else is asked for, pixels."""
+
+_TEXT = {"type": "string", "maxLength": 4096}
+_COUNT = {"type": "integer", "minimum": 0, "maximum": 10**9}
+SCHEMA = {
+    "type": "object",
+    "required": ["form", "channels", "blocks", "style", "steps", "seconds"],
+    "properties": {
+        "form": {"const": FORM},
+        "channels": {
+            "type": "array",
+            "minItems": 3,
+            "maxItems": 3,
+            "items": {"type": "integer", "minimum": 1, "maximum": MOST_CHANNELS},
+        },
+        "blocks": {"type": "integer", "minimum": 0, "maximum": MOST_BLOCKS},
+        "style": {
+            "type": "object",
+            "required": ["source", "sha256"],
+            "properties": {"source": _TEXT, "sha256": _TEXT},
+        },
+        "steps": _COUNT,
+        "photos": _COUNT,
+        "seconds": {"type": "number", "minimum": 0},
+    },
+}
+"""Form of a network's record."""
+
+
+class NetworkError(NSTError, ValueError):
+    """A network file that cannot be used; the message says why."""
+
+
+@dataclass(frozen=True)
+class StyleNetwork:
+    """A trained network of one style.
+
+    Attributes
+    ----------
+    generator : Generator
+    mean, covariance : Tensor, shape (3,) and (3, 3), float64
+        Of the style's colors: a photo gets them before it is painted.
+    record : dict
+        How it was trained.
+    """
+
+    generator: Generator
+    mean: Tensor
+    covariance: Tensor
+    record: dict[str, Any]
+
+    def recolored(self, photo: Tensor, of: Tensor | None = None) -> Tensor:
+        """Return a photo in the style's colors; see `colors.recolor_to`."""
+        return recolor_to(photo, self.mean, self.covariance, of)
+
+    def paint(self, photo: Tensor, of: Tensor | None = None, device: str = "auto") -> Tensor:
+        """Paint a photo in one pass.
+
+        Parameters
+        ----------
+        photo : Tensor, shape (1, 3, H, W)
+            In [0, 1], of any size.
+        of : Tensor, shape (1, 3, h, w), optional
+            The photo whose colors are moved to the style's exactly; `photo` is moved by the same
+            map. Of a film: the first frame of its scene.
+        device : str
+            As in a recipe.
+
+        Returns
+        -------
+        Tensor, shape (1, 3, H, W)
+            In [0, 1], on the CPU.
+        """
+        where = pick_device(device)
+        with own_settings(), torch.no_grad():
+            network = self.generator.to(where).eval()
+            x = self.recolored(photo, of).to(where, memory_format=torch.channels_last)
+            return network(x).float().cpu().contiguous().clamp(0, 1)
+
+    def record_of(self, picture: InputPicture) -> dict[str, Any]:
+        """Return what a painting by this network says of how it was made."""
+        entry = {"source": public_name(picture.source), "sha256": picture.sha256}
+        versions = {"nst_utils": __version__, "torch": torch.__version__}
+        return {"network": self.record, "content": entry, "versions": versions, "date": utc_now()}
+
+    def save(self, path: Any) -> Path:
+        """Write the network to a file, whole or not at all.
+
+        Raises
+        ------
+        NetworkError
+            If it cannot be written.
+        """
+        path = check_network_output(path)
+        tensors = {f"network.{name}": t for name, t in self.generator.state_dict().items()}
+        tensors |= {"style.mean": self.mean, "style.covariance": self.covariance}
+        tensors = {name: t.detach().cpu().contiguous().clone() for name, t in tensors.items()}
+        try:
+            with replacing(path) as draft:
+                save_file(tensors, draft, {"nst_utils": json.dumps(self.record)})
+        except (OSError, SafetensorError) as error:
+            raise NetworkError(f"{path}: cannot be written ({one_line(error, 120)})") from None
+        return path
+
+
+def check_network_output(path: Any) -> Path:
+    """Check before a training that its network can be saved.
+
+    Raises
+    ------
+    NetworkError
+        If the name has another suffix, or its folder is missing.
+    """
+    path = user_path(path)
+    if path.suffix.lower() != ".safetensors":
+        raise NetworkError(f"{path}: the network's file must end in .safetensors")
+    if path.is_dir() or not path.absolute().parent.is_dir():
+        raise NetworkError(f"{path}: its folder does not exist, or this is a folder; name a file")
+    return path
+
+
+def load_network(path: Any) -> StyleNetwork:
+    """Read a network of one style.
+
+    Raises
+    ------
+    NetworkError
+        If the file is missing, too large, cut short, or of another kind.
+    """
+    path = user_path(path)
+    if not is_regular(path):
+        raise NetworkError(f"{path}: no such file; name a network that was trained by train")
+    if path.stat().st_size > MOST_BYTES:
+        raise NetworkError(
+            f"{path}: {path.stat().st_size:,} bytes; a network of one style has at most "
+            f"{MOST_BYTES:,}"
+        )
+    try:
+        with safe_open(path, "pt") as file:
+            text = (file.metadata() or {}).get("nst_utils", "")
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    except (SafetensorError, OSError, ValueError, KeyError) as error:
+        raise NetworkError(
+            f"{path}: not a whole network of one style ({one_line(error, 120)}); train it again, "
+            "or get a fresh copy"
+        ) from None
+    try:
+        if not text or len(text) > MOST_RECORD:
+            raise DataError("no record of its training is in it")
+        record = parse_json(text, "a network's record")
+        check_schema(record, SCHEMA, "a network's record")
+        return _checked(record, tensors)
+    except (DataError, ValueError) as error:
+        raise NetworkError(
+            f"{path}: this is no network of one style ({one_line(error, 200)})"
+        ) from None
+
+
+def _checked(record: dict[str, Any], tensors: dict[str, Tensor]) -> StyleNetwork:
+    generator = Generator(record["channels"], record["blocks"])
+    wanted = {f"network.{name}": t.shape for name, t in generator.state_dict().items()}
+    wanted |= {"style.mean": torch.Size([3]), "style.covariance": torch.Size([3, 3])}
+    for name, shape in wanted.items():
+        tensor = tensors.get(name)
+        if tensor is None or tensor.shape != shape:
+            came = "nothing" if tensor is None else tuple(tensor.shape)
+            raise ValueError(f"{name} must have shape {tuple(shape)}, not {came}")
+        if not tensor.is_floating_point() or not torch.isfinite(tensor).all():
+            raise ValueError(f"{name} holds values that are no finite numbers")
+    if extra := tensors.keys() - wanted.keys():
+        raise ValueError(f"{sorted(extra)[0]} belongs to no such network")
+    state = {name.removeprefix("network."): tensors[name].float() for name in tensors}
+    generator.load_state_dict({name: state[name] for name in generator.state_dict()})
+    moments = tensors["style.mean"].double(), tensors["style.covariance"].double()
+    return StyleNetwork(generator.eval(), *moments, record)
