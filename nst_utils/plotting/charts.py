@@ -67,7 +67,7 @@ def tradeoff_figure(
     rows = -(-len(measures) // columns)
     figure = Figure(figsize=(WIDTH, 2.5 * rows + 0.4), layout="constrained")
     panels = figure.subplots(rows, columns, squeeze=False).flat
-    for axes, measure in zip(panels, measures, strict=False):
+    for measure, axes in zip(measures, panels, strict=False):  # leaves the empty ones
         for k, (setting, part) in enumerate(runs.groupby("setting", sort=False)):
             by_pair = part.groupby(["content", "style", "beta"])[[anchor, measure]].mean()
             for _, pair in by_pair.groupby(["content", "style"]):
