@@ -13,7 +13,7 @@ from nst_utils.experiments.metrics import ssim
 from nst_utils.experiments.stored import StoredResults, open_paintings, read_curve, store_results
 from nst_utils.images.samples import open_picture
 from nst_utils.transfer.config import Recipe
-from nst_utils.transfer.run import stylize
+from nst_utils.transfer.run import StopRun, stylize
 
 BASE = Recipe(size=24, scales=(24,), steps=(4,), weights="random", device="cpu")
 SETTINGS = {"weak": BASE.replace(beta=1.0), "strong": BASE.replace(beta=50.0), "again": BASE}
@@ -98,11 +98,17 @@ EXPERIMENTS = [path.parent.name for path in (paths.ROOT / "data/results").glob("
 def test_a_stored_run_of_each_experiment_begins_as_it_did(name):
     """Losses of the first steps tell whether the code still paints what is stored."""
     table = StoredResults(name).table.sort_values("seconds")
-    trained = table[~table["label"].str.contains("ResNet")]  # those weights are not everywhere
+    trained = table[~table["label"].str.contains("ResNet")]
+    if trained.empty:
+        pytest.skip("all its runs need a trained ResNet-50, which no clone has")
     row = trained.iloc[0]
+
+    def stop(live):
+        if live.record.step == 2:
+            raise StopRun
+
     recipe = Recipe.from_json(row["recipe"])
-    recipe = recipe.replace(scales=recipe.scales[:1], steps=3, schedule=())
-    history = stylize(row["content"], row["style"], recipe).history
+    history = stylize(row["content"], row["style"], recipe, on_step=stop).history
     before = read_curve(row)["total"].iloc[:3].tolist()
     assert [step.total for step in history] == pytest.approx(before, rel=0.02)
 

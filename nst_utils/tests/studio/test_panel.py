@@ -102,7 +102,7 @@ OTHER_VALUES = {
     "style_layers": {"relu1_1": 1.0}, "beta": 9.0, "tv": 0.5, "loss": "paper", "gram": "sum",
     "style_statistic": "gram_moments", "content_statistic": "self_similarity",
     "content_mask": "none", "content_factor": 2.0, "terms": {"laplacian": 1.0},
-    "coarse_content": 2.0, "finish": 0.5,
+    "coarse_content": 2.0, "finish": 0.5, "tile": "64", "texture_steps": 1,
     "smoothing": "scaled", "pooling": "average", "padding": "zero", "optimizer": "adam",
     "learning_rate": 0.5, "size": 64, "scales": (24, 48), "steps": (3, 4), "color": "free",
     "blend": (1.0,), "style_scale": (2.0,), "regions": (("light:0.5", 1, ""), ("rest", 0, "")),
