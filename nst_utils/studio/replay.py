@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..errors import brief
-from ..paths import public_source, short_path
+from ..paths import ROOT, public_source
 from ..transfer.config import Recipe
 from ..transfer.fields import RecipeError
 from ..transfer.presets import recipe
@@ -180,7 +180,9 @@ def as_command(content: str, style: str | Sequence[str], passages: Sequence[Reci
     -m papermill notebooks/08_studio.ipynb studio.ipynb -p content chelsea -p style nocturne \
 -p passages '[{"beta": 5.0}]'
     """
-    words = [short_path(Path(sys.executable)), "-m", "papermill", NOTEBOOK, "studio.ipynb"]
+    python = Path(sys.executable)
+    python = python.relative_to(ROOT) if python.is_relative_to(ROOT) else python
+    words = [str(python), "-m", "papermill", NOTEBOOK, "studio.ipynb"]
     words += ["-p", "content", public_source(content)]
     named = public_style(style)
     # papermill takes a list as YAML, of which JSON is a part.
