@@ -6,13 +6,12 @@ import click
 
 from ..paths import short_path
 from ..transfer.config import Recipe
-from ..transfer.fields import COLORS
 from ..untrusted import parse_json
 from .errors import say
 from .network import check_network_options
 from .outputs import checked_output
 from .paint import check_trained
-from .recipe_options import build_recipe, recipe_options
+from .recipe_options import build_recipe, recipe_options, style_options
 from .region_options import with_regions
 
 BESIDE_NETWORK = {"clip", "output", "start", "end", "every", "network", "no_measures", "size"}
@@ -71,9 +70,7 @@ class Seconds(click.ParamType):
     metavar="JSON",
     help='Changes on the way: [[0, "beta", 1], [2, "beta", 8]], in seconds.',
 )
-@click.option("--blend", metavar="W,W", help="Weights of several styles, for example 7,3.")
-@click.option("--color", help=f"Whose colors: {', '.join(COLORS)}.")
-@click.option("--style-scale", metavar="X", help="Size of the strokes, 0.25 to 4; one for each.")
+@style_options
 @click.option(
     "--region",
     "texts",

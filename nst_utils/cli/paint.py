@@ -16,11 +16,10 @@ from ..networks.registry import BACKBONES
 from ..paths import short_path
 from ..signals import defer
 from ..transfer.config import Recipe
-from ..transfer.fields import COLORS
 from .errors import say
 from .network import check_network_options, paint_by_network
 from .outputs import checked_output
-from .recipe_options import build_recipe, recipe_options
+from .recipe_options import build_recipe, recipe_options, style_options
 from .region_options import part_to_keep, with_regions
 
 if TYPE_CHECKING:
@@ -138,9 +137,7 @@ def check_trained(settings: Recipe) -> None:
     metavar="FILE",
     help="File to write, .png, .tif, .jpg or .webp; a folder where CONTENT or STYLE is one.",
 )
-@click.option("--blend", metavar="W,W", help="Weights of several styles, for example 7,3.")
-@click.option("--color", help=f"Whose colors: {', '.join(COLORS)}.")
-@click.option("--style-scale", metavar="X", help="Size of the strokes, 0.25 to 4; one for each.")
+@style_options
 @click.option(
     "--region",
     "texts",

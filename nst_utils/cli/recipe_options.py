@@ -7,26 +7,54 @@ import click
 
 from ..networks.registry import BACKBONES
 from ..transfer.config import Recipe, field_of
-from ..transfer.fields import RecipeError, parse_field
+from ..transfer.fields import COLORS, RecipeError, parse_field
 from ..transfer.presets import RECIPES, recipe
+
+
+def style_options(command: Callable) -> Callable:
+    """Add the options that say how several styles, their colors and their strokes go together."""
+    return _add(
+        command,
+        click.option("--blend", metavar="W,W", help="Weights of several styles, for example 7,3."),
+        click.option("--color", help=f"Whose colors: {', '.join(COLORS)}."),
+        click.option(
+            "--style-scale", metavar="X", help="Size of the strokes, 0.25 to 4; one for each."
+        ),
+    )
 
 
 def recipe_options(command: Callable) -> Callable:
     """Add the options that choose and change a recipe."""
-    for option in reversed(
-        (
-            click.option("--recipe", "name", default="quick", show_default=True,
-                         help=f"Named recipe: {', '.join(RECIPES)}."),
-            click.option("--size", help="Long side of the result, pixels; stylize also takes full, "
-                                        "the photo's own."),
-            click.option("--steps", help="Steps in all, or one number per scale: 60,25."),
-            click.option("--backbone", help=f"Network: {', '.join(BACKBONES)}."),
-            click.option("--weights", help="Weights: auto, a source, random, or a .pt file."),
-            click.option("--set", "changes", multiple=True, metavar="FIELD=VALUE",
-                         help="Change any recipe field; may be repeated. "
-                              "See: python -m nst_utils recipes --fields"),
-        )
-    ):  # fmt: skip
+    return _add(
+        command,
+        click.option(
+            "--recipe",
+            "name",
+            default="quick",
+            show_default=True,
+            help=f"Named recipe: {', '.join(RECIPES)}.",
+        ),
+        click.option(
+            "--size",
+            help="Long side of the result, pixels; stylize also takes full, the photo's own.",
+        ),
+        click.option("--steps", help="Steps in all, or one number per scale: 60,25."),
+        click.option("--backbone", help=f"Network: {', '.join(BACKBONES)}."),
+        click.option("--weights", help="Weights: auto, a source, random, or a .pt file."),
+        click.option(
+            "--set",
+            "changes",
+            multiple=True,
+            metavar="FIELD=VALUE",
+            help="Change any recipe field; may be repeated. "
+            "See: python -m nst_utils recipes --fields",
+        ),
+    )
+
+
+def _add(command: Callable, *options: Callable) -> Callable:
+    """Add options to a command; help lists them in this order."""
+    for option in reversed(options):
         command = option(command)
     return command
 

@@ -13,9 +13,8 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from ..paths import replacing
 from .formats import ImageError
-from .png import PROVENANCE_KEY, check_output, save_png
+from .png import PROVENANCE_KEY, check_output, save_png, writing
 from .tensors import to_pil
 
 FORMATS = (".png", ".tif", ".tiff", ".jpg", ".jpeg", ".webp")
@@ -78,14 +77,11 @@ def save_painting(
     kind = path.suffix.lower()
     if kind == ".png" and depth == 8:
         return save_png(_with_alpha(to_pil(tensor), alpha), path, provenance)
-    try:
-        with replacing(path) as draft:
-            if kind in DEEP:
-                _write_deep(draft, kind, _array(tensor, depth, alpha), provenance)
-            else:
-                _write_lossy(draft, kind, _with_alpha(to_pil(tensor), alpha), provenance)
-    except OSError as error:
-        raise ImageError(f"{path}: cannot be written ({error.strerror or error})") from None
+    with writing(path) as draft:
+        if kind in DEEP:
+            _write_deep(draft, kind, _array(tensor, depth, alpha), provenance)
+        else:
+            _write_lossy(draft, kind, _with_alpha(to_pil(tensor), alpha), provenance)
     return path
 
 
@@ -158,9 +154,16 @@ def _png_chunks(array: np.ndarray, record: str) -> list[bytes]:
     return made
 
 
-def _write_lossy(draft: Path, kind: str, image: Image.Image, provenance: Mapping[str, Any]) -> None:
+def record_exif(provenance: Mapping[str, Any], kind: str) -> Image.Exif:
+    """Return metadata for a JPEG or WebP that hold a record; masks are left out where it is long.
+
+    Raises
+    ------
+    ImageError
+        If the record is too long for them.
+    """
     text = json.dumps({PROVENANCE_KEY: provenance})
-    if len(text) > LARGEST_RECORD:  # masks go along in a record
+    if len(text) > LARGEST_RECORD:  # without the masks, which go along in a record
         small = {
             k: {n: t for n, t in v.items() if n != "png"} if isinstance(v, dict) else v
             for k, v in provenance.items()
@@ -170,7 +173,11 @@ def _write_lossy(draft: Path, kind: str, image: Image.Image, provenance: Mapping
         raise ImageError(f"the record is too long for the metadata of {kind}; save as .png")
     exif = Image.Exif()
     exif[0x010E] = text  # ImageDescription
-    options = {"exif": exif, "quality": QUALITY}
+    return exif
+
+
+def _write_lossy(draft: Path, kind: str, image: Image.Image, provenance: Mapping[str, Any]) -> None:
+    options = {"exif": record_exif(provenance, kind), "quality": QUALITY}
     if kind == ".webp":
         image.save(draft, "WEBP", method=4, **options)
     else:

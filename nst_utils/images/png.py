@@ -5,7 +5,7 @@ import json
 import os
 import stat
 import struct
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -22,6 +22,16 @@ PROVENANCE_KEY = "nst_utils"
 
 MOST_TEXT = 2**20
 """Characters of a description that is looked into for a record."""
+
+
+@contextlib.contextmanager
+def writing(path: Path) -> Iterator[Path]:
+    """Yield a draft that becomes the file; what the disk refuses is an `ImageError`."""
+    try:
+        with replacing(path) as draft:
+            yield draft
+    except OSError as error:
+        raise ImageError(f"{path}: cannot be written ({error.strerror or error})") from None
 
 
 def save_png(
@@ -53,11 +63,8 @@ def save_png(
     path = check_output(path)
     info = PngImagePlugin.PngInfo()
     info.add_text(PROVENANCE_KEY, json.dumps(provenance))
-    try:
-        with replacing(path) as draft:
-            image.save(draft, "PNG", pnginfo=info, **options)
-    except OSError as error:
-        raise ImageError(f"{path}: cannot be written ({error.strerror or error})") from None
+    with writing(path) as draft:
+        image.save(draft, "PNG", pnginfo=info, **options)
     return path
 
 
