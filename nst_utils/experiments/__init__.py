@@ -19,7 +19,7 @@
 - ``film_repeat``: a film painted again, from the record inside it
 - ``film_runs``: a film painted, kept frame by frame
 - ``forecasts``: what a run will take on this machine
-- ``tables``: layers read, shares of the loss, measures
+- ``tables``: layers read, activations, measures
 """
 
 import lazy_loader

@@ -1,4 +1,4 @@
-"""Tables for the notebooks: the layers read, each layer's share of the style loss, measures."""
+"""Tables for the notebooks: the layers read, their activations, measures."""
 
 from collections.abc import Iterable, Mapping
 
@@ -67,41 +67,6 @@ def activations(backbones: Mapping[str, tuple[Backbone, Iterable[str]]], x: Tens
     table = pd.DataFrame.from_dict(rows, orient="index")
     table.columns = pd.MultiIndex.from_tuples(table.columns)
     return table.rename_axis(["network", "layer"])
-
-
-def seconds_to(result: Result, loss: float) -> float:
-    """Return the seconds from a run's first step until its last scale reached a loss, or NaN.
-
-    Losses of other scales are not comparable and do not count; their time does.
-    """
-    last = result.history[-1].scale
-    for record in result.history:
-        if record.scale == last and record.total <= loss:
-            return record.seconds - result.history[0].seconds
-    return float("nan")
-
-
-def steps_to(result: Result, loss: float) -> float:
-    """Return the steps that a run's last scale took until it first reached a loss, or NaN."""
-    last = [record for record in result.history if record.scale == result.history[-1].scale]
-    return next((float(i) for i, record in enumerate(last) if record.total <= loss), float("nan"))
-
-
-def style_shares(results: Mapping[str, Result]) -> pd.DataFrame:
-    """Return each layer's share of the weighted style loss at the start of a run, a column a run.
-
-    Layers at the same place before and after the ReLU share a row, named after the block.
-    """
-    columns = {}
-    for title, result in results.items():
-        first = result.history[0]
-        shares = {
-            name: first.weights[f"style/{name}"] * v for name, v in first.parts("style").items()
-        }
-        parts = pd.Series(shares)
-        parts.index = parts.index.str.replace(r"^(conv|relu)(?=\d_)", "", regex=True)
-        columns[title] = parts / parts.sum()
-    return pd.DataFrame(columns)
 
 
 def measures(

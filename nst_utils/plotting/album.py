@@ -4,6 +4,7 @@
 writes the page that lists all figures of a folder.
 """
 
+import contextlib
 import io
 import json
 import os
@@ -22,6 +23,7 @@ from .. import __version__, paths
 from ..errors import NSTError
 from ..experiments.notebooks import read_parameters
 from ..images.io import ImageError
+from ..images.outputs import record_exif
 from ..images.png import save_png
 from ..networks.backbone import Backbone
 from ..paths import make_folder, write_text
@@ -32,7 +34,14 @@ from .style import DPI, own_look
 from .translations import translator
 
 PREVIEW_DPI = 132
-MAX_BYTES = 500_000
+
+MAX_BYTES = 100_000
+"""Of a PNG. A larger one is full of brush strokes and becomes a JPEG."""
+
+JPEG = {"quality": 80, "optimize": True}
+
+PDF_BYTES = 1_000_000
+"""Of a PDF. Pictures in a larger one get fewer dots per inch."""
 
 
 class FigureError(NSTError, OSError):
@@ -51,8 +60,8 @@ def save_figure(
 ) -> Path:
     """Save a figure at 200 dpi and as PDF, its record beside it, and list it in the folder.
 
-    A figure that takes more than `MAX_BYTES` as PNG is full of brush strokes and becomes a JPEG.
-    The pictures in its PDF get fewer dots per inch, so that a report does not grow too large.
+    It becomes a JPEG where the PNG would have more than `MAX_BYTES`, and its PDF has about
+    `PDF_BYTES` at most, so that neither the clone nor a report grows too large.
 
     Parameters
     ----------
@@ -94,10 +103,13 @@ def save_figure(
         if path.stat().st_size > MAX_BYTES:
             path.unlink()
             path = path.with_suffix(".jpg")
-            image.save(path, "JPEG", quality=90, subsampling=0, dpi=(DPI, DPI))
+            options = dict(JPEG)
+            with contextlib.suppress(ImageError):  # too long: the record stands beside the figure
+                options["exif"] = record_exif(made, ".jpg")
+            image.save(path, "JPEG", dpi=(DPI, DPI), **options)
         for dpi in (DPI, 150, 110, 80, 60):
             figure.savefig(path.with_suffix(".pdf"), dpi=dpi, metadata={"CreationDate": None})
-            if path.with_suffix(".pdf").stat().st_size <= 2 * MAX_BYTES:
+            if path.with_suffix(".pdf").stat().st_size <= PDF_BYTES:
                 break
         _write_record(path, made)
     except (OSError, ImageError) as error:

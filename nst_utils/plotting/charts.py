@@ -11,7 +11,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.ticker import NullFormatter, ScalarFormatter
 
-from ..transfer.result import Result
+from ..experiments.stored import read_curve
 from .style import CYCLE, MARKERS, WIDTH, draw_grid, legend_below, line_look, one_panel, own_look
 from .translations import translator
 
@@ -80,7 +80,8 @@ def tradeoff_figure(
         draw_grid(axes)
     for empty in panels:
         empty.set_axis_off()
-    legend_below(figure, axes)
+    if runs["setting"].nunique() > 1:
+        legend_below(figure, axes)
     return figure
 
 
@@ -118,26 +119,25 @@ def difference_figure(
 
 
 @own_look()
-def race_figure(results: Mapping[str, Result], *, language: str = "en") -> Figure:
-    """Plot the lowest total loss so far against seconds, one line for each run.
+def race_figure(runs: pd.DataFrame, *, language: str = "en") -> Figure:
+    """Plot the total loss over steps: a panel for each photo, a line for each setting.
 
-    Seconds count from the first step. Only steps at a run's last scale are drawn: losses of two
-    scales cannot be compared.
+    The runs are those of `sweeps.sweep`. Losses of settings that do not share a loss, or of two
+    scales, cannot be compared.
     """
     say = translator(language)
-    figure, axes = one_panel(3.0)
-    for k, (title, result) in enumerate(results.items()):
-        first, last = result.history[0].seconds, result.history[-1].scale
-        records = [r for r in result.history if r.scale == last and np.isfinite(r.total)]
-        best = np.minimum.accumulate([record.total for record in records])
-        seconds = [record.seconds - first for record in records]
-        axes.plot(seconds, best, label=title, **line_look(k))
-    axes.set_yscale("log")
-    axes.yaxis.set_minor_formatter(NullFormatter())
-    axes.set_xlabel(say("seconds"), fontsize=8)
-    axes.set_ylabel(say("loss"), fontsize=8)
-    axes.legend(fontsize=8, frameon=False)
-    draw_grid(axes)
+    parts = list(runs.groupby("content", sort=False))
+    figure = Figure(figsize=(WIDTH, 3.2), layout="constrained")
+    panels = np.atleast_1d(figure.subplots(1, len(parts)))
+    for axes, (name, part) in zip(panels, parts, strict=True):
+        for k, (_, row) in enumerate(part.iterrows()):
+            axes.plot(read_curve(row)["total"], label=row["setting"], **line_look(k))
+        axes.set_yscale("log")
+        axes.set_title(name, fontsize=9)
+        axes.set_xlabel(say("step"), fontsize=8)
+        draw_grid(axes)
+    panels[0].set_ylabel(say("loss_total"), fontsize=8)
+    legend_below(figure, axes, columns=3)
     return figure
 
 

@@ -271,3 +271,13 @@ def test_notebooks_import_the_package_before_torch():
         text = path.read_text(encoding="utf-8")
         ours, torch = text.find('"from nst_utils'), text.find('"import torch')
         assert torch < 0 or 0 <= ours < torch, path.name
+
+
+@pytest.mark.parametrize(("folder", "most"), [("figures", 12e6), ("data/results", 25e6)])
+def test_what_the_clone_keeps_of_runs_stays_small(folder, most):
+    command = ["git", "ls-files", "-z", folder]
+    found = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    if found.returncode:
+        pytest.skip("this is no clone: git does not tell which files belong to it")
+    files = [ROOT / name for name in found.stdout.split("\0") if name]
+    assert 0 < sum(file.stat().st_size for file in files if file.exists()) <= most

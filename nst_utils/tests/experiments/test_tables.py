@@ -1,5 +1,3 @@
-import dataclasses
-
 import pytest
 import torch
 
@@ -24,11 +22,8 @@ def test_layers_of_the_report_in_the_networks_order():
     assert found.weight.sum() == pytest.approx(2.35)
 
 
-def test_style_shares_sum_to_one_and_measures_have_a_row_a_run(tiny, pictures):
+def test_measures_have_a_row_a_run(tiny, pictures):
     results = {"a": stylize(*pictures, QUICK), "b": stylize(*pictures, QUICK.replace(beta=8))}
-    shares = tables.style_shares(results)
-    assert list(shares.index) == ["1_1", "2_1", "3_1", "4_1", "5_1"]
-    assert shares.sum().tolist() == pytest.approx([1, 1])
     content, style = (read_image(path) for path in pictures)
     table = tables.measures(results, content, style)
     assert list(table.index) == ["a", "b"]
@@ -44,32 +39,3 @@ def test_activations_of_two_networks():
     assert ((table["entropy"] > 0) & (table["entropy"] <= 1.000001)).all(axis=None)
     # Activations of order 1 are flattened by a softmax.
     assert (table["peak", "softmax"] < table["peak", "plain"]).all()
-
-
-def test_seconds_to_a_loss_counts_the_last_scale_only(tiny, pictures):
-    result = stylize(*pictures, QUICK)
-    first, fourth = result.history[0], result.history[3]
-    goal = min(result.history[3:], key=lambda record: record.total)
-    assert tables.seconds_to(result, goal.total) == pytest.approx(goal.seconds - first.seconds)
-    assert tables.seconds_to(result, 1e9) == pytest.approx(fourth.seconds - first.seconds)
-    assert tables.seconds_to(result, 0) != tables.seconds_to(result, 0)  # never: NaN
-
-
-def test_steps_to_a_loss_are_those_of_the_last_scale(tiny, pictures):
-    result = stylize(*pictures, QUICK)
-    later = [record.total for record in result.history[3:]]
-    goal = min(later)
-    assert tables.steps_to(result, goal) == later.index(goal)
-    assert tables.steps_to(result, 1e9) == 0
-    assert tables.steps_to(result, 0) != tables.steps_to(result, 0)  # never: NaN
-
-
-def test_shares_of_resnet_keep_their_names(tiny, pictures):
-    result = stylize(*pictures, QUICK)
-    terms = {"style/conv1": 1.0, "style/relu": 3.0}
-    first = dataclasses.replace(result.history[0], terms=terms, weights=dict.fromkeys(terms, 2.0))
-    recipe = Recipe(
-        backbone="resnet50", content_layer="layer1", style_layers={"conv1": 1, "relu": 1}
-    )
-    shares = tables.style_shares({"a": dataclasses.replace(result, history=[first], recipe=recipe)})
-    assert shares["a"].to_dict() == {"conv1": 0.25, "relu": 0.75}

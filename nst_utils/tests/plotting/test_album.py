@@ -49,8 +49,8 @@ def test_pdf_is_kept_small_too(tmp_path, monkeypatch):
     noise = Image.effect_noise((900, 700), 90).convert("RGB")
     figure = figures.contact_sheet([(noise, "a")], columns=1)
     sizes = []
-    for limit in (10**9, 300_000):
-        monkeypatch.setattr(album_module, "MAX_BYTES", limit)
+    for limit in (10**9, 600_000):
+        monkeypatch.setattr(album_module, "PDF_BYTES", limit)
         path = album_module.save_figure(figure, tmp_path / "x.png", {})
         sizes.append(path.with_suffix(".pdf").stat().st_size)
     assert sizes[1] < 0.6 * sizes[0]

@@ -4,10 +4,10 @@ import pytest
 import torch
 
 from nst_utils.experiments import statistics, tables
+from nst_utils.experiments.trials import run_trial
 from nst_utils.plotting import charts
 from nst_utils.plotting.translations import LANGUAGES, translator
 from nst_utils.transfer.config import Recipe
-from nst_utils.transfer.run import stylize
 
 from ..conftest import tiny_backbone
 from ..plotting.test_pictures import nothing_is_cut_off
@@ -43,7 +43,8 @@ def test_charts_are_labeled_and_whole(runs, tiny, pictures, language):
     activations = tables.activations({"net": (tiny_backbone(), ["relu1_1", "relu4_1"])}, x)
     level = statistics.at_equal_structure(runs, ["color", "by VGG19"])
     table = statistics.paired_differences(level, ["color", "by VGG19"], ("one", "two"))
-    result = stylize(*pictures, QUICK)
+    row, _ = run_trial(*pictures, QUICK)
+    raced = pd.DataFrame([row | {"setting": "run"}])
     shares = pd.Series({"Northern_Renaissance": 0.6, "": 0.4})
     sides = pd.DataFrame({"color": [1, 2, 3], "ssim": [2, 1, 3]}, index=["a", "b", "c"])
     sizes = pd.DataFrame({"width": [0, 1400, 9000], "height": [0, 1500, 2000]})
@@ -54,7 +55,7 @@ def test_charts_are_labeled_and_whole(runs, tiny, pictures, language):
             charts.difference_figure(table, ("one", "two"), language=language),
             say("lower is better"),
         ),
-        (charts.race_figure({"run": result}, language=language), say("seconds")),
+        (charts.race_figure(raced, language=language), say("step")),
         (charts.share_figure({"styles": shares, "artists": shares}, language=language), "%"),
         (charts.size_figure(sizes, language=language), say("width")),
         (charts.plane_figure(sides, "color", "ssim", language=language), say("color")),
