@@ -5,6 +5,7 @@ recipes without loading a network.
 """
 
 import dataclasses
+import functools
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, fields
@@ -320,14 +321,17 @@ class Recipe:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the fields as plain JSON values, in order."""
-        return json.loads(json.dumps(dataclasses.asdict(self)))
+        # Not `dataclasses.asdict`: it copies each value once more, which a folder of thousands of
+        # photos notices.
+        values = {field.name: getattr(self, field.name) for field in fields(self)}
+        return json.loads(json.dumps(values))
 
     def to_json(self, indent: int | None = None, *, defaults: bool = True) -> str:
         """Return the recipe as JSON, with or without the fields that have their default.
 
         `from_json` reads both back to an equal recipe.
         """
-        values, usual = self.to_dict(), {} if defaults else Recipe().to_dict()
+        values, usual = self.to_dict(), {} if defaults else _default_values()
         # The fields of `BEFORE` mean something else where they are left out beside a schedule.
         kept = {k: v for k, v in values.items() if defaults or k in BEFORE or v != usual[k]}
         return json.dumps(kept, indent=indent)
@@ -344,6 +348,11 @@ class Recipe:
             If it names a field that does not exist.
         """
         return cls(**_read_fields(text))
+
+
+@functools.cache
+def _default_values() -> dict[str, Any]:
+    return Recipe().to_dict()
 
 
 def _kept_in_step(recipe: Recipe, changes: dict[str, Any]) -> dict[str, Any]:

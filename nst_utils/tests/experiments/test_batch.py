@@ -198,7 +198,8 @@ def test_thousands_of_names_take_no_time(tiny, tmp_path, monkeypatch):
     began = time.process_time()
     rows = folders.paint_folder(str(tmp_path / "photos"), "drip", tmp_path / "out", BASE)
     assert len(rows) == 3000
-    assert time.process_time() - began < 3
+    # A tenth of it alone; 5,000 names once took 9 s.
+    assert time.process_time() - began < 5
 
 
 def _done(jobs: list[Job]) -> tuple[pd.DataFrame, list[bool]]:

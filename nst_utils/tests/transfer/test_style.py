@@ -3,7 +3,6 @@
 import pytest
 import torch
 
-from nst_utils.experiments import tables
 from nst_utils.images.tensors import load, normalize
 from nst_utils.plotting import loss_figure
 from nst_utils.transfer.config import Recipe
@@ -127,7 +126,7 @@ def test_named_methods_paint_steer_and_repeat(tiny, pictures, name):
     result = stylize(*pictures, settings, on_step=steer)
     assert result.stopped == "finished" and result.image.size == (64, 48)
     assert (3, "beta", 5.0) in result.recipe.schedule
-    assert loss_figure({name: result}).axes and len(tables.style_shares({name: result}))
+    assert loss_figure({name: result}).axes
     again = stylize(*pictures, result.recipe)
     assert torch.equal(again.tensor, result.tensor)
     assert (seen[-1] == "neighbors") == (name in ("nnfm", "nnst"))
