@@ -74,7 +74,10 @@ def forecast(content: Any, style: Any, recipe: Recipe, masks: Any = None) -> For
     pixels = {size: w * h for size, (w, h) in shapes.items()}
     last = rows[-1]
     free, form = free_bytes(), number_format(recipe)
-    plans = {s: make_plan(recipe, pixels[s], free, form, last["margin"]) for s in recipe.scales}
+    plans = {
+        size: make_plan(recipe, pixels[size], free, form, last["margin"], steps)
+        for size, steps in zip(recipe.scales, recipe.steps, strict=True)
+    }
     seconds = last["overhead"]
     for scale, count in zip(recipe.scales, recipe.steps, strict=True):
         shallow = min(recipe.texture_steps, count) if scale == recipe.size else 0

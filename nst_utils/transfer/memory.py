@@ -54,7 +54,9 @@ class Plan:
     pairs: int = LBFGS_HISTORY
     narrow: bool = False
 
-    def bytes(self, recipe: Recipe, pixels: int, form: str, margin: int = MARGIN) -> float:
+    def bytes(
+        self, recipe: Recipe, pixels: int, form: str, margin: int = MARGIN, steps: int | None = None
+    ) -> float:
         """Return about how much a process takes at its peak.
 
         Parameters
@@ -66,11 +68,14 @@ class Plan:
             The number format, ``float32`` or ``bfloat16``.
         margin : int
             Pixels that tiles overlap by on a side.
+        steps : int, optional
+            Of the scale; those of the last scale when left out.
         """
+        steps = recipe.steps[-1] if steps is None else steps
         read = min(pixels, (self.tile + 2 * margin) ** 2) if self.tile else pixels
         larger = (1 + max(1.0, *recipe.style_scale) ** 2) / 2
         pair = PAIR_BYTES / (2 if self.narrow else 1)
-        pairs = min(self.pairs, max(recipe.steps)) * pair if recipe.optimizer == "lbfgs" else 0
+        pairs = min(self.pairs, steps) * pair if recipe.optimizer == "lbfgs" else 0
         whole = larger * PICTURE_BYTES * pixels + pairs * pixels
         return BASE_BYTES + whole + NETWORK_BYTES[form] * read * (1 if self.tile else larger)
 
@@ -88,7 +93,14 @@ PLANS = (
 """What ``tile="auto"`` chooses from: the first that fits, else the last."""
 
 
-def make_plan(recipe: Recipe, pixels: int, free: float, form: str, margin: int = MARGIN) -> Plan:
+def make_plan(
+    recipe: Recipe,
+    pixels: int,
+    free: float,
+    form: str,
+    margin: int = MARGIN,
+    steps: int | None = None,
+) -> Plan:
     """Return how a scale of so many pixels is painted in some free memory; see `Plan.bytes`."""
     if recipe.tile == "auto":
         fitting = [plan for plan in PLANS if not plan.tile or plan.tile >= margin]
@@ -96,7 +108,8 @@ def make_plan(recipe: Recipe, pixels: int, free: float, form: str, margin: int =
         tile = 0 if recipe.tile == "none" else int(recipe.tile)
         fitting = [Plan(tile), Plan(tile, 10, True), Plan(tile, 5, True)][: 3 if tile else 1]
     for plan in fitting:
-        if plan.bytes(recipe, pixels, form, margin) <= max(USABLE * free, BASE_BYTES + LEAST_ROOM):
+        needed = plan.bytes(recipe, pixels, form, margin, steps)
+        if needed <= max(USABLE * free, BASE_BYTES + LEAST_ROOM):
             return plan
     return fitting[-1]
 

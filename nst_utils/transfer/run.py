@@ -411,6 +411,7 @@ class _Run:
             room(self.device),
             form,
             margin,
+            self.state.recipe.steps[self.state.place],
         )
         if plan.tile < self.state.recipe.size:
             check_tile(plan.tile, margin)
