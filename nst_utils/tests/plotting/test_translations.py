@@ -48,6 +48,23 @@ def test_no_entry_is_unused():
     assert {*TRANSLATIONS, *VIETNAMESE} <= used
 
 
+def test_labels_use_the_terms_of_the_glossary():
+    """The report's own terms: a layer is always "lớp", a filter always "bộ lọc"."""
+    folder = ROOT / "nst_utils"
+    lines = (folder / "plotting" / "GLOSSARY.md").read_text(encoding="utf-8").splitlines()
+    rows = [line.strip("| ").split(" | ") for line in lines if line.startswith("| ")][1:]
+    assert len(rows) >= 30 and all(len(row) == 3 for row in rows)
+    labels = json.loads((folder / "studio" / "labels.json").read_text(encoding="utf-8"))
+    said = [*TRANSLATIONS.values(), *VIETNAMESE.items()]
+    said += [pair for group in labels.values() for pair in group.values()]
+    for term, forms, _ in rows:
+        for english, vietnamese in said:
+            if re.search(rf"\b{term}(s|es)?\b", english, re.IGNORECASE):
+                assert any(form in vietnamese.lower() for form in forms.lower().split("; ")), (
+                    english
+                )
+
+
 def test_english_is_its_own_key_and_what_is_unknown_stays():
     for language in ("en", "vi"):
         assert translator(language)("a column of mine") == "a column of mine"
