@@ -61,7 +61,16 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
             "stylize",
             "train",
         ],
-        "experiments": ["film", "metrics", "paint", "statistics", "sweep", "tables", "trials"],
+        "experiments": [
+            "film",
+            "metrics",
+            "pair_up",
+            "paint",
+            "statistics",
+            "sweep",
+            "tables",
+            "trials",
+        ],
         "plotting": ["Album", "charts"],
     },
 )

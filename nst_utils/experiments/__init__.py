@@ -43,7 +43,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "peak_memory": ["PeakMemory"],
         "reproduce": ["repeat_run"],
         "statistics": ["at_equal_structure", "paired_differences", "spread"],
-        "sweeps": ["sweep"],
+        "sweeps": ["pair_up", "sweep"],
         "trials": ["paint", "run_trial"],
     },
 )

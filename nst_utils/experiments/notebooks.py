@@ -297,8 +297,8 @@ def _execute(
     written = [
         path
         for place in figures
-        for path in place.rglob(f"{notebook.stem}*.png")
-        if path.stat().st_mtime >= began
+        for path in place.rglob(f"{notebook.stem}*")
+        if path.suffix in (".png", ".jpg") and path.stat().st_mtime >= began
     ]
     return NotebookOutcome(notebook.name, time.time() - began, error, len(written), copy)
 

@@ -44,6 +44,30 @@ MEASURING = ("experiments/metrics.py", "experiments/trials.py")
 Pair = tuple[str, str | Sequence[str]]
 
 
+def pair_up(contents: str | Sequence[str], styles: str | Sequence[str]) -> list[tuple[str, str]]:
+    """Return a pair for each photo; where paintings are fewer, they begin anew.
+
+    Parameters
+    ----------
+    contents, styles : str or sequence of str
+        One source or several: names of samples, paths, addresses.
+
+    Raises
+    ------
+    BatchError
+        If either is empty.
+
+    Examples
+    --------
+    >>> pair_up(["palace", "chelsea"], "mosaic")
+    [('palace', 'mosaic'), ('chelsea', 'mosaic')]
+    """
+    sides = [[side] if isinstance(side, str) else list(side) for side in (contents, styles)]
+    if not all(sides):
+        raise BatchError("pairs need at least one photo and one painting; none was given")
+    return list(zip(sides[0], itertools.cycle(sides[1]), strict=False))
+
+
 def pair_samples(count: int) -> list[tuple[str, str]]:
     """Return pairs of sample photos and painted styles; the first ones differ in both.
 

@@ -162,11 +162,16 @@ def level_beta(content: Any, style: Any, recipe: Recipe, like: Recipe) -> Recipe
     NSTError
         As `run.stylize`; also if the start has no style loss at all.
     """
-    short = [r.replace(scales=r.scales[:1], steps=1, schedule=()) for r in (like, recipe)]
-    wanted, own = (_style_of(stylize(content, style, r).history[0], r) for r in short)
+    wanted, own = (style_at_start(content, style, r) for r in (like, recipe))
     if not own > 0:
         raise RecipeError("the start has no style loss, so no beta can level it")
     return recipe.replace(beta=like.beta * wanted / own)
+
+
+def style_at_start(content: Any, style: Any, recipe: Recipe) -> float:
+    """Return the style loss of the first picture, before ``beta``; raises as `run.stylize`."""
+    short = recipe.replace(scales=recipe.scales[:1], steps=1, schedule=())
+    return _style_of(stylize(content, style, short).history[0], short)
 
 
 def cost(content: Any, style: Any, recipe: Recipe, steps: int = 4) -> dict[str, float]:
