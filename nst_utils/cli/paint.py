@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 
 QUICK_CONTENT, QUICK_STYLE = "chelsea", "nocturne"
 
+FILM_FRAMES = 80
+"""Most pictures of a film of how a painting came about."""
+
 ANY_SIZE = 10**6
 """Pixels on the long side that no picture has."""
 
@@ -196,6 +199,9 @@ def check_trained(settings: Recipe) -> None:
     type=click.Path(path_type=Path),
     help="Go on with the run of a checkpoint; pictures and recipe are in it.",
 )
+@click.option(
+    "--film", metavar="FILE", help="Also show how it came about: .mp4, .mov, .webm, .gif, .webp."
+)
 @click.option("--network", metavar="FILE", help="A network made by train paints, without STYLE.")
 @recipe_options
 @click.pass_context
@@ -218,6 +224,7 @@ def stylize(
     checkpoint: Path | None,
     checkpoint_every: float,
     resume: Path | None,
+    film: str | None,
     network: str | None,
     **options: str,
 ) -> None:
@@ -262,7 +269,8 @@ def stylize(
         from ..images.io import read_alpha
 
         saving["alpha"] = read_alpha(content)
-    paint_one(content, styles, settings, path, keep, checkpoint, checkpoint_every, saving)
+    options = keep, film, checkpoint, checkpoint_every, saving
+    paint_one(content, styles, settings, path, *options)
 
 
 def full_size(content: str) -> str:
@@ -275,7 +283,7 @@ def full_size(content: str) -> str:
 
 
 def _check_folder_options(context: click.Context, styles: list[str]) -> None:
-    single = ("region", "keep", "dry-run", "checkpoint", "depth", "alpha")
+    single = ("region", "keep", "dry-run", "checkpoint", "depth", "alpha", "film")
     line = click.core.ParameterSource.COMMANDLINE
     given = [
         option
@@ -306,28 +314,36 @@ def paint_one(
     settings: Recipe,
     path: Path,
     keep: str | None,
+    film: str | None,
     checkpoint: Path | None,
     every: float,
     saving: dict[str, Any],
 ) -> None:
     """Paint one picture, after a look at the memory, and sum up the run."""
     from ..experiments.forecasts import check_disk, check_memory
+    from ..images.clip_files import check_clip_output, write_steps
     from ..transfer.pictures import open_pair
     from ..transfer.progress import Watch
     from ..transfer.run import stylize as run
 
     part = part_to_keep(keep)
-    if part is not None and checkpoint is not None:
-        raise click.UsageError("--keep makes several runs: leave --checkpoint out")
+    if part is not None and (checkpoint or film):
+        raise click.UsageError("--keep makes several runs: leave --checkpoint and --film out")
+    film = film and checked_output(film, content, *styles, str(path), check=check_clip_output)
     opened = open_pair(content, styles, settings)
     check_memory(*opened, settings)
     check_disk(path, opened[0], settings, saving["depth"])
     if part is None:
-        with Watch(sum(settings.steps)) as watch:
+        steps = sum(settings.steps)
+        with Watch(steps, show_every=-(-steps // FILM_FRAMES) if film else 0) as watch:
             result = run(
                 *opened, settings, on_step=watch, checkpoint=checkpoint, checkpoint_every=every
             )
-        summarize(result, [save_or_rescue(result, path, **saving)])
+        written = [save_or_rescue(result, path, **saving)]
+        if film:
+            pictures = [picture for _, picture in watch.frames] + [result.image]
+            written.append(write_steps(film, pictures, result.provenance))
+        summarize(result, written)
         return
     from ..experiments.structure_search import keep_structure
 

@@ -18,6 +18,7 @@
 - ``film_measures``: how still a painted film keeps; its gap to the style
 - ``film_repeat``: a film painted again, from the record inside it
 - ``film_runs``: a film painted, kept frame by frame
+- ``film_ways``: one clip painted in several ways, measured alike
 - ``forecasts``: what a run will take on this machine
 - ``tables``: layers read, activations, measures
 """
@@ -27,9 +28,9 @@ import lazy_loader
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submodules=(
-        "batch building_blocks film_measures film_repeat film_runs folders forecasts judges "
-        "metrics notebooks peak_memory reproduce statistics structure_search style_classifier "
-        "style_features sweeps tables trials variance"
+        "batch building_blocks film_measures film_repeat film_runs film_ways folders forecasts "
+        "judges metrics notebooks peak_memory reproduce statistics structure_search "
+        "style_classifier style_features sweeps tables trials variance"
     ).split(),
     submod_attrs={
         "batch": ["BatchError"],

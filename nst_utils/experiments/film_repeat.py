@@ -10,6 +10,7 @@ from ..errors import NSTError
 from ..images.clips import Clip
 from ..paths import make_run_folder
 from ..transfer.config import Recipe
+from ..transfer.fields import STARTS
 from ..transfer.pictures import mask_files
 from ..transfer.video.painter import Stillness
 from ..transfer.video.sample import sample_clip
@@ -103,6 +104,8 @@ def repeat_film(
     of_film = record["film"]
     recipe = with_weights(Recipe.from_json(json.dumps(record["recipe"])), record, path, trust)
     given = {"style": style} | dict(inputs or {})
+    if recipe.start not in STARTS:
+        raise RepeatError(f"{path}: it began with a file, which a film's record does not hold")
     roles = [role for role in record if role.startswith("style")]
     masks = {}
     for number, form in enumerate(mask_files(recipe), 1):

@@ -212,9 +212,16 @@ def film(
                 NSTWarning,
                 stacklevel=2,
             )
-        run = _FilmRun(
-            clip, style, recipe, still, checked_changes(recipe, schedule), masks, path, network
-        )
+        changes = checked_changes(recipe, schedule)
+        seconds = clip.count / clip.rate
+        if changes and changes[-1][0] > seconds:
+            warnings.warn(
+                f"the schedule goes on to {changes[-1][0]:g} s, but the film ends after "
+                f"{float(seconds):.2f} s: its last changes are not reached",
+                NSTWarning,
+                stacklevel=2,
+            )
+        run = _FilmRun(clip, style, recipe, still, changes, masks, path, network)
         with alone_with(run.kept.folder, wait=False) as alone:
             if not alone:
                 raise FilmError(f"another process paints this film, in {run.kept.folder}")
@@ -351,7 +358,12 @@ class _FilmRun:
             yield frame.image, self.kept.picture(frame.index)
 
     def _write(self, count: int, record: Mapping[str, Any]) -> None:
-        write_clip(self.path, lambda: self._paintings(count), self.clip, record)
+        try:
+            write_clip(self.path, lambda: self._paintings(count), self.clip, record)
+        except ClipError as error:
+            raise FilmError(
+                f"{one_line(error, 300)}; its {count} frames are kept, and the same command goes on"
+            ) from None
 
     def _record(self, count: int, stopped: str) -> dict[str, Any]:
         """Return what the film's file says of how it was made."""

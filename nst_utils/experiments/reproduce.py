@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from ..download import sha256
 from ..errors import NSTError, brief, one_line, unknown
 from ..images.inputs import InputPicture
 from ..images.io import read_image
@@ -18,8 +19,9 @@ from ..images.samples import SOURCE, list_samples, open_picture
 from ..networks.spec import is_weights_name
 from ..networks.weights import find_moved, find_weights
 from ..networks.weights_file import WeightsError
-from ..paths import is_address, is_regular
+from ..paths import is_address, is_regular, user_path
 from ..transfer.config import Recipe
+from ..transfer.feedforward.network_file import SUFFIX
 from ..transfer.fields import STARTS
 from ..transfer.losses.term import Term
 from ..transfer.pictures import mask_files
@@ -118,6 +120,11 @@ def read_record(image: Path) -> dict[str, Any]:
         If there is none, or it is damaged.
     """
     record = read_provenance(image)
+    if record and "network" in record:
+        raise RepeatError(
+            f"{image}: painted by a network of one style, which no record holds; paint it again "
+            "with --network FILE"
+        )
     if record is None or "recipe" not in record:
         raise RepeatError(f"{image}: no record of a run is stored in this file")
     if "caption" in record:
@@ -250,8 +257,8 @@ def find_input(entry: Mapping[str, str], role: str, given: Any, image: Path, tru
     others = []
     for place in places:
         try:
-            digest = open_picture(place, 64).info["sha256"]
-        except NSTError as error:
+            digest = input_sha256(place)
+        except (NSTError, OSError) as error:
             if len(places) == 1:
                 raise RepeatError(
                     f"{role} cannot be read ({error}); name it with {named_as(role)}"
@@ -270,6 +277,13 @@ def find_input(entry: Mapping[str, str], role: str, given: Any, image: Path, tru
         f"{role} {brief(name)} is neither beside {image} nor in the working directory; "
         f"name it with {named_as(role)}"
     )
+
+
+def input_sha256(place: Any) -> str:
+    """Return the checksum of an input: of a network's file that of its bytes."""
+    if isinstance(place, str | Path) and Path(place).suffix.lower() == SUFFIX:
+        return sha256(user_path(place))
+    return open_picture(place, 64).info["sha256"]
 
 
 def named_as(role: str) -> str:

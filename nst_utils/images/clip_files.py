@@ -5,7 +5,7 @@ import io
 import json
 import os
 import warnings
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ from PIL import Image
 
 from ..errors import NSTWarning, one_line
 from ..paths import replacing, user_path
-from .clips import Clip, ClipError, kind_of, open_film_file
+from .clips import Clip, ClipError, even, kind_of, open_film_file
 from .formats import ImageError
 from .png import check_output, save_png
 
@@ -58,10 +58,25 @@ def check_clip_output(path: str | os.PathLike) -> Path:
         raise ClipError(
             f"{path}: {suffix} cannot be written; choose {', '.join(SUFFIXES)}, or a folder"
         )
+    if suffix in CODECS:
+        _check_codec(path, CODECS[suffix])
     try:
         return check_output(path, suffix)
     except ImageError as error:
         raise ClipError(str(error)) from None
+
+
+def _check_codec(path: Path, codec: str) -> None:
+    """Refuse a codec that this build of ffmpeg lacks: distributions leave some out."""
+    import av
+
+    try:
+        av.codec.Codec(codec, "w")
+    except ValueError:
+        raise ClipError(
+            f"{path}: PyAV here is built without {codec}; write .gif, .webp or a folder, or "
+            "install the wheel with pip install av"
+        ) from None
 
 
 def warn_of_silence(clip: Clip, path: Path) -> None:
@@ -119,6 +134,34 @@ def write_clip(
         reason = getattr(error, "strerror", None) or one_line(error, 120)
         raise ClipError(f"{path}: the film cannot be written ({reason})") from None
     return path
+
+
+def write_steps(path: Path, pictures: Sequence[Image.Image], record: Mapping[str, Any]) -> Path:
+    """Write how a painting came about: ten pictures a second; the last one stays two more.
+
+    Parameters
+    ----------
+    path, record
+        As for `write_clip`.
+    pictures : sequence of PIL.Image.Image
+        In order. They get the size of the last one, with even sides.
+
+    Raises
+    ------
+    ClipError
+        If it cannot be written.
+    """
+    last = even(pictures[-1], None)
+    times = [Fraction(i, 10) for i in range(len(pictures))]
+
+    def read(_: Clip | None = None) -> Iterator[tuple[Fraction, Image.Image]]:
+        for time, picture in zip(times, pictures, strict=True):
+            yield time, picture if picture is last else picture.resize(last.size)
+        yield times[-1] + 2, last
+
+    rate = Fraction(10)
+    clip = Clip("steps", None, "", last.size, rate, 1 / rate, len(times) + 1, read)
+    return write_clip(path, read, clip, {**record, "caption": "how a painting came about"})
 
 
 def _write_film(path: Path, pictures: Pictures, clip: Clip, comment: str) -> None:

@@ -16,9 +16,9 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     submodules=("album background charts loss_curves pictures style translations").split(),
     submod_attrs={
         "album": "Album FigureError banner save_figure".split(),
-        "loss_curves": ["loss_figure", "plot_losses", "plot_terms"],
+        "loss_curves": ["loss_figure", "plot_losses", "plot_terms", "training_figure"],
         "pictures": (
-            "contact_sheet describe feature_plate gram_plate progress_strip "
+            "contact_sheet describe feature_plate flow_picture gram_plate progress_strip "
             "quickstart_figure show_picture source_name"
         ).split(),
         "translations": ["translator"],

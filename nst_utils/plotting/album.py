@@ -8,7 +8,7 @@ import contextlib
 import io
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +34,8 @@ from .style import DPI, own_look
 from .translations import translator
 
 PREVIEW_DPI = 132
+
+ANIMATION_DPI = 100
 
 MAX_BYTES = 100_000
 """Of a PNG. A larger one is full of brush strokes and becomes a JPEG."""
@@ -186,7 +188,7 @@ def write_index(folder: Path) -> Path:
             continue
         kinds = [
             kind
-            for kind in ("png", "jpg", "csv", "tex", "pdf")
+            for kind in ("png", "jpg", "webp", "csv", "tex", "pdf")
             if path.with_suffix(f".{kind}").is_file()
         ]
         if not kinds:
@@ -284,6 +286,34 @@ class Album:
         preview = io.BytesIO()
         render_figure(figure, PREVIEW_DPI).save(preview, "JPEG", quality=82)
         return display.Image(preview.getvalue(), format="jpeg", alt=self._say(caption, vi))
+
+    def add_animation(
+        self, figures: Sequence[Figure], name: str, caption: str, *, rate: float = 12, vi: str = ""
+    ) -> display.Image:
+        """Save figures of one size as an animated WebP, and return it for the notebook.
+
+        Parameters
+        ----------
+        figures : sequence of Figure
+            One for each frame.
+        rate : float
+            Frames a second.
+        name, caption, vi : str
+            As for `add`.
+        """
+        path, caption = self._path(name, ".webp"), self._say(caption, vi)
+        first, *others = (render_figure(figure, ANIMATION_DPI) for figure in figures)
+        made = {"caption": caption, "command": self._command(), **self._record([])}
+        try:
+            make_folder(path.parent)
+            options = {"quality": 60, "method": 6, "loop": 0, "duration": round(1000 / rate)}
+            first.save(path, "WEBP", save_all=True, append_images=others, **options)
+            _write_record(path, made)
+            return display.Image(path.read_bytes(), format="webp", alt=caption)
+        except OSError as error:
+            raise FigureError(
+                f"{path}: the animation cannot be written ({error.strerror})"
+            ) from None
 
     def add_table(
         self, table: pd.DataFrame, name: str, caption: str, *, vi: str = ""

@@ -6,12 +6,16 @@ Free of torch. `language` is that of the labels: "en" or "vi".
 from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
+import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from ..transfer.result import Result
-from .style import TERM_COLORS, WIDTH, draw_grid, line_look, own_look, term_look
+from .style import TERM_COLORS, WIDTH, draw_grid, line_look, one_panel, own_look, term_look
 from .translations import translator
+
+SMOOTH = 20
+"""Steps of a training whose losses are averaged for its curve."""
 
 
 def plot_losses(axes: Axes, result: Result, language: str = "en") -> None:
@@ -130,3 +134,15 @@ def _note(axes: Axes, step: float, text: str) -> None:
         textcoords="offset points", va="bottom", ha="right" if left else "left", fontsize=8,
         color="0.35",
     )  # fmt: skip
+
+
+@own_look()
+def training_figure(curve: pd.DataFrame, *, language: str = "en") -> Figure:
+    """Plot how the losses of a network fall: means over `SMOOTH` steps, since crops differ.
+
+    The table holds a column for each term, weighted as it enters the total, by step.
+    """
+    figure, axes = one_panel(2.8)
+    smooth = curve.rolling(SMOOTH, min_periods=1).mean()
+    plot_terms(axes, list(smooth.index), smooth, [None] * len(smooth), language)
+    return figure

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.colors import hsv_to_rgb
 from matplotlib.figure import Figure
 from PIL import Image
 from torch import Tensor
@@ -105,6 +106,18 @@ def contact_sheet(
             picture.thumbnail((round(side * DPI),) * 2, Image.Resampling.LANCZOS)
             show_picture(figure.add_subplot(grid[i, j]), picture, title)
     return figure
+
+
+def flow_picture(flow: np.ndarray) -> Image.Image:
+    """Return a flow (h, w, 2) as colors: the direction as hue, the length as saturation.
+
+    The longest motion has the full color, and what stands still is white.
+    """
+    length = np.hypot(flow[..., 0], flow[..., 1])
+    hue = np.arctan2(flow[..., 1], flow[..., 0]) / (2 * np.pi) % 1
+    saturation = length / max(length.max(), 1e-6)
+    hsv = np.stack([hue, saturation, np.ones_like(hue)], -1)
+    return Image.fromarray((255 * hsv_to_rgb(hsv)).astype(np.uint8))
 
 
 @own_look()

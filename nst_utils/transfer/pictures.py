@@ -4,19 +4,22 @@ import copy
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from ..download import sha256
 from ..errors import NSTWarning, brief
 from ..images.inputs import LEAST_SIDE, InputPicture, open_input
 from ..images.io import ImageError, fit
 from ..images.mask_forms import MaskError, is_file, proposed_part
 from ..images.masks import as_mask_picture, read_mask
-from ..paths import public_name
+from ..paths import public_name, user_path
 from .coloring import SceneColors, color_content, color_painting, color_style
 from .config import Recipe
+from .feedforward.network_file import SUFFIX, load_network
 from .fields import STARTS, RecipeError
 from .proposals import propose_parts
 from .regions import Region, check_regions, mask_at, regions_at
@@ -128,7 +131,7 @@ class RunPictures:
         if recipe.start == "given" and start is None:
             raise RecipeError("start is 'given', but no picture came as start=; hand one over")
         if start is not None or recipe.start not in STARTS:
-            self.inputs["start"] = open_input(recipe.start if start is None else start, bound)
+            self.inputs["start"] = self._open_start(recipe.start if start is None else start)
         self.masks: dict[str, InputPicture] = {}
         for form in mask_files(recipe):
             mask = _open_mask(form, masks.pop(form, form), recipe.size)
@@ -138,6 +141,14 @@ class RunPictures:
         if masks:
             raise RecipeError(f"no mask of the recipe is called {brief(next(iter(masks)))}")
         self._parts: dict[int, tuple[Tensor, Tensor]] = {}
+
+    def _open_start(self, source: Any) -> InputPicture:
+        """Open the start picture; where a network of one style is named, it paints the content."""
+        if not isinstance(source, str | Path) or Path(source).suffix.lower() != SUFFIX:
+            return open_input(source, 2 * self.recipe.size)
+        content = self.inputs["content"].at(self.recipe.scales[0], LEAST_SIDE)
+        painted = load_network(source).paint(content, device=self.recipe.device)
+        return InputPicture(painted, public_name(source), sha256(user_path(source)))
 
     def with_content(self, content: InputPicture, recipe: Recipe) -> "RunPictures":
         """Return them for another frame of a film, with the masks of this one."""

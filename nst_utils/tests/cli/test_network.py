@@ -2,6 +2,7 @@ import json
 
 import pytest
 
+from nst_utils.download import sha256
 from nst_utils.images.clips import open_clip
 from nst_utils.images.png import read_provenance
 from nst_utils.images.samples import open_picture
@@ -55,6 +56,28 @@ def test_a_film_is_painted_by_a_network(network, tmp_path):
     assert "network   sample mosaic" in found.stdout and "warping error" in found.stdout
     assert len(list(open_clip(out).frames())) == 4
     assert read_provenance(out)["network"]["steps"] == 1
+
+
+def test_a_run_begins_with_the_painting_of_a_network(network, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)  # where the record's file is looked for
+    out = tmp_path / "out.png"
+    words = ("--size", "48", "--set", "scales=48", "--steps", "2", "--weights", "random")
+    found = run("stylize", "chelsea", "mosaic", "-o", out, *words, "--set", f"start={network}")
+    assert found.exit_code == 0, found.output
+    record = read_provenance(out)
+    assert record["start"]["source"] == record["recipe"]["start"] == "net.safetensors"
+    assert record["start"]["sha256"] == sha256(network)
+    found = run("rerun", "--from", out)
+    assert "identical: every pixel agrees" in found.stdout, found.output
+
+
+def test_what_a_network_painted_is_not_repeated(network, tmp_path):
+    for command, name in (("stylize", "out.png"), ("film", "out.gif")):
+        words = ("--to", "0.2", "--no-measures") if command == "film" else ()
+        run(command, "sample" if words else "chelsea", "--network", network, "-o",
+            tmp_path / name, "--size", "32", *words)  # fmt: skip
+        told = one_sentence(run("rerun", "--from", tmp_path / name), 1)
+        assert "paint it again with --network FILE" in told
 
 
 def test_what_does_not_go_with_a_network(network, tmp_path):

@@ -6,6 +6,7 @@ import tifffile
 from PIL import Image
 
 from nst_utils import paths
+from nst_utils.images.clips import even, open_clip
 from nst_utils.images.io import read_image
 from nst_utils.images.png import read_provenance
 from nst_utils.transfer import run as transfer_run
@@ -29,6 +30,24 @@ def test_stylize_writes_a_picture_that_tells_how(tiny, pictures, tmp_path):
     for word in ("backbone", "weights", "size", "steps", "seconds", "loss", "written", "random"):
         assert word in found.stdout
     assert "painting at 48 px" in found.stderr  # the progress bar
+
+
+def test_a_film_shows_how_a_painting_came_about(tiny, pictures, tmp_path):
+    out, film = tmp_path / "out.png", tmp_path / "steps.mp4"
+    words = ("stylize", *pictures, "-o", out, "--size", "48", "--weights", "random")
+    found = run(*words, "--set", "scales=32,48", "--set", "steps=3,2", "--film", film)
+    assert found.exit_code == 0, found.output
+    frames = list(open_clip(film).frames())
+    # Every step, the painting as it is kept, and the same two seconds later.
+    assert [float(f.time) for f in frames][-3:] == pytest.approx([0.4, 0.5, 2.5])
+    gap = np.abs(np.asarray(frames[-1].image, float) - np.asarray(even(read_image(out), None)))
+    assert gap.mean() < 8
+    assert "name the painting itself" in one_sentence(run("rerun", "--from", film), 1)
+    told = one_sentence(run(*words, "--film", tmp_path / "steps.avi"), 2)
+    assert ".avi cannot be written" in told
+    assert "leave --checkpoint and --film" in one_sentence(
+        run(*words, "--film", film, "--keep", "0.5"), 2
+    )
 
 
 def test_quickstart_leaves_two_files(tiny, tmp_path):

@@ -10,11 +10,12 @@ from nst_utils import paths
 from nst_utils.errors import NSTWarning
 from nst_utils.experiments import film_measures, film_runs
 from nst_utils.experiments.film_runs import Film, FilmError, KeptFrames, film
+from nst_utils.images import clip_files
 from nst_utils.images.clips import ClipError, open_clip
 from nst_utils.images.png import read_provenance
 from nst_utils.transfer.config import Recipe
 from nst_utils.transfer.run import StopRun
-from nst_utils.transfer.video.painter import Stillness
+from nst_utils.transfer.video.painter import Painter, Stillness
 
 from ..images.clip_helpers import film as make_clip
 from ..images.clip_helpers import packets
@@ -132,6 +133,23 @@ def test_a_disk_that_fills_up_is_one_sentence(tiny, clip, tmp_path, monkeypatch)
     with pytest.raises(FilmError, match=r"frame 2 cannot be kept .*No space left.*goes on"):
         paint(clip, tmp_path / "out.mp4")
     assert len(list(paths.RUNS.rglob("*.png"))) == 2
+
+
+def test_a_film_that_cannot_be_written_keeps_its_frames(tiny, clip, tmp_path, monkeypatch):
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(clip_files, "_write_film", full)
+        with pytest.raises(FilmError, match=r"No space left.*its 5 frames are kept.*goes on"):
+            paint(clip, tmp_path / "out.mp4", measured=False)
+    monkeypatch.setattr(Painter, "paint_one", None)
+    assert paint(clip, tmp_path / "out.mp4", measured=False).frames == 5
+
+
+def test_a_schedule_that_goes_beyond_the_film_is_told(tiny, clip, tmp_path):
+    with pytest.warns(NSTWarning, match=r"goes on to 3 s, but the film ends after 0\.17 s"):
+        paint(clip, tmp_path / "out.mp4", measured=False, schedule=[(3, "beta", 2.0)])
 
 
 def test_other_settings_are_another_film(tiny, clip, tmp_path):

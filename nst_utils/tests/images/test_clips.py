@@ -6,7 +6,7 @@ import pytest
 from PIL import Image
 
 from nst_utils.errors import NSTWarning
-from nst_utils.images.clip_files import check_clip_output, warn_of_silence, write_clip
+from nst_utils.images.clip_files import CODECS, check_clip_output, warn_of_silence, write_clip
 from nst_utils.images.clips import ClipError, frame_files, open_clip
 from nst_utils.images.png import read_provenance
 
@@ -159,6 +159,12 @@ def test_parts_that_do_not_exist(tmp_path):
     with pytest.raises(ClipError, match="must end after it begins"):
         clip.part(start=0.5, end=0.5)
     assert [f.index for f in clip.part(0.5).frames()] == [0, 1, 2]
+
+
+def test_a_codec_that_is_not_there_is_told_before(tmp_path, monkeypatch):
+    monkeypatch.setitem(CODECS, ".mp4", "libnone")
+    with pytest.raises(ClipError, match=r"built without libnone; write \.gif"):
+        check_clip_output(tmp_path / "out.mp4")
 
 
 def test_outputs_that_are_refused(tmp_path):

@@ -23,6 +23,7 @@ from ...paths import is_regular, public_name, replacing, user_path, utc_now
 from ...untrusted import DataError, check_schema, parse_json
 from .generator import MOST_BLOCKS, MOST_CHANNELS, Generator
 
+SUFFIX = ".safetensors"
 FORM = "nst_utils style network 1"
 MOST_BYTES = 64 * 2**20
 MOST_RECORD = 100_000
@@ -142,8 +143,8 @@ def check_network_output(path: Any) -> Path:
         If the name has another suffix, or its folder is missing.
     """
     path = user_path(path)
-    if path.suffix.lower() != ".safetensors":
-        raise NetworkError(f"{path}: the network's file must end in .safetensors")
+    if path.suffix.lower() != SUFFIX:
+        raise NetworkError(f"{path}: the network's file must end in {SUFFIX}")
     if path.is_dir() or not path.absolute().parent.is_dir():
         raise NetworkError(f"{path}: its folder does not exist, or this is a folder; name a file")
     return path
