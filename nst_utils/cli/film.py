@@ -124,6 +124,8 @@ def film(
         check_trained(settings)
     given = {"steps": frame_steps, "temporal": temporal, "difference": difference}
     still = Stillness(**{field: value for field, value in given.items() if value is not None})
+    if network is None and styles:
+        print_flicker(styles)
     if dry_run:
         print_forecast(open_film(clip).part(start, end, every), styles, settings, still.steps)
         return
@@ -142,6 +144,16 @@ def film(
         measured=not no_measures,
     )
     summarize_film(made)
+
+
+def print_flicker(styles: list[str]) -> None:
+    """Print how much the first style flickers by itself."""
+    from ..experiments.film_measures import CONTRAST_SIDE, expected_flicker
+    from ..images.inputs import open_input
+
+    told = expected_flicker(open_input(styles[0], 2 * CONTRAST_SIDE))
+    say(f"{'flicker':9} this style by itself: about {told:.1f} times the mean of the ten samples "
+        "(0.2 to 2.2), by its contrast")  # fmt: skip
 
 
 def print_forecast(clip: Any, styles: list[str], settings: Recipe, steps: int) -> None:

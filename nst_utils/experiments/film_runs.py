@@ -201,7 +201,9 @@ def film(
     with watching_signals():
         recipe, still = recipe or named_recipe(size=SIZE), still or Stillness()
         path = check_clip_output(output)
-        clip = open_film(clip).part(start, end, every)
+        clip = open_film(clip)
+        if (start, end, every) != (None, None, 1):  # a clip may be a part already
+            clip = clip.part(start, end, every)
         warn_of_silence(clip, path)
         if style is None and network is None:
             raise FilmError("name a style picture, or a network of one style")

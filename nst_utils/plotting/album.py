@@ -306,7 +306,7 @@ class Album:
         made = {"caption": caption, "command": self._command(), **self._record([])}
         try:
             make_folder(path.parent)
-            options = {"quality": 60, "method": 6, "loop": 0, "duration": round(1000 / rate)}
+            options = {"quality": 50, "method": 6, "loop": 0, "duration": round(1000 / rate)}
             first.save(path, "WEBP", save_all=True, append_images=others, **options)
             _write_record(path, made)
             return display.Image(path.read_bytes(), format="webp", alt=caption)

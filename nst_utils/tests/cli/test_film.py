@@ -44,6 +44,7 @@ def test_a_forecast_paints_nothing(tiny, tmp_path, monkeypatch):
     assert found.exit_code == 0, found.output
     # 30 s for the first frame's 10 steps; 47 frames of 2 steps.
     assert "about 5 minutes, 6.5 s a frame" in found.stdout
+    assert "this style by itself: about 0.6 times the mean" in found.stdout
     assert not out.exists()
 
 

@@ -1,8 +1,16 @@
 import numpy as np
+import pandas as pd
 import pytest
 from PIL import Image
 
-from nst_utils.experiments.film_measures import flicker, style_gap, warping_error
+from nst_utils.experiments.film_measures import (
+    expected_flicker,
+    flicker,
+    style_gap,
+    warping_error,
+)
+from nst_utils.images.inputs import open_input
+from nst_utils.paths import RESULTS
 from nst_utils.transfer.video.sample import SampleScene
 
 SCENE = SampleScene((128, 96))
@@ -49,3 +57,14 @@ def test_the_style_gap_is_measured_on_frames_evenly_spread():
     gaps = style_gap(iter(pairs), 3, pairs[0][0].rotate(90))
     assert gaps["ssim"] == pytest.approx(1)
     assert gaps["color"] == pytest.approx(1)
+
+
+def test_styles_of_strong_contrast_are_expected_to_flicker():
+    stored = pd.read_csv(RESULTS / "12_film" / "styles.csv").set_index("style")["warping_error"]
+    told = {name: expected_flicker(open_input(name, 800)) for name in stored.index}
+    true = stored / stored.mean()
+    gaps = [max(told[name] / error, error / told[name]) for name, error in true.items()]
+    assert np.mean(gaps) < 1.4 and max(gaps) < 2
+    assert (round(true.min(), 1), round(true.max(), 1)) == (0.2, 2.2)  # as the command says
+    gray = Image.new("RGB", (40, 40), (128, 128, 128))
+    assert expected_flicker(open_input(gray, 40)) == 0

@@ -89,6 +89,21 @@ def test_only_the_command_figures_writes_to_figures(monkeypatch, final):
         album_module.Album("x", language="fr")
 
 
+def test_an_animation_is_saved_with_its_record(monkeypatch):
+    monkeypatch.setenv("NST_FIGURES", "1")
+    figures = [Figure((1, 1), facecolor=color) for color in ("red", "blue", "green")]
+    shown = album_module.Album("x").add_animation(figures, "moves", "three colors", rate=8)
+    path = paths.FIGURES / "x_moves.webp"
+    assert shown.data == path.read_bytes() and shown.format == "webp"
+    with Image.open(path) as image:
+        image.load()
+        assert (image.n_frames, image.info["duration"]) == (3, 125)
+    assert "[x_moves](x_moves.webp) | three colors" in (path.parent / "README.md").read_text()
+    monkeypatch.setattr(paths, "FIGURES", path)
+    with pytest.raises(OSError, match="x_moves.webp"):
+        album_module.Album("x").add_animation(figures, "moves", "three colors")
+
+
 def test_tables_are_saved_for_a_report(monkeypatch):
     monkeypatch.setenv("NST_FIGURES", "1")
     table = pd.DataFrame({"gap_%": [0.123456, 2]}, index=["a", "b"])

@@ -1,6 +1,8 @@
+import pandas as pd
+import pytest
 from matplotlib.figure import Figure
 
-from nst_utils.plotting.loss_curves import plot_terms
+from nst_utils.plotting.loss_curves import plot_terms, training_figure
 
 STEPS = list(range(30))
 
@@ -20,3 +22,12 @@ def test_terms_that_are_0_throughout_are_left_out():
     labels = [text.get_text() for text in axes.get_legend().get_texts()]
     assert labels == ["total", r"$\alpha\,$content", r"$\beta\,$style"]
     assert [text.get_text() for text in axes.texts] == ["64 px", "128 px"]
+
+
+def test_a_trainings_curve_is_a_mean_over_steps():
+    curve = pd.DataFrame({"total": [4.0, 2.0, 0.3], "content": [1.0, 1.0, 0.1]}, index=[1, 2, 3])
+    [axes] = training_figure(curve).axes
+    total, content = axes.get_lines()
+    assert list(total.get_ydata()) == [4.0, 3.0, pytest.approx(2.1)]
+    assert list(content.get_xdata()) == [1, 2, 3]
+    assert not axes.texts

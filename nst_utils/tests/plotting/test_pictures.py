@@ -100,3 +100,13 @@ def test_the_most_active_channel_comes_first():
 def test_long_titles_are_wrapped_rather_than_cut():
     pictures = [(Image.new("RGB", (40, 30)), "Mannerism Late Renaissance")] * 7
     nothing_is_cut_off(figures.contact_sheet(pictures, columns=7))
+
+
+def test_a_flow_is_colored_by_direction_and_length():
+    flow = np.zeros((2, 3, 2), np.float32)
+    flow[0, 0], flow[0, 1], flow[1, 0] = (4, 0), (-4, 0), (2, 0)
+    colors = np.asarray(figures.flow_picture(flow)).astype(int)
+    assert colors[0, 0].tolist() == [255, 0, 0] and colors[0, 1].tolist() == [0, 255, 255]
+    assert colors[1, 0].tolist() == [255, 127, 127]
+    assert colors[1, 2].tolist() == [255, 255, 255]
+    assert np.asarray(figures.flow_picture(0 * flow)).min() == 255
