@@ -27,6 +27,14 @@ LIVE = {
     "09_controls": SMALL,
     "10_methods": {"content": "coffee", "size": 48},
     "11_audit": {"content": "coffee", "size": 48},
+    "12_film": {
+        "style": "nocturne",
+        "seconds": 0.2,
+        "size": 48,
+        "steps": 2,
+        "frame_steps": 1,
+        "training_steps": 2,
+    },
 }
 """Every notebook, with parameters under which it takes seconds."""
 
