@@ -74,10 +74,10 @@ def find_flow(frame: np.ndarray, other: np.ndarray) -> np.ndarray:
     return flow
 
 
-def warp(picture: np.ndarray, flow: np.ndarray) -> np.ndarray:
+def warp(picture: np.ndarray, flow: np.ndarray, kind: int = cv2.INTER_CUBIC) -> np.ndarray:
     """Return an earlier picture as it would be seen from a frame: (h, w) or (h, w, c), float32.
 
-    Pixels that come from outside are those of the nearest border.
+    Pixels that come from outside are those of the nearest border. `kind` is OpenCV's interpolation.
 
     Examples
     --------
@@ -86,9 +86,8 @@ def warp(picture: np.ndarray, flow: np.ndarray) -> np.ndarray:
     array([1., 2., 3., 4.], dtype=float32)
     """
     y, x = np.mgrid[: flow.shape[0], : flow.shape[1]].astype(np.float32)
-    # Cubic: a picture is warped again with each frame, and linear weights would blur it away.
     return cv2.remap(
-        picture.astype(np.float32), x + flow[..., 0], y + flow[..., 1], cv2.INTER_CUBIC,
+        picture.astype(np.float32), x + flow[..., 0], y + flow[..., 1], kind,
         borderMode=cv2.BORDER_REPLICATE,
     )  # fmt: skip
 

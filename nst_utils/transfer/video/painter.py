@@ -11,6 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+import cv2
 import numpy as np
 import torch
 from PIL import Image
@@ -358,5 +359,6 @@ class Painter:
 
 def warped(picture: Tensor, move: Motion) -> Tensor:
     """Return an earlier painting, (1, 3, h, w) in [0, 1], where the motion leads."""
-    array = warp(picture[0].permute(1, 2, 0).numpy(), move.flow)
+    # A painting is warped again with each frame: other weights would blur it away.
+    array = warp(picture[0].permute(1, 2, 0).numpy(), move.flow, cv2.INTER_LANCZOS4)
     return torch.from_numpy(array).permute(2, 0, 1)[None].contiguous().clamp(0, 1)
