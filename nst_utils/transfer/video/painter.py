@@ -334,7 +334,8 @@ class Painter:
         index, content = moving.frame.index, pictures.at(self.recipe.size).content
         earlier = []
         for back, move in moving.moves.items():
-            seen = torch.from_numpy(move.seen)[None, None]
+            # Without single pixels: each would stay in the painting as a dot of the photo.
+            seen = torch.from_numpy(cv2.medianBlur(move.seen, 3))[None, None]
             earlier.append((warped(self.kept.raw(index - back), move), seen))
         last, seen = earlier[0]
         # What was hidden begins with the photo.
