@@ -1,8 +1,10 @@
 import json
 import re
 import shlex
+import shutil
 import subprocess
 import sys
+from fractions import Fraction
 
 import pytest
 from PIL import Image
@@ -111,8 +113,12 @@ def test_readme_gives_the_two_commands_and_ci_runs_the_second():
 
 def test_readme_python_runs(tmp_path, monkeypatch):
     """As it stands, but for the size and the number of steps."""
-    text = (paths.ROOT / "README.md").read_text(encoding="utf-8")
-    blocks = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
+    pages = [paths.ROOT / "README.md", paths.PACKAGE / "transfer" / "README.md"]
+    found = [
+        re.findall(r"```python\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL)
+        for page in pages
+    ]
+    blocks = [*found[0], *(block for block in found[1] if "on_step=" in block)]
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(
         miniature, "make_miniature", lambda folder=None: make_miniature(tmp_path / "mini")
@@ -170,16 +176,23 @@ def check_other_program(program, words):
 def made_small(words, folder):
     """Make what a command needs; return the command at its smallest size, or its help."""
     small = ["--size", "32", "--steps", "1"]
+    quick = ["--steps", "1", "--side", "32", "--batch", "1", "--style-size", "48"]
+    if "--network" in words:
+        (folder / "photos").mkdir()
+        shutil.copy("photo.jpg", folder / "photos")
+        network = words[words.index("--network") + 1]
+        assert run("train", "painting.jpg", "--output", network, *quick).exit_code == 0
+        return words
     if "stylize" in words:
         assert run(*words[: words.index("stylize") + 1], "--help").exit_code == 0
         (folder / "figures").mkdir()
         weights = ["--weights", "random"] if "resnet50" in words else []  # none are here
         return [*words, *small, *weights]
     if words[:1] == ["film"]:
-        make_clip(folder / "clip.mp4", 2)
+        make_clip(folder / "clip.mp4", 5, rate=Fraction(1))  # one frame a second
         return [*words, *small, "--frame-steps", "1", "--no-measures"]
     if words[:1] == ["train"]:
-        return [*words, "--steps", "1", "--side", "32", "--batch", "1", "--style-size", "48"]
+        return [*words, *quick]
     if not words or words[0].startswith("--"):
         return [*words, *small, "--out", folder]
     if words[0] == "provenance" or "--from" in words:
