@@ -20,7 +20,10 @@ from .pickers import Thumbnail, ThumbnailStrip, jpeg, name_pair
 CURVE_EVERY = 0.5
 """Seconds between two drawings of the curve."""
 
-_TOOLS = ("wipe", "larger", "smaller", "fit", "full", "download")
+STILL = 480
+"""Long side of the picture that is left in a notebook, pixels."""
+
+_TOOLS = ("wipe", "larger", "smaller", "actual", "fit", "full", "download")
 
 
 class Canvas:
@@ -71,15 +74,22 @@ class Canvas:
         first, last = self._shown[0], self._shown[len(controllers) - 1]
         if first is None or last is None:  # a picture that cannot be opened
             return
+        shown = {"painting": last}
+        pair = len(controllers) == 2
+        if pair:
+            shown["photo"] = first
+        elif "new" in changed:
+            photo = open_picture(controllers[0].content, 2 * controllers[0].wanted.size)
+            shown["photo"] = photo.resize(first.size, Image.Resampling.LANCZOS)
         with self.view.hold_sync():
-            self.view.pair = len(controllers) == 2
-            self.view.words |= {"wipe": self._say("wipe pair" if self.view.pair else "wipe")}
-            self.view.painting = jpeg(last)
-            if self.view.pair:
-                self.view.photo = jpeg(first)
-            elif "new" in changed:
-                photo = open_picture(controllers[0].content, 2 * controllers[0].wanted.size)
-                self.view.photo = jpeg(photo.resize(first.size, Image.Resampling.LANCZOS))
+            self.view.pair = pair
+            self.view.words |= {"wipe": self._say("wipe pair" if pair else "wipe")}
+            self.view.show(**shown)
+
+    def still(self) -> bytes:
+        """Return what is shown as a small JPEG; of two paintings the second one."""
+        shown = self._shown[self.view.pair] or Image.new("RGB", (STILL, STILL), "gray")
+        return jpeg(fit(shown, STILL, enlarge=True), 85)
 
     def _look_at(self, place: int, controller: Controller) -> str:
         """Take a painting's picture; tell whether it is another one, or one of a new shape."""
