@@ -5,9 +5,8 @@ a second. The task and the browser's messages change widgets one after the other
 """
 
 import asyncio
-import base64
-import html
 import threading
+import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from functools import partial
@@ -21,6 +20,7 @@ from ..errors import NSTError
 from ..images.samples import open_picture
 from ..paths import short_path
 from ..transfer.config import Recipe
+from .asleep import Asleep
 from .browser_widgets import ExpertSwitch, SavedFiles
 from .canvas import Canvas
 from .controller import Controller, begin_comparison, end_comparison, studio_recipe
@@ -40,12 +40,13 @@ from .toolbar import StatusBar, Toolbar, make_button
 LOOK_EVERY = 0.1
 """Seconds between two looks at the controller."""
 
-_STYLE = f"<style>{(Path(__file__).parent / 'panel.css').read_text(encoding='utf-8')}</style>"
+LEAVE_EVERY = 20.0
+"""Seconds between two pictures of a running painting that are left in the notebook."""
 
 _OPEN: list["Studio"] = []
 
 
-class Studio(widgets.VBox):
+class Studio(Asleep, widgets.VBox):
     """A panel that paints while one moves its sliders.
 
     A page that is reloaded before it was saved forgets its panels. The painting goes on, and
@@ -97,6 +98,7 @@ class Studio(widgets.VBox):
             open_picture(source, 64)
         self.controllers = [Controller(content, style, settings, folder=folder)]
         self._active, self._task = 0, None
+        self._left_picture, self._left_at = b"", 0.0
         try:
             self._status = StatusBar(self._say)
             self._controls = Controls(
@@ -144,13 +146,9 @@ class Studio(widgets.VBox):
         shown, state = self.controller, self.controller.status().state
         return f"<Studio: {shown.content} in the style of {shown.style}, {state}>"
 
-    def _repr_mimebundle_(self, **options: Any) -> dict[str, Any]:
-        """Add what a page without a kernel shows: the picture, and how to bring it to life."""
-        picture = base64.b64encode(self._canvas.view.painting).decode()
-        line = html.escape(self._say("asleep"))
-        shown = f'<img src="data:image/jpeg;base64,{picture}" width="400"><p>{line}</p>'
-        bundle = super()._repr_mimebundle_(**options)
-        return bundle | {"text/html": shown, "text/plain": repr(self)}
+    def still(self) -> tuple[bytes, str, str]:
+        """Return the picture, its pair, and how to bring the panel to life."""
+        return self._canvas.still(), self._canvas.view.caption, self._say("asleep")
 
     @property
     def controller(self) -> Controller:
@@ -346,6 +344,7 @@ class Studio(widgets.VBox):
             self._regions.refresh,
             self._show_sources,
             self._look_for_faces,
+            self._leave_picture,
         ]
         errors = []
         for look in looks:
@@ -356,6 +355,15 @@ class Studio(widgets.VBox):
         self._door.guard(self)  # new widgets, too
         if errors:
             raise errors[0]
+
+    def _leave_picture(self) -> None:
+        """Keep the picture in the notebook; one that is painted, now and then."""
+        picture, now = self._canvas.view.painting, time.monotonic()
+        moves = self.controller.status().state == "running"
+        if picture == self._left_picture or (moves and now - self._left_at < LEAVE_EVERY):
+            return
+        self._left_picture, self._left_at = picture, now
+        self.leave()
 
     def _show_sources(self) -> None:
         for role, picker in self._pickers.items():
@@ -438,7 +446,6 @@ def _arranged(panel: Studio) -> list[widgets.Widget]:
     columns = widgets.Box([left, right])
     columns.add_class("nst-columns")
     return [
-        widgets.HTML(_STYLE, layout={"display": "none"}),
         canvas.strip_style,
         pickers,
         controls.simple,

@@ -1,5 +1,4 @@
 import asyncio
-import base64
 import dataclasses
 import time
 
@@ -351,13 +350,18 @@ def test_a_panel_that_cannot_be_made_is_one_sentence_and_leaves_nothing(pictures
     assert threading.active_count() == before and capfd.readouterr().err == ""
 
 
-def test_a_page_without_a_kernel_shows_the_picture_and_what_to_do(panel):
+def test_what_is_left_in_the_notebook_follows_the_painting_at_rest(panel, monkeypatch):
+    left = []
+    monkeypatch.setattr(Studio, "leave", lambda studio: left.append(studio.still()))
     studio = panel()
+    [(photo, pair, line)] = left
+    assert "Run this cell" in line and pair == "content.png × style.png"
     paint(studio, 2)
-    bundle = studio._repr_mimebundle_()
-    picture = base64.b64encode(studio._canvas.view.painting).decode()
-    assert picture in bundle["text/html"] and "run this cell" in bundle["text/html"]
-    assert "application/vnd.jupyter.widget-view+json" in bundle
+    studio.refresh()
+    assert left[-1][0] == studio._canvas.still() != photo
+    before = len(left)
+    studio.refresh()
+    assert len(left) == before
 
 
 def test_a_painting_is_not_closed_unasked(panel):
