@@ -19,6 +19,7 @@
 - ``parts``: parts of a photo to be marked by a click
 - ``export``: the painting, its figure and its recipe, saved
 - ``regions_tab``: a second style, its share, and where it goes
+- ``camera``: what a camera sees, painted by a network of one style
 - ``gallery``: saved paintings, loaded again
 - ``toolbar``: the buttons and the line of state
 - ``panel``: the panel itself
@@ -32,9 +33,9 @@ import lazy_loader
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submodules=(
-        "asleep browser_widgets canvas controller controls curve_data door export faces film "
-        "gallery going_on history kernel_explorer labels pace painting_thread panel parts pickers "
-        "regions_tab replay state toolbar zoom_view"
+        "asleep browser_widgets camera canvas controller controls curve_data door export faces "
+        "film gallery going_on history kernel_explorer labels pace painting_thread panel "
+        "parts pickers regions_tab replay state toolbar zoom_view"
     ).split(),
     submod_attrs={
         "controller": ["Controller", "studio_recipe"],

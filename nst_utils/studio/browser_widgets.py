@@ -1,8 +1,9 @@
-"""Widgets with code in the browser: pictures, curves, an upload field, a mask over a photo."""
+"""Widgets with code in the browser: pictures, curves, an upload field, a mask, a camera."""
 
 import io
 import mimetypes
 from collections.abc import Callable, Sequence
+from concurrent.futures import Executor, Future
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ _HERE = Path(__file__).parent
 _MOST_PIECES = 1024
 _MOST_FILE = 40_000_000
 _MOST_MASK = 4_000_000  # bytes of a PNG
+_MOST_FRAME = 4_000_000  # bytes of a JPEG
 _TILE, _MOST_TILES, _MOST_LEVEL = 512, 24, 6
 
 SHOWN = 1280
@@ -276,3 +278,46 @@ class MaskPainter(anywidget.AnyWidget):
         place = content.get("x"), content.get("y")
         if content.get("kind") == "part" and all(isinstance(share, int | float) for share in place):
             self._part(*(min(max(float(share), 0.0), 1.0) for share in place))
+
+
+class CameraView(anywidget.AnyWidget):
+    """A camera beside its painting.
+
+    The browser sends a frame when the one before has come back, as JPEG files with a long side of
+    at most `side` pixels. `paint` returns a frame's painting, `shoot` gets a large photo; both run
+    in `worker`, one after the other. A frame that comes while another one waits is left out.
+    """
+
+    _esm = (_HERE / "camera_view.js").read_text(encoding="utf-8")
+    words = traitlets.Dict().tag(sync=True)
+    side = traitlets.Int(256).tag(sync=True)
+
+    def __init__(
+        self,
+        words: dict[str, str],
+        worker: Executor,
+        paint: Callable[[bytes], bytes],
+        shoot: Callable[[bytes], None],
+        **options: Any,
+    ) -> None:
+        self._worker, self._paint, self._shoot = worker, paint, shoot
+        self._busy: Future[None] | None = None
+        super().__init__(words=words, **options)
+        self.on_msg(self._got)
+
+    def _got(self, _: Any, content: Any, buffers: list) -> None:
+        kind = content.get("kind") if isinstance(content, dict) else None
+        waits = self._busy is not None and not self._busy.done()
+        if kind not in ("frame", "shutter") or not buffers or (kind == "frame" and waits):
+            return
+        data = bytes(buffers[0])
+        if len(data) > _MOST_FRAME:
+            return
+        if kind == "shutter":
+            self._worker.submit(self._shoot, data)
+            return
+        self._busy = self._worker.submit(self._answer, str(content.get("own"))[:40], data)
+
+    def _answer(self, own: str, data: bytes) -> None:
+        if painted := self._paint(data):
+            self.send({"kind": "painted", "own": own}, [painted])

@@ -22,6 +22,7 @@ from ..paths import short_path
 from ..transfer.config import Recipe
 from .asleep import Asleep
 from .browser_widgets import ExpertSwitch, SavedFiles
+from .camera import CameraTab
 from .canvas import Canvas
 from .controller import Controller, begin_comparison, end_comparison, studio_recipe
 from .controls import Controls
@@ -116,6 +117,11 @@ class Studio(Asleep, widgets.VBox):
             self._offer = _make_offer(self, list_unfinished(kept))
             self._controls.add_tab(self._regions.box, self._say("regions tab"))
             self._controls.add_tab(self._gallery.box, self._say("gallery tab"))
+            self._camera = CameraTab(
+                self._say, self._door.through(self._complain),
+                lambda: self.controller.folder, self._door.through(self._told_saved),
+            )  # fmt: skip
+            self._controls.add_tab(self._camera.box, self._say("camera tab"))
             super().__init__(_arranged(self), layout=widgets.Layout(width="100%"))
         except BaseException:
             self.controller.close()
@@ -160,6 +166,7 @@ class Studio(Asleep, widgets.VBox):
         with self._door:
             if self in _OPEN:
                 _OPEN.remove(self)
+            self._camera.close()
             for controller in self.controllers:
                 controller.close()
                 controller.forget_state()
@@ -266,10 +273,13 @@ class Studio(Asleep, widgets.VBox):
     def _save(self, save: Callable[[Controller], list[Path]]) -> None:
         self._status.news = self._say("saving")
         self._show_status()
-        written = save(self.controller)
-        self._status.news = self._say("saved").format(", ".join(map(short_path, written)))
-        self._files.show(written)
+        self._told_saved(save(self.controller))
         self._gallery.refresh()
+
+    def _told_saved(self, written: Sequence[Path]) -> None:
+        self._status.news = self._say("saved").format(", ".join(map(short_path, written)))
+        self._show_status()
+        self._files.show(written)
 
     def _write(self, form: Callable[..., str]) -> None:
         shown = self.controller
