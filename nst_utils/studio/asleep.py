@@ -13,7 +13,7 @@ _STYLE = """<style>
 @keyframes nst-wait {from {visibility: hidden}}
 .nst-asleep {animation: nst-wait 3s step-end}
 .jp-OutputArea:has(.nst-awake) .nst-asleep {display: none}
-.jp-OutputArea:has(.nst-asleep) .jupyter-widgets:not(:has(*)) {display: none}
+.jp-OutputArea:has(.nst-asleep) > * > .jupyter-widgets:not(:has(*)) {display: none}
 </style>"""
 
 _PLACES = 4

@@ -25,7 +25,7 @@ function render({ model, el }) {
   const power = button(words.on, words.onHelp, () => (stream ? stop() : start()));
   const shutter = button(words.shutter, words.shutterHelp, () => send("shutter", LARGE));
   shutter.disabled = true;
-  const note = make(tools, "span", "nst-caption");
+  const note = make(tools, "span", "nst-camera-note");
   note.setAttribute("role", "status");
   let stream = null, waits = null, times = [];
 

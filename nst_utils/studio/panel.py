@@ -114,6 +114,7 @@ class Studio(Asleep, widgets.VBox):
             self._regions = RegionsTab(self._say, steered, self._change, self._complain)
             kept = folder or paths.RUNS / "studio"
             self._gallery = Gallery(self._say, kept, self._load, self._status.ask)
+            self._pin = _make_pin(self)
             self._offer = _make_offer(self, list_unfinished(kept))
             self._controls.add_tab(self._regions.box, self._say("regions tab"))
             self._controls.add_tab(self._gallery.box, self._say("gallery tab"))
@@ -236,7 +237,7 @@ class Studio(Asleep, widgets.VBox):
     def _choose(self, **pictures: str) -> None:
         self._status.clear()
         self.controller.choose(**pictures)
-        self._canvas.first_look = self.controller.pictures
+        self._canvas.first_look, self._canvas.loaded = self.controller.pictures, None
         self.refresh()
 
     def _change(self, action: Callable[[], object], news: str = "") -> None:
@@ -248,7 +249,7 @@ class Studio(Asleep, widgets.VBox):
             self._show_status()
 
     def _reset(self) -> None:
-        self._canvas.first_look = None
+        self._canvas.first_look = self._canvas.loaded = None
         self.controller.reset()
 
     def _swap_pictures(self) -> None:
@@ -261,7 +262,9 @@ class Studio(Asleep, widgets.VBox):
         """Take a saved painting's pictures and recipe, and show it."""
         self._change(lambda: load_saved(self.controller, saved))
         if not self._status.complaint:
+            self._canvas.loaded = self.controller.pictures, open_picture(saved.path)
             self._files.show(saved.files)
+            self.refresh()
 
     def _download(self) -> tuple[str, bytes]:
         try:
@@ -386,6 +389,8 @@ class Studio(Asleep, widgets.VBox):
         if status.state not in ("running", "loading"):  # a list that is open stands still
             self._controls.foretell(self.controller.foretell)
         self._toolbar.show_state(status.state)
+        if status.step:  # another painting has begun
+            self._offer.layout.display = "none"
 
 
 def _make_pickers(panel: Studio) -> dict[str, PicturePicker]:
@@ -438,6 +443,20 @@ def _make_offer(panel: Studio, unfinished: list[Unfinished]) -> widgets.Button:
     return button
 
 
+def _make_pin(panel: Studio) -> widgets.HBox:
+    """Return a field for a name and a button that keeps the current picture under it."""
+    name = widgets.Text(placeholder=panel._say("pin name"), layout={"width": "200px"})
+
+    def pin() -> None:
+        panel.controller.pin(name.value)
+        name.value = ""
+
+    button = make_button(
+        panel._say("Pin"), panel._say("pin help"), lambda: panel._try(pin), icon="thumb-tack"
+    )
+    return widgets.HBox([name, button])
+
+
 def _arranged(panel: Studio) -> list[widgets.Widget]:
     """Return the panel's parts from top to bottom; its columns stack where it is narrow.
 
@@ -451,7 +470,8 @@ def _arranged(panel: Studio) -> list[widgets.Widget]:
     switch = ExpertSwitch(label=panel._say("expert"), help=panel._say("expert help"))
     first = widgets.HBox([*toolbar.first, switch])
     first.add_class("nst-toolbar")
-    left = widgets.VBox([canvas.view, panel._files, toolbar.side, _expert(canvas.strip)])
+    snapshots = _expert(widgets.VBox([panel._pin, canvas.strip]))
+    left = widgets.VBox([canvas.view, panel._files, toolbar.side, snapshots])
     right = _expert(widgets.VBox([controls.tabs, canvas.chart]))
     columns = widgets.Box([left, right])
     columns.add_class("nst-columns")

@@ -53,8 +53,11 @@ class ThumbnailStrip:
             data = base64.b64encode(jpeg(image, 80)).decode()
             name = f"nst-{id(self)}-{i}"
             rules.append(f".{name}{{background-image:url(data:image/jpeg;base64,{data})}}")
-            button = make_button(thumbnail.label, thumbnail.help, thumbnail.press, width="84px")
-            button.layout.height = "64px"
+            lines = thumbnail.label.count("\n")
+            button = make_button(
+                thumbnail.label, thumbnail.help, thumbnail.press, width=f"{84 + 23 * lines}px"
+            )
+            button.layout.height = f"{64 + 13 * lines}px"
             button.add_class(name)
             buttons.append(button)
         self.style.value = f"<style>{''.join(rules)}</style>"

@@ -113,7 +113,7 @@ function render({ model, el }) {
       box.style.top = `${(frame.clientHeight - height) / 2}px`;
     }
     frame.classList.toggle("nst-zoomed", zoom > 1);
-    frame.classList.toggle("nst-pixels", zoom * density() > 2);
+    frame.classList.toggle("nst-pixels", zoom > 1 && zoom * density() > 4);
     frame.dataset.zoom = Number(zoom.toPrecision(4));
     scale.textContent = `${Math.round(100 * zoom * density())} %`;
     wipe(share);
@@ -218,7 +218,7 @@ function render({ model, el }) {
   button("fa-expand", words.full, () =>
     document.fullscreenElement ? document.exitFullscreen() : el.requestFullscreen());
   if (words.download) button("fa-download", words.download, () => model.send({ kind: "download" }));
-  const scale = make(tools, "span", "nst-scale");
+  const scale = make(tools, "span", "nst-scale nst-for-experts");
   const caption = make(tools, "span", "nst-caption");
 
   model.on("msg:custom", (content, buffers) => {

@@ -1,8 +1,10 @@
 import asyncio
 import dataclasses
+import io
 import time
 
 import ipywidgets
+import numpy as np
 import pytest
 from PIL import Image
 
@@ -502,20 +504,39 @@ def test_a_chosen_pair_is_shown_at_once_by_a_filter(panel, pictures, monkeypatch
     assert "first look" not in studio._canvas.view.caption
 
 
+def test_a_pinned_picture_stands_first_in_the_strip_under_its_name(panel):
+    studio = panel()
+    paint(studio, 3)
+    [field, button] = studio._pin.children
+    field.value = "calm sea"
+    button.click()
+    paint(studio, 2)
+    studio.controller.history.snap()
+    studio.refresh()
+    labels = [thumb.description for thumb in studio._canvas.strip.children]
+    assert labels[0] == "★ calm sea" and len(labels) == 2 and field.value == ""
+
+
 def test_a_saved_painting_is_loaded_from_its_tab(panel):
     studio = panel()
     studio._controls.sliders["beta"].value = 79.4
     paint(studio, 3)
     press(studio, "save")
     studio._controls.sliders["beta"].value = 10
+    painted = studio.controller.result().image
     [button] = studio._gallery._strip.row.children
-    assert "79.4" in button.tooltip
+    assert (
+        "79.4" in button.tooltip and "content.png × style.png\nstrength 79.4" in button.description
+    )
     button.click()
+    shown = Image.open(io.BytesIO(studio._canvas.view.painting))
+    assert shown.size == painted.size and "as it was saved" in studio._canvas.view.caption
+    assert np.abs(np.asarray(shown, float) - np.asarray(painted)).mean() < 12
     saved = studio._gallery.chosen
     assert studio._files.files[0]["name"] == saved.path.name  # seen, and to be had
     assert studio.controller.wanted.beta == 79.4 and not studio.controller.history.step
     assert round(studio._controls.sliders["beta"].value, 1) == 79.4
-    assert studio._controls.tabs.titles[2:] == ("Regions", "Saved")
+    assert studio._controls.tabs.titles[2:] == ("Regions", "Saved", "Camera")
     studio._gallery.delete.click()
     answer(studio, "Keep it")
     assert saved.path.is_file()
