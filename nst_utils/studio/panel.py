@@ -468,7 +468,7 @@ def _arranged(panel: Studio) -> list[widgets.Widget]:
     pickers = widgets.HBox([panel._pickers["content"], toolbar.swap, panel._pickers["style"]])
     pickers.add_class("nst-pickers")
     switch = ExpertSwitch(label=panel._say("expert"), help=panel._say("expert help"))
-    first = widgets.HBox([*toolbar.first, switch])
+    first = widgets.HBox([*toolbar.first, panel._offer, switch])
     first.add_class("nst-toolbar")
     snapshots = _expert(widgets.VBox([panel._pin, canvas.strip]))
     left = widgets.VBox([canvas.view, panel._files, toolbar.side, snapshots])
@@ -479,7 +479,6 @@ def _arranged(panel: Studio) -> list[widgets.Widget]:
         canvas.strip_style,
         pickers,
         controls.simple,
-        panel._offer,
         first,
         _expert(toolbar.row),
         status.question,

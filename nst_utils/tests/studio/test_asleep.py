@@ -1,19 +1,18 @@
 """What stands in a notebook for a widget whose kernel has gone."""
 
 import base64
-import json
+import io
 import re
 
 import nbformat
 import pytest
 from IPython import display as shown
+from PIL import Image
 
 from nst_utils.paths import ROOT
 from nst_utils.studio import asleep
 from nst_utils.studio.asleep import VIEW
 from nst_utils.studio.kernel_explorer import KernelExplorer
-
-NOTEBOOKS = sorted((ROOT / "notebooks").rglob("*.ipynb"))
 
 
 @pytest.fixture
@@ -57,16 +56,35 @@ def test_the_last_picture_and_a_line_are_left_wherever_it_was_displayed(outputs)
     explorer.close()
 
 
-def test_no_stored_notebook_holds_a_dead_widget_in_place_of_its_picture():
-    """The state of widgets in a notebook's metadata would show them, and nothing would move."""
-    views = 0
-    for path in NOTEBOOKS:
-        book = nbformat.read(path, 4)
-        assert "widgets" not in book.metadata, f"{path}: remove metadata.widgets"
-        for cell in book.cells:
-            stored = [o.get("data", {}) for o in cell.get("outputs", [])]
-            live = sum(VIEW in data for data in stored)
-            left = sum("nst-asleep" in json.dumps(data) for data in stored)
-            assert live == left, f"{path}: {cell.source}"
-            views += live
-    assert views >= 2
+def test_stored_panels_have_a_picture_and_no_state_that_would_show_them_dead():
+    """The state of widgets in a notebook's metadata would show a panel, and nothing would move."""
+    for name, maker in (("00_background", "KernelExplorer("), ("08_studio", "studio = Studio(")):
+        book = nbformat.read(ROOT / "notebooks" / f"{name}.ipynb", 4)
+        assert "widgets" not in book.metadata, f"{name}: remove metadata.widgets"
+        [cell] = [cell for cell in book.cells if cell.source.startswith(maker)]
+        view, left = (output["data"] for output in cell.outputs)
+        assert VIEW in view and "nst-asleep" in left["text/html"]
+        with Image.open(io.BytesIO(picture_in(left))) as image:
+            assert image.width >= 480
+
+
+@pytest.mark.parametrize(
+    ("first", "asleep"),
+    [
+        ("<div class='jupyter-widgets'>Error displaying widget: model not found</div>", True),
+        ("<div><div class='nst-awake jupyter-widgets'><b>panel</b></div></div>", False),
+        ("", True),  # a page that trusts nobody shows no widget
+    ],
+)
+def test_either_the_widget_is_seen_or_what_stands_for_it(page, outputs, first, asleep):
+    explorer = KernelExplorer("chelsea")
+    explorer._ipython_display_()
+    child = "<div class='jp-OutputArea-child'>"
+    left = outputs[1]["text/html"]
+    page.set_content(f"<div class='jp-OutputArea'>{child}{first}</div>{child}{left}</div></div>")
+    page.wait_for_timeout(100)
+    display = page.locator(".nst-asleep").evaluate("e => getComputedStyle(e).display")
+    assert (display != "none") == asleep
+    assert not page.locator("text=model not found").is_visible()
+    assert page.locator("text=panel").is_visible() != asleep
+    explorer.close()
