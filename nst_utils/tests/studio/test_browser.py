@@ -241,7 +241,10 @@ def steer(page, picture, curve) -> None:
     page.wait_for_timeout(1500)
     assert curve.locator(".nst-mark").count() > marks
     page.screenshot(path=SHOTS / "3_steered.png")
-    page.locator(".nst-studio").first.screenshot(path=SHOTS / "studio.png")
+    panel = page.locator(".nst-studio").first
+    panel.get_by_label("Expert").uncheck()
+    panel.screenshot(path=SHOTS / "studio.png")
+    panel.get_by_label("Expert").check()
 
 
 def look_closer(page) -> None:
