@@ -72,5 +72,6 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
             "trials",
         ],
         "plotting": ["Album", "charts"],
+        "studio": ["zoom"],
     },
 )

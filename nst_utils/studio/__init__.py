@@ -19,10 +19,13 @@
 - ``parts``: parts of a photo to be marked by a click
 - ``export``: the painting, its figure and its recipe, saved
 - ``regions_tab``: a second style, its share, and where it goes
+- ``camera``: what a camera sees, painted by a network of one style
 - ``gallery``: saved paintings, loaded again
 - ``toolbar``: the buttons and the line of state
 - ``panel``: the panel itself
 - ``kernel_explorer``: a kernel moved over a photo by sliders
+- ``zoom_view``: a large picture, as near as one likes
+- ``asleep``: what a page without a kernel shows in place of a widget
 """
 
 import lazy_loader
@@ -30,9 +33,9 @@ import lazy_loader
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submodules=(
-        "browser_widgets canvas controller controls curve_data door export faces film gallery "
-        "going_on history kernel_explorer labels pace painting_thread panel parts pickers "
-        "regions_tab replay state toolbar"
+        "asleep browser_widgets camera canvas controller controls curve_data door export faces "
+        "film gallery going_on history kernel_explorer labels pace painting_thread panel "
+        "parts pickers regions_tab replay state toolbar zoom_view"
     ).split(),
     submod_attrs={
         "controller": ["Controller", "studio_recipe"],
@@ -41,5 +44,6 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "kernel_explorer": ["KernelExplorer"],
         "panel": ["Studio"],
         "replay": "as_code as_command cut_recipe from_json replay_passages to_json".split(),
+        "zoom_view": ["zoom"],
     },
 )

@@ -1,19 +1,35 @@
-"""Widgets with code in the browser: pictures, curves, an upload field, a mask over a photo."""
+"""Widgets with code in the browser: pictures, curves, an upload field, a mask, a camera."""
 
+import io
 import mimetypes
 from collections.abc import Callable, Sequence
+from concurrent.futures import Executor, Future
 from pathlib import Path
 from typing import Any
 
 import anywidget
 import traitlets
+from PIL import Image
 
 from ..download import LIMIT
+from ..images.io import fit
 
 _HERE = Path(__file__).parent
 _MOST_PIECES = 1024
 _MOST_FILE = 40_000_000
 _MOST_MASK = 4_000_000  # bytes of a PNG
+_MOST_FRAME = 4_000_000  # bytes of a JPEG
+_TILE, _MOST_TILES, _MOST_LEVEL = 512, 24, 6
+
+SHOWN = 1280
+"""Long side of a picture that a browser gets whole, pixels; it gets tiles of a larger one."""
+
+
+def jpeg(image: Image.Image, quality: int = 90) -> bytes:
+    """Return a picture as the bytes of a JPEG."""
+    data = io.BytesIO()
+    image.save(data, "JPEG", quality=quality)
+    return data.getvalue()
 
 
 def _as_bytes(value: Any, _: object) -> bytes:
@@ -22,34 +38,86 @@ def _as_bytes(value: Any, _: object) -> bytes:
 
 
 class PictureView(anywidget.AnyWidget):
-    """Two pictures with a line dragged between them, zoom, full screen and download.
+    """A picture to be looked at closely, or two of one shape with a line dragged between them.
 
-    The buttons, the keys + and -, and the wheel with Ctrl zoom. An enlarged picture is moved by
-    dragging or by the arrow keys. `words` names the tools. `download` returns a file's name and its
-    bytes. `painting` (right of the line) and `photo` (left) are JPEG files of one shape. With
-    `pair` both are paintings, and the line begins in the middle. `caption` stands beside the tools
-    and is read out in place of the picture.
+    The buttons, the keys + - 0 and 1, a double click, and the wheel with Ctrl zoom; in full screen
+    the wheel alone. An enlarged picture is moved by dragging or by the arrow keys. `words` names
+    the tools; without ``download`` that tool is missing. `download` returns a file's name and its
+    bytes. `painting` (right of the line) and `photo` (left) are JPEG files with a long side of at
+    most `SHOWN` pixels, set by `show`; the browser asks for tiles of what is larger. `whole` holds
+    width, height and a number for each. With `pair` both are paintings, and the line begins in the
+    middle. `alone` leaves out the line. `caption` stands beside the tools and is read out in place
+    of the picture.
     """
 
     _esm = (_HERE / "picture_view.js").read_text(encoding="utf-8")
+    _css = (_HERE / "panel.css").read_text(encoding="utf-8")
     painting = traitlets.Bytes(b"").tag(sync=True)
     photo = traitlets.Bytes(b"").tag(sync=True)
+    whole = traitlets.Dict().tag(sync=True)
     pair = traitlets.Bool(False).tag(sync=True)
+    alone = traitlets.Bool(False).tag(sync=True)
     caption = traitlets.Unicode("").tag(sync=True)
     words = traitlets.Dict().tag(sync=True)
 
     def __init__(
-        self, words: dict[str, str], download: Callable[[], tuple[str, bytes]], **options: Any
+        self,
+        words: dict[str, str],
+        download: Callable[[], tuple[str, bytes]] = lambda: ("", b""),
+        **options: Any,
     ) -> None:
         self._download = download
+        self._images: dict[str, Image.Image] = {}
         super().__init__(words=words, **options)
         self.on_msg(self._asked)
 
+    def show(self, **pictures: Image.Image) -> None:
+        """Show a picture as ``painting``, as ``photo``, or both."""
+        whole = dict(self.whole)
+        with self.hold_sync():
+            for side, image in pictures.items():
+                self._images[side] = image
+                setattr(self, side, jpeg(fit(image, SHOWN)))
+                whole[side] = [*image.size, whole.get(side, (0, 0, 0))[2] + 1]
+            self.whole = whole
+
     def _asked(self, _: Any, content: Any, buffers: list) -> None:
-        if isinstance(content, dict) and content.get("kind") == "download":
+        kind = content.get("kind") if isinstance(content, dict) else None
+        if kind == "download":
             name, data = self._download()
             if data:
                 self.send({"kind": "file", "name": name}, [data])
+        if kind == "tiles" and content.get("side") in list(self._images):
+            self._send_tiles(content["side"], content.get("stamp"), content.get("tiles"))
+
+    def _send_tiles(self, side: str, stamp: Any, wanted: Any) -> None:
+        """Send those tiles of a picture that exist; none of one that is not shown any more."""
+        image, tiles = self._images[side], []
+        if isinstance(wanted, list) and stamp == self.whole[side][2]:
+            tiles = [tile for tile in wanted[:_MOST_TILES] if _box_of(tile, image.size)]
+        files = [
+            jpeg(image.reduce(2 ** tile[0], _box_of(tile, image.size)).convert("RGB"))
+            for tile in tiles
+        ]
+        self.send({"kind": "tiles", "side": side, "stamp": stamp, "tiles": tiles}, files)
+
+
+def _box_of(tile: Any, size: tuple[int, int]) -> tuple[int, int, int, int] | None:
+    """Return the part of a picture that a tile shows, pixels; None if there is no such tile.
+
+    Examples
+    --------
+    >>> _box_of([1, 1, 0], (1500, 700)), _box_of([0, 3, 0], (1500, 700)), _box_of("odd", (9, 9))
+    ((1024, 0, 1500, 700), None, None)
+    """
+    numbers = isinstance(tile, list) and len(tile) == 3 and all(type(x) is int for x in tile)
+    if not numbers or not 0 <= tile[0] <= _MOST_LEVEL or min(tile) < 0:
+        return None
+    side = _TILE * 2 ** tile[0]
+    left, top = tile[1] * side, tile[2] * side
+    if left >= size[0] or top >= size[1]:
+        return None
+    return left, top, min(left + side, size[0]), min(top + side, size[1])
 
 
 class LossCurve(anywidget.AnyWidget):
@@ -210,3 +278,46 @@ class MaskPainter(anywidget.AnyWidget):
         place = content.get("x"), content.get("y")
         if content.get("kind") == "part" and all(isinstance(share, int | float) for share in place):
             self._part(*(min(max(float(share), 0.0), 1.0) for share in place))
+
+
+class CameraView(anywidget.AnyWidget):
+    """A camera beside its painting.
+
+    The browser sends a frame when the one before has come back, as JPEG files with a long side of
+    at most `side` pixels. `paint` returns a frame's painting, `shoot` gets a large photo; both run
+    in `worker`, one after the other. A frame that comes while another one waits is left out.
+    """
+
+    _esm = (_HERE / "camera_view.js").read_text(encoding="utf-8")
+    words = traitlets.Dict().tag(sync=True)
+    side = traitlets.Int(256).tag(sync=True)
+
+    def __init__(
+        self,
+        words: dict[str, str],
+        worker: Executor,
+        paint: Callable[[bytes], bytes],
+        shoot: Callable[[bytes], None],
+        **options: Any,
+    ) -> None:
+        self._worker, self._paint, self._shoot = worker, paint, shoot
+        self._busy: Future[None] | None = None
+        super().__init__(words=words, **options)
+        self.on_msg(self._got)
+
+    def _got(self, _: Any, content: Any, buffers: list) -> None:
+        kind = content.get("kind") if isinstance(content, dict) else None
+        waits = self._busy is not None and not self._busy.done()
+        if kind not in ("frame", "shutter") or not buffers or (kind == "frame" and waits):
+            return
+        data = bytes(buffers[0])
+        if len(data) > _MOST_FRAME:
+            return
+        if kind == "shutter":
+            self._worker.submit(self._shoot, data)
+            return
+        self._busy = self._worker.submit(self._answer, str(content.get("own"))[:40], data)
+
+    def _answer(self, own: str, data: bytes) -> None:
+        if painted := self._paint(data):
+            self.send({"kind": "painted", "own": own}, [painted])

@@ -20,7 +20,10 @@ from .pickers import Thumbnail, ThumbnailStrip, jpeg, name_pair
 CURVE_EVERY = 0.5
 """Seconds between two drawings of the curve."""
 
-_TOOLS = ("wipe", "larger", "smaller", "fit", "full", "download")
+STILL = 480
+"""Long side of the picture that is left in a notebook, pixels."""
+
+_TOOLS = ("wipe", "larger", "smaller", "actual", "fit", "full", "download")
 
 
 class Canvas:
@@ -45,6 +48,7 @@ class Canvas:
         self.drawn_at = 0.0
         self._snapshots: list[Snapshot] = []
         self.first_look: tuple[str, Any] | None = None
+        self.loaded: tuple[tuple[str, Any], Image.Image] | None = None
         words = {name: say(name) for name in _TOOLS}
         self.view = PictureView(words, download)
         self._strip = ThumbnailStrip()
@@ -63,23 +67,30 @@ class Canvas:
     def show_pictures(self, controllers: Sequence[Controller]) -> None:
         """Show the newest picture of each painting, or its start picture before the first step."""
         caption = " | ".join(tell_apart(controllers, self._say))
-        look = self._looks_first(controllers[0])
-        self.view.caption = caption + (f" · {self._say('first look')}" if look else "")
+        look = self._look(controllers[0])
+        self.view.caption = caption + (f" · {self._say(look)}" if look else "")
         changed = [self._look_at(i, controller) for i, controller in enumerate(controllers)]
         if not any(changed):
             return
         first, last = self._shown[0], self._shown[len(controllers) - 1]
         if first is None or last is None:  # a picture that cannot be opened
             return
+        shown = {"painting": last}
+        pair = len(controllers) == 2
+        if pair:
+            shown["photo"] = first
+        elif "new" in changed:
+            photo = open_picture(controllers[0].content, 2 * controllers[0].wanted.size)
+            shown["photo"] = photo.resize(first.size, Image.Resampling.LANCZOS)
         with self.view.hold_sync():
-            self.view.pair = len(controllers) == 2
-            self.view.words |= {"wipe": self._say("wipe pair" if self.view.pair else "wipe")}
-            self.view.painting = jpeg(last)
-            if self.view.pair:
-                self.view.photo = jpeg(first)
-            elif "new" in changed:
-                photo = open_picture(controllers[0].content, 2 * controllers[0].wanted.size)
-                self.view.photo = jpeg(photo.resize(first.size, Image.Resampling.LANCZOS))
+            self.view.pair = pair
+            self.view.words |= {"wipe": self._say("wipe pair" if pair else "wipe")}
+            self.view.show(**shown)
+
+    def still(self) -> bytes:
+        """Return what is shown as a small JPEG; of two paintings the second one."""
+        shown = self._shown[self.view.pair] or Image.new("RGB", (STILL, STILL), "gray")
+        return jpeg(fit(shown, STILL, enlarge=True), 85)
 
     def _look_at(self, place: int, controller: Controller) -> str:
         """Take a painting's picture; tell whether it is another one, or one of a new shape."""
@@ -104,19 +115,34 @@ class Canvas:
         """Return what decides which picture is shown before the first step."""
         if shown is not None:
             return ()
-        now, look = controller.wanted, self._looks_first(controller)
-        return look, controller.style, now.start, now.start_noise, now.seed, now.scales[0]
+        now, look = controller.wanted, self._look(controller)
+        return (
+            look,
+            self.loaded,
+            controller.style,
+            now.start,
+            now.start_noise,
+            now.seed,
+            now.scales[0],
+        )
 
-    def _looks_first(self, controller: Controller) -> bool:
-        """Tell whether a pair was just chosen and a filter can preview its painting."""
-        waits = not controller.history.step and controller.status().state != "running"
-        return waits and controller.pictures == self.first_look and can_look_first()
+    def _look(self, controller: Controller) -> str:
+        """Tell what is shown before the first step: a painting just loaded, a filter's, or ""."""
+        if controller.history.step or controller.status().state == "running":
+            return ""
+        if self.loaded is not None and self.loaded[0] == controller.pictures:
+            return "loaded look"
+        previewed = controller.pictures == self.first_look and can_look_first()
+        return "first look" if previewed else ""
 
     def _beginning(self, controller: Controller) -> Image.Image:
         """Return what is shown before the first step."""
         photo = open_picture(controller.content, 2 * controller.wanted.size)
         size = fit(photo, controller.wanted.size, enlarge=True).size
-        if self._looks_first(controller):
+        look = self._look(controller)
+        if look == "loaded look":
+            start = self.loaded[1]
+        elif look:
             start = paint_first_look(photo.resize(size), controller.style)
         else:
             start = photo if controller.wanted.start == "content" else start_of(controller)
@@ -141,13 +167,14 @@ class Canvas:
     def show_strip(
         self, snapshots: Sequence[Snapshot], go_back: Callable[[Snapshot], None]
     ) -> None:
-        """Show snapshots as buttons that go back to them, the newest first."""
+        """Show snapshots as buttons that go back to them: the pinned ones, then the newest."""
         if list(snapshots) == self._snapshots:
             return
         shown = []
-        for snapshot in reversed(snapshots):
+        for snapshot in sorted(reversed(snapshots), key=lambda one: not one.pinned):
             pair = name_pair(snapshot.content, [snapshot.style, *snapshot.others])
-            label = f"#{snapshot.number} · {snapshot.step}" + (" •" if snapshot.moved else "")
+            label = snapshot.name or f"#{snapshot.number} · {snapshot.step}"
+            label = "★ " * snapshot.pinned + label + " •" * snapshot.moved
             said = self._say("snapshot help").format(snapshot.step, snapshot.run, pair)
             act = partial(go_back, snapshot)
             shown.append(Thumbnail(snapshot.image, label, said, act))

@@ -272,6 +272,11 @@ class Controller:
                 moments[self.partner] = self.partner.history.beside(snapshot, run)
             self._do(lambda one: one._go_back(moments[one]))
 
+    def pin(self, name: str = "") -> None:
+        """Pin the current picture, or unpin it; see `History.pin`."""
+        with self.thread.changed:
+            self.history.pin(name)
+
     def passages(self) -> tuple[Recipe, ...]:
         """Return the recipes that lead to the current picture; `StudioError` without one."""
         with self.thread.changed:

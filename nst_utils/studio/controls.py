@@ -7,11 +7,11 @@ from typing import Any
 import ipywidgets as widgets
 
 from ..networks.registry import BACKBONES
-from ..transfer.config import Recipe, field_of
-from ..transfer.fields import COLORS, DETAILS, GRAMS, STARTS, rule_of
+from ..transfer.config import Recipe
+from ..transfer.fields import COLORS, DETAILS, GRAMS, STARTS
 from .browser_widgets import NumberSlider
 from .faces import KINDS, fields_for, kind_of
-from .labels import LABELS, field_name
+from .labels import LABELS, field_help, field_name
 from .pace import told_time
 from .state import BUDGET
 from .toolbar import make_button
@@ -171,7 +171,7 @@ class Controls:
         low, high = SLIDERS[name]
         slider = NumberSlider(
             low=low, high=high, log=True, zero=name == "tv", usual=getattr(self._first, name),
-            label=field_name(name, self._say), help=rule_of(field_of(name)).help,
+            label=field_name(name, self._say), help=field_help(name, self._say),
         )  # fmt: skip
         slider.observe(lambda change: self._tell(**{name: change["new"]}), "value")
         return slider
@@ -179,7 +179,7 @@ class Controls:
     def _make_menu(self, name: str, options: list[Any]) -> widgets.Dropdown:
         menu = widgets.Dropdown(
             options=options, description=field_name(name, self._say), style=_LABEL, layout=_WIDE,
-            tooltip=rule_of(field_of(name)).help,
+            tooltip=field_help(name, self._say),
         )  # fmt: skip
         menu.observe(lambda change: self._picked(name, change["new"]), "value")
         return menu
@@ -191,7 +191,7 @@ class Controls:
         for layer, weight in recipe.style_layers.items():
             slider = NumberSlider(
                 low=0.0, high=max(4.0, 2 * weight), usual=weight, label=layer,
-                help=rule_of(field_of("style_layers")).help,
+                help=field_help("style_layers", self._say),
             )  # fmt: skip
             slider.observe(partial(self._weighed, layer), "value")
             self.layers[layer] = slider

@@ -147,7 +147,9 @@ class Gallery:
             when = datetime.fromtimestamp(saved.path.stat().st_mtime).strftime("%Y-%m-%d %H:%M")
             steps = sum(sum(passage.steps) for passage in saved.passages)
             help = f"{pair} · beta {saved.recipe.beta:g} · {steps} {self._say('steps')} · {when}"
-            shown.append(Thumbnail(image, when[5:], help, partial(self._choose, saved)))
+            strength = saved.recipe.beta / max(saved.recipe.alpha, 1e-9)
+            label = f"{pair}\n{self._say('strength')} {strength:.3g}\n{when[5:]}"
+            shown.append(Thumbnail(image, label, help, partial(self._choose, saved)))
         self.note.value = self._say("gallery help" if shown else "gallery empty")
         self.delete.disabled = self.chosen is None
         self._strip.show(shown)

@@ -23,7 +23,10 @@ if TYPE_CHECKING:
     from ..transfer.state import RunState
 
 SNAPSHOTS = 24
-"""How many snapshots are kept."""
+"""How many snapshots are kept, besides those that are pinned: at most as many again."""
+
+NAME = 40
+"""Most characters of a snapshot's name."""
 
 MOVES = 30
 """How many moves can be undone."""
@@ -65,7 +68,7 @@ class Snapshot:
 
     `number` and `run` count the snapshots and the paintings of a studio; neither is used twice.
     `image` and `result` are None before the first step. `moved` tells whether a setting was changed
-    there.
+    there. What is `pinned` stays however many come after it.
     """
 
     number: int
@@ -81,6 +84,8 @@ class Snapshot:
     points: tuple[Point, ...] = ()
     marks: tuple[tuple[int, str], ...] = ()
     moved: bool = False
+    pinned: bool = False
+    name: str = ""
 
 
 @dataclass
@@ -96,7 +101,7 @@ class History:
     points, marks
         The loss curve of the shown painting; the steps at which something was changed, and what.
     snapshots : deque of Snapshot
-        The latest `SNAPSHOTS`, the oldest first.
+        The latest `SNAPSHOTS` and those that are pinned, the oldest first.
     moves, undone : deque of Snapshot
         Taken before each change, and before each `undo`.
     run, runs : int
@@ -117,7 +122,7 @@ class History:
     others: tuple[str, ...] = ()
     points: list[Point] = field(default_factory=list)
     marks: list[tuple[int, str]] = field(default_factory=list)
-    snapshots: deque[Snapshot] = field(default_factory=lambda: deque(maxlen=SNAPSHOTS))
+    snapshots: deque[Snapshot] = field(default_factory=deque)
     moves: deque[Snapshot] = field(default_factory=lambda: deque(maxlen=MOVES))
     undone: deque[Snapshot] = field(default_factory=lambda: deque(maxlen=MOVES))
     run: int = 1
@@ -209,15 +214,43 @@ class History:
         )  # fmt: skip
 
     def snap(self, *, moved: bool = False) -> None:
-        """Keep the current picture, unless the latest snapshot already holds it."""
+        """Keep the current picture, unless a snapshot already holds it."""
         if not self.painted:
             return
-        if self.snapshots and self.snapshots[-1].result is self.result:
-            last = self.snapshots.pop()
-            self.snapshots.append(dataclasses.replace(last, moved=last.moved or moved))
+        if (place := self._place()) is not None:
+            kept = self.snapshots[place]
+            self.snapshots[place] = dataclasses.replace(kept, moved=kept.moved or moved)
             return
         self.numbered += 1
-        self.snapshots.append(self.moment(moved=moved))
+        self._keep(self.moment(moved=moved))
+
+    def _place(self) -> int | None:
+        """Return which snapshot holds the current picture."""
+        held = (i for i, one in enumerate(self.snapshots) if one.result is self.result)
+        return next(held, None)
+
+    def _keep(self, snapshot: Snapshot) -> None:
+        self.snapshots.append(snapshot)
+        passing = [one for one in self.snapshots if not one.pinned]
+        if len(passing) > SNAPSHOTS:
+            self.snapshots.remove(passing[0])
+
+    def pin(self, name: str = "") -> None:
+        """Keep the current picture for good, under a name; a pinned one without a new name not.
+
+        Raises
+        ------
+        StudioError
+            If nothing was painted yet, or too many are pinned.
+        """
+        self.current()
+        self.snap()
+        place = self._place()
+        kept, name = self.snapshots[place], " ".join(name.split())[:NAME]
+        pinned = bool(name) or not kept.pinned
+        if pinned > kept.pinned and sum(one.pinned for one in self.snapshots) >= SNAPSHOTS:
+            raise StudioError("too many pictures are pinned: go back to one and unpin it first")
+        self.snapshots[place] = dataclasses.replace(kept, pinned=pinned, name=name)
 
     def adopt(self, snapshots: Sequence[Snapshot]) -> None:
         """Keep moments of another painting among these snapshots, under numbers of their own."""
@@ -229,7 +262,7 @@ class History:
             run = runs.setdefault(snapshot.run, self.runs + len(runs) + 1)
             self.numbered += 1
             named = dataclasses.replace(snapshot, number=self.numbered, run=run)
-            self.snapshots.append(named)
+            self._keep(named)
         self.runs += len(runs)
 
     def beside(self, snapshot: Snapshot, run: int) -> Snapshot:

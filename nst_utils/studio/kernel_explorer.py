@@ -9,11 +9,12 @@ from ..experiments.building_blocks import KERNELS
 from ..images.samples import open_picture
 from ..plotting.album import PREVIEW_DPI, render_figure
 from ..plotting.background import kernel_figure
-from ..plotting.translations import translator
+from .asleep import Asleep
+from .labels import studio_translator
 
 
-class KernelExplorer(widgets.VBox):
-    """A menu of kernels, two sliders for the place, and a picture that follows.
+class KernelExplorer(Asleep, widgets.VBox):
+    """A menu of kernels and its numbers, two sliders for the place, a picture that follows.
 
     Parameters
     ----------
@@ -31,7 +32,7 @@ class KernelExplorer(widgets.VBox):
     """
 
     def __init__(self, photo: object, kernel: str = "vertical edges", language: str = "en") -> None:
-        say = translator(language)
+        self._say = say = studio_translator(language)
         if kernel not in KERNELS:
             raise unknown("kernel", kernel, KERNELS)
         self._photo, self._language = open_picture(photo, 64), language
@@ -45,20 +46,26 @@ class KernelExplorer(widgets.VBox):
             )
             for name, whole in (("row", self._photo.height), ("column", self._photo.width))
         )
+        self.numbers = widgets.HTML()
         self.picture = widgets.Image(format="jpeg", layout={"max_width": "100%"})
         controls = (self.kernel, self.row, self.column)
         for control in controls:
             control.observe(self._draw, names="value")
-        super().__init__([widgets.HBox(controls, layout={"flex_flow": "row wrap"}), self.picture])
+        row = widgets.HBox(controls, layout={"flex_flow": "row wrap"})
+        super().__init__([row, self.numbers, self.picture])
         self._draw()
 
     def __repr__(self) -> str:
         return f"<KernelExplorer: {self.kernel.value} at {self.row.value}, {self.column.value}>"
 
-    def _repr_mimebundle_(self, **options: object) -> dict:
-        # Without a browser the line alone is the output: the same every time.
-        bundle = super()._repr_mimebundle_(**options)
-        return bundle | {"text/plain": repr(self)}
+    def still(self) -> tuple[bytes, str, str]:
+        """Return the picture, the kernel with its numbers, and how to move it."""
+        rows = "; ".join(" ".join(row) for row in self._rows())
+        told = f"{self._say(self.kernel.value)}: {rows}"
+        return self.picture.value, told, f"{told}. {self._say('explorer asleep')}"
+
+    def _rows(self) -> list[list[str]]:
+        return [[f"{number:.3g}" for number in row] for row in KERNELS[self.kernel.value]]
 
     def _draw(self, _: object = None) -> None:
         place = [(self.row.value, self.column.value)]
@@ -67,3 +74,6 @@ class KernelExplorer(widgets.VBox):
         written = io.BytesIO()
         render_figure(figure, PREVIEW_DPI).save(written, "JPEG", quality=85)
         self.picture.value = written.getvalue()
+        rows = "".join(f"<tr><td>{'<td>'.join(row)}</tr>" for row in self._rows())
+        self.numbers.value = f"{self._say('kernel numbers')}<table>{rows}</table>"
+        self.leave()

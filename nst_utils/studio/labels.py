@@ -5,6 +5,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from ..plotting.translations import TRANSLATIONS, translator
+from ..transfer.config import field_of
+from ..transfer.fields import rule_of
 
 _GROUPS = json.loads(Path(__file__).with_suffix(".json").read_text(encoding="utf-8"))
 
@@ -33,3 +35,15 @@ def field_name(field: str, say: Callable[[str], str]) -> str:
     """
     label = f"field {field}"
     return say(label) if label in LABELS else field.replace("_", " ")
+
+
+def field_help(field: str, say: Callable[[str], str]) -> str:
+    """Return what a field of the recipe does, in the language of `say`.
+
+    Examples
+    --------
+    >>> field_help("beta", studio_translator()), field_help("beta", studio_translator("vi"))
+    ('weight of the style loss', 'trọng số của mất mát phong cách')
+    """
+    label = f"help {field}"
+    return say(label) if label in LABELS else rule_of(field_of(field)).help

@@ -5,9 +5,8 @@ a second. The task and the browser's messages change widgets one after the other
 """
 
 import asyncio
-import base64
-import html
 import threading
+import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from functools import partial
@@ -21,7 +20,9 @@ from ..errors import NSTError
 from ..images.samples import open_picture
 from ..paths import short_path
 from ..transfer.config import Recipe
+from .asleep import Asleep
 from .browser_widgets import ExpertSwitch, SavedFiles
+from .camera import CameraTab
 from .canvas import Canvas
 from .controller import Controller, begin_comparison, end_comparison, studio_recipe
 from .controls import Controls
@@ -40,12 +41,13 @@ from .toolbar import StatusBar, Toolbar, make_button
 LOOK_EVERY = 0.1
 """Seconds between two looks at the controller."""
 
-_STYLE = f"<style>{(Path(__file__).parent / 'panel.css').read_text(encoding='utf-8')}</style>"
+LEAVE_EVERY = 20.0
+"""Seconds between two pictures of a running painting that are left in the notebook."""
 
 _OPEN: list["Studio"] = []
 
 
-class Studio(widgets.VBox):
+class Studio(Asleep, widgets.VBox):
     """A panel that paints while one moves its sliders.
 
     A page that is reloaded before it was saved forgets its panels. The painting goes on, and
@@ -97,6 +99,7 @@ class Studio(widgets.VBox):
             open_picture(source, 64)
         self.controllers = [Controller(content, style, settings, folder=folder)]
         self._active, self._task = 0, None
+        self._left_picture, self._left_at = b"", 0.0
         try:
             self._status = StatusBar(self._say)
             self._controls = Controls(
@@ -111,9 +114,15 @@ class Studio(widgets.VBox):
             self._regions = RegionsTab(self._say, steered, self._change, self._complain)
             kept = folder or paths.RUNS / "studio"
             self._gallery = Gallery(self._say, kept, self._load, self._status.ask)
+            self._pin = _make_pin(self)
             self._offer = _make_offer(self, list_unfinished(kept))
             self._controls.add_tab(self._regions.box, self._say("regions tab"))
             self._controls.add_tab(self._gallery.box, self._say("gallery tab"))
+            self._camera = CameraTab(
+                self._say, self._door.through(self._complain),
+                lambda: self.controller.folder, self._door.through(self._told_saved),
+            )  # fmt: skip
+            self._controls.add_tab(self._camera.box, self._say("camera tab"))
             super().__init__(_arranged(self), layout=widgets.Layout(width="100%"))
         except BaseException:
             self.controller.close()
@@ -144,13 +153,9 @@ class Studio(widgets.VBox):
         shown, state = self.controller, self.controller.status().state
         return f"<Studio: {shown.content} in the style of {shown.style}, {state}>"
 
-    def _repr_mimebundle_(self, **options: Any) -> dict[str, Any]:
-        """Add what a page without a kernel shows: the picture, and how to bring it to life."""
-        picture = base64.b64encode(self._canvas.view.painting).decode()
-        line = html.escape(self._say("asleep"))
-        shown = f'<img src="data:image/jpeg;base64,{picture}" width="400"><p>{line}</p>'
-        bundle = super()._repr_mimebundle_(**options)
-        return bundle | {"text/html": shown, "text/plain": repr(self)}
+    def still(self) -> tuple[bytes, str, str]:
+        """Return the picture, its pair, and how to bring the panel to life."""
+        return self._canvas.still(), self._canvas.view.caption, self._say("asleep")
 
     @property
     def controller(self) -> Controller:
@@ -162,6 +167,7 @@ class Studio(widgets.VBox):
         with self._door:
             if self in _OPEN:
                 _OPEN.remove(self)
+            self._camera.close()
             for controller in self.controllers:
                 controller.close()
                 controller.forget_state()
@@ -231,7 +237,7 @@ class Studio(widgets.VBox):
     def _choose(self, **pictures: str) -> None:
         self._status.clear()
         self.controller.choose(**pictures)
-        self._canvas.first_look = self.controller.pictures
+        self._canvas.first_look, self._canvas.loaded = self.controller.pictures, None
         self.refresh()
 
     def _change(self, action: Callable[[], object], news: str = "") -> None:
@@ -243,7 +249,7 @@ class Studio(widgets.VBox):
             self._show_status()
 
     def _reset(self) -> None:
-        self._canvas.first_look = None
+        self._canvas.first_look = self._canvas.loaded = None
         self.controller.reset()
 
     def _swap_pictures(self) -> None:
@@ -256,7 +262,9 @@ class Studio(widgets.VBox):
         """Take a saved painting's pictures and recipe, and show it."""
         self._change(lambda: load_saved(self.controller, saved))
         if not self._status.complaint:
+            self._canvas.loaded = self.controller.pictures, open_picture(saved.path)
             self._files.show(saved.files)
+            self.refresh()
 
     def _download(self) -> tuple[str, bytes]:
         try:
@@ -268,10 +276,13 @@ class Studio(widgets.VBox):
     def _save(self, save: Callable[[Controller], list[Path]]) -> None:
         self._status.news = self._say("saving")
         self._show_status()
-        written = save(self.controller)
-        self._status.news = self._say("saved").format(", ".join(map(short_path, written)))
-        self._files.show(written)
+        self._told_saved(save(self.controller))
         self._gallery.refresh()
+
+    def _told_saved(self, written: Sequence[Path]) -> None:
+        self._status.news = self._say("saved").format(", ".join(map(short_path, written)))
+        self._show_status()
+        self._files.show(written)
 
     def _write(self, form: Callable[..., str]) -> None:
         shown = self.controller
@@ -346,6 +357,7 @@ class Studio(widgets.VBox):
             self._regions.refresh,
             self._show_sources,
             self._look_for_faces,
+            self._leave_picture,
         ]
         errors = []
         for look in looks:
@@ -356,6 +368,15 @@ class Studio(widgets.VBox):
         self._door.guard(self)  # new widgets, too
         if errors:
             raise errors[0]
+
+    def _leave_picture(self) -> None:
+        """Keep the picture in the notebook; one that is painted, now and then."""
+        picture, now = self._canvas.view.painting, time.monotonic()
+        moves = self.controller.status().state == "running"
+        if picture == self._left_picture or (moves and now - self._left_at < LEAVE_EVERY):
+            return
+        self._left_picture, self._left_at = picture, now
+        self.leave()
 
     def _show_sources(self) -> None:
         for role, picker in self._pickers.items():
@@ -368,6 +389,8 @@ class Studio(widgets.VBox):
         if status.state not in ("running", "loading"):  # a list that is open stands still
             self._controls.foretell(self.controller.foretell)
         self._toolbar.show_state(status.state)
+        if status.step:  # another painting has begun
+            self._offer.layout.display = "none"
 
 
 def _make_pickers(panel: Studio) -> dict[str, PicturePicker]:
@@ -420,6 +443,20 @@ def _make_offer(panel: Studio, unfinished: list[Unfinished]) -> widgets.Button:
     return button
 
 
+def _make_pin(panel: Studio) -> widgets.HBox:
+    """Return a field for a name and a button that keeps the current picture under it."""
+    name = widgets.Text(placeholder=panel._say("pin name"), layout={"width": "200px"})
+
+    def pin() -> None:
+        panel.controller.pin(name.value)
+        name.value = ""
+
+    button = make_button(
+        panel._say("Pin"), panel._say("pin help"), lambda: panel._try(pin), icon="thumb-tack"
+    )
+    return widgets.HBox([name, button])
+
+
 def _arranged(panel: Studio) -> list[widgets.Widget]:
     """Return the panel's parts from top to bottom; its columns stack where it is narrow.
 
@@ -431,18 +468,17 @@ def _arranged(panel: Studio) -> list[widgets.Widget]:
     pickers = widgets.HBox([panel._pickers["content"], toolbar.swap, panel._pickers["style"]])
     pickers.add_class("nst-pickers")
     switch = ExpertSwitch(label=panel._say("expert"), help=panel._say("expert help"))
-    first = widgets.HBox([*toolbar.first, switch])
+    first = widgets.HBox([*toolbar.first, panel._offer, switch])
     first.add_class("nst-toolbar")
-    left = widgets.VBox([canvas.view, panel._files, toolbar.side, _expert(canvas.strip)])
+    snapshots = _expert(widgets.VBox([panel._pin, canvas.strip]))
+    left = widgets.VBox([canvas.view, panel._files, toolbar.side, snapshots])
     right = _expert(widgets.VBox([controls.tabs, canvas.chart]))
     columns = widgets.Box([left, right])
     columns.add_class("nst-columns")
     return [
-        widgets.HTML(_STYLE, layout={"display": "none"}),
         canvas.strip_style,
         pickers,
         controls.simple,
-        panel._offer,
         first,
         _expert(toolbar.row),
         status.question,

@@ -1,7 +1,6 @@
 """Widgets that choose a picture: a sample, WikiArt, an upload, a path; buttons with thumbnails."""
 
 import base64
-import io
 import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -17,7 +16,7 @@ from ..images.io import fit
 from ..images.samples import list_samples, open_picture
 from ..paths import claim_file, is_regular, safe_name
 from ..wikiart.catalog import WikiArt
-from .browser_widgets import PictureSlot
+from .browser_widgets import PictureSlot, jpeg
 from .toolbar import make_button
 
 THUMB = 64
@@ -25,13 +24,6 @@ THUMB = 64
 
 BUTTON = (128, 80)
 """Pixels of the picture on a button, twice what is seen."""
-
-
-def jpeg(image: Image.Image, quality: int = 90) -> bytes:
-    """Return a picture as the bytes of a JPEG."""
-    data = io.BytesIO()
-    image.save(data, "JPEG", quality=quality)
-    return data.getvalue()
 
 
 @dataclass(frozen=True)
@@ -61,8 +53,11 @@ class ThumbnailStrip:
             data = base64.b64encode(jpeg(image, 80)).decode()
             name = f"nst-{id(self)}-{i}"
             rules.append(f".{name}{{background-image:url(data:image/jpeg;base64,{data})}}")
-            button = make_button(thumbnail.label, thumbnail.help, thumbnail.press, width="84px")
-            button.layout.height = "64px"
+            lines = thumbnail.label.count("\n")
+            button = make_button(
+                thumbnail.label, thumbnail.help, thumbnail.press, width=f"{84 + 23 * lines}px"
+            )
+            button.layout.height = f"{64 + 13 * lines}px"
             button.add_class(name)
             buttons.append(button)
         self.style.value = f"<style>{''.join(rules)}</style>"

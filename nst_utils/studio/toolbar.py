@@ -168,13 +168,16 @@ class StatusBar:
         if status.step:
             parts.append(f"{self._say('step')} {status.step}")
             parts.append(f"{status.scale} px")
-        if status.rate:
-            parts.append(f"{status.rate:.1f} {self._say('steps a second')}")
         if status.left is not None:
             parts.append(self._say("time left").format(told_time(status.left, self._say)))
+        method = []
+        if status.rate:
+            method.append(f"{status.rate:.1f} {self._say('steps a second')}")
         if status.label:
-            parts.append(html.escape(status.label))
+            method.append(html.escape(status.label))
         text = " · ".join(parts)
+        if method:
+            text += f'<span class="nst-for-experts"> · {" · ".join(method)}</span>'
         said = [f'<div class="nst-news">{html.escape(self.news)}</div>'] if self.news else []
         if self.complaint:
             said += [f'<div class="nst-news nst-bad">{html.escape(self.complaint)}</div>']

@@ -3,8 +3,7 @@
 import base64
 import shutil
 
-from nst_utils.studio.browser_widgets import LossCurve
-from nst_utils.studio.panel import _STYLE
+from nst_utils.studio.browser_widgets import LossCurve, PictureView
 
 CHROMIUM = next(
     filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), ""
@@ -56,6 +55,7 @@ window.mount = async (source, packed) => {
     on: (name, act) => (listeners[name] ??= []).push(act),
     off: () => {},
   };
+  window.tell = (content, buffers) => fire("msg:custom", content, buffers.map(unpack));
   window.fromKernel = (changes) => {
     for (const [name, value] of Object.entries(changes)) {
       state[name] = unpack(value);
@@ -114,7 +114,8 @@ def mount(page, widget, width=600, *, again=False):
 
     if not again:
         page.expose_function("toKernel", to_kernel)
-    page.set_content(f"{_STYLE}<div class='nst-studio' style='width:{width}px'><div></div></div>")
+    style = f"<style>{PictureView._css}</style>"
+    page.set_content(f"{style}<div class='nst-studio' style='width:{width}px'><div></div></div>")
     page.add_script_tag(content=_MODEL)
     state = {name: _packed(getattr(widget, name)) for name in names}
     page.evaluate("([source, state]) => window.mount(source, state)", [str(widget._esm), state])

@@ -241,7 +241,10 @@ def steer(page, picture, curve) -> None:
     page.wait_for_timeout(1500)
     assert curve.locator(".nst-mark").count() > marks
     page.screenshot(path=SHOTS / "3_steered.png")
-    page.locator(".nst-studio").first.screenshot(path=SHOTS / "studio.png")
+    panel = page.locator(".nst-studio").first
+    panel.get_by_label("Expert").uncheck()
+    panel.screenshot(path=SHOTS / "studio.png")
+    panel.get_by_label("Expert").check()
 
 
 def look_closer(page) -> None:
@@ -311,6 +314,22 @@ def bring_a_large_photo(page) -> None:
     page.locator(".nst-caption:has-text('phone.jpg')").first.wait_for(timeout=60_000)
 
 
+def stays_in_sight(page, panel) -> None:
+    """At 700 x 600 pixels the picture is seen while one moves the sliders below it."""
+    page.set_viewport_size({"width": 700, "height": 600})
+    panel.evaluate("panel => panel.scrollIntoView()")
+    page.wait_for_timeout(400)
+    low = panel.locator(".lm-TabBar").first.bounding_box()["y"]
+    page.mouse.move(400, 500)
+    page.mouse.wheel(0, low - 330)
+    page.wait_for_timeout(400)
+    frame = panel.locator(".nst-frame").first.bounding_box()
+    top = page.locator(".jp-WindowedPanel-outer").first.bounding_box()["y"]
+    assert abs(frame["y"] - top) < 4 and frame["height"] >= 180
+    slider = panel.get_by_role("slider", name="beta (style)").first.bounding_box()
+    assert frame["y"] + frame["height"] < slider["y"] < 600
+
+
 def narrow_and_reloaded(page, address: str) -> None:
     """At 800 pixels one column whose sliders can be moved; after a reload it comes back."""
     page.set_viewport_size({"width": 800, "height": 900})
@@ -322,6 +341,7 @@ def narrow_and_reloaded(page, address: str) -> None:
     for part in (".nst-frame", ".nst-curve"):
         inside = panel.locator(part).first.bounding_box()
         assert inside["x"] + inside["width"] <= box["x"] + box["width"] + 1
+    stays_in_sight(page, panel)
     page.reload()
     page.wait_for_selector(".jp-Notebook .jp-Cell", timeout=90_000)
     idle(page, address)

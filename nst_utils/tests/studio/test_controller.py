@@ -182,6 +182,34 @@ def test_snapshots_come_by_themselves_and_can_be_gone_back_to(studio, pictures):
     assert same(replay_passages(*pictures, controller.passages()).image, first.image)
 
 
+def test_what_is_pinned_stays_under_its_name(studio, monkeypatch):
+    monkeypatch.setattr(history, "SNAPSHOTS", 2)
+    controller = studio()
+    with pytest.raises(StudioError, match="press start first"):
+        controller.pin("too early")
+    painted(controller, 8)
+    controller.pin("  the  first one ")
+    first = controller.history.snapshots[-1]
+    assert (first.name, first.pinned) == ("the first one", True)
+    for _ in range(4):
+        painted(controller, 2)
+        controller.history.snap()
+    kept = controller.history.snapshots
+    assert [(s.step, s.pinned) for s in kept] == [(8, True), (14, False), (16, False)]
+    controller.back_to(first)
+    controller.pin("x" * 99)
+    assert kept[0].name == "x" * history.NAME and sum(s.pinned for s in kept) == 1
+    for step in (14, 16):
+        controller.back_to(next(s for s in kept if s.step == step))
+        if step == 14:
+            controller.pin()
+    with pytest.raises(StudioError, match="too many"):
+        controller.pin()
+    controller.back_to(kept[0])
+    controller.pin()  # again, without a name: no longer
+    assert (kept[0].pinned, kept[0].name) == (False, "")
+
+
 def test_reset_begins_anew_and_keeps_the_painting_as_a_snapshot(studio):
     controller = studio()
     painted(controller, 8)

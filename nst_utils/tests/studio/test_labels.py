@@ -2,7 +2,11 @@ import ast
 import re
 
 from nst_utils.paths import ROOT
-from nst_utils.studio.labels import LABELS
+from nst_utils.studio.controller import studio_recipe
+from nst_utils.studio.controls import Controls
+from nst_utils.studio.labels import LABELS, studio_translator
+from nst_utils.transfer.config import field_of
+from nst_utils.transfer.fields import rule_of
 
 
 def test_both_languages_say_something_and_take_the_same_values():
@@ -18,9 +22,20 @@ def test_every_label_is_used():
         for path in (ROOT / "nst_utils" / folder).glob("*.py")
         if path.stem != "labels"
     )
-    named = [key for key in LABELS if not key.startswith(("field ", "value ", "pick "))]
+    named = [key for key in LABELS if not key.startswith(("field ", "value ", "pick ", "help "))]
     unused = [key for key in named if not re.search(rf'"{re.escape(key)}"|\b{key}\b', texts)]
     assert unused == []
+
+
+def test_every_control_explains_itself_in_both_languages():
+    controls = Controls(studio_recipe(), studio_translator("vi"), print, print, print)
+    for name in (*controls.menus, *controls.sliders, "style_layers"):
+        english, vietnamese = LABELS[f"help {name}"]
+        assert english == rule_of(field_of(name)).help != vietnamese
+        if name in controls.sliders:
+            assert controls.sliders[name].help == vietnamese
+        if name in controls.menus:
+            assert controls.menus[name].tooltip == vietnamese
 
 
 def test_the_studios_own_errors_are_said_in_both_languages():

@@ -1,9 +1,10 @@
 import asyncio
-import base64
 import dataclasses
+import io
 import time
 
 import ipywidgets
+import numpy as np
 import pytest
 from PIL import Image
 
@@ -351,13 +352,18 @@ def test_a_panel_that_cannot_be_made_is_one_sentence_and_leaves_nothing(pictures
     assert threading.active_count() == before and capfd.readouterr().err == ""
 
 
-def test_a_page_without_a_kernel_shows_the_picture_and_what_to_do(panel):
+def test_what_is_left_in_the_notebook_follows_the_painting_at_rest(panel, monkeypatch):
+    left = []
+    monkeypatch.setattr(Studio, "leave", lambda studio: left.append(studio.still()))
     studio = panel()
+    [(photo, pair, line)] = left
+    assert "Run this cell" in line and pair == "content.png × style.png"
     paint(studio, 2)
-    bundle = studio._repr_mimebundle_()
-    picture = base64.b64encode(studio._canvas.view.painting).decode()
-    assert picture in bundle["text/html"] and "run this cell" in bundle["text/html"]
-    assert "application/vnd.jupyter.widget-view+json" in bundle
+    studio.refresh()
+    assert left[-1][0] == studio._canvas.still() != photo
+    before = len(left)
+    studio.refresh()
+    assert len(left) == before
 
 
 def test_a_painting_is_not_closed_unasked(panel):
@@ -498,20 +504,39 @@ def test_a_chosen_pair_is_shown_at_once_by_a_filter(panel, pictures, monkeypatch
     assert "first look" not in studio._canvas.view.caption
 
 
+def test_a_pinned_picture_stands_first_in_the_strip_under_its_name(panel):
+    studio = panel()
+    paint(studio, 3)
+    [field, button] = studio._pin.children
+    field.value = "calm sea"
+    button.click()
+    paint(studio, 2)
+    studio.controller.history.snap()
+    studio.refresh()
+    labels = [thumb.description for thumb in studio._canvas.strip.children]
+    assert labels[0] == "★ calm sea" and len(labels) == 2 and field.value == ""
+
+
 def test_a_saved_painting_is_loaded_from_its_tab(panel):
     studio = panel()
     studio._controls.sliders["beta"].value = 79.4
     paint(studio, 3)
     press(studio, "save")
     studio._controls.sliders["beta"].value = 10
+    painted = studio.controller.result().image
     [button] = studio._gallery._strip.row.children
-    assert "79.4" in button.tooltip
+    assert (
+        "79.4" in button.tooltip and "content.png × style.png\nstrength 79.4" in button.description
+    )
     button.click()
+    shown = Image.open(io.BytesIO(studio._canvas.view.painting))
+    assert shown.size == painted.size and "as it was saved" in studio._canvas.view.caption
+    assert np.abs(np.asarray(shown, float) - np.asarray(painted)).mean() < 12
     saved = studio._gallery.chosen
     assert studio._files.files[0]["name"] == saved.path.name  # seen, and to be had
     assert studio.controller.wanted.beta == 79.4 and not studio.controller.history.step
     assert round(studio._controls.sliders["beta"].value, 1) == 79.4
-    assert studio._controls.tabs.titles[2:] == ("Regions", "Saved")
+    assert studio._controls.tabs.titles[2:] == ("Regions", "Saved", "Camera")
     studio._gallery.delete.click()
     answer(studio, "Keep it")
     assert saved.path.is_file()

@@ -3,14 +3,18 @@
 import io
 
 import numpy as np
+import pytest
 from PIL import Image
 
-from nst_utils.studio.browser_widgets import PictureView, SavedFiles
-from nst_utils.studio.pickers import jpeg
+import nst_utils
+from nst_utils.images.formats import ImageError
+from nst_utils.studio.browser_widgets import PictureView, SavedFiles, jpeg
+from nst_utils.studio.zoom_view import zoom
 
-from .browser_page import mount
+from .browser_page import _packed, mount
 
-WORDS = {name: name for name in ("wipe", "larger", "smaller", "fit", "full", "download")}
+TOOLS = ("wipe", "larger", "smaller", "actual", "fit", "full", "download")
+WORDS = {name: name for name in TOOLS}
 
 
 def seen(page) -> np.ndarray:
@@ -40,7 +44,98 @@ def test_two_paintings_are_compared_by_a_line_and_enlarged_together(page):
     shown.get_by_role("button", name="fit").click()
     line.press("ArrowLeft")
     assert line.get_attribute("aria-valuenow") == "48"
-    assert shown.get_by_role("button").count() == 5
+    assert shown.get_by_role("button").count() == 6
+
+
+@pytest.fixture
+def large(page):
+    """A picture of 4096 x 3072 pixels whose every pixel tells its place, in a real browser."""
+    across = (np.arange(4096) // 16 % 2 * 255).astype(np.uint8)
+    down = (np.arange(3072) // 12).astype(np.uint8)
+    pixels = np.zeros((3072, 4096, 3), np.uint8)
+    pixels[..., 0], pixels[..., 1] = across, down[:, None]
+    view = zoom(Image.fromarray(pixels))
+    sent = []
+
+    def send(content, buffers=()):
+        sent.append(content)
+        packed = [_packed(bytes(data)) for data in buffers]
+        page.evaluate("([c, b]) => setTimeout(() => window.tell(c, b))", [content, packed])
+
+    view.send, view.sent, view.pixels = send, sent, pixels
+    shown = mount(page, view, 800)
+    page.wait_for_timeout(300)
+    yield view, shown
+    view.close()
+
+
+def test_a_large_picture_comes_in_tiles_where_one_looks(page, large):
+    view, shown = large
+    frame = shown.locator(".nst-frame")
+    assert not view.sent and shown.locator(".nst-tile").count() == 0
+    box = frame.bounding_box()
+    page.mouse.dblclick(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    shown.locator(".nst-tile").first.wait_for()
+    page.wait_for_timeout(500)
+    assert shown.locator(".nst-scale").inner_text() == "100 %"
+    assert shown.locator(".nst-line").is_hidden()
+    tiles = [tile for content in view.sent for tile in content["tiles"]]
+    assert {level for level, *_ in tiles} == {0} and len(tiles) <= 9
+    # Stripes of 16 pixels are seen as they are; the coarse picture would blur them.
+    row = seen(page)[int(box["height"] / 2), 100:700, 0]
+    edges = np.flatnonzero(np.diff(row > 128))
+    assert len(edges) >= 36 and set(np.diff(edges)) <= {15, 16, 17}
+    # The place holds: the middle of the picture is in the middle of the frame.
+    assert abs(seen(page)[int(box["height"] / 2), 400, 1] - 128) <= 4
+    before = len(view.sent)
+    frame.press("ArrowRight")
+    for _ in range(20):
+        frame.press("ArrowRight")
+    page.wait_for_timeout(600)
+    assert len(view.sent) > before
+    frame.press("0")
+    assert frame.get_attribute("data-zoom") == "1"
+    page.mouse.wheel(0, -200)
+    page.wait_for_timeout(100)
+    assert float(frame.get_attribute("data-zoom")) == 1.25
+    view.show(painting=Image.new("RGB", (4096, 3072), "blue"))
+    page.wait_for_timeout(500)
+    assert seen(page)[100, 400].argmax() == 2
+
+
+def test_what_is_no_tile_is_passed_over():
+    view = zoom(Image.new("RGB", (1500, 700)))
+    sent = []
+    view.send = lambda content, files=(): sent.append((content["tiles"], len(files)))
+    good = {"kind": "tiles", "side": "painting", "stamp": 1}
+    odd = [[0, 0], "x", [0, -1, 0], [0, 3, 0], [9, 0, 0], [0, True, 0], [0.0, 0, 0], None]
+    view._asked(view, good | {"tiles": [[0, 2, 1], *odd]}, [])
+    view._asked(view, good | {"tiles": [[0, 0, 0]] * 10_000}, [])
+    view._asked(view, good | {"stamp": 7, "tiles": [[0, 0, 0]]}, [])
+    view._asked(view, good | {"tiles": "many"}, [])
+    view._asked(view, good | {"side": "photo", "tiles": [[0, 0, 0]]}, [])
+    view._asked(view, good | {"side": [], "tiles": [[0, 0, 0]]}, [])
+    assert sent == [([[0, 2, 1]], 1), ([[0, 0, 0]] * 24, 24), ([], 0), ([], 0)]
+    view.close()
+
+
+def test_a_result_a_path_and_a_sample_can_be_looked_at(tmp_path):
+    image = Image.new("RGB", (300, 200), "red")
+    image.save(tmp_path / "red.png")
+
+    class Result:
+        pass
+
+    Result.image = image
+    captions = [zoom(one).caption for one in (image, tmp_path / "red.png", Result(), "chelsea")]
+    assert captions[:3] == ["300 × 200", "red.png · 300 × 200", "300 × 200"]
+    assert captions[3] == "sample chelsea · 451 × 300"
+    view = zoom(image, "vi")
+    assert nst_utils.zoom is zoom
+    picture, name, line = view.still()
+    assert picture[:2] == b"\xff\xd8" and name in line and "Chạy ô này" in line
+    with pytest.raises(ImageError):
+        zoom(tmp_path / "none.png")
 
 
 def test_what_was_saved_can_be_had_and_is_seen(page, tmp_path):
