@@ -311,7 +311,8 @@ def paint_one(
     saving: dict[str, Any],
 ) -> None:
     """Paint one picture, after a look at the memory, and sum up the run."""
-    from ..experiments.forecasts import check_disk, check_memory
+    from ..experiments.forecasts import check_disk
+    from ..transfer.memory import check_memory
     from ..transfer.pictures import open_pair
     from ..transfer.progress import Watch
     from ..transfer.run import stylize as run
@@ -320,7 +321,7 @@ def paint_one(
     if part is not None and checkpoint is not None:
         raise click.UsageError("--keep makes several runs: leave --checkpoint out")
     opened = open_pair(content, styles, settings)
-    check_memory(*opened, settings)
+    check_memory(opened[0].size, settings)
     check_disk(path, opened[0], settings, saving["depth"])
     if part is None:
         with Watch(sum(settings.steps)) as watch:
@@ -368,7 +369,8 @@ def paint_on(
 
 def print_forecast(content: str, styles: list[str], settings: Recipe) -> None:
     """Print what a run would take."""
-    from ..experiments.forecasts import check_memory, forecast
+    from ..experiments.forecasts import forecast
+    from ..transfer.memory import check_memory
 
     told = forecast(content, styles, settings)
     say(f"{'size':9} {told.width} x {told.height} pixels")
@@ -377,7 +379,7 @@ def print_forecast(content: str, styles: list[str], settings: Recipe) -> None:
         say(f"{'tiles':9} of about {told.tile} pixels a side, which do not change the picture")
     say(f"{'seconds':9} about {told.seconds:.0f}")
     say(f"{'memory':9} about {told.megabytes:.0f} MB, {told.free_megabytes:.0f} MB are free")
-    check_memory(content, styles, settings)
+    check_memory((told.width, told.height), settings)
 
 
 def paint_folders(
