@@ -312,7 +312,6 @@ def paint_one(
 ) -> None:
     """Paint one picture, after a look at the memory, and sum up the run."""
     from ..experiments.forecasts import check_disk
-    from ..transfer.memory import check_memory
     from ..transfer.pictures import open_pair
     from ..transfer.progress import Watch
     from ..transfer.run import stylize as run
@@ -321,7 +320,6 @@ def paint_one(
     if part is not None and checkpoint is not None:
         raise click.UsageError("--keep makes several runs: leave --checkpoint out")
     opened = open_pair(content, styles, settings)
-    check_memory(opened[0].size, settings)
     check_disk(path, opened[0], settings, saving["depth"])
     if part is None:
         with Watch(sum(settings.steps)) as watch:
