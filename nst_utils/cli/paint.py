@@ -133,7 +133,6 @@ def check_trained(settings: Recipe) -> None:
 @click.option(
     "--output",
     "-o",
-    required=True,
     metavar="FILE",
     help="File to write, .png, .tif, .jpg or .webp; a folder where CONTENT or STYLE is one.",
 )
@@ -204,7 +203,7 @@ def stylize(
     context: click.Context,
     content: str | None,
     styles: tuple[str, ...],
-    output: str,
+    output: str | None,
     name: str,
     changes: tuple[str, ...],
     texts: tuple[str, ...],
@@ -226,17 +225,18 @@ def stylize(
     Each is a path, an http(s) address, or the name of a sample. Where CONTENT or STYLE is a folder,
     every pair is painted. A run that was interrupted goes on with --resume.
     """
+    if content is None and resume is None:
+        raise click.UsageError("name a CONTENT and a STYLE, or a checkpoint with --resume")
+    _check_names(content, styles, output, dry_run)
     if resume is not None:
         _check_resume_options(context)
         path = checked_output(output, depth=int(depth))
         paint_on(resume, content, styles, path, checkpoint_every, int(depth))
         return
-    if network is not None and content is not None:
+    if network is not None:
         check_network_options(context, {"content", "output", "size", "network"})
         paint_by_network(content, network, output, options["size"])
         return
-    if content is None:
-        raise click.UsageError("name a CONTENT and a STYLE, or a checkpoint with --resume")
     if options["size"] == "full":
         options["size"] = full_size(content)
     settings = build_recipe(name, changes, **options)
@@ -263,6 +263,15 @@ def stylize(
 
         saving["alpha"] = read_alpha(content)
     paint_one(content, styles, settings, path, keep, checkpoint, checkpoint_every, saving)
+
+
+def _check_names(
+    content: str | None, styles: tuple[str, ...], output: str | None, dry_run: bool
+) -> None:
+    if "" in (content, *styles):
+        raise click.UsageError("CONTENT or STYLE is empty: name a picture")
+    if output is None and not dry_run:
+        raise click.UsageError("name the file to write: --output FILE")
 
 
 def full_size(content: str) -> str:

@@ -68,10 +68,13 @@ def test_keep_and_forecast_are_printed(tiny, pictures, tmp_path, monkeypatch):
     assert found.exit_code == 0, found.output
     assert "0.9 was asked, at beta" in found.stdout and "whole runs" in found.stdout
     monkeypatch.setattr(forecasts, "run_in_fresh_process", lambda work, *words: work(*words))
-    found = run("stylize", *pictures, "--output", tmp_path / "no.png", "--dry-run", *SMALL)
+    found = run("stylize", *pictures, "--dry-run", *SMALL)
     assert found.exit_code == 0, found.output
     assert "32 x 24 pixels" in found.stdout and "MB are free" in found.stdout
-    assert not (tmp_path / "no.png").exists()
+    found = run("stylize", *pictures, *SMALL)
+    assert "--output FILE" in one_sentence(found, 2)
+    found = run("stylize", "", pictures[1], "-o", "x.png", *SMALL)
+    assert "CONTENT or STYLE is empty" in one_sentence(found, 2)
 
 
 def test_folders_list_what_failed(tiny, pictures, tmp_path, monkeypatch):
