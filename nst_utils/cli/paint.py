@@ -243,14 +243,16 @@ def stylize(
     styles, settings = with_regions(list(styles), texts, keep, settings)
     if options["backbone"] and settings.weights == "auto":
         check_trained(settings)
-    if any(paths.user_path(source).is_dir() for source in (content, *styles)):
+    if any(paths.is_folder(paths.user_path(source)) for source in (content, *styles)):
         _check_folder_options(context, styles)
         paint_folders(content, styles[0], output, settings, pairs == "zip", workers, scheduler)
         return
     if dry_run:
         print_forecast(content, styles, settings)
         return
-    if len(styles) > 1 and (output.endswith(("/", os.sep)) or paths.user_path(output).is_dir()):
+    if len(styles) > 1 and (
+        output.endswith(("/", os.sep)) or paths.is_folder(paths.user_path(output))
+    ):
         raise click.UsageError(
             f"{output}: of several pictures the first is the photo and the others are styles to "
             "blend in one PNG file; to paint many photos, name their folder: stylize photos/ "
@@ -278,7 +280,7 @@ def full_size(content: str) -> str:
     """Return the long side of a photo, upright, as a value of --size."""
     from ..images.inputs import open_input
 
-    if paths.user_path(content).is_dir():
+    if paths.is_folder(paths.user_path(content)):
         raise click.UsageError("--size full takes one photo: those of a folder differ in size")
     return str(max(open_input(content, ANY_SIZE).size))
 

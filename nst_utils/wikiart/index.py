@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from ..errors import NSTError, NSTWarning, one_line
-from ..paths import is_regular
+from ..paths import is_folder, is_regular
 from .files import read_files, read_size
 from .names import (
     STYLES,
@@ -72,11 +72,11 @@ def find_root(folder: Path) -> Path:
         If there is no such folder, or more than one.
     """
     expected = "expected a folder of style folders with pictures (Cubism/…jpg)"
-    if not folder.exists():
+    if not os.path.exists(folder):
         raise WikiArtError(
             f"{folder}: no such folder; {expected}, or run python -m nst_utils wikiart download"
         )
-    if not folder.is_dir():
+    if not is_folder(folder):
         raise WikiArtError(f"{folder}: this is a file; {expected}")
     level = [folder]
     for _ in range(3):
