@@ -93,6 +93,11 @@ def is_regular(path: Path) -> bool:
         return False
 
 
+def is_folder(path: Path) -> bool:
+    """Tell whether a path is a folder; what lies in an unreadable folder is none."""
+    return os.path.isdir(path)
+
+
 def is_same(one: Path, other: Path) -> bool:
     """Tell whether two paths lead to the same file or folder."""
     try:

@@ -121,7 +121,8 @@ def read_leaderboard(path: Path) -> pd.DataFrame:
         rows = pd.read_csv(path, nrows=MOST_ROWS, keep_default_na=True)
     except (OSError, ValueError) as error:
         raise LeaderboardError(f"{path.name} is no leaderboard: {one_line(error)}") from None
-    texts, numbers = ["method", "content", "style"], ["size", "factor", "seed", "seconds", "ssim"]
+    texts = ["method", "content", "style"]
+    numbers = ["size", "factor", "seed", "seconds", "peak_mb", "ssim", "color"]
     missing = [name for name in (*texts, *numbers) if name not in rows]
     if missing:
         raise LeaderboardError(f"{path.name} is no leaderboard: no column {', '.join(missing)}")

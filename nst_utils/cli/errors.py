@@ -98,6 +98,8 @@ def _explain(error: Exception) -> str:
             f"a library cannot be loaded ({one_line(error, 200)}); give the process more memory if "
             "that is limited, else run pip install -r requirements.txt again"
         )
+    if isinstance(error, OSError) and error.filename and error.strerror:
+        return f"{error.filename}: cannot be read or written ({error.strerror})"
     where = "(set NST_DEBUG=1 to see where)"
     return f"unexpected {type(error).__name__}: {one_line(error)} {where}"
 

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ..paths import short_path
+from ..paths import is_regular, short_path
 from .errors import say
 
 if TYPE_CHECKING:
@@ -67,7 +67,7 @@ def leaderboard(
     if show:
         from ..benchmark.leaderboard_table import read_leaderboard
 
-        if not path.is_file():
+        if not is_regular(path):
             raise click.ClickException(f"{path}: not there; run the same command without --show")
         rows = read_leaderboard(path)
     else:

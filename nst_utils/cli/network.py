@@ -99,7 +99,7 @@ def paint_by_network(content: str, network: str, output: str, size: str | None) 
     from ..transfer.feedforward.network_file import load_network
 
     side = _size(size)
-    loaded, many = load_network(network), paths.user_path(content).is_dir()
+    loaded, many = load_network(network), paths.is_folder(paths.user_path(content))
     if not many:
         path = checked_output(output, content)
         say(f"{'written':9} {short_path(_paint(loaded, content, path, side))}")

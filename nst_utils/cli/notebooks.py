@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from .. import paths
-from ..paths import short_path
+from ..paths import is_regular, short_path
 from .errors import say
 from .outputs import checked_output
 from .paint import QUICK_CONTENT, QUICK_STYLE, quickstart, save_or_rescue
@@ -69,7 +69,7 @@ def rerun(
         _repeat(image, output, content=content, style=style, inputs=dict(inputs), trust=trust)
         return
     for path in notebooks:
-        if not path.is_file():
+        if not is_regular(path):
             raise click.UsageError(f"{path}: no such notebook; check the path")
     from ..experiments.notebooks import parse_parameter
     from ..experiments.notebooks import run_notebooks as run

@@ -34,7 +34,7 @@ def checked_output(
     except NSTError as error:
         raise click.UsageError(one_line(error)) from None
     try:
-        empty = not any(path.iterdir()) if path.is_dir() else path.stat().st_size == 0
+        empty = not any(path.iterdir()) if paths.is_folder(path) else path.stat().st_size == 0
         mine = empty or read_provenance(path) is not None
     except FileNotFoundError:
         mine = True

@@ -136,7 +136,6 @@ def check_trained(settings: Recipe) -> None:
 @click.option(
     "--output",
     "-o",
-    required=True,
     metavar="FILE",
     help="File to write, .png, .tif, .jpg or .webp; a folder where CONTENT or STYLE is one.",
 )
@@ -210,7 +209,7 @@ def stylize(
     context: click.Context,
     content: str | None,
     styles: tuple[str, ...],
-    output: str,
+    output: str | None,
     name: str,
     changes: tuple[str, ...],
     texts: tuple[str, ...],
@@ -233,31 +232,34 @@ def stylize(
     Each is a path, an http(s) address, or the name of a sample. Where CONTENT or STYLE is a folder,
     every pair is painted. A run that was interrupted goes on with --resume.
     """
+    if content is None and resume is None:
+        raise click.UsageError("name a CONTENT and a STYLE, or a checkpoint with --resume")
+    _check_names(content, styles, output, dry_run)
     if resume is not None:
         _check_resume_options(context)
         path = checked_output(output, depth=int(depth))
         paint_on(resume, content, styles, path, checkpoint_every, int(depth))
         return
-    if network is not None and content is not None:
+    if network is not None:
         check_network_options(context, {"content", "output", "size", "network"})
         paint_by_network(content, network, output, options["size"])
         return
-    if content is None:
-        raise click.UsageError("name a CONTENT and a STYLE, or a checkpoint with --resume")
     if options["size"] == "full":
         options["size"] = full_size(content)
     settings = build_recipe(name, changes, **options)
     styles, settings = with_regions(list(styles), texts, keep, settings)
     if options["backbone"] and settings.weights == "auto":
         check_trained(settings)
-    if any(paths.user_path(source).is_dir() for source in (content, *styles)):
+    if any(paths.is_folder(paths.user_path(source)) for source in (content, *styles)):
         _check_folder_options(context, styles)
         paint_folders(content, styles[0], output, settings, pairs == "zip", workers, scheduler)
         return
     if dry_run:
         print_forecast(content, styles, settings)
         return
-    if len(styles) > 1 and (output.endswith(("/", os.sep)) or paths.user_path(output).is_dir()):
+    if len(styles) > 1 and (
+        output.endswith(("/", os.sep)) or paths.is_folder(paths.user_path(output))
+    ):
         raise click.UsageError(
             f"{output}: of several pictures the first is the photo and the others are styles to "
             "blend in one PNG file; to paint many photos, name their folder: stylize photos/ "
@@ -273,11 +275,20 @@ def stylize(
     paint_one(content, styles, settings, path, *options)
 
 
+def _check_names(
+    content: str | None, styles: tuple[str, ...], output: str | None, dry_run: bool
+) -> None:
+    if "" in (content, *styles):
+        raise click.UsageError("CONTENT or STYLE is empty: name a picture")
+    if output is None and not dry_run:
+        raise click.UsageError("name the file to write: --output FILE")
+
+
 def full_size(content: str) -> str:
     """Return the long side of a photo, upright, as a value of --size."""
     from ..images.inputs import open_input
 
-    if paths.user_path(content).is_dir():
+    if paths.is_folder(paths.user_path(content)):
         raise click.UsageError("--size full takes one photo: those of a folder differ in size")
     return str(max(open_input(content, ANY_SIZE).size))
 
@@ -320,7 +331,7 @@ def paint_one(
     saving: dict[str, Any],
 ) -> None:
     """Paint one picture, after a look at the memory, and sum up the run."""
-    from ..experiments.forecasts import check_disk, check_memory
+    from ..experiments.forecasts import check_disk
     from ..images.clip_files import check_clip_output, write_steps
     from ..transfer.pictures import open_pair
     from ..transfer.progress import Watch
@@ -331,7 +342,6 @@ def paint_one(
         raise click.UsageError("--keep makes several runs: leave --checkpoint and --film out")
     film = film and checked_output(film, content, *styles, str(path), check=check_clip_output)
     opened = open_pair(content, styles, settings)
-    check_memory(*opened, settings)
     check_disk(path, opened[0], settings, saving["depth"])
     if part is None:
         steps = sum(settings.steps)
@@ -384,7 +394,8 @@ def paint_on(
 
 def print_forecast(content: str, styles: list[str], settings: Recipe) -> None:
     """Print what a run would take."""
-    from ..experiments.forecasts import check_memory, forecast
+    from ..experiments.forecasts import forecast
+    from ..transfer.memory import check_memory
 
     told = forecast(content, styles, settings)
     say(f"{'size':9} {told.width} x {told.height} pixels")
@@ -393,7 +404,7 @@ def print_forecast(content: str, styles: list[str], settings: Recipe) -> None:
         say(f"{'tiles':9} of about {told.tile} pixels a side, which do not change the picture")
     say(f"{'seconds':9} about {told.seconds:.0f}")
     say(f"{'memory':9} about {told.megabytes:.0f} MB, {told.free_megabytes:.0f} MB are free")
-    check_memory(content, styles, settings)
+    check_memory((told.width, told.height), settings)
 
 
 def paint_folders(

@@ -2,6 +2,9 @@
 
 import click
 
+from ..images.mask_forms import is_file
+from ..images.samples import list_samples
+from ..paths import is_address, is_regular, user_path
 from ..transfer.config import Recipe
 
 NOTHING = ("none", "photo", "")
@@ -30,12 +33,7 @@ def with_regions(
         regions.append(("faces", 0, ""))
     given = list(styles)
     for text in texts:
-        mask, equals, style = text.rpartition("=")
-        if not equals or not mask:
-            raise click.UsageError(
-                f"--region takes MASK=STYLE, for example sky.png=wave.jpg, not {text!r}"
-            )
-        style, _, part = style.partition("@")
+        mask, style, part = _read(text)
         if style in NOTHING:
             regions.append((mask, 0, ""))
             continue
@@ -55,6 +53,35 @@ def with_regions(
     if regions:
         settings = settings.replace(regions=(*settings.regions, *regions))
     return styles, settings
+
+
+def _read(text: str) -> tuple[str, str, str]:
+    """Return the mask, the style and the part of the style that a region names.
+
+    Paths may have = and @ in them: of all ways to read the text, the first one is taken whose files
+    are there.
+    """
+    pairs = [(text[:i], text[i + 1 :]) for i, c in enumerate(text) if c == "=" and i][::-1]
+    if not pairs:
+        raise click.UsageError(
+            f"--region takes MASK=STYLE, for example sky.png=wave.jpg, not {text!r}"
+        )
+    ways = [
+        (mask, rest[:i], rest[i + 1 :])
+        for mask, rest in pairs
+        for i in [*(i for i, c in enumerate(rest) if c == "@"), len(rest)]
+    ]
+    there = (
+        (mask, style, part)
+        for mask, style, part in ways
+        if (style in NOTHING or _is_there(style))
+        and all(not is_file(form) or _is_there(form) for form in (mask, part))
+    )
+    return next(there, ways[0])
+
+
+def _is_there(source: str) -> bool:
+    return is_address(source) or source in list_samples() or is_regular(user_path(source))
 
 
 def part_to_keep(keep: str | None) -> float | None:

@@ -10,6 +10,7 @@
 - ``sweeps``: grids of recipes over pairs and seeds, a table in the end
 - ``reproduce``: a picture's run again, from the record inside it
 - ``building_blocks``: convolution, activations, pooling, gradients, computed by hand
+- ``feature_files``: numbers of many paintings on disk, with checksums
 - ``style_features``: descriptors of many paintings, kept on disk
 - ``style_classifier``: transfer learning: a painting's style, split by artist
 - ``notebooks``: notebooks run again under new parameters
@@ -28,7 +29,8 @@ import lazy_loader
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submodules=(
-        "batch building_blocks film_measures film_repeat film_runs film_ways folders forecasts "
+        "batch building_blocks feature_files film_measures film_repeat film_runs film_ways folders "
+        "forecasts "
         "judges metrics notebooks peak_memory reproduce statistics structure_search "
         "style_classifier style_features sweeps tables trials variance"
     ).split(),

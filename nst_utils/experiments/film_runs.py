@@ -35,6 +35,7 @@ from ..paths import alone_with, make_folder, public_name, replacing, user_path, 
 from ..signals import requested, watching_signals
 from ..transfer.config import Recipe
 from ..transfer.feedforward.network_file import load_network
+from ..transfer.memory import check_memory
 from ..transfer.pictures import mask_files, style_bound
 from ..transfer.presets import recipe as named_recipe
 from ..transfer.progress import notebook_stream
@@ -255,6 +256,8 @@ class _FilmRun:
         self.recipe = (
             recipe if max(first.size) == recipe.size else recipe.replace(size=max(first.size))
         )
+        if network is None:
+            check_memory(first.size, self.recipe)  # before the motion is looked for
         styles = list(style) if isinstance(style, list | tuple) else [style]
         bound = style_bound(recipe)
         self.styles = [InputPicture.open(s, bound) for s in styles if s is not None]

@@ -43,16 +43,19 @@ def list_pictures(source: str, out: Path | None = None) -> list[str]:
     Raises
     ------
     NSTError
-        If a folder has none.
+        If a folder has none, or cannot be read.
     """
     folder = paths.user_path(source) if not paths.is_address(source) else Path(source)
-    if not folder.is_dir():
+    if not paths.is_folder(folder):
         return [source]
-    files = sorted(
-        str(path)
-        for path in folder.iterdir()
-        if path.name.lower().endswith(SUFFIXES) and not path.name.startswith(".")
-    )
+    try:
+        files = sorted(
+            str(path)
+            for path in folder.iterdir()
+            if path.name.lower().endswith(SUFFIXES) and not path.name.startswith(".")
+        )
+    except OSError as error:
+        raise NSTError(f"{source}: cannot be read ({error.strerror})") from None
     if out is not None and paths.is_same(folder, out):
         files = [file for file in files if not _is_painting(file)]
     if not files:

@@ -3,20 +3,18 @@
 import dataclasses
 import shutil
 import warnings
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ..errors import NSTError, NSTWarning
+from ..errors import NSTWarning
 from ..images.clips import Clip
-from ..images.inputs import LEAST_SIDE, InputPicture
+from ..images.inputs import InputPicture
 from ..networks.backbone import load_backbone
-from ..networks.device import pick_device
 from ..parallel import run_in_fresh_process
 from ..paths import short_path
 from ..transfer.config import Recipe
-from ..transfer.memory import free_bytes, make_plan, number_format
+from ..transfer.memory import free_bytes, make_plan, number_format, refuse_size, shape_at
 from ..transfer.optimizers import LBFGS_HISTORY
 from ..transfer.pictures import open_pair
 from ..transfer.run import stylize
@@ -70,7 +68,7 @@ def forecast(content: Any, style: Any, recipe: Recipe, masks: Any = None) -> For
     opened, _ = open_pair(content, style, recipe)
     sizes = [size for size in PROBES if size <= recipe.size] or [recipe.size]
     rows = run_in_fresh_process(_probe, content, style, recipe, sizes, masks)
-    shapes = {size: _shape(opened.size, size) for size in (*sizes, *recipe.scales)}
+    shapes = {size: shape_at(opened.size, size) for size in (*sizes, *recipe.scales)}
     pixels = {size: w * h for size, (w, h) in shapes.items()}
     last = rows[-1]
     free, form = free_bytes(), number_format(recipe)
@@ -127,25 +125,6 @@ def forecast_film(
     return dataclasses.replace(told, seconds=seconds, width=first.width, height=first.height)
 
 
-def check_memory(content: Any, style: Any, recipe: Recipe) -> None:
-    """Refuse a run on the CPU that surely does not fit into the free memory, before it begins.
-
-    Raises
-    ------
-    NSTError
-        With the largest size that would fit.
-    """
-    if pick_device(recipe.device).type != "cpu":
-        return
-    opened, _ = open_pair(content, style, recipe)
-    free, form = free_bytes(), number_format(recipe)
-
-    def needed(pixels: int) -> float:
-        return make_plan(recipe, pixels, free, form).bytes(recipe, pixels, form)
-
-    _refuse(opened, recipe.size, needed, free, "of memory", "close other programs")
-
-
 def check_disk(path: Path, content: InputPicture, recipe: Recipe, depth: int = 8) -> None:
     """Refuse a painting that its folder's disk cannot hold, before it is painted.
 
@@ -155,47 +134,14 @@ def check_disk(path: Path, content: InputPicture, recipe: Recipe, depth: int = 8
         With the largest size that would fit.
     """
     free = shutil.disk_usage(path.parent).free
-    _refuse(
-        content,
+    refuse_size(
+        content.size,
         recipe.size,
         lambda pixels: pixels * 4 * depth / 8,
         free,
         f"in {short_path(path.parent)}",
         "remove what is not needed there",
     )
-
-
-def _refuse(
-    content: InputPicture,
-    size: int,
-    needed: Callable[[int], float],
-    free: float,
-    where: str,
-    otherwise: str,
-) -> None:
-    """Raise an error where a painting's pixels need more bytes than are free."""
-
-    def of(long: int) -> float:
-        width, height = _shape(content.size, long)
-        return needed(width * height)
-
-    if of(size) <= free:
-        return
-    fits = [long for long in range(64, size, 32) if of(long) <= free]
-    told = f"the largest that would fit is size={fits[-1]}" if fits else otherwise
-    raise NSTError(
-        f"{size} pixels need about {_bytes(of(size))} {where}, but {_bytes(free)} are free; {told}"
-    )
-
-
-def _bytes(number: float) -> str:
-    return f"{number / 1e9:.1f} GB" if number >= 1e9 else f"{number / 1e6:.2g} MB"
-
-
-def _shape(size: tuple[int, int], long: int) -> tuple[int, int]:
-    """Return width and height of a picture whose long side is brought to some pixels."""
-    factor = max(long / max(size), LEAST_SIDE / min(size))
-    return round(size[0] * factor), round(size[1] * factor)
 
 
 def _probe(

@@ -23,6 +23,7 @@ from ..networks.packaged import (
     open_session,
     predict_style,
 )
+from .metrics import names_small_pictures
 
 FILES = {
     "st_lpips": PackagedFile(
@@ -77,6 +78,7 @@ def _perceptual() -> dict[str, Tensor]:
     return torch.load(judge_file("st_lpips"), map_location="cpu", weights_only=True)
 
 
+@names_small_pictures
 @torch.no_grad()
 def st_lpips(image: Image.Image, content: Image.Image) -> float:
     """Return the perceptual distance of two pictures: 0 if they are the same, about 1 if unrelated.
@@ -89,6 +91,8 @@ def st_lpips(image: Image.Image, content: Image.Image) -> float:
     ------
     JudgeError
         If its package is missing.
+    MeasureError
+        If the image is too small: below 21 pixels on a side.
 
     References
     ----------

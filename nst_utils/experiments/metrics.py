@@ -9,7 +9,8 @@ down averages strokes, which narrows the spread of colors.
 """
 
 from collections.abc import Callable, Iterable, Mapping
-from functools import partial
+from functools import partial, wraps
+from typing import Any
 
 import numpy as np
 import torch
@@ -17,6 +18,8 @@ from PIL import Image
 from skimage import color, feature, metrics, transform
 from torch import Tensor
 
+from ..errors import NSTError
+from ..images.inputs import LEAST_SIDE, LONGEST
 from ..images.io import fit
 from ..images.tensors import normalize, to_tensor
 from ..networks.backbone import Backbone, load_backbone
@@ -29,6 +32,32 @@ _SCALES = 4
 _ANGLES = 8
 
 
+class MeasureError(NSTError, ValueError):
+    """Pictures that are too small for a measure."""
+
+
+def names_small_pictures(measure: Callable[..., float]) -> Callable[..., float]:
+    """Let a measure of two pictures say that they are too small, where that is why it fails.
+
+    What is too small depends on the measure: on its windows, scales or layers.
+    """
+
+    @wraps(measure)
+    def checked(image: Image.Image, other: Image.Image, *more: Any, **options: Any) -> float:
+        try:
+            return measure(image, other, *more, **options)
+        except (ValueError, RuntimeError):
+            if max(image.size) >= LEAST_SIDE * LONGEST:
+                raise
+            sizes = " and ".join(" x ".join(map(str, p.size)) for p in (image, other))
+            raise MeasureError(
+                f"{measure.__name__} cannot be measured on pictures of {sizes} pixels: they are "
+                "too small; choose a larger size"
+            ) from None
+
+    return checked
+
+
 def _array(image: Image.Image) -> np.ndarray:
     return np.asarray(image.convert("RGB"), np.float64) / 255
 
@@ -38,6 +67,7 @@ def _same_size(image: Image.Image, like: Image.Image) -> Image.Image:
     return image if same else image.resize(like.size, Image.Resampling.LANCZOS)
 
 
+@names_small_pictures
 def ssim(image: Image.Image, content: Image.Image) -> float:
     """Return the structural similarity of lightness, 1 for the same picture (Wang et al., 2004)."""
     a, b = (color.rgb2gray(_array(p)) for p in (image, _same_size(content, image)))
@@ -77,6 +107,7 @@ def color_distance(image: Image.Image, style: Image.Image) -> float:
     return float(np.abs(a - b).mean())
 
 
+@names_small_pictures
 def texture_distance(image: Image.Image, style: Image.Image) -> float:
     """Return the distance of two pictures' strokes: gradient energy by orientation and scale.
 
@@ -99,6 +130,7 @@ def _energies(image: Image.Image) -> np.ndarray:
     return np.concatenate(energies)
 
 
+@names_small_pictures
 @torch.no_grad()
 def gram_distance(
     image: Image.Image, style: Image.Image, judge: Backbone, layers: Iterable[str]

@@ -11,6 +11,8 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
+from ..errors import unknown
+
 LEVEL = 0.05
 """Largest p-value that is called significant."""
 
@@ -78,11 +80,19 @@ def paired_differences(
         (Wilcoxon's signed-rank test, two sided); ``pairs``; and ``better``, the
         setting that is better, or "not significant". With fewer than six pairs, p cannot fall to
         0.05.
+
+    Raises
+    ------
+    UnknownNameError
+        If `runs` have no such setting.
     """
     means = runs.groupby(["content", "style", by], sort=False)[list(measures)].mean()
     rows = []
     for measure in measures:
         table = means[measure].unstack(by).dropna()
+        for name in settings:
+            if name not in table:
+                raise unknown("setting", name, map(str, table))
         first, second = (table[name] for name in settings)
         gap = first - second
         low = high = p = np.nan

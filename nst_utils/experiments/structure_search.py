@@ -22,6 +22,7 @@ from ..errors import NSTError, NSTWarning
 from ..parallel import hides_bar
 from ..signals import watching_signals
 from ..transfer.config import Recipe
+from ..transfer.memory import check_memory
 from ..transfer.pictures import open_pair
 from ..transfer.progress import Watch, notebook_stream
 from ..transfer.result import Result
@@ -108,12 +109,12 @@ def keep_structure(
     ------
     NSTError
         If `keep` is no number between 0 and 1, if nothing is weighed against the style (``nnst``
-        has
-        no content term), or as `run.stylize`.
+        has no content term), or as `run.stylize`.
     """
     _check_keep(keep, recipe)
     began = time.perf_counter()
     opened, styles = open_pair(content, style, recipe)
+    check_memory(opened.size, recipe)  # the short runs alone would fit
 
     short_runs: list[tuple[Result, float]] = []
     whole_runs: list[tuple[Result, float]] = []

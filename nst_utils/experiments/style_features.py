@@ -1,8 +1,7 @@
 """Descriptors of many paintings from a frozen network, computed once and kept on disk.
 
-A descriptor is a memory-mapped matrix with one row for each painting: 81,444 files take 2 GB on
-disk and almost no memory. Finished rows stay if the computation is interrupted or a file is
-damaged.
+A descriptor is a matrix with one row for each painting: 81,444 files take 2 GB on disk. Finished
+rows stay if the computation is interrupted; rows whose file was damaged are computed again.
 """
 
 import hashlib
@@ -34,6 +33,7 @@ from ..wikiart.catalog import WikiArt
 from ..wikiart.files import check_file
 from ..wikiart.names import file_of
 from .batch import batch_code
+from .feature_files import FeatureFiles
 
 LAYERS = ("relu1_1", "relu2_1", "relu3_1", "relu4_1", "relu5_1")
 STATISTICS = ("mean", "moments", "gram")
@@ -45,8 +45,9 @@ PROJECTED = 32
 PIXELS, BINS = 16, 6
 """Side of the thumbnail whose pixels are kept; bins for each of L, a and b."""
 
+MEASURING = ("experiments/style_features.py", "experiments/feature_files.py")
+
 _UNKNOWN, _DONE, _UNREADABLE = range(3)
-_FLUSH_EVERY = 50
 
 
 class StyleFeatures:
@@ -70,8 +71,9 @@ class StyleFeatures:
     def __init__(
         self, folder: Path, root: Path, catalog: pd.DataFrame, sizes: dict[str, int]
     ) -> None:
-        self.folder, self.root, self._sizes, self._rows = folder, root, sizes, len(catalog)
-        state = _matrix(folder / "state.npy", (self._rows,), np.uint8)
+        self.folder, self.root = folder, root
+        self._files = FeatureFiles(folder, len(catalog), {"state": 1} | sizes)
+        state = self._files.matrix("state")[:, 0]
         self._read = np.flatnonzero(state == _DONE)
         self.catalog = catalog.iloc[self._read].reset_index(drop=True)
         self.names = tuple(sizes)
@@ -86,13 +88,9 @@ class StyleFeatures:
     def array(self, *names: str) -> np.ndarray:
         """Return descriptors side by side, float32, a row for each painting of `catalog`."""
         for name in names:
-            if name not in self._sizes:
+            if name not in self.names:
                 raise NSTError(f"no descriptor {name!r}; there are {', '.join(self.names)}")
-        parts = []
-        for name in names:
-            shape = (self._rows, self._sizes[name])
-            parts.append(_matrix(self.folder / f"{name}.npy", shape, np.float32)[self._read])
-        return np.concatenate(parts, axis=1)
+        return self._files.matrix(*names)[self._read]
 
 
 def extract_features(
@@ -144,13 +142,9 @@ def extract_features(
     )
     make_folder(place)
     sizes = _sizes(backbone, layers)
-    with alone_with(place / "state.npy"):
-        arrays = {
-            name: _matrix(place / f"{name}.npy", (len(catalog), width), np.float32)
-            for name, width in sizes.items()
-        }
-        state = _matrix(place / "state.npy", (len(catalog),), np.uint8)
-        _describe(wikiart.root, catalog, backbone, layers, size, arrays, state, progress)
+    with alone_with(place / "rows"):
+        files = FeatureFiles(place, len(catalog), {"state": 1} | sizes)
+        _describe(wikiart.root, catalog, backbone, layers, size, files, progress)
     features = StyleFeatures(place, wikiart.root, catalog, sizes)
     if len(features.problems):
         first = features.problems["path"].iloc[0]
@@ -169,45 +163,52 @@ def _describe(
     backbone: Backbone,
     layers: Sequence[str],
     size: int,
-    arrays: dict[str, np.ndarray],
-    state: np.ndarray,
+    files: FeatureFiles,
     progress: bool,
 ) -> None:
-    """Fill in missing rows; finished ones are on disk, however the loop ends."""
-    missing = np.flatnonzero(state == _UNKNOWN)
+    """Compute missing rows; finished ones are on disk, however the loop ends."""
+    states = [(block, files.load(block)["state"][:, 0]) for block in files.blocks()]
+    missing = [(block, np.flatnonzero(state == _UNKNOWN)) for block, state in states]
+    count = sum(len(rows) for _, rows in missing)
     device = pick_device()
     placed = backbone.to(device, pick_precision("auto", device))
     directions = {layer: _directions(_width(backbone, layer)) for layer in layers}
     bar = tqdm(
-        total=len(state),
-        initial=len(state) - len(missing),
+        total=len(catalog),
+        initial=len(catalog) - count,
         desc="describing",
         unit="file",
         file=notebook_stream(),
-        disable=hides_bar(progress and len(missing) > 0),
+        disable=hides_bar(progress and count > 0),
     )
     with bar:
-        try:
-            for done, batch in enumerate(_batches(root, catalog["path"].tolist(), missing, size)):
-                readable = [(i, image) for i, image in batch if image is not None]
-                if readable:
-                    rows = np.array([i for i, _ in readable])
-                    pictures = [image for _, image in readable]
-                    for name, values in _described(pictures, placed, directions).items():
-                        arrays[name][rows] = values
-                for i, image in batch:
-                    state[i] = _DONE if image is not None else _UNREADABLE
-                bar.update(len(batch))
-                if done % _FLUSH_EVERY == _FLUSH_EVERY - 1:
-                    _flush(arrays, state)
-        finally:
-            _flush(arrays, state)
+        for block, rows in missing:
+            if not len(rows):
+                continue
+            names, matrices = catalog["path"].iloc[block].tolist(), files.load(block)
+            try:
+                for batch in _batches(root, names, rows, size):
+                    _fill(matrices, batch, placed, directions)
+                    bar.update(len(batch))
+            finally:
+                files.save(block, matrices)
 
 
-def _flush(arrays: dict[str, np.ndarray], state: np.ndarray) -> None:
-    """Write to disk: first the numbers, then the marks that they are there."""
-    for array in (*arrays.values(), state):
-        array.flush()
+def _fill(
+    matrices: dict[str, np.ndarray],
+    batch: Sequence[tuple[int, Image.Image | None]],
+    backbone: Backbone,
+    directions: dict[str, Tensor],
+) -> None:
+    """Write the descriptors of a batch into its rows, and that they are there."""
+    readable = [(i, image) for i, image in batch if image is not None]
+    if readable:
+        rows = [i for i, _ in readable]
+        pictures = [image for _, image in readable]
+        for name, values in _described(pictures, backbone, directions).items():
+            matrices[name][rows] = values
+    for i, image in batch:
+        matrices["state"][i] = _DONE if image is not None else _UNREADABLE
 
 
 def _batches(
@@ -299,7 +300,7 @@ def _key(
     root: Path, catalog: pd.DataFrame, backbone: Backbone, layers: Sequence[str], size: int
 ) -> str:
     """Return a folder's name: a hash of all that decides the numbers, files' dates included."""
-    digest = hashlib.sha256(batch_code("experiments/style_features.py").encode())
+    digest = hashlib.sha256(batch_code(*MEASURING).encode())
     digest.update(f"{backbone.weights.sha256} {backbone.name} {layers} {size}".encode())
     for name in catalog["path"]:
         path = file_of(root, name)
@@ -307,14 +308,3 @@ def _key(
         told = (known.st_size, known.st_mtime_ns) if known else ()
         digest.update(f"{name} {told}\n".encode())
     return digest.hexdigest()[:24]
-
-
-def _matrix(path: Path, shape: tuple[int, ...], dtype: type) -> np.ndarray:
-    """Open a matrix on disk, or create it with zeros if it is missing or has another shape."""
-    try:
-        kept = np.lib.format.open_memmap(path, mode="r+")
-        if kept.shape == shape and kept.dtype == dtype:
-            return kept
-    except (OSError, ValueError, EOFError):
-        pass
-    return np.lib.format.open_memmap(path, mode="w+", dtype=dtype, shape=shape)

@@ -13,7 +13,7 @@ from typing import Any
 from PIL import Image
 
 from ..errors import NSTWarning, one_line
-from ..paths import replacing, user_path
+from ..paths import is_folder, replacing, user_path
 from .clips import Clip, ClipError, even, kind_of, open_film_file
 from .formats import ImageError
 from .png import check_output, save_png
@@ -47,10 +47,10 @@ def check_clip_output(path: str | os.PathLike) -> Path:
         If the suffix is not known, or the file cannot be made.
     """
     name, path = os.fspath(path), user_path(path)
-    if name.endswith(("/", os.sep)) or path.is_dir() or not path.suffix:
-        if path.exists() and not path.is_dir():
+    if name.endswith(("/", os.sep)) or is_folder(path) or not path.suffix:
+        if os.path.exists(path) and not is_folder(path):
             raise ClipError(f"{path}: this is a file; name a new folder, or a file with a suffix")
-        if not path.absolute().parent.is_dir():
+        if not is_folder(path.absolute().parent):
             raise ClipError(f"{path}: the folder above it does not exist; make it first")
         return path
     suffix = path.suffix.lower()

@@ -16,7 +16,7 @@ from typing import Any, BinaryIO
 from PIL import Image, ImageSequence
 
 from ..errors import NSTError, brief, one_line
-from ..paths import is_regular, user_path
+from ..paths import is_folder, is_regular, user_path
 from .decode import quiet_libraries, to_rgb
 from .formats import MAX_PIXELS, ImageError, damaged
 from .io import fit, read_image
@@ -193,7 +193,7 @@ def open_clip(source: Any) -> Clip:
     if not isinstance(source, str | Path):
         raise ClipError(f"expected the path of a clip, not {brief(source)}")
     path = user_path(source)
-    if path.is_dir():
+    if is_folder(path):
         return _open_folder(path)
     if not is_regular(path):
         raise ClipError(f"{path}: no such file; name a film, a GIF, a WebP or a folder of frames")

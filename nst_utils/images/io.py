@@ -11,7 +11,7 @@ import numpy as np
 from PIL import Image
 
 from ..download import FetchError, read_url
-from ..paths import is_address, is_regular, public_address, user_path
+from ..paths import is_address, is_folder, is_regular, public_address, user_path
 from .decode import decode, decode_alpha, quiet_libraries, to_rgb
 from .formats import ImageError, damaged
 
@@ -134,9 +134,9 @@ def open_source(source: Any) -> Iterator[tuple[BinaryIO, str, str]]:
         return
     path = user_path(source)
     try:
-        if path.is_dir():
+        if is_folder(path):
             raise ImageError(f"{path}: this is a folder; name a picture in it")
-        if path.exists() and not is_regular(path):
+        if os.path.exists(path) and not is_regular(path):
             raise ImageError(f"{path}: this is a pipe or a device; name a picture file")
         file = path.open("rb")
     except FileNotFoundError:

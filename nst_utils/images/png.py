@@ -11,7 +11,7 @@ from typing import Any, BinaryIO
 
 from PIL import Image, PngImagePlugin
 
-from ..paths import is_address, replacing, user_path
+from ..paths import is_address, is_folder, replacing, user_path
 from ..untrusted import DataError, parse_json
 from .clips import frame_files, kind_of, read_comment
 from .decode import decode, open_undecoded, quiet_libraries
@@ -95,7 +95,7 @@ def check_output(path: str | os.PathLike, suffixes: Sequence[str] = (".png",)) -
         raise ImageError(f"{path}: this is a folder; name a file")
     if not stat.S_ISREG(real):
         raise ImageError(f"{path}: this is a pipe or a device; name a file")
-    if not path.parent.is_dir():
+    if not is_folder(path.parent):
         raise ImageError(f"{path}: the folder {path.parent} does not exist; make it first")
     if not os.access(path.parent, os.W_OK):
         raise ImageError(f"{path}: the folder {path.parent} cannot be written to; choose another")
@@ -114,7 +114,7 @@ def read_provenance(path: str | os.PathLike) -> dict[str, Any] | None:
     ImageError
         If the file is missing or not a picture.
     """
-    if not is_address(path) and user_path(path).is_dir():
+    if not is_address(path) and is_folder(user_path(path)):
         frames = frame_files(user_path(path))
         return read_provenance(frames[0]) if frames else None
     with open_source(path) as (file, _, title):

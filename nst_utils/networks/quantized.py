@@ -9,6 +9,9 @@ from torch import Tensor
 
 from .weights_file import WeightsError
 
+_MOST_WEIGHTS = 2048 * 512 * 9
+"""Of a layer; small files may stand for very large ones."""
+
 
 def is_quantized(value: Any) -> bool:
     """Tell whether a checkpoint has centroids and assignments instead of weights."""
@@ -38,7 +41,7 @@ def decode_quantized(value: Mapping[str, Any], path: Path) -> dict[str, Tensor]:
                 state[f"{name}.running_var"] = torch.ones_like(bias)
             else:
                 state[f"{name}.weight"] = layer["weight"].float()
-        except (KeyError, TypeError, AttributeError, RuntimeError, IndexError, ValueError):
+        except (LookupError, TypeError, AttributeError, RuntimeError, ValueError, ArithmeticError):
             raise WeightsError(
                 f"{path}: {name[:60]} is not a layer of a quantized ResNet-50; get a fresh copy"
             ) from None
@@ -48,6 +51,8 @@ def decode_quantized(value: Mapping[str, Any], path: Path) -> dict[str, Tensor]:
 def _decode(layer: Mapping[str, Any]) -> Tensor:
     """Return a convolution's weight, shape (out, in, k, k)."""
     side, blocks = int(layer["k"]), int(layer["n_blocks"])
+    if layer["assignments"].numel() * layer["centroids"].shape[1] > _MOST_WEIGHTS:
+        raise ValueError("the layer is larger than any of the network")
     columns = layer["centroids"].float()[layer["assignments"].long()].T
     matrix = torch.cat(columns.chunk(blocks, dim=1), dim=0)  # (in * k * k, out)
     return matrix.T.reshape(matrix.shape[1], -1, side, side).contiguous()

@@ -58,7 +58,8 @@ def match_names(
 
     The first of the `spellings` has those names; others follow in the same order, for instance the
     names of ``vgg.features.state_dict()``. The names of a file may all begin with a prefix, such as
-    ``module.``. If names are missing, `WeightsError` says which, and what the file has.
+    ``module.``. If names are missing, `WeightsError` says which, and what the file has; if numbers
+    are not finite, in which tensor.
     """
     own = spellings[0]
     for names in spellings:
@@ -67,10 +68,20 @@ def match_names(
         for prefix in sorted(prefixes, key=len):
             free = not prefix or prefix[-1] in "./"
             if free and all(prefix + name in state for name in names):
-                return {mine: state[prefix + name] for mine, name in zip(own, names, strict=True)}
+                pairs = zip(own, names, strict=True)
+                return _finite({mine: state[prefix + name] for mine, name in pairs}, path)
     missing = next((name for name in own if name not in state), own[0])
     names = ", ".join(list(state)[:4])
     raise WeightsError(
         f"{path}: not weights of {title} ({missing} is missing); the file has {len(state)} "
         f"tensors: {names} …"
     )
+
+
+def _finite(state: dict[str, Tensor], path: Path) -> dict[str, Tensor]:
+    for name, tensor in state.items():
+        if not torch.isfinite(tensor).all():
+            raise WeightsError(
+                f"{path}: {name} has numbers that are not finite; get a fresh copy of the file"
+            )
+    return state

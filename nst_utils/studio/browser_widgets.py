@@ -37,6 +37,13 @@ def _as_bytes(value: Any, _: object) -> bytes:
     return bytes(value) if isinstance(value, bytes | bytearray | memoryview) else b""
 
 
+def _number(value: Any, high: float) -> float | None:
+    """Return a number that a browser has sent, brought into 0 to `high`; None where it is none."""
+    if not isinstance(value, int | float) or value != value:  # NaN is not itself
+        return None
+    return float(min(max(value, 0), high))
+
+
 class PictureView(anywidget.AnyWidget):
     """A picture to be looked at closely, or two of one shape with a line dragged between them.
 
@@ -195,7 +202,7 @@ class PictureSlot(anywidget.AnyWidget):
             return
         name = str(content.get("name", "picture"))
         if content.get("kind") == "refused":
-            self._refuse(name, int(content.get("size", 0)))
+            self._refuse(name, int(_number(content.get("size"), 2**53) or 0))
         if content.get("kind") != "piece" or not buffers:
             return
         place, count = content.get("place"), content.get("count")
@@ -275,9 +282,9 @@ class MaskPainter(anywidget.AnyWidget):
             return
         if content.get("kind") == "parts":
             self._parts()
-        place = content.get("x"), content.get("y")
-        if content.get("kind") == "part" and all(isinstance(share, int | float) for share in place):
-            self._part(*(min(max(float(share), 0.0), 1.0) for share in place))
+        place = _number(content.get("x"), 1), _number(content.get("y"), 1)
+        if content.get("kind") == "part" and None not in place:
+            self._part(*place)
 
 
 class CameraView(anywidget.AnyWidget):

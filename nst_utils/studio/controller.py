@@ -175,7 +175,8 @@ class Controller:
         NSTError
             If a size surely does not fit into the memory; then nothing was changed.
         """
-        from ..experiments.forecasts import check_memory
+        from ..images.samples import open_picture
+        from ..transfer.memory import check_memory
 
         with _HANDS, self.thread.changed:
             if fields.get("backbone", self.wanted.backbone) != self.wanted.backbone:
@@ -185,7 +186,7 @@ class Controller:
             if not changed:
                 return
             if wanted.size > max(self.wanted.size, SURELY_FITS):
-                check_memory(*self.pictures, wanted)
+                check_memory(open_picture(self.pictures[0], 64).size, wanted)
             if "backbone" in changed:
                 self.thread.pace.known.clear()
             self._note(_control_of(self.wanted, wanted, changed))

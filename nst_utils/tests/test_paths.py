@@ -1,3 +1,4 @@
+import errno
 import os
 import stat
 import threading
@@ -165,3 +166,11 @@ def test_a_short_path_can_be_written_where_one_stands(tmp_path, monkeypatch):
     assert paths.short_path(paths.ROOT / "figures") == str(paths.ROOT / "figures")
     monkeypatch.chdir(paths.ROOT / "notebooks")
     assert paths.short_path(paths.ROOT / "figures") == str(Path("../figures"))
+
+
+def test_what_may_not_be_looked_at_is_no_folder(monkeypatch):
+    def stat(*_, **__):
+        raise PermissionError(errno.EACCES, "Permission denied", "/locked/x")
+
+    monkeypatch.setattr(os, "stat", stat)
+    assert not paths.is_folder(Path("/locked/x")) and not paths.is_regular(Path("/locked/x"))

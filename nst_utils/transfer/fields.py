@@ -148,11 +148,16 @@ def whole_numbers(help: str, form: str) -> Any:
 
 
 def numbers(default: tuple[float, ...], help: str, form: str, *, low: float, high: float) -> Any:
-    """Declare a field that takes one number or several, within bounds, not all of them 0."""
+    """Declare a field that takes one number or several, within bounds, not all of them 0.
+
+    It may be empty only if its default is.
+    """
 
     def check(name: str, value: Any) -> tuple[float, ...]:
         items = _several(name, value)
-        if any(not _is_number(item) or not low <= item <= high for item in items):
+        if (default and not items) or any(
+            not _is_number(item) or not low <= item <= high for item in items
+        ):
             raise RecipeError(
                 f"{name} must be numbers from {low:g} to {high:g}, not {brief(value)}"
             )

@@ -1,11 +1,17 @@
-"""The memory that a scale takes, and how it is made to fit: tiles, and what L-BFGS remembers."""
+"""The memory that a scale takes, and how it is made to fit: tiles, and what L-BFGS remembers.
+
+What cannot fit is refused before a run begins; see `check_memory`.
+"""
 
 import contextlib
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import psutil
 import torch
 
+from ..errors import NSTError
+from ..images.inputs import LEAST_SIDE
 from ..networks.device import pick_device, pick_precision
 from ..parallel import control_groups
 from .config import Recipe
@@ -114,15 +120,94 @@ def make_plan(
     return fitting[-1]
 
 
+def check_memory(picture: tuple[int, int], recipe: Recipe) -> None:
+    """Refuse a run on the CPU that surely does not fit into the memory.
+
+    Parameters
+    ----------
+    picture : tuple of two int
+        Width and height of the content image, pixels.
+    recipe : Recipe
+
+    Raises
+    ------
+    NSTError
+        With the largest size that would fit.
+    """
+    device = pick_device(recipe.device)
+    if device.type != "cpu":
+        return
+    free, form = max(room(device), BASE_BYTES + LEAST_ROOM), number_format(recipe)
+    # Who forbids tiles may read few layers, which take about half of what all of them take.
+    sure = 1.0 if recipe.tile == "auto" else 0.5
+
+    def needed(pixels: int) -> float:
+        return sure * make_plan(recipe, pixels, free, form).bytes(recipe, pixels, form)
+
+    refuse_size(picture, recipe.size, needed, free, "of memory", "close other programs")
+
+
+def refuse_size(
+    picture: tuple[int, int],
+    size: int,
+    needed: Callable[[int], float],
+    free: float,
+    where: str,
+    otherwise: str,
+) -> None:
+    """Raise an error where a painting needs more bytes than are free.
+
+    Parameters
+    ----------
+    picture : tuple of two int
+        Width and height of the content image, pixels.
+    size : int
+        Long side of the painting, pixels.
+    needed : callable
+        Returns the bytes that so many pixels need.
+    free : float
+        Bytes.
+    where, otherwise : str
+        For the message: where the bytes are needed, and what to do where no size fits.
+    """
+
+    def of(long: int) -> float:
+        width, height = shape_at(picture, long)
+        return needed(width * height)
+
+    if of(size) <= free:
+        return
+    fits = [long for long in range(64, size, 32) if of(long) <= free]
+    told = f"the largest that would fit is size={fits[-1]}" if fits else otherwise
+    raise NSTError(
+        f"{size} pixels need about {_bytes(of(size))} {where}, but {_bytes(free)} are free; {told}"
+    )
+
+
+def shape_at(picture: tuple[int, int], long: int) -> tuple[int, int]:
+    """Return width and height of a picture whose long side is brought to some pixels."""
+    factor = max(long / max(picture), LEAST_SIDE / min(picture))
+    return round(picture[0] * factor), round(picture[1] * factor)
+
+
+def _bytes(number: float) -> str:
+    return f"{number / 1e9:.1f} GB" if number >= 1e9 else f"{number / 1e6:.2g} MB"
+
+
 def free_bytes() -> float:
     """Return the memory that is free now, within the limits of a container or a batch job."""
     free = float(psutil.virtual_memory().available)
-    names = ("memory.max", "memory.current"), ("memory.limit_in_bytes", "memory.usage_in_bytes")
+    names = (
+        ("memory.max", "memory.current", "inactive_file"),
+        ("memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file"),
+    )
     for folder in control_groups():
-        for limit, used in names:
+        for limit, used, cached in names:
             with contextlib.suppress(OSError, ValueError):  # "max" is no number
                 numbers = [int((folder / name).read_text()) for name in (limit, used)]
-                free = min(free, numbers[0] - numbers[1])
+                facts = dict(map(str.split, (folder / "memory.stat").read_text().splitlines()))
+                # Files that were read stay in memory until it is needed.
+                free = min(free, numbers[0] - numbers[1] + int(facts.get(cached, 0)))
     return free
 
 

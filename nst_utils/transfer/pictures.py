@@ -21,6 +21,7 @@ from .coloring import SceneColors, color_content, color_painting, color_style
 from .config import Recipe
 from .feedforward.network_file import SUFFIX, load_network
 from .fields import STARTS, RecipeError
+from .memory import check_memory
 from .proposals import propose_parts
 from .regions import Region, check_regions, mask_at, regions_at
 
@@ -101,6 +102,8 @@ class RunPictures:
         If a picture cannot be read, or is too small.
     RecipeError, MaskError
         If regions, weights or stroke sizes do not fit the styles.
+    NSTError
+        If the run does not fit into the memory; see `memory.check_memory`.
     """
 
     def __init__(
@@ -124,6 +127,7 @@ class RunPictures:
         self._names = _public_names(recipe)
         self.recipe = self.public(recipe)
         self.inputs = {"content": open_input(content, bound)}
+        check_memory(self.inputs["content"].size, recipe)
         self.style_roles = ["style", *(f"style {i + 2}" for i in range(len(styles) - 1))]
         for role, source, scale in zip(self.style_roles, styles, scales, strict=True):
             self.inputs[role] = open_input(source, max(bound, round(bound * scale)))

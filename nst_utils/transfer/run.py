@@ -116,6 +116,8 @@ def stylize(
         changes what cannot change during a run.
     TransferError
         If there is no picture to return: the first loss is not finite, or no memory.
+    NSTError
+        If the size surely does not fit into the memory: before anything is computed.
 
     References
     ----------

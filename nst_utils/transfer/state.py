@@ -9,6 +9,7 @@ import dataclasses
 import hashlib
 import json
 import math
+import os
 import time
 import warnings
 from collections.abc import Callable, Mapping, Sequence
@@ -26,7 +27,15 @@ from torch import Tensor
 
 from ..errors import NSTError, NSTWarning, brief, one_line
 from ..images.inputs import InputPicture
-from ..paths import PACKAGE, make_run_folder, remove_run_file, replacing, user_path
+from ..paths import (
+    PACKAGE,
+    is_folder,
+    is_regular,
+    make_run_folder,
+    remove_run_file,
+    replacing,
+    user_path,
+)
 from ..untrusted import DataError, check_schema, parse_json
 from .config import Recipe
 from .fields import RecipeError
@@ -224,7 +233,7 @@ def code_version() -> str:
 def load_checkpoint(path: Any) -> Checkpoint:
     """Read a checkpoint, or raise `CheckpointError` if it is missing, damaged, or another file."""
     path = user_path(path)
-    if not path.is_file():
+    if not is_regular(path):
         raise CheckpointError(f"{path}: no such file; name the checkpoint of a run")
     try:
         with safe_open(path, "pt") as file:
@@ -360,8 +369,10 @@ class Keeper:
 
 def _writable(path: Any) -> Path:
     path = user_path(path)
-    if path.is_dir() or not path.parent.is_dir():
+    if is_folder(path) or not is_folder(path.parent):
         raise RecipeError(
             f"checkpoint: {path} is a folder, or its folder does not exist; name a file"
         )
+    if not os.access(path.absolute().parent, os.W_OK):
+        raise RecipeError(f"checkpoint: the folder of {path} cannot be written to; choose another")
     return path.absolute()

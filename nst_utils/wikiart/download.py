@@ -1,6 +1,7 @@
 """Download WikiArt from Kaggle or Hugging Face, by their own packages, which are optional."""
 
 import itertools
+import re
 import warnings
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ from ..errors import NSTWarning, one_line
 from ..images.formats import ImageError
 from ..images.io import read_image
 from ..parallel import hides_bar
-from ..paths import make_folder, replacing, safe_name
+from ..paths import is_regular, make_folder, replacing, safe_name, write_text
 from .index import WikiArtError
 
 SOURCES = {
@@ -20,6 +21,9 @@ SOURCES = {
     "huggingface": ("datasets", "huggan/wikiart", 34e9),
 }
 """Package, name of the dataset there, and its size in bytes; unpacking takes more."""
+
+REVISION = ".revision"
+"""File that notes which version of the Hugging Face dataset a folder is filled from."""
 
 _BUFFER = 2000
 _SHORT = "no answer, no access or no room"
@@ -66,6 +70,25 @@ def download_kaggle() -> Path:
     return place
 
 
+def _pinned(folder: Path) -> str:
+    """Return the version of the dataset that a folder is filled from, a commit's hash.
+
+    The first call takes the newest one, and notes it in the folder: numbers of pictures mean the
+    same for every further call.
+    """
+    note = folder / REVISION
+    if is_regular(note) and note.stat().st_size < 100:
+        known = note.read_text(encoding="utf-8", errors="replace").strip()
+        if re.fullmatch("[0-9a-f]{40}", known):
+            return known
+    import huggingface_hub
+
+    newest = huggingface_hub.HfApi().dataset_info(SOURCES["huggingface"][1]).sha
+    make_folder(folder)
+    write_text(note, newest)
+    return newest
+
+
 def stream_huggingface(
     folder: Path,
     count: int,
@@ -76,7 +99,8 @@ def stream_huggingface(
 ) -> int:
     """Download some pictures of the Hugging Face dataset into style folders.
 
-    Existing files are kept, so a call that failed can be repeated. Unreadable pictures are skipped
+    Existing files are kept, so a call that failed can be repeated; it reads the version of the
+    dataset that the first one read. Unreadable pictures are skipped
     with one warning at the end.
 
     Parameters
@@ -112,7 +136,7 @@ def stream_huggingface(
         try:
             # Without streaming, even a slice downloads the whole dataset.
             dataset = datasets.load_dataset(
-                SOURCES["huggingface"][1], split="train", streaming=True
+                SOURCES["huggingface"][1], split="train", streaming=True, revision=_pinned(folder)
             )
             # Pictures come as bytes, because one that cannot be decoded would end the stream.
             dataset = dataset.cast_column("image", datasets.Image(decode=False))

@@ -5,6 +5,7 @@ The files on disk decide. A csv file adds to them; a file that only a csv names 
 
 import os
 import sys
+import warnings
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
@@ -12,8 +13,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ..errors import NSTError, one_line
-from ..paths import is_regular
+from ..errors import NSTError, NSTWarning, one_line
+from ..paths import is_folder, is_regular
 from .files import read_files, read_size
 from .names import (
     STYLES,
@@ -63,7 +64,7 @@ def find_root(folder: Path) -> Path:
     """Return the folder that contains the style folders: `folder`, or one up to two levels below.
 
     If the dataset is split (``train/Cubism``, ``test/Cubism``), return the folder that contains
-    ``train`` and ``test``.
+    ``train`` and ``test``. Where other folders beside it hold pictures too, a warning names them.
 
     Raises
     ------
@@ -71,11 +72,11 @@ def find_root(folder: Path) -> Path:
         If there is no such folder, or more than one.
     """
     expected = "expected a folder of style folders with pictures (Cubism/…jpg)"
-    if not folder.exists():
+    if not os.path.exists(folder):
         raise WikiArtError(
             f"{folder}: no such folder; {expected}, or run python -m nst_utils wikiart download"
         )
-    if not folder.is_dir():
+    if not is_folder(folder):
         raise WikiArtError(f"{folder}: this is a file; {expected}")
     level = [folder]
     for _ in range(3):
@@ -90,11 +91,30 @@ def find_root(folder: Path) -> Path:
             names = ", ".join(place.name for place in places[:5])
             raise WikiArtError(f"{folder}: contains several datasets ({names}); name one of them")
         if places:
+            _name_left_out(folder, places[0], level)
             return places[0]
         level = [child for place in level for child in list_folders(place)]
     if _has_pictures(folder):
         raise WikiArtError(f"{folder}: pictures, but no style folders; {expected}")
     raise WikiArtError(f"{folder}: no pictures in any folder; {expected}")
+
+
+def _name_left_out(folder: Path, root: Path, level: Sequence[Path]) -> None:
+    """Warn of folders with pictures beside the one that is read."""
+    others = [place for place in level if place != root and _holds_pictures(place, _DEEPEST)]
+    if others:
+        names = ", ".join(str(place.relative_to(folder)) for place in others[:5])
+        warnings.warn(
+            f"{folder}: only {root.relative_to(folder)} is read; there are also pictures in "
+            f"{names}: name that folder to read them, or put all style folders into one",
+            NSTWarning,
+            stacklevel=5,
+        )
+
+
+def _holds_pictures(folder: Path, depth: int) -> bool:
+    below = depth > 0 and any(_holds_pictures(f, depth - 1) for f in list_folders(folder))
+    return _has_pictures(folder) or below
 
 
 def list_folders(folder: Path) -> list[Path]:

@@ -1,14 +1,15 @@
 """A cache of WikiArt's index in the dataset's folder.
 
 The folder may come from anybody, so the cache is checked when it is read, and rebuilt if it is
-incomplete or does not fit.
+incomplete, damaged or does not fit.
 """
 
 import hashlib
 import json
+import os
 import warnings
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 import pandas as pd
@@ -19,7 +20,8 @@ from .index import COLUMNS, list_folders
 from .names import safe_path
 
 CACHE = ".nst_utils"
-_SCHEMA = 3
+_SCHEMA = 4
+_TABLES = ("catalog", "report", "problems")
 _MOST_BYTES = 256 * 2**20
 _MOST_ROWS = 5_000_000
 
@@ -43,9 +45,9 @@ def load_index(root: Path, key: str) -> tuple[pd.DataFrame, pd.DataFrame] | None
     folder = root / CACHE
     # The libraries raise many types; after any error the cache is rebuilt.
     try:
-        if not is_regular(folder / "key") or (folder / "key").stat().st_size > 100:
+        if not is_regular(folder / "key") or (folder / "key").stat().st_size > 1000:
             return None
-        if (folder / "key").read_text(encoding="utf-8") != key:
+        if (folder / "key").read_text(encoding="utf-8") != _sealed(folder, key):
             return None
         catalog, report = _read(folder / "catalog.parquet"), _read(folder / "report.parquet")
         if not _fits(catalog) or list(report) != ["kind", "path", "detail"]:
@@ -60,17 +62,34 @@ def load_index(root: Path, key: str) -> tuple[pd.DataFrame, pd.DataFrame] | None
     return catalog, report
 
 
+def _sealed(folder: Path, key: str) -> str:
+    """Return the text that says that a cache is whole: its key, and a checksum of each table."""
+    lines = [key]
+    for path in (folder / f"{name}.parquet" for name in _TABLES):
+        if os.path.lexists(path):
+            with _open(path) as file:
+                lines.append(f"{path.name} {hashlib.file_digest(file, 'sha256').hexdigest()}")
+    return "\n".join(lines)
+
+
+def _open(path: Path) -> BinaryIO:
+    """Open a table, or raise an error if it is too large for a cache of this module."""
+    if not is_regular(path) or path.stat().st_size > _MOST_BYTES:
+        raise ValueError(f"{path} is not a cached table")
+    return path.open("rb")
+
+
 def _read(path: Path) -> pd.DataFrame:
     """Read a table, or raise an error if it is too large for a cache of this module."""
     import pyarrow.parquet
 
-    if not is_regular(path) or path.stat().st_size > _MOST_BYTES:
-        raise ValueError(f"{path} is not a cached table")
-    facts = pyarrow.parquet.ParquetFile(path).metadata
-    size = sum(facts.row_group(i).total_byte_size for i in range(facts.num_row_groups))
-    if facts.num_rows > _MOST_ROWS or size > 4 * _MOST_BYTES:
-        raise ValueError(f"{path} is too large")
-    return pd.read_parquet(path)
+    with _open(path) as file:
+        facts = pyarrow.parquet.ParquetFile(file).metadata
+        size = sum(facts.row_group(i).total_byte_size for i in range(facts.num_row_groups))
+        if facts.num_rows > _MOST_ROWS or size > 4 * _MOST_BYTES:
+            raise ValueError(f"{path} is too large")
+        file.seek(0)
+        return pd.read_parquet(file)
 
 
 def _fits(catalog: pd.DataFrame) -> bool:
@@ -103,7 +122,7 @@ def store_index(root: Path, key: str, catalog: pd.DataFrame, report: pd.DataFram
         for name, table in (("catalog", catalog), ("report", report)):
             _write(table, folder / f"{name}.parquet")
         (folder / "problems.parquet").unlink(missing_ok=True)
-        write_text(folder / "key", key)
+        write_text(folder / "key", _sealed(folder, key))
     except (OSError, ValueError) as error:
         _warn(folder, "the index cannot be cached there, and will be built again", error)
 
@@ -113,6 +132,9 @@ def store_problems(root: Path, catalog: pd.DataFrame) -> None:
     bad = catalog.loc[catalog["problem"] != "", ["path", "problem"]]
     try:
         _write(bad, root / CACHE / "problems.parquet")
+        seal = root / CACHE / "key"
+        key = seal.read_text(encoding="utf-8").partition("\n")[0]
+        write_text(seal, _sealed(root / CACHE, key))
     except (OSError, ValueError) as error:
         _warn(root / CACHE, "the findings cannot be cached there", error)
 

@@ -10,6 +10,7 @@ from PIL import Image
 from nst_utils.benchmark import leaderboard
 from nst_utils.benchmark import leaderboard_table as tables
 from nst_utils.benchmark.leaderboard_table import LeaderboardError
+from nst_utils.cli.leaderboard import print_tables
 from nst_utils.errors import UnknownNameError
 from nst_utils.experiments import batch, judges
 from nst_utils.experiments.batch import BatchError
@@ -168,6 +169,17 @@ def test_other_files_are_no_leaderboard(tmp_path):
         path.write_text(text)
         with pytest.raises(LeaderboardError):
             tables.read_leaderboard(path)
+
+
+def test_a_leaderboard_of_one_row_is_printed(tmp_path, capsys):
+    row = dict(method="nnst", content="a", style="b", size=64, factor=1, seed=0, seconds=1.0,
+               peak_mb=100.0, ssim=0.5, color=0.5)  # fmt: skip
+    pd.DataFrame([row]).to_csv(tmp_path / "one.csv", index=False)
+    print_tables(tables.read_leaderboard(tmp_path / "one.csv"))
+    assert "nnst" in capsys.readouterr().out
+    pd.DataFrame([row]).drop(columns="color").to_csv(tmp_path / "one.csv", index=False)
+    with pytest.raises(LeaderboardError, match="no column color"):
+        tables.read_leaderboard(tmp_path / "one.csv")
 
 
 def made(**by_method) -> pd.DataFrame:

@@ -64,3 +64,12 @@ def test_unexpected_errors_are_one_sentence_too(tiny, pictures, tmp_path, monkey
     assert "unexpected ZeroDivisionError" in one_sentence(run(*words), 1)
     monkeypatch.setenv("NST_DEBUG", "1")
     assert isinstance(run(*words).exception, ZeroDivisionError)
+
+
+def test_a_file_that_may_not_be_opened_is_one_sentence(monkeypatch):
+    def refuse(_):
+        raise PermissionError(13, "Permission denied", "/locked/a.png")
+
+    monkeypatch.setattr(reproduce, "read_record", refuse)
+    said = one_sentence(run("rerun", "--from", __file__), 1)
+    assert "/locked/a.png: cannot be read or written (Permission denied)" in said

@@ -68,10 +68,13 @@ def test_keep_and_forecast_are_printed(tiny, pictures, tmp_path, monkeypatch):
     assert found.exit_code == 0, found.output
     assert "0.9 was asked, at beta" in found.stdout and "whole runs" in found.stdout
     monkeypatch.setattr(forecasts, "run_in_fresh_process", lambda work, *words: work(*words))
-    found = run("stylize", *pictures, "--output", tmp_path / "no.png", "--dry-run", *SMALL)
+    found = run("stylize", *pictures, "--dry-run", *SMALL)
     assert found.exit_code == 0, found.output
     assert "32 x 24 pixels" in found.stdout and "MB are free" in found.stdout
-    assert not (tmp_path / "no.png").exists()
+    found = run("stylize", *pictures, *SMALL)
+    assert "--output FILE" in one_sentence(found, 2)
+    found = run("stylize", "", pictures[1], "-o", "x.png", *SMALL)
+    assert "CONTENT or STYLE is empty" in one_sentence(found, 2)
 
 
 def test_folders_list_what_failed(tiny, pictures, tmp_path, monkeypatch):
@@ -92,3 +95,21 @@ def test_folders_list_what_failed(tiny, pictures, tmp_path, monkeypatch):
     assert "0 painted, 1 there already" in found.stdout
     found = run("stylize", photos, pictures[1], "--output", "x", "--keep", "0.5", *SMALL)
     assert "without --region, --keep" in one_sentence(found, 2)
+
+
+def test_paths_with_signs_of_the_syntax_in_them(pictures, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for folder in ("a@b", "c=d"):
+        (tmp_path / folder).mkdir()
+        for name, picture in zip(("m.png", "s.png"), pictures, strict=True):
+            (tmp_path / folder / name).write_bytes(picture.read_bytes())
+    for mask in ("a@b/m.png", "c=d/m.png", "light:0.5"):
+        for style in ("mosaic", "a@b/s.png", "c=d/s.png", "https://me@host/s.png?key=a=b"):
+            for part in ("", "box:0,0,1,0.5", "a@b/m.png", "c=d/m.png"):
+                text = f"{mask}={style}" + (f"@{part}" if part else "")
+                if part and "://" in style:
+                    continue  # an address may end in anything
+                styles, recipe = with_regions([], (text,), None, Recipe())
+                assert styles == [style] and recipe.regions == ((mask, 1, part),), text
+    # Where nothing is there, the error names what is usual.
+    assert with_regions([], ("no=such@light:0.5",), None, Recipe())[0] == ["such"]

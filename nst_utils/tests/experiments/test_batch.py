@@ -110,6 +110,51 @@ def test_each_input_that_is_replaced_is_painted_again(kind, inputs, here, tmp_pa
     assert len(here) == several
 
 
+@pytest.mark.parametrize("kind", KINDS)
+def test_other_code_paints_again(kind, inputs, here, tmp_path, monkeypatch):
+    run, _, several = KINDS[kind]
+    run(inputs, tmp_path / "out")
+    for module in (sweeps, folders, leaderboard):
+        monkeypatch.setattr(module, "batch_code", lambda *_: "newer")
+    for asked in (several, 0):
+        here.clear()
+        run(inputs, tmp_path / "out")
+        assert len(here) == asked
+
+
+@pytest.mark.parametrize("kind", ["sweep", "folder", "leaderboard"])
+def test_only_the_rows_of_what_was_replaced_are_painted_again(kind, inputs, here, tmp_path):
+    """Two photos and two styles: a photo is replaced, then a style, then a painting deleted."""
+    for side in ("contents", "styles"):
+        (tmp_path / side).mkdir()
+        for i in range(2):
+            draw(tmp_path / side / f"{i}.png", i + 10 * len(side))
+    sides = [sorted(map(str, (tmp_path / side).iterdir())) for side in ("contents", "styles")]
+    out = tmp_path / "out"
+
+    def run():
+        here.clear()
+        if kind == "sweep":
+            pairs = [(content, style) for content in sides[0] for style in sides[1]]
+            sweeps.sweep({"alpha": [1.0]}, base=BASE, pairs=pairs, out=out)
+        elif kind == "folder":
+            folders.paint_folder(str(tmp_path / "contents"), str(tmp_path / "styles"), out, BASE)
+        else:
+            leaderboard.run_leaderboard(
+                *sides, ["quick@0.02"], curve=(1,), size=24, seconds=9.0, own_steps=True, out=out
+            )
+        return len(here)
+
+    assert (run(), run()) == (4, 0)
+    draw(Path(sides[0][1]), 77)
+    assert (run(), run()) == (2, 0)
+    draw(Path(sides[1][0]), 78)
+    # The leaderboard measures each painting beside another style, too.
+    assert (run(), run()) == (4 if kind == "leaderboard" else 2, 0)
+    next(out.rglob("*.png")).unlink()
+    assert (run(), run()) == (1, 0)
+
+
 def test_two_processes_share_a_folder(inputs, here, tmp_path, monkeypatch):
     """Both are asked for the same pairs: each is painted by one of them."""
     (tmp_path / "photos").mkdir()

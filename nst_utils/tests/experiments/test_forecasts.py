@@ -1,9 +1,18 @@
 import pytest
+from PIL import Image
 
 from nst_utils.errors import NSTError
 from nst_utils.experiments import forecasts as module
+from nst_utils.experiments.film_runs import film
+from nst_utils.experiments.folders import paint_folder
+from nst_utils.experiments.reproduce import repeat_run
+from nst_utils.experiments.structure_search import keep_structure
+from nst_utils.experiments.sweeps import sweep
+from nst_utils.images.png import read_provenance, save_png
+from nst_utils.transfer import memory
 from nst_utils.transfer.config import Recipe
 from nst_utils.transfer.memory import Plan, number_format
+from nst_utils.transfer.run import stylize
 
 SMALL = Recipe(size=512, weights="random", device="cpu")
 
@@ -52,11 +61,29 @@ def test_the_probe_measures(tiny, pictures):
     assert row["texture_margin"] == 16 and row["texture_seconds_per_step"] > 0
 
 
-def test_what_does_not_fit_is_refused_with_what_would(pictures, monkeypatch):
-    monkeypatch.setattr(module, "free_bytes", lambda: 2e9)
-    module.check_memory(*pictures, SMALL)
-    with pytest.raises(NSTError, match=r"8192 pixels need about .* 2.0 GB are free; .*size=\d+"):
-        module.check_memory(*pictures, SMALL.replace(size=8192))
-    monkeypatch.setattr(module, "free_bytes", lambda: 1e8)
-    with pytest.raises(NSTError, match="close other programs"):
-        module.check_memory(*pictures, SMALL)
+def test_what_does_not_fit_is_refused_in_every_way_to_run(here, pictures, tmp_path, monkeypatch):
+    with Image.open(pictures[0]) as image:
+        image.save(tmp_path / "clip.gif", save_all=True, append_images=[image.rotate(9)])
+    path = stylize(*pictures, SMALL.replace(size=32, steps=1)).save(tmp_path / "small.png")
+    record = read_provenance(path)
+    record["recipe"] |= {"size": 8192, "scales": [8192], "steps": [1]}
+    with Image.open(path) as image:
+        save_png(image.copy(), tmp_path / "large.png", record)
+    monkeypatch.setattr(memory, "room", lambda device: 2e9)
+    large, names = SMALL.replace(size=8192), [str(path) for path in pictures]
+    runs = {
+        "stylize": lambda: stylize(*pictures, large),
+        "rerun": lambda: repeat_run(tmp_path / "large.png"),
+        "keep": lambda: keep_structure(*pictures, large, 0.5),
+        "film": lambda: film(
+            tmp_path / "clip.gif", pictures[1], large, output=tmp_path / "film.gif"
+        ),
+    }
+    for name, run in runs.items():
+        with pytest.raises(NSTError, match=r"8192 pixels need about .*; the largest .*size=\d+"):
+            run()
+            pytest.fail(name)
+    rows = sweep({"size": [8192]}, base=SMALL, pairs=[names], out=tmp_path / "sweep")
+    folder = paint_folder(*names, tmp_path / "folder", large)
+    for error in (rows["error"][0], folder["error"][0]):
+        assert error.startswith("8192 pixels need about")

@@ -7,6 +7,7 @@ from PIL import Image, ImageFilter
 
 from nst_utils.experiments import judges
 from nst_utils.experiments.judges import JudgeError, st_lpips, style_vector
+from nst_utils.experiments.metrics import MeasureError
 from nst_utils.images.samples import open_picture
 
 needs_perceptual = pytest.mark.skipif(
@@ -34,6 +35,13 @@ def test_st_lpips_orders_what_people_order(photo):
     found = [st_lpips(p, photo) for p in (moved, soft, softer)]
     assert found == sorted(found)
     assert found[1] < st_lpips(stranger, photo)
+
+
+@needs_perceptual
+def test_a_picture_too_small_for_the_judge_is_one_sentence(photo):
+    assert st_lpips(photo.resize((21, 21)), photo) > 0
+    with pytest.raises(MeasureError, match="st_lpips cannot be measured on pictures of 20"):
+        st_lpips(photo.resize((20, 90)), photo)
 
 
 @needs_perceptual

@@ -1,8 +1,11 @@
+from functools import partial
+
 import numpy as np
 import pytest
 import torch
 from PIL import Image, ImageFilter
 
+from nst_utils.errors import NSTError
 from nst_utils.experiments import metrics
 from nst_utils.images.samples import open_picture
 
@@ -19,6 +22,15 @@ def test_the_same_picture_is_at_no_distance():
     assert metrics.color_distance(PHOTO, PHOTO) == 0
     assert metrics.texture_distance(PHOTO, PHOTO) == 0
     assert metrics.gram_distance(PHOTO, PHOTO, tiny_backbone(), ["relu1_1"]) == 0
+
+
+def test_pictures_too_small_for_a_measure_are_one_sentence():
+    small = PHOTO.resize((30, 6))
+    gram = partial(metrics.gram_distance, judge=tiny_backbone(), layers=["relu5_1"])
+    for measure in (metrics.ssim, metrics.texture_distance, gram):
+        assert np.isfinite(measure(PHOTO.resize((16, 16)), PHOTO.resize((64, 64))))
+        with pytest.raises(NSTError, match="pictures of 30 x 6 and .* too small; choose a larger"):
+            measure(small, PHOTO)
 
 
 def test_gaps_of_the_ends():

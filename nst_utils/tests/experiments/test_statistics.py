@@ -2,6 +2,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from nst_utils.errors import UnknownNameError
 from nst_utils.experiments import statistics
 
 
@@ -78,6 +79,8 @@ def test_one_pair_has_no_interval():
     row = statistics.paired_differences(table([-0.5]), ["gap"], ("a", "b")).loc["gap"]
     assert np.isnan(row["low"]) and np.isnan(row["p"])
     assert row["better"] == "not significant"
+    with pytest.raises(UnknownNameError, match="unknown setting 'c': valid: a, b"):
+        statistics.paired_differences(table([-0.5]), ["gap"], ("a", "c"))
 
 
 def test_spread_tells_pairs_from_seeds():

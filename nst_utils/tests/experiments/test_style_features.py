@@ -1,15 +1,18 @@
+import signal
+
 import numpy as np
 import pytest
 import torch
 from PIL import Image
 
 from nst_utils.errors import NSTError, NSTWarning, UnknownNameError
-from nst_utils.experiments import style_features
+from nst_utils.experiments import feature_files, style_features
 from nst_utils.experiments.style_features import extract_features
 from nst_utils.transfer.losses import gram_matrix
 from nst_utils.wikiart.catalog import WikiArt
 
 from ..conftest import tiny_backbone
+from .test_feature_files import DAMAGES
 
 LAYERS = ("relu1_1", "relu2_1")
 
@@ -99,13 +102,39 @@ def test_a_damaged_file_is_left_out_with_a_sentence(painted, tmp_path):
     assert features.problems["path"].tolist() == [f"lines/{victim.name}"]
 
 
-def test_what_lies_in_the_cache_is_not_trusted(painted, tmp_path):
+@pytest.mark.parametrize("way", ["deleted", "flipped bit", "zeros"])
+def test_what_lies_in_the_cache_is_not_trusted(painted, tmp_path, monkeypatch, way):
+    monkeypatch.setattr(feature_files, "ROWS", 8)  # three files
     features = extract(painted, tmp_path)
-    kept = features.folder / "state.npy"
-    before = features.array("pixels")
-    kept.write_bytes(b"not a matrix")
-    np.testing.assert_array_equal(extract(painted, tmp_path).array("pixels"), before)
-    np.save(kept, np.zeros(5))
+    before = {name: features.array(name) for name in features.names}
+    files = sorted(features.folder.glob("*.bin"))
+    assert len(files) == 3
+    DAMAGES[way](files[1])
+    with pytest.raises(NSTError, match="missing or damaged; call extract_features again"):
+        features.array(*features.names)
+    asked, real = [], style_features._described
+    monkeypatch.setattr(
+        style_features, "_described", lambda p, *r: asked.append(len(p)) or real(p, *r)
+    )
+    again = extract(painted, tmp_path)
+    assert asked == [8]  # the rows of that file alone
+    for name, numbers in before.items():
+        np.testing.assert_allclose(again.array(name), numbers, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGXFSZ"), reason="needs a limit on the size of files")
+def test_a_full_disk_is_one_sentence(painted, tmp_path):
+    import resource
+
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, before[1]))
+    try:
+        with pytest.raises(
+            NSTError, match=r"cannot be written \(File too large\); free some space"
+        ):
+            extract(painted, tmp_path)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
     assert len(extract(painted, tmp_path)) == 18
 
 

@@ -33,8 +33,15 @@ def test_centroids_and_assignments_become_a_weight():
     assert state["bn1.running_var"].tolist() == [1] * 4 and "fc.weight" not in state
 
 
-@pytest.mark.parametrize("change", [{"k": 0}, {"n_blocks": 0}, {"assignments": None},
-                                    {"centroids": torch.ones(2)}, {"k": "x"}])  # fmt: skip
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"k": 0}, {"k": "x"}, {"k": float("inf")}, {"k": float("nan")}, {"k": 10**400},
+        {"n_blocks": 0}, {"n_blocks": float("inf")}, {"assignments": None},
+        {"centroids": torch.ones(2)},
+        {"assignments": torch.zeros(1, dtype=torch.uint8).expand(10**8)},
+    ],
+)  # fmt: skip
 def test_other_layers_are_one_sentence(change):
     kept, _ = layer()
     with pytest.raises(WeightsError, match="layer1.0.conv1 is not a layer of a quantized"):

@@ -1,4 +1,5 @@
 import hashlib
+import math
 import zipfile
 
 import pytest
@@ -109,6 +110,9 @@ def test_names_and_tensors_by_hand(tmp_path):
     found = match_names(state, [["a", "b"], ["0", "1"]], "X", tmp_path)
     assert list(found) == ["a", "b"] and found["a"] == 1
     assert unwrap_state({"model": {"a": torch.ones(1)}}, tmp_path).keys() == {"a"}
+    for odd in (math.nan, math.inf, -math.inf):
+        with pytest.raises(WeightsError, match="x.b has numbers that are not finite"):
+            match_names(state | {"x.b": torch.tensor([0, odd])}, [["x.a", "x.b"]], "X", tmp_path)
 
 
 def oxford_state(order="BGR", scale=1.0, filters=1.0):

@@ -1,6 +1,8 @@
+import math
+
 import pytest
 
-from nst_utils.studio.browser_widgets import PictureSlot, PictureView
+from nst_utils.studio.browser_widgets import MaskPainter, PictureSlot, PictureView
 
 
 @pytest.fixture
@@ -57,3 +59,15 @@ def test_a_download_that_is_not_to_be_had_sends_nothing():
     view._asked(view, "odd", [])
     assert sent == []
     view.close()
+
+
+@pytest.mark.parametrize(
+    "number", ["many", "", None, [], {}, math.nan, math.inf, -math.inf, -5, 10**400, True]
+)
+def test_numbers_of_a_message_that_are_none_or_out_of_bounds(slot, number):
+    slot._got(slot, {"kind": "refused", "name": "big.tif", "size": number}, [])
+    assert slot.refused[0][0] == "big.tif" and 0 <= slot.refused[0][1] <= 2**53
+    clicked = []
+    painter = MaskPainter({}, list, lambda x, y: clicked.append((x, y)))
+    painter._got(painter, {"kind": "part", "x": number, "y": 0.5}, [])
+    assert all(0 <= x <= 1 and y == 0.5 for x, y in clicked)

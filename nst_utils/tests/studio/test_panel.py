@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from nst_utils.experiments import forecasts
 from nst_utils.plotting.translations import LANGUAGES
 from nst_utils.studio import canvas, pickers, toolbar
 from nst_utils.studio.controls import STRENGTHS
 from nst_utils.studio.panel import Studio
 from nst_utils.studio.replay import as_code
+from nst_utils.transfer import memory
 from nst_utils.transfer.config import Recipe
 
 TINY = Recipe(size=48, scales=(32, 48), steps=(4, 10), weights="random")
@@ -162,7 +162,8 @@ def test_a_forecast_stands_beside_each_size(panel):
 
 
 def test_a_size_beyond_the_memory_is_refused(panel, monkeypatch):
-    monkeypatch.setattr(forecasts, "free_bytes", lambda: 1.2e9)
+    monkeypatch.setattr(memory, "room", lambda device: 1.2e9)
+    monkeypatch.setattr(memory, "LEAST_ROOM", 0.0)
     studio = panel()
     studio._controls.menus["size"].value = 1024
     assert "pixels need about" in studio._status.complaint

@@ -291,3 +291,13 @@ def test_a_recipe_without_its_defaults_reads_back_to_the_same():
     for one in (Recipe(), Recipe(beta=3), Recipe(schedule=[[5, "beta", 99]], content_mask="none")):
         short = one.to_json(defaults=False)
         assert Recipe.from_json(short) == one and len(short) < 200
+
+
+def test_a_list_of_numbers_is_empty_only_where_its_default_is():
+    wrong = "style_scale must be numbers from 0.25 to 4, not"
+    for text in ("", " ", ","):
+        with pytest.raises(RecipeError, match=wrong):
+            parse_value("style_scale", text)
+    with pytest.raises(RecipeError, match=wrong):
+        Recipe(style_scale=())
+    assert Recipe(blend=()).blend == parse_value("blend", "") == ()

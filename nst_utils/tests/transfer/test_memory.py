@@ -1,7 +1,8 @@
 import pytest
 import torch
 
-from nst_utils.errors import UnknownNameError
+from nst_utils.errors import NSTError, UnknownNameError
+from nst_utils.transfer import memory
 from nst_utils.transfer import run as transfer_run
 from nst_utils.transfer.config import Recipe
 from nst_utils.transfer.fields import RecipeError
@@ -29,6 +30,26 @@ def test_auto_takes_tiles_only_where_memory_asks_for_them():
 
 def test_what_is_recorded_is_never_tiled_however_little_seems_free():
     assert make_plan(Recipe(), 512 * 384, 1e8, "float32") == Plan()
+
+
+def test_what_cannot_fit_is_refused_with_what_would(tiny, pictures, monkeypatch):
+    large = Recipe(size=8192, weights="random", device="cpu")
+    monkeypatch.setattr(memory, "room", lambda device: 2e9)
+    with pytest.raises(NSTError, match=r"8192 pixels need about .* 2.0 GB are free; .*size=(\d+)"):
+        stylize(*pictures, large)
+    # However little seems to be free, what always was painted is painted.
+    monkeypatch.setattr(memory, "room", lambda device: 1e8)
+    memory.check_memory((512, 384), Recipe(device="cpu"))
+    memory.check_memory((48, 36), Recipe(device="cpu", tile="none"))
+    with pytest.raises(NSTError, match="1.6 GB are free"):
+        memory.check_memory((48, 36), large)
+
+
+def test_files_in_the_systems_cache_count_as_free(tmp_path, monkeypatch):
+    for name, text in (("max", "3000"), ("current", "2500"), ("stat", "anon 9\ninactive_file 700")):
+        (tmp_path / f"memory.{name}").write_text(text)
+    monkeypatch.setattr(memory, "control_groups", lambda: [tmp_path])
+    assert memory.free_bytes() == 3000 - 2500 + 700
 
 
 def test_a_tile_that_was_asked_for_is_taken():

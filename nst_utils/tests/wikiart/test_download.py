@@ -1,4 +1,5 @@
 import io
+import sys
 import types
 
 import pytest
@@ -35,6 +36,25 @@ class Stream:
 
     def shuffle(self, **_):
         return iter(self.rows)
+
+
+def test_the_version_that_a_folder_is_filled_from_is_kept(tmp_path, monkeypatch):
+    asked, versions = [], iter(["a" * 40, "b" * 40])
+    stream = Stream([{"image": {"bytes": as_bytes()}, "style": 0, "artist": 0}])
+    stream.cast_column = lambda *_: stream
+
+    def load(name, **options):
+        asked.append(options["revision"])
+        return stream
+
+    api = types.SimpleNamespace(dataset_info=lambda name: types.SimpleNamespace(sha=next(versions)))
+    library = types.SimpleNamespace(load_dataset=load, Image=lambda **_: None)
+    monkeypatch.setitem(sys.modules, "datasets", library)
+    hub = types.SimpleNamespace(HfApi=lambda: api)
+    monkeypatch.setitem(sys.modules, "huggingface_hub", hub)
+    for folder in ("one", "one", "two"):
+        wikiart_download.stream_huggingface(tmp_path / folder, 1, progress=False)
+    assert asked == ["a" * 40, "a" * 40, "b" * 40]
 
 
 def test_one_bad_picture_does_not_end_a_stream(tmp_path):

@@ -3,6 +3,7 @@ import os
 import pytest
 from PIL import Image
 
+from nst_utils.errors import NSTWarning
 from nst_utils.wikiart import index as wikiart_index
 from nst_utils.wikiart.catalog import WikiArt
 from nst_utils.wikiart.index import WikiArtError
@@ -90,3 +91,13 @@ def test_csv_cells_of_any_kind(tmp_path, cells):
     os.unlink(root / "classes.csv")
     os.mkfifo(root / "classes.csv")
     assert len(WikiArt(root)) == 2
+
+
+def test_a_second_tree_of_pictures_is_named(tmp_path):
+    for name in ("images/images/goya/a.jpg", "images/images/dix/b.jpg", "resized/resized/a.jpg"):
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(b"")
+    with pytest.warns(NSTWarning, match="only resized is read; there are also pictures in images"):
+        assert wikiart_index.find_root(tmp_path) == tmp_path / "resized"
+    assert wikiart_index.find_root(tmp_path / "images").name == "images"

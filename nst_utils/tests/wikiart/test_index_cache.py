@@ -5,6 +5,7 @@ import pytest
 from PIL import Image
 
 from nst_utils.wikiart import catalog as wikiart_catalog
+from nst_utils.wikiart import index_cache
 from nst_utils.wikiart.catalog import WikiArt
 from nst_utils.wikiart.index_cache import CACHE, key_of, load_index
 
@@ -50,10 +51,22 @@ def test_a_cache_that_is_not_whole_is_made_anew(folder, built, name, kind):
         path.symlink_to(path.name)
     else:
         pd.DataFrame({"x": [1.5]}).to_parquet(path)
-    loads = load_index(folder, key_of(folder))
-    assert loads is None or (name, kind) == ("problems.parquet", "loop")  # as if it were not there
+    assert load_index(folder, key_of(folder)) is None
     if kind not in ("folder", "loop"):  # in the way, it also cannot be replaced: said, and gone on
         assert len(WikiArt(folder)) == 3
+
+
+@pytest.mark.parametrize("name", ["catalog", "report", "problems"])
+def test_a_table_that_was_changed_or_deleted_is_noticed(folder, built, name):
+    WikiArt(folder).verify(progress=False)
+    assert load_index(folder, key_of(folder)) is not None
+    path = folder / CACHE / f"{name}.parquet"
+    data = bytearray(path.read_bytes())
+    data[12] ^= 1
+    path.write_bytes(data)
+    assert load_index(folder, key_of(folder)) is None
+    path.unlink()
+    assert len(WikiArt(folder)) == 3 and len(built) == 1
 
 
 @pytest.mark.parametrize(
@@ -73,6 +86,7 @@ def test_a_cache_that_is_not_whole_is_made_anew(folder, built, name, kind):
 def test_a_cache_of_a_stranger_is_checked(folder, built, change):
     path = folder / CACHE / "catalog.parquet"
     change(pd.read_parquet(path)).to_parquet(path)
+    (folder / CACHE / "key").write_text(index_cache._sealed(folder / CACHE, key_of(folder)))
     assert len(WikiArt(folder)) == 3 and built
     assert all(WikiArt(folder).path(name).is_file() for name in WikiArt(folder).catalog["path"])
 

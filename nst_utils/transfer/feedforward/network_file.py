@@ -5,6 +5,7 @@ against a schema, and every tensor against the network that the record names.
 """
 
 import json
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,7 @@ from ...errors import NSTError, one_line
 from ...images.colors import recolor_to
 from ...images.inputs import InputPicture
 from ...networks.device import own_settings, pick_device
-from ...paths import is_regular, public_name, replacing, user_path, utc_now
+from ...paths import is_folder, is_regular, public_name, replacing, user_path, utc_now
 from ...untrusted import DataError, check_schema, parse_json
 from .generator import MOST_BLOCKS, MOST_CHANNELS, Generator
 
@@ -140,13 +141,15 @@ def check_network_output(path: Any) -> Path:
     Raises
     ------
     NetworkError
-        If the name has another suffix, or its folder is missing.
+        If the name has another suffix, or its folder is missing or cannot be written to.
     """
     path = user_path(path)
     if path.suffix.lower() != SUFFIX:
         raise NetworkError(f"{path}: the network's file must end in {SUFFIX}")
-    if path.is_dir() or not path.absolute().parent.is_dir():
+    if is_folder(path) or not is_folder(path.absolute().parent):
         raise NetworkError(f"{path}: its folder does not exist, or this is a folder; name a file")
+    if not os.access(path.absolute().parent, os.W_OK):
+        raise NetworkError(f"{path}: its folder cannot be written to; choose another")
     return path
 
 

@@ -15,7 +15,7 @@ from ...images.clips import PICTURES, kind_of, open_clip
 from ...images.io import fit
 from ...images.samples import list_samples, open_picture
 from ...images.tensors import to_tensor
-from ...paths import is_regular, user_path
+from ...paths import is_folder, is_regular, user_path
 
 MOST_PHOTOS = 600
 """Photos that are kept in memory; of more, evenly spread ones."""
@@ -59,7 +59,7 @@ def _photos_of(source: Any) -> Iterator[Image.Image]:
         yield from (open_picture(name) for name in names if name != HELD_OUT)
         return
     path = user_path(source)
-    if path.is_dir():
+    if is_folder(path):
         files = sorted(p for p in path.rglob("*") if p.suffix.lower() in PICTURES)
         for file in files[:: max(1, len(files) // MOST_PHOTOS)]:
             try:
