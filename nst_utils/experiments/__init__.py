@@ -29,10 +29,9 @@ import lazy_loader
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submodules=(
-        "batch building_blocks feature_files film_measures film_repeat film_runs film_ways folders "
-        "forecasts "
-        "judges metrics notebooks peak_memory reproduce statistics structure_search "
-        "style_classifier style_features sweeps tables trials variance"
+        "batch building_blocks feature_files film_measures film_repeat film_runs film_ways "
+        "folders forecasts judges metrics notebooks peak_memory reproduce statistics "
+        "structure_search style_classifier style_features sweeps tables trials variance"
     ).split(),
     submod_attrs={
         "batch": ["BatchError"],
