@@ -220,11 +220,11 @@ def drive(page, address: str) -> Path:
     page.locator(".nst-studio button:has-text('Save')").first.click()
     page.locator(".nst-status:has-text('saved:')").wait_for(timeout=60_000)
     page.screenshot(path=SHOTS / "5_saved.png")
-    saved = re.search(r"saved: (\S+),", page.locator(".nst-status").inner_text())[1]
+    saved = re.search(r"saved: (\S+)", page.locator(".nst-status").inner_text())[1]
     mark_a_region(page)
     bring_a_large_photo(page)
     narrow_and_reloaded(page, address)
-    return (ROOT / saved).parent
+    return ROOT / saved
 
 
 def steer(page, picture, curve) -> None:
