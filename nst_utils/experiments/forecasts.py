@@ -28,6 +28,9 @@ once would be taken for growth."""
 
 PROBE_STEPS = 4
 
+RESCUED = 50e6
+"""Bytes of a painting that is made even where the disk is full; see `paths.save_elsewhere`."""
+
 TILED_STEP = 1.45
 """What a step in tiles takes, over a step as a whole on as many pixels: two passes forward, one
 back, and the cutting."""
@@ -126,14 +129,16 @@ def forecast_film(
 
 
 def check_disk(path: Path, content: InputPicture, recipe: Recipe, depth: int = 8) -> None:
-    """Refuse a painting that its folder's disk cannot hold, before it is painted.
+    """Refuse a large painting that its folder's disk cannot hold, before it is painted.
+
+    A small one, below `RESCUED` bytes, is painted: where the disk is full it is saved elsewhere.
 
     Raises
     ------
     NSTError
         With the largest size that would fit.
     """
-    free = shutil.disk_usage(path.parent).free
+    free = max(shutil.disk_usage(path.parent).free, RESCUED)
     refuse_size(
         content.size,
         recipe.size,

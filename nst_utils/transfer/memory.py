@@ -6,6 +6,7 @@ What cannot fit is refused before a run begins; see `check_memory`.
 import contextlib
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 import psutil
 import torch
@@ -205,10 +206,15 @@ def free_bytes() -> float:
         for limit, used, cached in names:
             with contextlib.suppress(OSError, ValueError):  # "max" is no number
                 numbers = [int((folder / name).read_text()) for name in (limit, used)]
-                facts = dict(map(str.split, (folder / "memory.stat").read_text().splitlines()))
-                # Files that were read stay in memory until it is needed.
-                free = min(free, numbers[0] - numbers[1] + int(facts.get(cached, 0)))
+                free = min(free, numbers[0] - numbers[1] + _cached(folder / "memory.stat", cached))
     return free
+
+
+def _cached(stat: Path, name: str) -> int:
+    """Return the bytes of files that were read: they stay in memory until it is needed."""
+    with contextlib.suppress(OSError, ValueError):
+        return int(dict(map(str.split, stat.read_text().splitlines())).get(name, 0))
+    return 0
 
 
 def room(device: torch.device) -> float:

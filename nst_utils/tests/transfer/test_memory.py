@@ -50,6 +50,8 @@ def test_files_in_the_systems_cache_count_as_free(tmp_path, monkeypatch):
         (tmp_path / f"memory.{name}").write_text(text)
     monkeypatch.setattr(memory, "control_groups", lambda: [tmp_path])
     assert memory.free_bytes() == 3000 - 2500 + 700
+    (tmp_path / "memory.stat").unlink()  # the limit holds all the same
+    assert memory.free_bytes() == 3000 - 2500
 
 
 def test_a_tile_that_was_asked_for_is_taken():
