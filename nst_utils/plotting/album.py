@@ -59,11 +59,11 @@ def save_figure(
     caption: str = "",
     command: str = "",
     draft: bool = False,
+    small: bool = False,
 ) -> Path:
     """Save a figure at 200 dpi and as PDF, its record beside it, and list it in the folder.
 
-    It becomes a JPEG where the PNG would have more than `MAX_BYTES`, and its PDF has about
-    `PDF_BYTES` at most, so that neither the clone nor a report grows too large.
+    The PDF has about `PDF_BYTES` at most, so that a report does not grow too large.
 
     Parameters
     ----------
@@ -79,6 +79,8 @@ def save_figure(
         Command that makes the figure again.
     draft : bool
         Write only the PNG, at the resolution of a preview: a PDF takes as long as some paintings.
+    small : bool
+        Write a JPEG where the PNG would have more than `MAX_BYTES`: for figures in the clone.
 
     Returns
     -------
@@ -101,8 +103,9 @@ def save_figure(
             return path
         image = render_figure(figure)
         save_png(image, path, made, dpi=(DPI, DPI), optimize=True)
-        path.with_suffix(".jpg").unlink(missing_ok=True)
-        if path.stat().st_size > MAX_BYTES:
+        if small:
+            path.with_suffix(".jpg").unlink(missing_ok=True)
+        if small and path.stat().st_size > MAX_BYTES:
             path.unlink()
             path = path.with_suffix(".jpg")
             options = dict(JPEG)
@@ -282,6 +285,7 @@ class Album:
             caption=self._say(caption, vi),
             command=self._command(),
             draft=not self.final,
+            small=True,
         )
         preview = io.BytesIO()
         render_figure(figure, PREVIEW_DPI).save(preview, "JPEG", quality=82)

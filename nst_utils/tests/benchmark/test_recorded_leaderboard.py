@@ -18,8 +18,8 @@ def finished(tmp_path, monkeypatch):
             Image.new("RGB", (60, 40), (40 * place, 0, 0)).save(tmp_path / name)
             rows.append(
                 {"method": method, "content": content, "style": style, "size": 60, "factor": 1.0,
-                 "seed": 0, "error": "", "ssim": 0.123456, "seconds": 1.0, "key": "k",
-                 "picture": name}
+                 "seed": 0, "error": "", "ssim": 0.123456, "color": 0.5, "seconds": 1.0,
+                 "peak_mb": 100.0, "key": "k", "picture": name}
             )  # fmt: skip
     return pd.DataFrame(rows), tmp_path
 

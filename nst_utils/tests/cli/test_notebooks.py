@@ -20,7 +20,7 @@ def test_figures_runs_every_notebook_for_a_report(tiny, pictures, tmp_path, monk
         notebook(tmp_path / "notebooks" / f"{name}.ipynb", code, parameters=parameters)
     found = run("figures", "--language", "vi")
     assert found.exit_code == 0, found.output
-    assert (paths.FIGURES / "quickstart_vi.jpg").is_file()
+    assert (paths.FIGURES / "quickstart_vi.png").is_file()
     page = (paths.FIGURES / "README.md").read_text(encoding="utf-8")
     assert "theo phong cách của" in page
     for name in "ab":

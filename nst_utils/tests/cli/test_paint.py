@@ -56,7 +56,7 @@ def test_quickstart_leaves_two_files(tiny, tmp_path):
     assert (tmp_path / "quickstart.json").is_file()
     record = read_provenance(tmp_path / "quickstart_painting.png")
     assert record["content"]["source"] == "sample chelsea"
-    assert read_provenance(tmp_path / "quickstart.jpg").items() >= record.items()
+    assert read_provenance(tmp_path / "quickstart.png").items() >= record.items()
 
 
 def test_an_interrupt_saves_the_best_picture(tiny, pictures, tmp_path, monkeypatch):

@@ -30,10 +30,12 @@ def test_figures_are_saved_with_their_record_inside_and_beside(tmp_path):
         assert image.info["dpi"] == pytest.approx((200, 200), abs=0.1)
 
 
-def test_a_figure_full_of_brush_strokes_is_a_jpeg_in_full_color(tmp_path, monkeypatch):
+def test_a_figure_full_of_brush_strokes_is_a_jpeg_where_that_is_asked_for(tmp_path, monkeypatch):
     monkeypatch.setattr(album_module, "MAX_BYTES", 10_000)
     noise = Image.effect_noise((200, 150), 90).convert("RGB")
-    path = album_module.save_figure(figures.contact_sheet([(noise, "a")]), tmp_path / "x.png", {})
+    sheet = figures.contact_sheet([(noise, "a")])
+    assert album_module.save_figure(sheet, tmp_path / "x.png", {}).suffix == ".png"
+    path = album_module.save_figure(sheet, tmp_path / "x.png", {}, small=True)
     with Image.open(path) as image:
         assert (image.format, image.mode) == ("JPEG", "RGB")
     assert not path.with_suffix(".png").exists() and path.with_suffix(".json").is_file()
