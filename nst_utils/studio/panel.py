@@ -280,8 +280,8 @@ class Studio(Asleep, widgets.VBox):
         self._gallery.refresh()
 
     def _told_saved(self, written: Sequence[Path]) -> None:
-        place = written[0] if len(written) == 1 else written[0].parent  # one line, not three
-        self._status.news = self._say("saved").format(short_path(place))
+        # The first one, the painting: the others lie beside it and are linked below.
+        self._status.news = self._say("saved").format(short_path(written[0]))
         self._show_status()
         self._files.show(written)
 

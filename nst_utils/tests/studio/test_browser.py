@@ -224,7 +224,7 @@ def drive(page, address: str) -> Path:
     mark_a_region(page)
     bring_a_large_photo(page)
     narrow_and_reloaded(page, address)
-    return ROOT / saved
+    return (ROOT / saved).parent
 
 
 def steer(page, picture, curve) -> None:
