@@ -104,14 +104,7 @@ def save_figure(
         image = render_figure(figure)
         save_png(image, path, made, dpi=(DPI, DPI), optimize=True)
         if small:
-            path.with_suffix(".jpg").unlink(missing_ok=True)
-        if small and path.stat().st_size > MAX_BYTES:
-            path.unlink()
-            path = path.with_suffix(".jpg")
-            options = dict(JPEG)
-            with contextlib.suppress(ImageError):  # too long: the record stands beside the figure
-                options["exif"] = record_exif(made, ".jpg")
-            image.save(path, "JPEG", dpi=(DPI, DPI), **options)
+            path = _smaller(image, path, made)
         for dpi in (DPI, 150, 110, 80, 60):
             figure.savefig(path.with_suffix(".pdf"), dpi=dpi, metadata={"CreationDate": None})
             if path.with_suffix(".pdf").stat().st_size <= PDF_BYTES:
@@ -121,6 +114,20 @@ def save_figure(
         reason = getattr(error, "strerror", None) or error
         raise FigureError(f"{path}: the figure cannot be written ({reason})") from None
     return path
+
+
+def _smaller(image: Image.Image, path: Path, made: Mapping[str, Any]) -> Path:
+    """Put a JPEG in the place of a large PNG; return the file that is left."""
+    smaller = path.with_suffix(".jpg")
+    smaller.unlink(missing_ok=True)
+    if path.stat().st_size <= MAX_BYTES:
+        return path
+    path.unlink()
+    options = dict(JPEG)
+    with contextlib.suppress(ImageError):  # too long: the record stands beside the figure
+        options["exif"] = record_exif(made, ".jpg")
+    image.save(smaller, "JPEG", dpi=(DPI, DPI), **options)
+    return smaller
 
 
 def save_quickstart(

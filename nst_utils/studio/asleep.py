@@ -24,14 +24,11 @@ class Asleep:
     """A widget that leaves its last picture in the notebook.
 
     An output with a widget's view shows nothing else in a page that trusts the notebook. So another
-    output follows it, which is seen where the widget is not.
+    output follows it, which is seen where the widget is not. A subclass has ``still()``: it returns
+    the picture (JPEG), what it shows, and what to do, in a sentence.
     """
 
     _left: "deque[Any] | None" = None
-
-    def still(self) -> tuple[bytes, str, str]:
-        """Return the picture (JPEG), what it shows, and what to do, in a sentence."""
-        raise NotImplementedError
 
     def leave(self) -> None:
         """Keep what there is to be seen now, wherever the widget was displayed."""
