@@ -146,6 +146,7 @@ def samples(wanted: bool, sheet: bool) -> None:
             {"samples": [s.name for s in shown], "versions": {"nst_utils": __version__}},
             caption="the sample photos and styles",
             command="python -m nst_utils samples --sheet",
+            small=True,  # a figure of the clone
         )
         say(f"written {short_path(path)}")
         return
