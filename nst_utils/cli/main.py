@@ -22,7 +22,7 @@ from .bench import bench
 from .errors import OneLineGroup, say
 from .film import film
 from .leaderboard import leaderboard
-from .network import train
+from .network import export, train
 from .notebooks import figures, rerun
 from .paint import QUICK_CONTENT, QUICK_STYLE, provenance, quickstart, stylize
 from .recipe_options import build_recipe
@@ -167,6 +167,7 @@ for _command in (
     stylize,
     film,
     train,
+    export,
     provenance,
     rerun,
     figures,

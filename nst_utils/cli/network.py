@@ -11,7 +11,7 @@ from .errors import say
 from .outputs import checked_output
 
 if TYPE_CHECKING:
-    from ..transfer.feedforward.network_file import StyleNetwork
+    import pandas as pd
 
 
 def check_network_options(context: click.Context, beside: set[str]) -> None:
@@ -93,37 +93,61 @@ def train(
         )
 
 
-def paint_by_network(content: str, network: str, output: str, size: str | None) -> None:
-    """Paint a photo, or every photo of a folder, by a network."""
-    from ..experiments.folders import list_pictures
+def paint_by_network(
+    content: str,
+    network: str,
+    output: str,
+    size: str | None,
+    saving: dict[str, Any],
+    **options: Any,
+) -> None:
+    """Paint a photo, or every photo of a folder, by a network.
+
+    `saving` holds the depth and the alpha channel of a single painting, `options` are those of
+    `folders.paint_folder`.
+    """
     from ..transfer.feedforward.network_file import load_network
 
-    side = _size(size)
-    loaded, many = load_network(network), paths.is_folder(paths.user_path(content))
-    if not many:
-        path = checked_output(output, content)
-        say(f"{'written':9} {short_path(_paint(loaded, content, path, side))}")
+    side = None if size is None else _side(size)
+    if paths.is_folder(paths.user_path(content)):
+        from ..experiments.folders import paint_folder_by
+
+        out, file = paths.user_path(output), paths.user_path(network)
+        tell_folder(paint_folder_by(content, file, out, side, **options), out)
         return
-    out = paths.make_folder(paths.user_path(output))
-    for photo in list_pictures(content, out):
-        path = checked_output(str(out / f"{Path(photo).stem}.png"), photo)
-        say(f"{'written':9} {short_path(_paint(loaded, photo, path, side))}")
+    path = checked_output(output, content, depth=saving["depth"], alpha=bool(saving["alpha"]))
+    painting = load_network(network).paint_file(content, side)
+    say(f"{'written':9} {short_path(painting.save(path, **saving))}")
 
 
-def _size(size: str | None) -> int | None:
-    if size is None:
-        return None
+def _side(size: str) -> int:
     if not size.isdecimal() or not 16 <= int(size) <= 16_384:
         raise click.UsageError(f"--size takes 16 to 16384 pixels, not {size!r}")
     return int(size)
 
 
-def _paint(network: "StyleNetwork", photo: str, path: Path, size: int | None) -> Path:
-    from ..images.inputs import open_input
-    from ..images.png import save_png
-    from ..images.tensors import to_pil
-    from ..transfer.feedforward.network_file import MOST_SIDE
+def tell_folder(rows: "pd.DataFrame", out: Path) -> None:
+    """Say how many paintings of a folder there are, and which failed."""
+    counts = rows["state"].value_counts()
+    say(", ".join(f"{counts.get(state, 0)} {state}" for state in ("painted", "there already")))
+    say(f"{'written':9} {short_path(out)}")
+    failed = rows[rows["state"] == "failed"]
+    for row in failed.itertuples():
+        say(f"failed: {row.content} x {row.style}: {row.error}", err=True)
+    if len(failed):
+        raise click.ClickException(f"{len(failed)} of {len(rows)} paintings failed")
 
-    picture = open_input(photo, 2 * (size or MOST_SIDE))
-    content = picture.at(size or min(MOST_SIDE, max(picture.size)))
-    return save_png(to_pil(network.paint(content)), path, network.record_of(picture))
+
+@click.command()
+@click.argument("network")
+@click.option("--output", "-o", required=True, metavar="FILE", help="File, .onnx.")
+def export(network: str, output: str) -> None:
+    """Write NETWORK, which train made, as an ONNX file for other programs.
+
+    Its input "photo" and its output "painting" have the shape (1, 3, height, width) and values
+    from 0 to 1. It needs the packages onnx and onnxscript.
+    """
+    from ..transfer.feedforward.network_file import load_network
+    from ..transfer.feedforward.onnx_file import export_network
+
+    say(f"{'written':9} {short_path(export_network(load_network(network), output))}")

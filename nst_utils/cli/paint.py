@@ -17,12 +17,14 @@ from ..paths import short_path
 from ..signals import defer
 from ..transfer.config import Recipe
 from .errors import say
-from .network import check_network_options, paint_by_network
+from .network import check_network_options, paint_by_network, tell_folder
 from .outputs import checked_output
 from .recipe_options import build_recipe, recipe_options, style_options
 from .region_options import part_to_keep, with_regions
 
 if TYPE_CHECKING:
+    from PIL import Image
+
     from ..transfer.result import Result
 
 QUICK_CONTENT, QUICK_STYLE = "chelsea", "nocturne"
@@ -240,12 +242,17 @@ def stylize(
         path = checked_output(output, depth=int(depth))
         paint_on(resume, content, styles, path, checkpoint_every, int(depth))
         return
-    if network is not None:
-        check_network_options(context, {"content", "output", "size", "network"})
-        paint_by_network(content, network, output, options["size"])
-        return
     if options["size"] == "full":
         options["size"] = full_size(content)
+    saving = {"depth": int(depth), "alpha": _alpha_of(content) if alpha == "keep" else None}
+    if network is not None:
+        beside = {"content", "output", "size", "network", "depth", "alpha", "workers", "scheduler"}
+        check_network_options(context, beside)
+        if paths.is_folder(paths.user_path(content)):
+            _check_folder_options(context, [network])
+        spread = {"workers": workers, "scheduler": scheduler}
+        paint_by_network(content, network, output, options["size"], saving, **spread)
+        return
     settings = build_recipe(name, changes, **options)
     styles, settings = with_regions(list(styles), texts, keep, settings)
     if options["backbone"] and settings.weights == "auto":
@@ -266,11 +273,6 @@ def stylize(
             "style.jpg --output paintings/"
         )
     path = checked_output(output, content, *styles, depth=int(depth), alpha=alpha == "keep")
-    saving = {"depth": int(depth), "alpha": None}
-    if alpha == "keep":
-        from ..images.io import read_alpha
-
-        saving["alpha"] = read_alpha(content)
     options = keep, film, checkpoint, checkpoint_every, saving
     paint_one(content, styles, settings, path, *options)
 
@@ -282,6 +284,12 @@ def _check_names(
         raise click.UsageError("CONTENT or STYLE is empty: name a picture")
     if output is None and not dry_run:
         raise click.UsageError("name the file to write: --output FILE")
+
+
+def _alpha_of(content: str) -> "Image.Image | None":
+    from ..images.io import read_alpha
+
+    return read_alpha(content)
 
 
 def full_size(content: str) -> str:
@@ -418,14 +426,7 @@ def paint_folders(
     rows = paint_folder(
         contents, styles, out, settings, zipped=zipped, workers=workers, scheduler=scheduler
     )
-    counts = rows["state"].value_counts()
-    say(", ".join(f"{counts.get(state, 0)} {state}" for state in ("painted", "there already")))
-    say(f"{'written':9} {short_path(out)}")
-    failed = rows[rows["state"] == "failed"]
-    for row in failed.itertuples():
-        say(f"failed: {row.content} x {row.style}: {row.error}", err=True)
-    if len(failed):
-        raise click.ClickException(f"{len(failed)} of {len(rows)} paintings failed")
+    tell_folder(rows, out)
 
 
 @click.command()

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+from PIL import Image
 
 from ..errors import NSTError, one_line, show
 from ..images.formats import ImageError
@@ -38,7 +39,6 @@ from ..signals import requested, watching_signals
 from ..transfer.config import Recipe
 from ..transfer.fields import STARTS
 from ..transfer.pictures import mask_files
-from ..transfer.result import Result
 from ..transfer.state import code_version
 from ..untrusted import DataError, check_schema, read_json
 
@@ -140,7 +140,7 @@ class Job:
 
 
 Paint = Callable[[Any], tuple[dict[str, Any], Any]]
-"""Given a job's work, returns its row and its picture: a `Result`, a PIL image, or None.
+"""Given a job's work, returns its row and its picture: None, a PIL image, or what saves itself.
 
 The row may name another file for the picture, as ``picture``."""
 
@@ -253,12 +253,12 @@ def _painted(paint: Paint, job: Job) -> dict[str, Any]:
         if picture is None:
             return row
         name = row.get("picture", job.picture)
-        if isinstance(picture, Result):
+        if isinstance(picture, Image.Image):
+            save = partial(save_png, picture, provenance={"key": job.key})
+        else:
             save = picture.save
             if picture.stopped != "finished":
                 row = row | {"error": picture.stopped}
-        else:
-            save = partial(save_png, picture, provenance={"key": job.key})
         try:
             save(job.out / name)
         except ImageError as error:  # a full disk, mostly

@@ -2,6 +2,7 @@
 
 import hashlib
 import itertools
+import time
 import warnings
 from collections import Counter
 from pathlib import Path
@@ -16,11 +17,13 @@ from ..images.png import read_provenance
 from ..networks.weights import find_weights
 from ..paths import public_name, public_source, safe_name
 from ..transfer.config import Recipe
+from ..transfer.feedforward.network_file import load_network
 from ..transfer.run import stylize
 from ..wikiart.index import SUFFIXES
 from .batch import (
     Checksums,
     Job,
+    Paint,
     absolute_recipe,
     absolute_source,
     batch_code,
@@ -65,7 +68,8 @@ def list_pictures(source: str, out: Path | None = None) -> list[str]:
 
 def _is_painting(file: str) -> bool:
     try:
-        return file.lower().endswith(".png") and "recipe" in (read_provenance(file) or ())
+        record = file.lower().endswith(".png") and read_provenance(file)
+        return bool(record) and bool({"recipe", "network"} & record.keys())
     except ImageError:
         return False
 
@@ -127,9 +131,56 @@ def paint_folder(
         columns = {"content": public_source(content), "style": public_source(style)}
         work = (absolute_source(content), absolute_source(style), placed, out / output)
         jobs.append(Job(out, key, work, output, columns, code))
-    options = dict(workers=workers, scheduler=scheduler, progress=progress)
+    return _paint_jobs(paint_pair, jobs, workers=workers, scheduler=scheduler, progress=progress)
+
+
+def paint_folder_by(
+    contents: str, network: Path, out: Path, size: int | None = None, **options: Any
+) -> pd.DataFrame:
+    """Paint every photo of a folder by a network of one style; else as `paint_folder`.
+
+    Parameters
+    ----------
+    contents : str
+        A folder.
+    network : Path
+        File of the network.
+    out : Path
+        Folder of the paintings, ``<content>_x_<network>.png``.
+    size : int, optional
+        Long side in pixels; each photo's own when left out, `network_file.MOST_SIDE` at most.
+    **options
+        ``workers``, ``scheduler`` and ``progress``, as for `paint_folder`.
+
+    Raises
+    ------
+    NSTError
+        As `paint_folder`, and if the file is no such network.
+    """
+    style = load_network(network).record["style"]["source"]
+    photos, out = list_pictures(contents, out), out.absolute()
+    sums, code, names, jobs = Checksums(), batch_code(), _file_names(photos), []
+    for photo in photos:
+        output = safe_name(f"{names[photo]}_x_{network.stem}.png")
+        parts = *sums.of([network, photo]), str(size), output
+        key = hashlib.sha256("\n".join(parts).encode()).hexdigest()[:24]
+        columns = {"content": public_source(photo), "style": style}
+        work = str(network.absolute()), absolute_source(photo), size
+        jobs.append(Job(out, key, work, output, columns, code))
+    return _paint_jobs(paint_photo, jobs, **options)
+
+
+def paint_photo(work: tuple[str, str, int | None]) -> tuple[dict[str, Any], Any]:
+    """Paint a photo by a network; see `batch.Paint`."""
+    network, photo, size = work
+    began = time.perf_counter()
+    painting = load_network(network).paint_file(photo, size)
+    return {"seconds": round(time.perf_counter() - began, 2)}, painting
+
+
+def _paint_jobs(paint: Paint, jobs: list[Job], **options: Any) -> pd.DataFrame:
     options |= dict(what="paintings", finish=lambda rows: None)  # a folder of pictures, no table
-    rows, before = run_batch(paint_pair, jobs, **options)
+    rows, before = run_batch(paint, jobs, **options)
     rows["output"] = rows["picture"].where(rows["picture"] != "", [job.picture for job in jobs])
     rows["state"] = [
         "failed" if error else "there already" if done else "painted"

@@ -15,9 +15,6 @@ from .browser_widgets import CameraView, jpeg
 SIDE = 256
 """Long side of a frame, pixels."""
 
-LARGE = 1280
-"""Most pixels on the long side of a photo that is kept."""
-
 MOST = 50
 """Networks to choose from."""
 
@@ -112,9 +109,6 @@ class CameraTab:
 
     def shoot(self, data: bytes) -> None:
         """Keep a photo and its painting, which holds its record."""
-        from ..images.inputs import open_input
-        from ..images.png import save_png
-        from ..images.tensors import to_pil
         from .painting_thread import ENGINE_LOCK
 
         try:
@@ -123,10 +117,9 @@ class CameraTab:
             network = self._load(self.menu.value)
             photo = claim_file(self._folder(), "camera.jpg")
             photo.write_bytes(data)
-            picture = open_input(photo, LARGE)
             with ENGINE_LOCK:
-                painting = to_pil(network.paint(picture.at(min(LARGE, max(picture.size)))))
+                painting = network.paint_file(photo)
             path = claim_file(photo.parent, f"{photo.stem}_painted.png")
-            self._saved([save_png(painting, path, network.record_of(picture)), photo])
+            self._saved([painting.save(path), photo])
         except (NSTError, OSError) as error:
             self._complain(str(error))

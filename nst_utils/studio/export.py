@@ -5,12 +5,13 @@ import tempfile
 from pathlib import Path
 
 from ..errors import NSTError, one_line
+from ..images.clip_files import write_steps
+from ..images.clips import ClipError
 from ..images.formats import ImageError
 from ..images.samples import open_picture
 from ..paths import claim_file, public_source, write_text
 from ..plotting.album import save_quickstart
 from .controller import Controller
-from .film import Film
 from .history import StudioError
 from .replay import public_style, to_json
 
@@ -34,7 +35,7 @@ def painting_file(controller: Controller) -> tuple[str, bytes]:
 
 
 def save_film(controller: Controller) -> Path:
-    """Save how a painting came about, as an animated GIF beside the paintings.
+    """Save how a painting came about, as an MP4 film beside the paintings, its record inside.
 
     Raises
     ------
@@ -44,15 +45,14 @@ def save_film(controller: Controller) -> Path:
         If the folder cannot be written to.
     """
     with controller.thread.changed:
-        film = Film(list(controller.thread.film.frames))
-    if len(film.frames) < 2:
+        frames = list(controller.thread.film.frames)
+    if len(frames) < 2:
         raise StudioError("a film needs two steps or more: press start first")
+    record = controller.result().provenance
     try:
-        data = film.as_gif()
-        path = claim_file(controller.folder, f"film_{film.frames[-1][0]:04}.gif")
-        path.write_bytes(data)
-        return path
-    except OSError as error:
+        path = claim_file(controller.folder, f"film_{frames[-1][0]:04}.mp4")
+        return write_steps(path, [picture for _, picture in frames], record)
+    except (OSError, ClipError) as error:
         raise _unwritable(controller, error) from None
 
 

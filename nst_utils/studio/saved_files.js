@@ -15,10 +15,12 @@ function render({ model, el }) {
       link.href = address;
       link.download = name;
       link.textContent = name;
-      if (type.startsWith("image/") && !el.querySelector("img")) {
-        const preview = document.createElement("img");
+      const tag = { image: "img", video: "video" }[type.split("/")[0]];
+      if (tag && !el.querySelector("img, video")) {
+        const preview = document.createElement(tag);
         preview.src = address;
-        preview.alt = name;
+        if (tag === "img") preview.alt = name;
+        else Object.assign(preview, { controls: true, loop: true, muted: true, autoplay: true });
         el.append(preview);
       }
       el.append(link);

@@ -6,7 +6,7 @@ from nst_utils.download import sha256
 from nst_utils.images.clips import open_clip
 from nst_utils.images.png import read_provenance
 from nst_utils.images.samples import open_picture
-from nst_utils.transfer.feedforward import training
+from nst_utils.transfer.feedforward import network_file, training
 from nst_utils.transfer.feedforward.generator import new_generator
 
 from ..images.clip_helpers import film as make_clip
@@ -40,13 +40,35 @@ def test_a_photo_is_painted_by_a_network(network, tmp_path):
 
 
 def test_a_folder_of_photos_is_painted_by_a_network(network, tmp_path):
-    photos = tmp_path / "photos"
+    photos, out = tmp_path / "photos", tmp_path / "out"
     photos.mkdir()
-    for name in ("chelsea", "coffee"):
-        open_picture(name).resize((40, 30)).save(photos / f"{name}.jpg")
-    found = run("stylize", photos, "--network", network, "-o", tmp_path / "out")
+    for name in ("cat.jpg", "cat.png", "coffee.jpg"):
+        open_picture("chelsea" if "cat" in name else "coffee").resize((40, 30)).save(photos / name)
+    (photos / "broken.jpg").write_bytes(b"no picture")
+    words = ("stylize", photos, "--network", network, "-o", out, "--workers", "1")
+    found = run(*words)
+    assert found.exit_code == 1 and "3 painted, 0 there already" in found.stdout
+    assert "failed: broken.jpg" in found.stderr.replace(f"{photos}/", "")
+    (photos / "broken.jpg").unlink()
+    names = ["cat_jpg_x_net.png", "cat_png_x_net.png", "coffee_x_net.png"]
+    assert sorted(p.name for p in out.glob("*.png")) == names
+    assert "0 painted, 3 there already" in run(*words).stdout
+    (out / names[0]).unlink()
+    open_picture("coffee").resize((40, 30)).save(photos / "cat.png")
+    assert "2 painted, 1 there already" in run(*words).stdout
+    assert "without" in one_sentence(run(*words, "--depth", "16"), 2)
+
+
+def test_a_large_photo_of_16_bits_is_painted_by_tiles(network, tmp_path, monkeypatch):
+    monkeypatch.setattr(network_file, "MOST_WHOLE", 64)
+    out = tmp_path / "out.tif"
+    words = ("--network", network, "-o", out, "--depth", "16", "--size", "full")
+    found = run("stylize", "coffee", *words)
     assert found.exit_code == 0, found.output
-    assert sorted(p.name for p in (tmp_path / "out").iterdir()) == ["chelsea.png", "coffee.png"]
+    assert open_picture(str(out)).size == open_picture("coffee").size
+    monkeypatch.setattr(network_file.memory, "room", lambda device: 1e7)
+    told = one_sentence(run("stylize", "coffee", "--network", network, "-o", out), 1)
+    assert "the largest that would fit is --size" in told
 
 
 def test_a_film_is_painted_by_a_network(network, tmp_path):

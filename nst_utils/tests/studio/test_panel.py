@@ -8,6 +8,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from nst_utils.images.clips import open_clip
+from nst_utils.images.png import read_provenance
 from nst_utils.plotting.translations import LANGUAGES
 from nst_utils.studio import canvas, pickers, toolbar
 from nst_utils.studio.controls import STRENGTHS
@@ -215,7 +217,7 @@ def test_what_was_saved_is_linked_and_a_failure_ends_the_saying(panel, monkeypat
     paint(studio, 3)
     press(studio, "film")
     [film] = studio._files.files
-    assert film["type"] == "image/gif" and film["data"].startswith(b"GIF")
+    assert film["type"] == "video/mp4" and film["data"][4:8] == b"ftyp"
 
 
 def test_undo_and_snapshots_bring_the_sliders_back(panel):
@@ -481,9 +483,10 @@ def test_a_film_of_the_way_is_saved(panel):
     assert "two steps" in studio._status.complaint
     paint(studio, 9)
     press(studio, "film")
-    [film] = studio.controller.folder.glob("film_*.gif")
-    with Image.open(film) as frames:
-        assert 1 < frames.n_frames <= 9  # equal ones are one, shown longer
+    [film] = studio.controller.folder.glob("film_*.mp4")
+    assert 1 < open_clip(film).count <= 10  # the last one twice
+    assert studio._files.files[0]["type"] == "video/mp4"
+    assert "recipe" in read_provenance(film)
     assert film.name in studio._status.line.value
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from PIL import Image
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
@@ -18,10 +19,12 @@ from torch import Tensor
 from ... import __version__
 from ...errors import NSTError, one_line
 from ...images.colors import recolor_to
-from ...images.inputs import InputPicture
+from ...images.inputs import open_input
+from ...images.outputs import save_painting
 from ...networks.device import own_settings, pick_device
 from ...paths import is_folder, is_regular, public_name, replacing, user_path, utc_now
 from ...untrusted import DataError, check_schema, parse_json
+from .. import memory
 from .generator import MOST_BLOCKS, MOST_CHANNELS, Generator
 
 SUFFIX = ".safetensors"
@@ -31,6 +34,12 @@ MOST_RECORD = 100_000
 
 MOST_SIDE = 2048
 """Long side at which a photo is painted where nothing else is asked for, pixels."""
+
+PIXEL_BYTES = 110
+"""Of a pixel of the painting: the photo, its new colors in float64, the painting."""
+
+MOST_WHOLE = 1536
+"""Longest side that is painted in one pass, pixels."""
 
 _TEXT = {"type": "string", "maxLength": 4096}
 _COUNT = {"type": "integer", "minimum": 0, "maximum": 10**9}
@@ -64,6 +73,31 @@ class NetworkError(NSTError, ValueError):
 
 
 @dataclass(frozen=True)
+class Painting:
+    """A photo painted by a network.
+
+    Attributes
+    ----------
+    tensor : Tensor, shape (1, 3, H, W)
+        In [0, 1].
+    provenance : dict
+        The record that `save` writes into the picture.
+    stopped : str
+        As of a run's result.
+    """
+
+    tensor: Tensor
+    provenance: dict[str, Any]
+    stopped: str = "finished"
+
+    def save(
+        self, path: str | os.PathLike, *, depth: int = 8, alpha: Image.Image | None = None
+    ) -> Path:
+        """Save it with its record inside; see `outputs.save_painting`."""
+        return save_painting(self.tensor, path, self.provenance, depth=depth, alpha=alpha)
+
+
+@dataclass(frozen=True)
 class StyleNetwork:
     """A trained network of one style.
 
@@ -86,7 +120,7 @@ class StyleNetwork:
         return recolor_to(photo, self.mean, self.covariance, of)
 
     def paint(self, photo: Tensor, of: Tensor | None = None, device: str = "auto") -> Tensor:
-        """Paint a photo in one pass.
+        """Paint a photo: in one pass, or by tiles if a side is longer than `MOST_WHOLE`.
 
         Parameters
         ----------
@@ -107,13 +141,29 @@ class StyleNetwork:
         with own_settings(), torch.no_grad():
             network = self.generator.to(where).eval()
             x = self.recolored(photo, of).to(where, memory_format=torch.channels_last)
-            return network(x).float().cpu().contiguous().clamp(0, 1)
+            paint = network.paint_tiles if max(x.shape[-2:]) > MOST_WHOLE else network
+            return paint(x).float().cpu().contiguous().clamp(0, 1)
 
-    def record_of(self, picture: InputPicture) -> dict[str, Any]:
-        """Return what a painting by this network says of how it was made."""
+    def paint_file(self, photo: Any, size: int | None = None) -> Painting:
+        """Paint a picture at a long side; without one at its own, at most `MOST_SIDE` pixels.
+
+        Raises
+        ------
+        ImageError
+            If it cannot be read.
+        NSTError
+            If the painting does not fit into the memory.
+        """
+        picture = open_input(photo, 2 * (size or MOST_SIDE))
+        size, room = size or min(MOST_SIDE, max(picture.size)), memory.room(pick_device("cpu"))
+        memory.refuse_size(
+            picture.size, size, PIXEL_BYTES.__mul__, room, "of memory", "close other programs"
+        )
+        content = picture.at(size)
         entry = {"source": public_name(picture.source), "sha256": picture.sha256}
         versions = {"nst_utils": __version__, "torch": torch.__version__}
-        return {"network": self.record, "content": entry, "versions": versions, "date": utc_now()}
+        made = {"network": self.record, "content": entry, "versions": versions, "date": utc_now()}
+        return Painting(self.paint(content), made)
 
     def save(self, path: Any) -> Path:
         """Write the network to a file, whole or not at all.
@@ -135,8 +185,8 @@ class StyleNetwork:
         return path
 
 
-def check_network_output(path: Any) -> Path:
-    """Check before a training that its network can be saved.
+def check_network_output(path: Any, suffix: str = SUFFIX) -> Path:
+    """Check before a training or an export that its file can be written.
 
     Raises
     ------
@@ -144,8 +194,8 @@ def check_network_output(path: Any) -> Path:
         If the name has another suffix, or its folder is missing or cannot be written to.
     """
     path = user_path(path)
-    if path.suffix.lower() != SUFFIX:
-        raise NetworkError(f"{path}: the network's file must end in {SUFFIX}")
+    if path.suffix.lower() != suffix:
+        raise NetworkError(f"{path}: the network's file must end in {suffix}")
     if is_folder(path) or not is_folder(path.absolute().parent):
         raise NetworkError(f"{path}: its folder does not exist, or this is a folder; name a file")
     if not os.access(path.absolute().parent, os.W_OK):
