@@ -27,8 +27,23 @@ from .errors import NSTError, NSTWarning, one_line, public_address
 PACKAGE = Path(__file__).absolute().parent
 ROOT = PACKAGE.parent
 CLONE = (ROOT / "pyproject.toml").is_file()
-HOME = Path(os.environ.get("NST_HOME") or (ROOT if CLONE else Path.cwd())).absolute()
-"""Where results go: the clone; of an installed package the working directory; or ``NST_HOME``."""
+
+
+def _results_home() -> Path:
+    if named := os.environ.get("NST_HOME"):
+        return Path(named).absolute()
+    place = ROOT if CLONE else Path.cwd()
+    folders = [place, *filter(Path.exists, (place / "figures", place / "data"))]
+    if all(os.access(folder, os.W_OK) for folder in folders):
+        return place
+    with contextlib.suppress(RuntimeError):  # without a home folder
+        return Path.home() / "nst_utils"
+    return place
+
+
+HOME = _results_home()
+"""Where results go: the clone; of an installed package the working directory; where that is another
+user's, ``~/nst_utils``; or what the environment variable ``NST_HOME`` names."""
 
 BENCHMARK_PAGE = PACKAGE / "benchmark" / "README.md"
 DATA = HOME / "data"

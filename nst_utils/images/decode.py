@@ -138,7 +138,9 @@ def open_undecoded(file: BinaryIO) -> Image.Image:
         import pillow_heif
 
         pillow_heif.register_heif_opener()
-    known = [name for name in FORMATS if name != "HEIF" or is_heif(head)]
+    Image.init()
+    # An older Pillow knows fewer: 11.3 was the first with AVIF.
+    known = [name for name in FORMATS if name in Image.OPEN and (name != "HEIF" or is_heif(head))]
     return Image.open(file, formats=known)
 
 

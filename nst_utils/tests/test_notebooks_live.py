@@ -13,24 +13,25 @@ from nst_utils.experiments import batch, sweeps
 from nst_utils.experiments.notebooks import check_parameters
 from nst_utils.paths import ROOT
 
-SMALL = {"content": "coffee", "size": 48, "steps": 3}
+SMALL = {"content": "coffee", "size": 48, "steps": 2}
+LEAST = {"content": "coffee", "size": 32, "steps": 1}
 LIVE = {
     "00_background": {"size": 32, "seeds": 1, "folds": 2, "epochs": 1},
-    "01_wikiart_data": {"size": 48},
-    "02_vgg19": SMALL,
-    "03_resnet50": SMALL | {"style": "mosaic", "steps_balanced": 3, "weights": "random"},
+    "01_wikiart_data": {"size": 32},
+    "02_vgg19": LEAST,
+    "03_resnet50": SMALL | {"style": "mosaic", "steps_balanced": 2, "weights": "random"},
     "04_comparison": SMALL | {"content": "coffee rocket", "weights": "random"},
-    "05_layer_ablation": SMALL | {"content": ["coffee", "rocket"], "steps_noise": 3},
-    "06_weight_ablation": SMALL | {"beta": [1.0, 10.0], "tv": [0.0, 1.0]},
+    "05_layer_ablation": LEAST | {"steps_noise": 1},
+    "06_weight_ablation": LEAST | {"beta": [1.0, 10.0], "tv": [0.0, 1.0]},
     "07_real_photos": SMALL | {"own": "rocket"},
-    "08_studio": {"content": "coffee", "size": 48, "before": 3, "after": 2},
+    "08_studio": {"content": "coffee", "size": 32, "before": 2, "after": 2},
     "09_controls": SMALL,
-    "10_methods": {"content": "coffee", "size": 48},
+    "10_methods": {"content": "coffee", "size": 32},
     "11_audit": {"content": "coffee", "size": 48},
     "12_film": {
         "style": "nocturne",
         "seconds": 0.2,
-        "size": 48,
+        "size": 32,
         "steps": 2,
         "frame_steps": 1,
         "training_steps": 2,

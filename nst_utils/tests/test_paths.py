@@ -174,3 +174,19 @@ def test_what_may_not_be_looked_at_is_no_folder(monkeypatch):
 
     monkeypatch.setattr(os, "stat", stat)
     assert not paths.is_folder(Path("/locked/x")) and not paths.is_regular(Path("/locked/x"))
+
+
+def test_results_go_where_they_can_be_written(tmp_path, monkeypatch):
+    """A folder that another user made is left alone."""
+    home = tmp_path / "home"
+    monkeypatch.delenv("NST_HOME", raising=False)
+    monkeypatch.setattr(paths, "CLONE", False)
+    monkeypatch.setattr(Path, "home", lambda: home)
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "figures").mkdir()
+    assert paths._results_home() == tmp_path
+    theirs = {tmp_path / "figures"}
+    monkeypatch.setattr(os, "access", lambda path, mode: path not in theirs)
+    assert paths._results_home() == home / "nst_utils"
+    monkeypatch.setenv("NST_HOME", "mine")
+    assert paths._results_home() == tmp_path / "mine"

@@ -361,3 +361,11 @@ def test_bytes_of_any_kind_and_a_callers_broken_picture():
     with Image.open(io.BytesIO(saved(colorful(300, 200), "PNG")[:400])) as cut:
         with pytest.raises(ImageError, match="damaged or cut short"):
             read_image(cut)
+
+
+def test_a_pillow_that_knows_fewer_formats_reads_the_others(monkeypatch):
+    """Before 11.3 it had no AVIF."""
+    file = io.BytesIO()
+    Image.new("RGB", (9, 6)).save(file, "PNG")
+    monkeypatch.delitem(Image.OPEN, "AVIF")
+    assert decode.open_undecoded(file).size == (9, 6)
