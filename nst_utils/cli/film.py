@@ -41,7 +41,6 @@ class Seconds(click.ParamType):
 @click.option(
     "--output",
     "-o",
-    required=True,
     metavar="FILE",
     help=".mp4, .mov, .webm, .gif, .webp, or a folder for frames.",
 )
@@ -88,7 +87,7 @@ def film(
     context: click.Context,
     clip: str,
     styles: tuple[str, ...],
-    output: str,
+    output: str | None,
     start: float | None,
     end: float | None,
     every: int,
@@ -114,6 +113,8 @@ def film(
     from ..images.clip_files import check_clip_output
     from ..transfer.video.painter import Stillness
 
+    if output is None and not dry_run:
+        raise click.UsageError("name the file to write: --output FILE")
     options["size"] = options["size"] or str(SIZE)
     settings = build_recipe(name, changes, **options)
     if network is None:

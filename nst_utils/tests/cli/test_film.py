@@ -40,7 +40,7 @@ def test_a_forecast_paints_nothing(tiny, tmp_path, monkeypatch):
     monkeypatch.setattr(forecasts, "forecast", told)
     out = tmp_path / "out.mp4"
     words = ("--size", "48", "--set", "scales=48", "--steps", "10", "--frame-steps", "2")
-    found = run("film", "sample", "mosaic", "-o", out, *words, "--dry-run")
+    found = run("film", "sample", "mosaic", *words, "--dry-run")
     assert found.exit_code == 0, found.output
     # 30 s for the first frame's 10 steps; 47 frames of 2 steps.
     assert "about 5 minutes, 6.5 s a frame" in found.stdout
