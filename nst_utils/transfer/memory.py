@@ -192,7 +192,7 @@ def shape_at(picture: tuple[int, int], long: int) -> tuple[int, int]:
 
 
 def _bytes(number: float) -> str:
-    return f"{number / 1e9:.1f} GB" if number >= 1e9 else f"{number / 1e6:.2g} MB"
+    return f"{number / 1e9:.1f} GB" if number >= 1e9 else f"{round(number / 1e6, 1):.3g} MB"
 
 
 def free_bytes() -> float:

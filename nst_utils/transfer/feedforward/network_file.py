@@ -38,6 +38,9 @@ MOST_SIDE = 2048
 PIXEL_BYTES = 110
 """Of a pixel of the painting: the photo, its new colors in float64, the painting."""
 
+CHANNEL_BYTES = 32
+"""Of a pixel that is painted in one pass, for each channel at full size: some eight maps."""
+
 MOST_WHOLE = 1536
 """Longest side that is painted in one pass, pixels."""
 
@@ -156,9 +159,12 @@ class StyleNetwork:
         """
         picture = open_input(photo, 2 * (size or MOST_SIDE))
         size, room = size or min(MOST_SIDE, max(picture.size)), memory.room(pick_device("cpu"))
-        memory.refuse_size(
-            picture.size, size, PIXEL_BYTES.__mul__, room, "of memory", "close other programs"
-        )
+        channels = self.generator.out.in_channels
+
+        def needed(pixels: int) -> float:
+            return PIXEL_BYTES * pixels + CHANNEL_BYTES * channels * min(pixels, MOST_WHOLE**2)
+
+        memory.refuse_size(picture.size, size, needed, room, "of memory", "close other programs")
         content = picture.at(size)
         entry = {"source": public_name(picture.source), "sha256": picture.sha256}
         versions = {"nst_utils": __version__, "torch": torch.__version__}

@@ -1,10 +1,13 @@
+import dataclasses
 import json
 
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
+from nst_utils.errors import NSTError
 from nst_utils.images.colors import color_moments
+from nst_utils.transfer.feedforward import network_file
 from nst_utils.transfer.feedforward.generator import new_generator
 from nst_utils.transfer.feedforward.network_file import (
     FORM,
@@ -88,3 +91,11 @@ def test_outputs_that_are_refused(tmp_path):
     for name, told in (("net.pt", "must end in"), ("no/net.safetensors", "does not exist")):
         with pytest.raises(NetworkError, match=told):
             check_network_output(tmp_path / name)
+
+
+def test_a_strangers_wide_network_is_refused_before_it_takes_the_memory(network, monkeypatch):
+    monkeypatch.setattr(network_file.memory, "room", lambda device: 5e8)
+    assert network.paint_file("coffee", 64).tensor.shape[-1] == 64
+    wide = dataclasses.replace(network, generator=new_generator(0, (256, 4, 4), 1))
+    with pytest.raises(NSTError, match="of memory, but 500 MB are free; the largest"):
+        wide.paint_file("coffee", 1024)
