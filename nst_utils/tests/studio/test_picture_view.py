@@ -7,6 +7,7 @@ import pytest
 from PIL import Image
 
 import nst_utils
+from nst_utils.images.clip_files import write_steps
 from nst_utils.images.formats import ImageError
 from nst_utils.studio.browser_widgets import PictureView, SavedFiles, jpeg
 from nst_utils.studio.zoom_view import zoom
@@ -155,3 +156,15 @@ def test_what_was_saved_can_be_had_and_is_seen(page, tmp_path):
     shown.get_by_role("button", name="Hide").click()
     link.wait_for(state="hidden")
     assert files.files == []
+
+
+def test_a_saved_film_plays(page, tmp_path):
+    shades = [Image.new("RGB", (64, 48), (40 * i, 80, 90)) for i in range(6)]
+    files = SavedFiles(words={"hide": "Hide"})
+    shown = mount(page, files)
+    files.show([write_steps(tmp_path / "film.mp4", shades, {})])
+    video = shown.locator("video")
+    video.wait_for()
+    page.wait_for_function("() => document.querySelector('video').readyState >= 2")
+    assert video.evaluate("video => [video.videoWidth, video.duration > 2]") == [64, True]
+    assert shown.get_by_role("link").get_attribute("download") == "film.mp4"
