@@ -1,4 +1,6 @@
-"""Tries the lowest version of every dependency, all together: ``python -m … FOLDER [--torch]``.
+"""Tries the lowest version of every dependency, all together, in a folder.
+
+``python -m nst_utils.benchmark.lower_bounds FOLDER`` installs, imports and paints.
 
 A bound in ``pyproject.toml`` is a promise: with just these versions a picture is read and painted.
 """

@@ -9,7 +9,7 @@ from ..transfer.config import Recipe
 from ..untrusted import parse_json
 from .errors import say
 from .network import check_network_options
-from .outputs import checked_output
+from .outputs import check_named, checked_output
 from .paint import check_trained
 from .recipe_options import build_recipe, recipe_options, style_options
 from .region_options import with_regions
@@ -113,8 +113,7 @@ def film(
     from ..images.clip_files import check_clip_output
     from ..transfer.video.painter import Stillness
 
-    if output is None and not dry_run:
-        raise click.UsageError("name the file to write: --output FILE")
+    check_named(output, dry_run)
     options["size"] = options["size"] or str(SIZE)
     settings = build_recipe(name, changes, **options)
     if network is None:

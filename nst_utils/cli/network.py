@@ -8,7 +8,7 @@ import click
 from .. import paths
 from ..paths import short_path
 from .errors import say
-from .outputs import checked_output
+from .outputs import checked_output, save_or_rescue
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -117,7 +117,7 @@ def paint_by_network(
         return
     path = checked_output(output, content, depth=saving["depth"], alpha=bool(saving["alpha"]))
     painting = load_network(network).paint_file(content, side)
-    say(f"{'written':9} {short_path(painting.save(path, **saving))}")
+    say(f"{'written':9} {short_path(save_or_rescue(painting, path, **saving))}")
 
 
 def _side(size: str) -> int:

@@ -9,8 +9,8 @@ import click
 from .. import paths
 from ..paths import is_regular, short_path
 from .errors import say
-from .outputs import checked_output
-from .paint import QUICK_CONTENT, QUICK_STYLE, quickstart, save_or_rescue
+from .outputs import checked_output, save_or_rescue
+from .paint import QUICK_CONTENT, QUICK_STYLE, quickstart
 from .recipe_options import build_recipe
 
 if TYPE_CHECKING:

@@ -1,13 +1,20 @@
-"""What is checked of an output before a run."""
+"""What is checked of an output before a run, and how it is saved after it."""
 
 import os
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from .. import paths
 from ..errors import NSTError, one_line
+from ..paths import short_path
+from ..signals import defer
+
+if TYPE_CHECKING:
+    from ..transfer.feedforward.network_file import Painting
+    from ..transfer.result import Result
 
 
 def checked_output(
@@ -49,3 +56,30 @@ def checked_output(
         if paths.is_regular(given) and path.exists() and os.path.samefile(given, path):
             raise click.UsageError(f"{name}: the output would overwrite an input picture")
     return path
+
+
+def check_named(output: str | None, dry_run: bool) -> None:
+    """Ask for an output where something is painted."""
+    if output is None and not dry_run:
+        raise click.UsageError("name the file to write: --output FILE")
+
+
+def save_or_rescue(result: "Result | Painting", path: Path, **options: Any) -> Path:
+    """Save a painting; where that fails, below ``data/runs/``, so that the work is not lost.
+
+    The options are those of `outputs.save_painting`.
+    """
+    from ..images.io import ImageError
+
+    defer()  # nobody who asks this process to end wants the painting lost
+    try:
+        saved = result.save(path, **options)
+    except ImageError as error:
+        place = paths.save_elsewhere(result.save, "painting.png")
+        raise click.ClickException(
+            f"{one_line(error)}; the painting is in {short_path(place)}"
+        ) from None
+    own = result.checkpoint is not None and paths.RUNS in result.checkpoint.parents
+    if own and result.stopped == "finished":  # what the run saved by itself is no longer needed
+        paths.remove_run_file(result.checkpoint)
+    return saved

@@ -10,15 +10,13 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from .. import paths
-from ..errors import one_line
 from ..images.mask_forms import MASK_FORMS
 from ..networks.registry import BACKBONES
 from ..paths import short_path
-from ..signals import defer
 from ..transfer.config import Recipe
 from .errors import say
 from .network import check_network_options, paint_by_network, tell_folder
-from .outputs import checked_output
+from .outputs import check_named, checked_output, save_or_rescue
 from .recipe_options import build_recipe, recipe_options, style_options
 from .region_options import part_to_keep, with_regions
 
@@ -66,27 +64,6 @@ def quickstart(
         command="python -m nst_utils" + ("" if language == "en" else f" --language {language}"),
     )
     summarize(result, [figure, path])
-
-
-def save_or_rescue(result: "Result", path: Path, **options: Any) -> Path:
-    """Save a painting; where that fails, below ``data/runs/``, so that the work is not lost.
-
-    The options are those of `outputs.save_painting`.
-    """
-    from ..images.io import ImageError
-
-    defer()  # nobody who asks this process to end wants the painting lost
-    try:
-        saved = result.save(path, **options)
-    except ImageError as error:
-        place = paths.save_elsewhere(result.save, "painting.png")
-        raise click.ClickException(
-            f"{one_line(error)}; the painting is in {short_path(place)}"
-        ) from None
-    own = result.checkpoint is not None and paths.RUNS in result.checkpoint.parents
-    if own and result.stopped == "finished":  # what the run saved by itself is no longer needed
-        paths.remove_run_file(result.checkpoint)
-    return saved
 
 
 def summarize(result: "Result", written: list[Path]) -> None:
@@ -282,8 +259,7 @@ def _check_names(
 ) -> None:
     if "" in (content, *styles):
         raise click.UsageError("CONTENT or STYLE is empty: name a picture")
-    if output is None and not dry_run:
-        raise click.UsageError("name the file to write: --output FILE")
+    check_named(output, dry_run)
 
 
 def _alpha_of(content: str) -> "Image.Image | None":

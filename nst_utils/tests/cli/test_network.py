@@ -2,8 +2,10 @@ import json
 
 import pytest
 
+from nst_utils import paths
 from nst_utils.download import sha256
 from nst_utils.images.clips import open_clip
+from nst_utils.images.formats import ImageError
 from nst_utils.images.png import read_provenance
 from nst_utils.images.samples import open_picture
 from nst_utils.transfer.feedforward import network_file, training
@@ -69,6 +71,20 @@ def test_a_large_photo_of_16_bits_is_painted_by_tiles(network, tmp_path, monkeyp
     monkeypatch.setattr(network_file.memory, "room", lambda device: 1e7)
     told = one_sentence(run("stylize", "coffee", "--network", network, "-o", out), 1)
     assert "the largest that would fit is --size" in told
+
+
+def test_a_painting_that_cannot_be_saved_is_not_lost(network, tmp_path, monkeypatch):
+    monkeypatch.setattr(paths, "RUNS", tmp_path / "runs")
+    out, save = tmp_path / "out.png", network_file.save_painting
+
+    def full_disk(tensor, path, *words, **options):
+        if path == out:
+            raise ImageError("the disk is full")
+        return save(tensor, path, *words, **options)
+
+    monkeypatch.setattr(network_file, "save_painting", full_disk)
+    found = run("stylize", "chelsea", "--network", network, "-o", out, "--size", "32")
+    assert "the disk is full; the painting is in" in one_sentence(found, 1)
 
 
 def test_a_film_is_painted_by_a_network(network, tmp_path):

@@ -85,13 +85,14 @@ class Painting:
         In [0, 1].
     provenance : dict
         The record that `save` writes into the picture.
-    stopped : str
+    stopped, checkpoint
         As of a run's result.
     """
 
     tensor: Tensor
     provenance: dict[str, Any]
     stopped: str = "finished"
+    checkpoint: Path | None = None
 
     def save(
         self, path: str | os.PathLike, *, depth: int = 8, alpha: Image.Image | None = None
@@ -139,8 +140,14 @@ class StyleNetwork:
         -------
         Tensor, shape (1, 3, H, W)
             In [0, 1], on the CPU.
+
+        Raises
+        ------
+        NSTError
+            If it does not fit into the memory.
         """
-        where = pick_device(device)
+        where, (height, width) = pick_device(device), photo.shape[-2:]
+        self._check_memory((width, height), max(width, height))
         with own_settings(), torch.no_grad():
             network = self.generator.to(where).eval()
             x = self.recolored(photo, of).to(where, memory_format=torch.channels_last)
@@ -158,18 +165,22 @@ class StyleNetwork:
             If the painting does not fit into the memory.
         """
         picture = open_input(photo, 2 * (size or MOST_SIDE))
-        size, room = size or min(MOST_SIDE, max(picture.size)), memory.room(pick_device("cpu"))
-        channels = self.generator.out.in_channels
-
-        def needed(pixels: int) -> float:
-            return PIXEL_BYTES * pixels + CHANNEL_BYTES * channels * min(pixels, MOST_WHOLE**2)
-
-        memory.refuse_size(picture.size, size, needed, room, "of memory", "close other programs")
+        size = size or min(MOST_SIDE, max(picture.size))
+        self._check_memory(picture.size, size)
         content = picture.at(size)
         entry = {"source": public_name(picture.source), "sha256": picture.sha256}
         versions = {"nst_utils": __version__, "torch": torch.__version__}
         made = {"network": self.record, "content": entry, "versions": versions, "date": utc_now()}
         return Painting(self.paint(content), made)
+
+    def _check_memory(self, picture: tuple[int, int], size: int) -> None:
+        channels = self.generator.out.in_channels
+
+        def needed(pixels: int) -> float:
+            return PIXEL_BYTES * pixels + CHANNEL_BYTES * channels * min(pixels, MOST_WHOLE**2)
+
+        room = memory.room(pick_device("cpu"))
+        memory.refuse_size(picture, size, needed, room, "of memory", "close other programs")
 
     def save(self, path: Any) -> Path:
         """Write the network to a file, whole or not at all.

@@ -99,3 +99,5 @@ def test_a_strangers_wide_network_is_refused_before_it_takes_the_memory(network,
     wide = dataclasses.replace(network, generator=new_generator(0, (256, 4, 4), 1))
     with pytest.raises(NSTError, match="of memory, but 500 MB are free; the largest"):
         wide.paint_file("coffee", 1024)
+    with pytest.raises(NSTError, match="of memory"):  # as of a film or a camera, too
+        wide.paint(torch.zeros(1, 3, 700, 1024))
