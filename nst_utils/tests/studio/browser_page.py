@@ -2,6 +2,7 @@
 
 import base64
 import shutil
+import time
 
 from nst_utils.studio.browser_widgets import LossCurve, PictureView
 
@@ -65,6 +66,14 @@ window.mount = async (source, packed) => {
   widget.render({ model, el: document.querySelector(".nst-studio > div") });
 };
 """
+
+
+def until(page, condition, seconds=60):
+    """Wait for a condition, however busy the machine is; assert it."""
+    end = time.monotonic() + seconds
+    while not condition() and time.monotonic() < end:
+        page.wait_for_timeout(20)
+    assert condition()
 
 
 def _packed(value):

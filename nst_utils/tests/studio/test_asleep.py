@@ -14,6 +14,8 @@ from nst_utils.studio import asleep
 from nst_utils.studio.asleep import VIEW
 from nst_utils.studio.kernel_explorer import KernelExplorer
 
+from .browser_page import until
+
 
 @pytest.fixture
 def outputs(monkeypatch):
@@ -82,9 +84,7 @@ def test_either_the_widget_is_seen_or_what_stands_for_it(page, outputs, first, a
     child = "<div class='jp-OutputArea-child'>"
     left = outputs[1]["text/html"]
     page.set_content(f"<div class='jp-OutputArea'>{child}{first}</div>{child}{left}</div></div>")
-    page.wait_for_timeout(100)
-    display = page.locator(".nst-asleep").evaluate("e => getComputedStyle(e).display")
-    assert (display != "none") == asleep
+    until(page, lambda: page.locator(".nst-asleep").is_visible() == asleep)
     assert not page.locator("text=model not found").is_visible()
     assert page.locator("text=panel").is_visible() != asleep
     explorer.close()

@@ -20,7 +20,7 @@ from playwright.sync_api import sync_playwright
 from nst_utils.images.png import read_provenance
 from nst_utils.paths import ROOT
 
-from .browser_page import CHROMIUM, FLAGS
+from .browser_page import CHROMIUM, FLAGS, until
 
 SHOTS = ROOT / "data" / "runs" / "screenshots"
 
@@ -126,11 +126,7 @@ def step_of(page) -> int:
 
 def until_next_step(page) -> None:
     step = step_of(page)
-    for _ in range(120):
-        page.wait_for_timeout(500)
-        if step_of(page) > step:
-            return
-    raise AssertionError("no step was taken")
+    until(page, lambda: step_of(page) > step)
 
 
 _STRAY = """panel => {
@@ -238,8 +234,7 @@ def steer(page, picture, curve) -> None:
     page.mouse.up()
     steered = seen(picture)
     changed(picture, steered)
-    page.wait_for_timeout(1500)
-    assert curve.locator(".nst-mark").count() > marks
+    until(page, lambda: curve.locator(".nst-mark").count() > marks)
     page.screenshot(path=SHOTS / "3_steered.png")
     panel = page.locator(".nst-studio").first
     panel.get_by_label("Expert").uncheck()
@@ -297,8 +292,7 @@ def mark_a_region(page) -> None:
     page.locator(".nst-studio button:has-text('Copy code')").first.click()
     code = page.locator(".nst-studio textarea[readonly]")
     code.wait_for(timeout=30_000)
-    page.wait_for_timeout(500)
-    assert "regions=" in code.input_value() and "'rest'" in code.input_value()
+    until(page, lambda: "regions=" in code.input_value() and "'rest'" in code.input_value())
     page.locator(".nst-studio button:has-text('Hide')").first.click()
     page.locator(".lm-TabBar-tab:has-text('Weights')").first.click()
 

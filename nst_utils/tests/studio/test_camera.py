@@ -2,7 +2,6 @@
 
 import io
 import queue
-import time
 
 import pytest
 import torch
@@ -16,7 +15,7 @@ from nst_utils.studio.camera import SIDE, CameraTab, list_networks
 from nst_utils.transfer.feedforward.generator import new_generator
 from nst_utils.transfer.feedforward.network_file import FORM, StyleNetwork
 
-from .browser_page import CHROMIUM, FLAGS, _packed, mount
+from .browser_page import CHROMIUM, FLAGS, _packed, mount, until
 
 FAKE = ["--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream"]
 
@@ -132,24 +131,23 @@ def test_the_camera_is_seen_beside_its_painting(tab, browser):
     try:
         page, shown = on_a_page(started, tab)
         shown.get_by_role("button", name="camera on").click()
-        painted, end = 0, time.monotonic() + 30
-        while painted < 6 and time.monotonic() < end:
-            page.wait_for_timeout(20)
+        painted = []
+
+        def told():
             while not answers.empty():
                 content, buffers = answers.get()
-                page.evaluate(
-                    "([c, b]) => window.tell(c, b)", [content, [_packed(b) for b in buffers]]
-                )
-                painted += 1
-        assert painted == 6
-        page.wait_for_timeout(100)
-        assert "camera rate" in shown.get_by_role("status").inner_text()
+                packed = [_packed(b) for b in buffers]
+                page.evaluate("([c, b]) => window.tell(c, b)", [content, packed])
+                painted.append(content)
+            return len(painted) >= 6
+
+        until(page, told)
+        until(page, lambda: "camera rate" in shown.get_by_role("status").inner_text())
         assert shown.locator("video").evaluate("video => video.videoWidth") > 0
-        width = shown.locator(".nst-painted").evaluate("image => image.naturalWidth")
-        assert width == SIDE
+        image = shown.locator(".nst-painted")
+        until(page, lambda: image.evaluate("image => image.naturalWidth") == SIDE)
         shown.get_by_role("button", name="shutter").click()
-        while not tab.saved and time.monotonic() < end:
-            page.wait_for_timeout(50)
+        until(page, lambda: tab.saved)
         with Image.open(tab.saved[0][1]) as photo:
             assert max(photo.size) > SIDE
         shown.get_by_role("button", name="camera off").click()
@@ -165,8 +163,7 @@ def test_the_camera_is_seen_beside_its_painting(tab, browser):
 def test_without_a_camera_one_sentence_says_so(tab, browser, address, sentences):
     page, shown = on_a_page(browser, tab, address)
     shown.get_by_role("button", name="camera on").click()
-    page.wait_for_timeout(500)
-    assert shown.get_by_role("status").inner_text() in sentences
+    until(page, lambda: shown.get_by_role("status").inner_text() in sentences)
     assert shown.get_by_role("button", name="shutter").is_disabled()
     page.close()
 
@@ -176,7 +173,6 @@ def test_a_camera_that_is_denied_is_said_to_be(tab, browser):
     try:
         page, shown = on_a_page(started, tab)
         shown.get_by_role("button", name="camera on").click()
-        page.wait_for_timeout(1000)
-        assert shown.get_by_role("status").inner_text() == "camera denied"
+        until(page, lambda: shown.get_by_role("status").inner_text() == "camera denied")
     finally:
         started.close()

@@ -15,6 +15,7 @@ from nst_utils.studio.controller import (
     studio_recipe,
 )
 from nst_utils.studio.history import StudioError
+from nst_utils.studio.painting_thread import ENGINE_LOCK
 from nst_utils.studio.replay import replay_passages
 from nst_utils.studio.state import BUDGET
 from nst_utils.transfer import run as transfer_run
@@ -44,6 +45,13 @@ def until(condition, seconds=60):
     while not condition():
         assert time.monotonic() < end, "it did not happen"
         time.sleep(0.002)
+
+
+def at_rest():
+    """Wait until the step that was being taken when a painting was paused has ended."""
+    for _ in range(2):  # the first turn may come between two steps
+        with ENGINE_LOCK:
+            pass
 
 
 def painted(controller, steps):
@@ -134,8 +142,7 @@ def test_pause_and_go_on(studio):
     controller.start()
     until(lambda: controller.status().step > 3)
     controller.pause()
-    until(lambda: controller.status().rate == 0)
-    time.sleep(0.05)  # the step that was being taken
+    at_rest()
     step = controller.status().step
     time.sleep(0.1)
     assert controller.status().step == step and controller.status().state == "paused"
@@ -304,7 +311,7 @@ def test_changes_while_it_runs_do_not_disturb_each_other(studio):
         time.sleep(0.005)
     until(lambda: controller.status().step > 5 and controller.status().state == "running")
     controller.pause()
-    time.sleep(0.05)
+    at_rest()
     assert sum(sum(passage.steps) for passage in controller.passages()) == len(
         controller.history.points
     )
@@ -395,9 +402,15 @@ def test_what_is_done_to_one_of_two_is_done_to_both(two, pictures):
 
 
 def until_calm(two):
-    """Wait until a step that was being taken has ended on both sides."""
-    seen = []
-    until(lambda: seen.append(steps_of(two)) or time.sleep(0.03) or seen[-8:] == seen[-1:] * 8)
+    """Wait until both sides stand still at the same step; return their steps."""
+    seen = [steps_of(two)]
+
+    def calm():
+        time.sleep(0.03)
+        seen.append(steps_of(two))
+        return seen[-8:] == [seen[-1][:1] * 2] * 8
+
+    until(calm)
     return seen[-1]
 
 

@@ -10,7 +10,7 @@ from nst_utils.studio.browser_widgets import MaskPainter
 from nst_utils.studio.pickers import jpeg
 from nst_utils.studio.regions_tab import _TOOLS
 
-from .browser_page import mount
+from .browser_page import mount, until
 
 WORDS = {name.removeprefix("mask "): name.removeprefix("mask ") for name in _TOOLS}
 
@@ -64,16 +64,14 @@ class Painted:
         self.until(lambda: self.painter.mask != before)
 
     def until(self, condition):
-        for _ in range(100):
-            if condition():
-                return
-            self.page.wait_for_timeout(20)
-        raise AssertionError("it did not happen")
+        until(self.page, condition)
 
     def marks(self) -> float:
         """Return the part of the photo over which a mark can be seen."""
-        self.page.wait_for_timeout(100)
         return float((np.abs(seen(self.shown) - self.plain).max(-1) > 25).mean())
+
+    def until_marked(self, part):
+        self.until(lambda: self.marks() == pytest.approx(part, abs=0.06 * (part > 0)))
 
 
 def test_what_is_marked_cleared_and_marked_again_is_drawn_and_kept(page):
@@ -81,10 +79,11 @@ def test_what_is_marked_cleared_and_marked_again_is_drawn_and_kept(page):
     part = png(np.pad(np.ones((160, 120)), ((0, 0), (0, 120))))
     for _ in range(2):  # the same part twice
         one.painter.mask = part
-        assert one.marks() == pytest.approx(0.5, abs=0.06) and covered(one.painter) == 0.5
+        one.until_marked(0.5)
+        assert covered(one.painter) == 0.5
         one.press("clear")
         one.until(lambda: covered(one.painter) == 0)
-        assert one.marks() == 0
+        one.until_marked(0)
     one.press("box")
     one.drag((0.0, 0.0), (0.5, 0.5))
     assert covered(one.painter) == pytest.approx(0.25, abs=0.02)
@@ -93,11 +92,11 @@ def test_what_is_marked_cleared_and_marked_again_is_drawn_and_kept(page):
     assert 0.1 < covered(one.painter) < 0.24
     one.press("undo")
     one.until(lambda: covered(one.painter) == pytest.approx(0.25, abs=0.02))
-    assert one.marks() == pytest.approx(0.25, abs=0.06)
+    one.until_marked(0.25)
     for _ in range(9):
         one.press("undo")
     one.until(lambda: covered(one.painter) == 0)
-    assert one.marks() == 0
+    one.until_marked(0)
 
 
 def test_a_mark_can_be_seen_on_every_color(page):

@@ -5,7 +5,7 @@ import pytest
 from nst_utils.studio.browser_widgets import ExpertSwitch, NumberSlider
 from nst_utils.studio.controls import SLIDERS
 
-from .browser_page import mount
+from .browser_page import mount, until
 
 
 @pytest.mark.parametrize("name", list(SLIDERS))
@@ -20,25 +20,23 @@ def test_what_is_shown_is_what_holds(page, name):
     for typed, value in (("8", 8), ("7.94", 7.94), ("0,123456", 0.123456), ("30", 30)):
         field.fill(typed)
         field.press("Enter")
-        page.wait_for_timeout(30)
-        assert made.value == value and field.input_value() == str(value)
+        until(page, lambda v=value: made.value == v and field.input_value() == str(v))
     for typed in ("", "many", "1e999"):
         field.fill(typed)
         field.press("Tab")
-        assert made.value == 30 and field.input_value() == "30"
+        until(page, lambda: field.input_value() == "30")
+        assert made.value == 30
     for key, value in (("Home", 0 if name == "tv" else low), ("End", high)):
         handle.press(key)
-        page.wait_for_timeout(30)
-        assert made.value == pytest.approx(value) and float(field.input_value()) == made.value
+        until(page, lambda v=value: made.value == pytest.approx(v))
+        until(page, lambda: float(field.input_value()) == made.value)
     handle.press("ArrowLeft")
-    page.wait_for_timeout(30)
-    assert made.value < high and made.value == float(f"{made.value:.3g}")
+    until(page, lambda: made.value < high)
+    assert made.value == float(f"{made.value:.3g}")
     handle.dblclick()
-    page.wait_for_timeout(30)
-    assert made.value == 3 and field.input_value() == "3"
+    until(page, lambda: made.value == 3 and field.input_value() == "3")
     made.value = 55.5  # the kernel: an undo, a preset, a refusal
-    page.wait_for_timeout(30)
-    assert field.input_value() == "55.5"
+    until(page, lambda: field.input_value() == "55.5")
 
 
 def test_a_word_below_the_slider_sets_its_number(page):
@@ -46,8 +44,8 @@ def test_a_word_below_the_slider_sets_its_number(page):
     made = NumberSlider(low=1, high=100, log=True, value=8, label="strength", marks=marks)
     shown = mount(page, made)
     shown.get_by_text("wild").click()
-    page.wait_for_timeout(30)
-    assert made.value == 30 and not shown.locator(".nst-number").is_visible()
+    until(page, lambda: made.value == 30)
+    assert not shown.locator(".nst-number").is_visible()
 
 
 def test_a_browser_remembers_who_is_an_expert(page):

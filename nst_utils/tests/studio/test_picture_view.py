@@ -12,7 +12,7 @@ from nst_utils.images.formats import ImageError
 from nst_utils.studio.browser_widgets import PictureView, SavedFiles, jpeg
 from nst_utils.studio.zoom_view import zoom
 
-from .browser_page import _packed, mount
+from .browser_page import _packed, mount, until
 
 TOOLS = ("wipe", "larger", "smaller", "actual", "fit", "full", "download")
 WORDS = {name: name for name in TOOLS}
@@ -28,24 +28,31 @@ def test_two_paintings_are_compared_by_a_line_and_enlarged_together(page):
     view = PictureView(WORDS, lambda: ("", b""), photo=red, painting=blue)
     shown = mount(page, view)
     line = shown.locator(".nst-line")
-    page.wait_for_timeout(100)
-    assert (seen(page)[130, [150, 450]].argmax(-1) == 2).all()  # no photo yet
+
+    def colors(*columns):
+        return seen(page)[130, columns].argmax(-1).tolist()
+
+    until(page, lambda: colors(150, 450) == [2, 2])  # no photo yet
     view.pair = True
     page.locator(".nst-pair").wait_for()
     assert line.get_attribute("aria-valuenow") == "50"
-    colors = seen(page)[130, [150, 450]].argmax(-1)
-    assert colors.tolist() == [0, 2]
+    until(page, lambda: colors(150, 450) == [0, 2])
     shown.get_by_role("button", name="larger").click()
     box = shown.locator(".nst-frame").bounding_box()
     page.mouse.move(box["x"] + 350, box["y"] + 60)
     page.mouse.down()
     page.mouse.move(box["x"] + 250, box["y"] + 60, steps=4)
     page.mouse.up()
-    assert seen(page)[130, [150, 250]].argmax(-1).tolist() == [0, 2]
+    until(page, lambda: colors(150, 250) == [0, 2])
     shown.get_by_role("button", name="fit").click()
     line.press("ArrowLeft")
     assert line.get_attribute("aria-valuenow") == "48"
     assert shown.get_by_role("button").count() == 6
+
+
+def _edges(page, box):
+    row = seen(page)[int(box["height"] / 2), 100:700, 0]
+    return np.flatnonzero(np.diff(row > 128))
 
 
 @pytest.fixture
@@ -65,7 +72,7 @@ def large(page):
 
     view.send, view.sent, view.pixels = send, sent, pixels
     shown = mount(page, view, 800)
-    page.wait_for_timeout(300)
+    until(page, lambda: seen(page)[..., 1].max() > 240)  # the coarse picture
     yield view, shown
     view.close()
 
@@ -77,31 +84,26 @@ def test_a_large_picture_comes_in_tiles_where_one_looks(page, large):
     box = frame.bounding_box()
     page.mouse.dblclick(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
     shown.locator(".nst-tile").first.wait_for()
-    page.wait_for_timeout(500)
+    until(page, lambda: len(_edges(page, box)) >= 36)
     assert shown.locator(".nst-scale").inner_text() == "100 %"
     assert shown.locator(".nst-line").is_hidden()
     tiles = [tile for content in view.sent for tile in content["tiles"]]
     assert {level for level, *_ in tiles} == {0} and len(tiles) <= 9
     # Stripes of 16 pixels are seen as they are; the coarse picture would blur them.
-    row = seen(page)[int(box["height"] / 2), 100:700, 0]
-    edges = np.flatnonzero(np.diff(row > 128))
-    assert len(edges) >= 36 and set(np.diff(edges)) <= {15, 16, 17}
+    assert set(np.diff(_edges(page, box))) <= {15, 16, 17}
     # The place holds: the middle of the picture is in the middle of the frame.
     assert abs(seen(page)[int(box["height"] / 2), 400, 1] - 128) <= 4
     before = len(view.sent)
     frame.press("ArrowRight")
     for _ in range(20):
         frame.press("ArrowRight")
-    page.wait_for_timeout(600)
-    assert len(view.sent) > before
+    until(page, lambda: len(view.sent) > before)
     frame.press("0")
     assert frame.get_attribute("data-zoom") == "1"
     page.mouse.wheel(0, -200)
-    page.wait_for_timeout(100)
-    assert float(frame.get_attribute("data-zoom")) == 1.25
+    until(page, lambda: float(frame.get_attribute("data-zoom")) == 1.25)
     view.show(painting=Image.new("RGB", (4096, 3072), "blue"))
-    page.wait_for_timeout(500)
-    assert seen(page)[100, 400].argmax() == 2
+    until(page, lambda: seen(page)[100, 400].argmax() == 2)
 
 
 def test_what_is_no_tile_is_passed_over():
