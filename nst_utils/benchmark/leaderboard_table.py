@@ -32,7 +32,8 @@ STYLE_JUDGES = ("color", "texture", "style_vector", "resnet", "vgg")
 """Columns where 0 is the style and 1 the photo."""
 
 CONTENT_JUDGES = ("ssim", "edges", "st_lpips")
-"""Columns of what is kept: the first two more is better, of the third less."""
+"""Columns that measure the kept content: ``ssim`` and ``edges`` (more is better), and the distance
+``st_lpips`` (less is better)."""
 
 PASSES = 0.75
 """Part of the pairs that a judge must rank rightly, step by step, to be used."""
@@ -88,8 +89,10 @@ def in_seconds(
 
     Returns
     -------
-    list of str, float
-        The methods, recipes with other steps than their own as ``nnst@0.5``; a peer's seconds.
+    methods : list of str
+        The methods. A recipe that gets half of its own steps is named ``nnst@0.5``.
+    seconds : float
+        Seconds of processor time for a peer.
 
     Raises
     ------
@@ -101,7 +104,10 @@ def in_seconds(
     failed = first["error"] != ""
     if equal and failed.any():
         lost = ", ".join(first.loc[failed, "method"])
-        raise LeaderboardError(f"the first pair failed with {lost}: no seconds to equal")
+        raise LeaderboardError(
+            f"the first pair failed with {lost}, so that equal seconds cannot be found; see the "
+            "error in leaderboard.csv, or leave the recipe out"
+        )
     took = first.set_index("method").reindex(columns=["seconds"])["seconds"].dropna()
     if equal:
         seconds = min(seconds, float(took[REFERENCE]))
@@ -251,8 +257,9 @@ def paired_standings(
     DataFrame
         Indexed by method, best first: ``difference``, the mean over common pairs of the method's
         ``overall`` minus the reference's, with ``low`` and ``high`` of its two-way 95 % interval;
-        ``ahead``, the pairs in which the method is nearer; and ``pairs``. Negative is better. Where
-        the interval holds 0, the two are not told apart.
+        ``ahead``, the number of pairs in which the method's ``overall`` is lower; and ``pairs``. A
+        negative difference is better. If the interval contains 0, the difference is not
+        significant.
     """
     known = with_overall(painted(rows), judges, content)
     means = known.groupby(["method", "content", "style"])["overall"].mean().unstack("method")

@@ -350,7 +350,10 @@ class Checksums:
         self._known: dict[str, str] = {}
 
     def of(self, pictures: Iterable[Any]) -> list[str]:
-        """Return each picture's checksum; one that cannot be read is a row with its reason."""
+        """Return each picture's checksum; for one that cannot be read, a text that says so.
+
+        Its run then fails, and its row has the reason.
+        """
         for picture in map(str, pictures):
             if picture not in self._known:
                 self._known[picture] = _picture_sha256(picture)

@@ -253,8 +253,8 @@ def costs(painted: np.ndarray, target: np.ndarray) -> pd.DataFrame:
 def first_filters(backbone: Backbone, count: int) -> np.ndarray:
     """Return the learned filters of VGG19's first convolution, the strongest first.
 
-    The shape is (count, 3, 3, 3): height, width and RGB last. Each filter is scaled so that its
-    largest weight is 1.
+    The shape is (count, 3, 3, 3): height, width and RGB last. Each filter is divided by its largest
+    absolute weight, so that its weights lie in [-1, 1].
     """
     weight = backbone.convolution("conv1_1").weight
     order = weight.flatten(1).norm(dim=1).argsort(descending=True)[:count]

@@ -1,7 +1,7 @@
 """Numbers of many paintings on disk: files of some rows each, checked by their own checksums.
 
-A file is written whole and read whole, not through a memory map: a full disk is then an error with
-a sentence, where a map would let the system kill the process.
+A file is written whole, and each of its matrices is read whole. There is no memory map: a full disk
+then raises an error with a message, while a map would let the system kill the process.
 """
 
 import hashlib

@@ -1,4 +1,4 @@
-"""How still a painted film keeps, and how near it is to its style."""
+"""How much a painted film flickers, and how near it is to its style."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -18,8 +18,8 @@ CONTRAST_SIDE = 384
 """Long side at which a style's contrast is taken, pixels."""
 
 FLICKER_OF_CONTRAST = 20.0, 1.1
-"""Factor and exponent that lead from a style's contrast to its warping error over the mean of the
-ten samples. Fitted to them, as ``data/results/12_film/styles.csv`` has them."""
+"""Factor and exponent of ``factor * contrast ** exponent``, which predicts a style's warping error
+divided by the mean of the ten sample styles. Fitted to ``data/results/12_film/styles.csv``."""
 
 
 @dataclass(frozen=True)
@@ -103,7 +103,7 @@ def expected_flicker(style: InputPicture) -> float:
 def style_gap(
     pairs: Iterator[tuple[Image.Image, Image.Image]], count: int, style: Image.Image
 ) -> dict[str, Any]:
-    """Return the mean gaps of some frames, evenly spread: see `metrics.measure`."""
+    """Return the means of `metrics.measure` over at most `FRAMES` frames, evenly spread."""
     wanted = {round(place) for place in np.linspace(0, count - 1, min(count, FRAMES))}
     rows = [
         measure(painting, film, style)

@@ -50,7 +50,7 @@ SIZE = 384
 """Long side of a film where no recipe says another one, pixels."""
 
 MANY = 1000
-"""Frames from which on a film's length is told before it is painted."""
+"""Largest number of frames without a warning that the film takes hours."""
 
 
 class FilmError(NSTError, RuntimeError):
@@ -154,7 +154,7 @@ def film(
     measured: bool = True,
     on_step: Callable[[LiveStep], Any] | None = None,
 ) -> Film:
-    """Paint a film in the manner of a style picture, so that it keeps still.
+    """Paint a film in the style of a picture, with little flicker from frame to frame.
 
     Parameters
     ----------
@@ -408,7 +408,12 @@ class _FilmRun:
         return measures
 
     def _ceiling(self, found: Flicker, on_step: Callable[[LiveStep], Any] | None) -> dict[str, Any]:
-        """Paint the film's second frame by itself; return what pairs flicker like that."""
+        """Paint the second frame alone, without the losses between frames.
+
+        Return ``ceiling``, its warping error against the film's first frame, and ``of_that_pair``,
+        the warping error of the film's own second frame. Return nothing if the two frames are of
+        two scenes, or the painting was interrupted.
+        """
         if 1 not in found.painted:
             return {}
         frames = self._frames()

@@ -67,6 +67,17 @@ def paint_ways(
         `fresh`, is painted and kept in the folder of this name below ``data/runs/results``.
     fresh : bool
         Paint also what is stored.
+
+    Returns
+    -------
+    dict of str to PaintedWay
+        By the names of `ways`.
+
+    Raises
+    ------
+    NSTError
+        If a stored table cannot be read, a film was interrupted, or painting fails as
+        `run.stylize` and `film_runs.film` say.
     """
     picture = InputPicture.open(style, 2 * recipe.size)
     part = (clip.source, clip.sha256, clip.size, clip.start, clip.end, clip.every, clip.count)

@@ -23,8 +23,8 @@ from ..transfer.tiles import margin_of, read_pixels
 from .peak_memory import PeakMemory
 
 PROBES = (256, 448)
-"""Long sides at which steps are timed and memory is measured: at smaller ones, what is made ready
-once would be taken for growth."""
+"""Long sides at which steps are timed and memory is measured. At smaller sides, one-time costs of
+loading and preparing would be taken for growth with the picture's size."""
 
 PROBE_STEPS = 4
 

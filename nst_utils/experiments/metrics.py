@@ -196,6 +196,11 @@ def measure(
     dict of str to float
         ``ssim`` and ``edges`` of the content (1 if all is kept), then the gaps ``color``,
         ``texture`` and one for each judge (0 is the style, 1 the photo).
+
+    Raises
+    ------
+    MeasureError
+        If the pictures are too small for a measure.
     """
     content = fit(content, max(image.size), enlarge=True)
     untouched = {} if untouched is None else untouched

@@ -117,7 +117,8 @@ def read_record(image: Path) -> dict[str, Any]:
     Raises
     ------
     RepeatError
-        If there is none, or it is damaged.
+        If there is no record or it is damaged, if the run did not finish, or if the picture is a
+        figure or was painted by a network of one style.
     """
     record = read_provenance(image)
     if record and "network" in record:
@@ -158,7 +159,8 @@ def repeat_run(
     image : Path
         A PNG saved by `Result.save`.
     content, style : optional
-        The inputs, where the record names files that are not found there.
+        The content and the style picture. They are needed if the files that the record names are
+        neither beside the picture nor in the working directory.
     inputs : mapping of str to path or picture, optional
         Any input by its role in the record: ``"style 2"``, ``"mask 1"``, ``"start"``.
     trust : bool
@@ -292,7 +294,11 @@ def named_as(role: str) -> str:
 
 
 def places_of(name: str, role: str, image: Path, trust: bool) -> list[Any]:
-    """Return where a recorded input may be; what a stranger wrote leads nowhere else."""
+    """Return the places where a recorded input may be: samples, and files beside the picture.
+
+    The working directory counts too. An address, or a path that leads elsewhere, raises
+    `RepeatError`, except with `trust`.
+    """
     if name.startswith(SOURCE):
         return [name.removeprefix(SOURCE)] if name.removeprefix(SOURCE) in list_samples() else []
     far = is_address(name) or name.startswith(("~", "file:")) or not safe_path(name)

@@ -1,10 +1,10 @@
 """Paint so that a given share of the photo's structure is kept: find the ``beta`` that does it.
 
 Structural similarity to the photo falls as ``beta`` rises. Short runs at the coarse scale find a
-``beta`` by the secant method on its logarithm; then the whole recipe is run. The fine scales may
-keep more or less than the coarse one. Then the recipe is run again: first at the ``beta`` that the
-short runs predict for the difference, and as soon as two whole runs enclose the wanted value, at
-the ``beta`` that whole runs alone predict.
+``beta`` by the secant method on its logarithm. Then the whole recipe is run. Its fine scales may
+keep more or less than the coarse one. If the result is not near enough, the whole recipe is run
+again. The next ``beta`` follows from the slope of the short runs. As soon as two whole runs enclose
+the wanted value, it follows from the whole runs alone.
 """
 
 import math
@@ -39,10 +39,11 @@ SHORT = 25
 """Steps of a run at the coarse scale, at most."""
 
 USUAL_SLOPE = -0.1
-"""About what the logarithm of ``beta`` does to the structure, where nothing was measured yet."""
+"""Assumed change of structural similarity when log(``beta``) grows by 1, until two runs measure
+it."""
 
 LONGEST = 4.0
-"""Of a step in the logarithm of ``beta``."""
+"""Largest step in log(``beta``)."""
 
 MOST_SHORT, MOST_WHOLE = 8, 5
 """Runs of either kind, at most."""

@@ -58,7 +58,7 @@ def split_by_artist(
     Raises
     ------
     NSTError
-        If fewer than two styles are left.
+        If `folds` is below 2, or fewer than two styles are left.
     """
     if folds < 2:
         raise NSTError(f"a split needs 2 folds or more, not {folds}")
@@ -103,8 +103,8 @@ def predict_styles(
     features : StyleFeatures
         Descriptors of the paintings.
     names : str or sequence of str
-        Descriptors to use. Gram matrices go through a signed square root first (Lin et al.,
-        "Bilinear CNN Models", ICCV 2015); all are standardized.
+        Descriptors to use; all are standardized. If all of them are Gram matrices, they go through
+        a signed square root first (Lin et al., "Bilinear CNN Models", ICCV 2015).
     folds : sequence of (ndarray, ndarray)
         As `split_by_artist` returns them.
     classifier : {"logistic", "svm", "most frequent"}
@@ -114,6 +114,11 @@ def predict_styles(
     -------
     DataFrame
         A row for each tested painting: ``style``, ``artist``, ``predicted``, ``fold``.
+
+    Raises
+    ------
+    NSTError
+        If a descriptor or the classifier does not exist.
     """
     names = [names] if isinstance(names, str) else list(names)
     x, styles = features.array(*names), features.catalog["style"].to_numpy(str)
@@ -291,7 +296,8 @@ def _last_block(backbone: Backbone) -> nn.Sequential:
 def _maps(features: StyleFeatures, rows: np.ndarray, backbone: Backbone, size: int) -> Tensor:
     """Return the output of VGG19's fourth block, shape (n, 512, size / 16, size / 16), bfloat16.
 
-    The paintings are read again, in batches; one that is gone counts as black.
+    The paintings are read again, in batches. A painting that cannot be read counts as a picture of
+    ImageNet's mean color.
     """
     paths = [file_of(features.root, name) for name in features.catalog["path"].iloc[rows]]
     missing, maps = torch.zeros(1, 3, size, size), []

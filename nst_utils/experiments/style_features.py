@@ -1,7 +1,8 @@
 """Descriptors of many paintings from a frozen network, computed once and kept on disk.
 
 A descriptor is a matrix with one row for each painting: 81,444 files take 2 GB on disk. Finished
-rows stay if the computation is interrupted; rows whose file was damaged are computed again.
+rows stay if the computation is interrupted. If a file of descriptors is missing or damaged, its
+rows are computed again. A painting that could not be read is not tried again.
 """
 
 import hashlib

@@ -132,8 +132,9 @@ def sweep(
         How many pairs of samples (see `pair_samples`), or the pairs themselves: paths, addresses
         or names of samples; several styles in place of one are blended or have their regions.
     seeds : int
-        Seeds 0, 1 and so on. With several, and a recipe that starts from a picture without noise,
-        ``start_noise`` becomes 0.05: without it a seed changes nothing.
+        Number of seeds. They are 0, 1 and so on. With several seeds, a recipe that starts from a
+        picture without noise gets ``start_noise=0.05``. Without noise, a seed changes nothing under
+        losses that draw nothing, such as Gram matrices.
     judges : mapping of str to (backbone, weights)
         Networks that measure the distance to the style beside color and texture, by column.
     out : path, optional

@@ -68,10 +68,11 @@ def variance_shares(
     Returns
     -------
     Series
-        Shares that add up to 1. A factor's share is the variance of its means; that of two factors
-        is the variance of their joint means that neither explains. ``seed`` is the variance among
-        the rows of a combination, if there are several, extrapolated to many seeds. ``rest`` is the
-        remainder.
+        Shares of the variance. They add up to about 1 if no combination is missing; otherwise the
+        factors overlap and the sum may be much larger. A factor's share is the variance of its
+        means. The share of two factors is the variance of their joint means that neither factor
+        explains. ``seed`` is the variance among the rows of a combination, if there are several,
+        extrapolated to many seeds. ``rest`` is 1 minus all others, and at least 0.
     """
     known = table.dropna(subset=[measure])
     values = known[measure] - known[measure].mean()

@@ -111,7 +111,7 @@ def is_out_of_memory(error: Exception) -> bool:
 
 
 def describe_machine() -> str:
-    """Name the machine: processor, cores, number format, versions."""
+    """Describe the machine: processor, threads of torch, version of torch, number format."""
     name = platform.processor() or platform.machine()
     with contextlib.suppress(OSError):
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()

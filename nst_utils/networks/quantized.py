@@ -10,7 +10,7 @@ from torch import Tensor
 from .weights_file import WeightsError
 
 _MOST_WEIGHTS = 2048 * 512 * 9
-"""Of a layer; small files may stand for very large ones."""
+"""Largest number of weights in a layer. A small file could otherwise decode to gigabytes."""
 
 
 def is_quantized(value: Any) -> bool:

@@ -10,7 +10,7 @@
 - ``coloring``: whose colors a painting gets
 - ``detail``: the finest band of an enlarged picture, of the content and of the style
 - ``pictures``: a run's pictures, opened, then at each scale
-- ``instant``: a painting in a second, by a filter
+- ``instant``: a painting in a second, by a feed-forward network
 - ``start``: the picture that a run begins with, and the one of each finer scale
 - ``tiles``: a loss and its gradient, tile by tile
 - ``memory``: what a scale takes of it, and how it is made to fit

@@ -145,7 +145,9 @@ class Recipe:
         "both", kinds.DETAILS, "whose finest details a finer scale begins with"
     )
     space: str = kinds.choice(
-        "normalized", ("unit", "normalized"), "tensor that the optimizer moves"
+        "normalized",
+        ("unit", "normalized"),
+        "pixels that the optimizer moves: RGB in [0, 1] (unit), or ImageNet-normalized RGB",
     )
     precision: str = kinds.choice(
         "auto", ("auto", "float32", "bfloat16"), "number format of weights and activations"
@@ -160,7 +162,9 @@ class Recipe:
         low=0,
     )
     device: str = kinds.text("auto", "auto, cpu, cuda, cuda:1, mps", kinds.is_device)
-    seed: int = kinds.whole(0, "seed of the noise in the start", low=0)
+    seed: int = kinds.whole(
+        0, "seed of the start's noise, and of positions and directions that losses draw", low=0
+    )
     schedule: tuple[tuple[int, str, Any], ...] = kinds.changes(
         "changes during the run: [step, field, value]"
     )
@@ -272,7 +276,7 @@ class Recipe:
 
     @property
     def finish_begins(self) -> int:
-        """The first step of what `finish` adds; the number of steps where it adds nothing."""
+        """The first step of the part that `finish` names; the number of steps if `finish` is 0."""
         return sum(self.steps) - round(self.finish * self.steps[-1])
 
     def steered(self, wanted: "Recipe", step: int) -> "Recipe":

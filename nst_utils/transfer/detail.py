@@ -28,7 +28,10 @@ def resized(picture: Tensor, size: Sequence[int]) -> Tensor:
 
 
 def finest_band(picture: Tensor, small: Sequence[int]) -> tuple[Tensor, Tensor]:
-    """Return what is left of a picture at a smaller size (h, w), enlarged again, and the rest."""
+    """Split a picture into a blurred picture and its finest band; their sum is the picture.
+
+    The blurred one is the picture resized to a smaller size (h, w) and enlarged again.
+    """
     blurred = resized(resized(picture, small), picture.shape[-2:])
     return blurred, picture - blurred
 

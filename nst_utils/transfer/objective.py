@@ -23,8 +23,8 @@ class Objective:
     ----------
     style : Style
         What was learned of the style pictures, with the network and the recipe.
-    content : Tensor, shape (1, 3, H, W)
-        ImageNet-normalized.
+    content : Tensor, shape (n, 3, H, W)
+        ImageNet-normalized. n is 1, except while a network is trained.
     picture : Tensor, shape (1, 3, H, W), optional
         ImageNet-normalized: what the scale begins with; the content image when left out.
     factor : float
@@ -87,8 +87,8 @@ class Objective:
 
         Parameters
         ----------
-        x : Tensor, shape (1, 3, H, W)
-            ImageNet-normalized, of the content's size.
+        x : Tensor, shape (n, 3, H, W)
+            ImageNet-normalized, of the content's shape. n is 1, except while a network is trained.
 
         Returns
         -------
@@ -201,8 +201,8 @@ class _Shared:
 def _place(style: Style) -> list[StyleTerm | _Shared]:
     """Return the style terms for one content, each region under its mask.
 
-    A region counts by its area. Each pixel then feels its style as strongly as in a picture that
-    has this style everywhere.
+    A region's loss is weighted by its area. The gradient of a pixel is then as strong as in a
+    picture that has this style everywhere.
     """
     masks = [region.mask for region in style.regions]
     guides = [None if mask is None else LayerMask(mask) for mask in masks]

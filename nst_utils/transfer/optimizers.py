@@ -162,14 +162,15 @@ class LBFGS:
 
 
 RISE = 0.1
-"""Part of the loss by which a step may raise it, and stand.
+"""Largest relative rise of the loss after which a step is still accepted.
 
 In bfloat16 the gradient is wrong by a few percent, and near the end every second step raises the
-loss a little; taken back, they would cost more than they are worth.
+loss a little. To repeat these steps would cost more than it gains.
 """
 
 SHORTEST = 1e-3
-"""Part of a step below which it stands even if the loss rose: by rounding, then."""
+"""Length, over the learning rate, down to which a step that raised the loss is shortened. A shorter
+step is accepted: the rise is then rounding."""
 
 
 class Adam:

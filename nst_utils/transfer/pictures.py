@@ -178,7 +178,11 @@ class RunPictures:
             self.masks["faces"] = InputPicture.open(faces[0].expand(3, -1, -1))
 
     def _check_scale(self, role: str, scale: float) -> None:
-        """Say where strokes are asked for that the style picture has too few pixels for."""
+        """Check that the style picture has enough pixels for strokes of this size.
+
+        A picture that would be too small raises `ImageError`; one that must be enlarged gets a
+        warning.
+        """
         if scale == 1:
             return
         size, picture = self.recipe.size, self.inputs[role]

@@ -21,7 +21,8 @@ SIDE = 320
 """Long side at which the pictures are read, pixels."""
 
 LAYER = "relu4_1"
-"""Parts of this layer follow outlines; those of ``relu5_1`` were blurred, one the border."""
+"""Layer that is factorized. Its parts follow outlines. The parts of ``relu5_1`` were blurred, and
+one of them was the picture's border."""
 
 
 def propose_parts(content: InputPicture, style: InputPicture, count: int) -> tuple[Tensor, Tensor]:

@@ -153,12 +153,13 @@ class LiveStep:
         return f"<LiveStep {self.record.step} at {self.record.scale} px>"
 
     def picture(self, *, clip: bool = True) -> Tensor:
-        """Return the evaluated picture, (1, 3, H, W) in [0, 1].
+        """Return the evaluated picture in its final colors, (1, 3, H, W) in [0, 1].
 
         Parameters
         ----------
         clip : bool
-            False returns it as it was evaluated, with values that no screen can show.
+            False keeps values outside [0, 1]. There are such values only if the recipe's ``color``
+            is ``free``, ``recolored`` or ``match`` and the styles cover the whole picture.
 
         Raises
         ------
@@ -209,9 +210,10 @@ class Result:
     Attributes
     ----------
     tensor : Tensor, shape (1, 3, H, W)
-        The best picture that was evaluated at the last scale reached and since the last change of
-        the recipe, float32 in [0, 1], on the CPU. A run that was stopped early may have reached a
-        smaller scale only.
+        The painting in its final colors, float32 in [0, 1], on the CPU. It is the picture with the
+        lowest loss at the last scale reached, since the last change of the recipe. If the recipe's
+        ``average`` is above 0 and that scale was finished, it is the mean of the late pictures. A
+        run that was stopped early may have reached a smaller scale only.
     history : list of StepRecord
         Every step.
     recipe : Recipe

@@ -112,12 +112,17 @@ def stylize(
     WeightsError
         If the weights cannot be had.
     RecipeError
-        If `recipe` is something else, the device does not exist, `terms` are no terms, or `on_step`
-        changes what cannot change during a run.
+        If `recipe` is no Recipe, if it does not fit the number of styles, if `masks`, `terms`,
+        `start` or `checkpoint` are not as described above, or if `on_step` changes a field that
+        cannot change during a run.
+    UnknownNameError
+        If this machine does not have the recipe's device.
+    MaskError
+        If a mask is not valid or covers nothing, or a region asks for faces and there are none.
     TransferError
-        If there is no picture to return: the first loss is not finite, or no memory.
+        If there is no picture to return: the first loss is not finite, or the memory ran out.
     NSTError
-        If the size surely does not fit into the memory: before anything is computed.
+        If the size cannot fit into the memory. It is raised before anything is computed.
 
     References
     ----------
@@ -166,7 +171,10 @@ def resume(
     Raises
     ------
     CheckpointError
-        If the file is damaged, or the run was made with other pictures, weights, terms or versions.
+        If the file is missing or damaged, or the run was made with other pictures, weights, terms,
+        versions, device or number format.
+    TransferError, NSTError
+        As for `stylize`.
     """
     with own_settings(), watching_signals():
         kept = load_checkpoint(path)

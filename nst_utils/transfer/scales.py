@@ -8,10 +8,10 @@ SCALE_STEP = 2.4
 
 
 def ladder(size: int) -> tuple[int, ...]:
-    """Return the long sides of a coarse-to-fine run: halves of `size`, down to about 256.
+    """Return the long sides of a coarse-to-fine run: `size` and its halves, down to about 256.
 
-    Large brush strokes appear only where the network sees the whole picture small; from 128
-    pixels up there are therefore always two scales or more.
+    Large brush strokes appear only at a small scale. From 128 pixels up there are therefore at
+    least two scales, even if the coarser one is then far below 256. Below 128 pixels there is one.
 
     Examples
     --------

@@ -184,7 +184,8 @@ class Checkpoint:
         if style is not None:
             if len(styles) != len(roles):
                 raise CheckpointError(
-                    f"{self.path}: the run has {len(roles)} style pictures, not {len(styles)}"
+                    f"{self.path}: the run has {len(roles)} style pictures, not {len(styles)}; "
+                    "give all of them in their order, or none"
                 )
             given |= dict(zip(roles, styles, strict=True))
         for role, source in given.items():

@@ -159,9 +159,10 @@ class Style:
     def placed(
         self, recipe: Recipe, regions: Sequence[Region], own: Sequence[Term] = ()
     ) -> "Style":
-        """Return it for another content image: a recipe that it `fits`, regions, terms.
+        """Return a copy for another content image, without learning the styles again.
 
-        The regions hold the same styles in other places. The terms are taken as they are.
+        The recipe must be one that it `fits`. The regions hold the same styles in other places. The
+        terms are taken as they are.
         """
         other, names = copy.copy(self), {term.name for term in own}
         other.recipe, other.regions = recipe, list(regions)

@@ -247,7 +247,7 @@ def test_bfloat16_is_close_to_float32():
 @pytest.mark.parametrize(
     "call",
     [
-        lambda: load_backbone("vgg16"),
+        lambda: load_backbone("vgg18"),
         lambda: load_backbone("vgg19", pooling="l2"),
         lambda: load_backbone("vgg19", padding="reflect"),
     ],

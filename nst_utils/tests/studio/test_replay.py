@@ -7,7 +7,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nst_utils.errors import UnknownNameError
-from nst_utils.networks.registry import BACKBONES
 from nst_utils.studio import replay
 from nst_utils.studio.replay import (
     as_code,
@@ -43,7 +42,7 @@ def test_a_recipe_needs_a_step():
 
 @pytest.mark.parametrize(
     ("name", "backbone"),
-    [*itertools.product(["quick", "report"], BACKBONES), ("gatys2016", "vgg19")],
+    [*itertools.product(["quick", "report"], ["vgg19", "resnet50"]), ("gatys2016", "vgg19")],
 )
 @pytest.mark.parametrize("size", [96, 256, 700])
 def test_changes_give_the_recipe_again(name, backbone, size):

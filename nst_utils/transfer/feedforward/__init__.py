@@ -2,6 +2,7 @@
 
 - ``generator``: the network: convolutions, residual blocks, instance normalization
 - ``network_file``: the network in a file, with its record
+- ``onnx_file``: the network as an ONNX file
 - ``photos``: what it is trained on: crops of photos, recolored to the style
 - ``training``: its training with this package's losses
 """

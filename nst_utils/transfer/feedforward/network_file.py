@@ -33,7 +33,7 @@ MOST_BYTES = 64 * 2**20
 MOST_RECORD = 100_000
 
 MOST_SIDE = 2048
-"""Long side at which a photo is painted where nothing else is asked for, pixels."""
+"""Largest long side of a painting if no size is given, pixels; smaller photos keep their own."""
 
 PIXEL_BYTES = 110
 """Of a pixel of the painting: the photo, its new colors in float64, the painting."""

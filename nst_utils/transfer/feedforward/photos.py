@@ -109,13 +109,14 @@ class Crops:
         count : int
         random : torch.Generator
         shift : int
-            Most pixels by which the second crops are moved, to the right and down; with 0 they are
-            the first ones.
+            Most pixels by which the second crops are moved, to the right and down. With 0 they are
+            equal to the first ones. One shift ``dy, dx`` is drawn for the whole batch and kept in
+            the attribute ``offset``.
 
         Returns
         -------
         crops, moved : Tensor
-            ``moved[..., :-dy, :-dx]`` shows what ``crops[..., dy:, dx:]`` shows.
+            ``moved[..., : side - dy, : side - dx]`` shows what ``crops[..., dy:, dx:]`` shows.
         """
         offset = [self._below(shift + 1, random) for _ in "yx"] if shift else [0, 0]
         pairs = [self._one(random, offset) for _ in range(count)]

@@ -1,8 +1,9 @@
 """Training of a network of one style, with this package's losses.
 
-A batch is one set of sums a picture: the same terms that an optimized painting has. The learning
-rate falls by a cosine over the planned steps; how many fit into the minutes is measured on the way.
-The state is saved now and then, so that the same call goes on.
+The loss has the same terms as an optimized painting; each picture of a batch has its own sums over
+positions. The learning rate falls along a cosine over the planned steps. How many steps fit into
+the minutes is measured during training. The state is saved now and then, so that the same call can
+go on after an interruption.
 """
 
 import contextlib
@@ -94,7 +95,10 @@ class Settings:
             if not isinstance(value, int) or not low <= value <= high:
                 raise RecipeError(f"{name} must be {low} to {high}, not {brief(value)}")
         if not 0 < self.rate <= 1 or not 0 <= self.steady <= 1e6:
-            raise RecipeError("rate must be above 0 and at most 1, and steady at least 0")
+            raise RecipeError(
+                "rate must be above 0 and at most 1, and steady from 0 to 1e6, not "
+                f"rate={brief(self.rate)} and steady={brief(self.steady)}"
+            )
 
 
 def training_recipe(**changes: Any) -> Recipe:
@@ -170,6 +174,10 @@ def train(
         If there are no photos, or no style picture.
     RecipeError
         For a number out of its range.
+    WeightsError
+        If the weights of the network that reads the pictures cannot be had.
+    NSTError
+        If the loss is not finite, or the saved state of this training is damaged.
     """
     with own_settings(), watching_signals():
         return _Training(style, output, photos, minutes, steps, losses, settings).run(on_step)

@@ -47,10 +47,10 @@ def content_loss(
     Parameters
     ----------
     features, target : Tensor, shape (n, d, h, w)
-        Activations of the picture and of the content image.
+        Activations F of the picture and C of the content image.
     normalization : {"relative", "report", "paper"}
-        ``relative``: ``mean((T - C)^2) / mean(C^2)``; ``report``: ``mean((T - C)^2)``;
-        ``paper``: ``sum((T - C)^2) / (4 h w d)``.
+        ``relative``: ``mean((F - C)^2) / mean(C^2)``; ``report``: ``mean((F - C)^2)``;
+        ``paper``: ``sum((F - C)^2) / (4 h w d)``.
     energy : Tensor, optional
         `mean_square` of the target, if it is known already.
     weights : Tensor, shape (1, 1, h, w), optional
@@ -59,6 +59,11 @@ def content_loss(
     Returns
     -------
     Tensor, scalar, float32 (float64 for float64 features)
+
+    Raises
+    ------
+    UnknownNameError
+        If the normalization does not exist.
     """
     error = _Distance.apply(
         features, target, None if weights is None else weights.to(features.dtype)

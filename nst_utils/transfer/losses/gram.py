@@ -195,18 +195,25 @@ def style_loss(
     Parameters
     ----------
     matrix, target : Tensor, shape (n, d, d) or (n, d, 2)
-        Gram matrices of the picture and of the style image, of one variant; one target serves a
+        Gram matrices G of the picture and S of the style image, of one variant; one target serves a
         batch of pictures.
     positions : int
-        ``h * w`` of the picture's activations. The two images may differ in size, so compare
-        them in the variant ``sum`` only when they do not.
+        ``h * w`` of the picture's activations. If the two images differ in size, do not compare
+        them in the variant ``sum``.
     normalization : {"relative", "report", "paper"}
-        ``relative``: squared distance over the target's squared Frobenius norm; ``report``:
-        ``mean((G_T - G_S)^2) / (d h w)``; ``paper``: ``sum((G_T - G_S)^2) / (4 (h w d)^2)``.
+        ``relative``: ``sum((G - S)^2) / sum(S^2)``; ``report``: ``mean((G - S)^2) / (d h w)``;
+        ``paper``: ``sum((G - S)^2) / (4 (h w d)^2)``.
+    energy : Tensor, optional
+        `mean_square` of the target, if it is known already; used by ``relative`` only.
 
     Returns
     -------
     Tensor, scalar
+
+    Raises
+    ------
+    UnknownNameError
+        If the normalization does not exist.
     """
     d = matrix.shape[1]
     error = functional.mse_loss(matrix, target.expand_as(matrix))

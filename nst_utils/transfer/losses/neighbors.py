@@ -148,7 +148,7 @@ class Neighbors(StyleTerm):
         self._maps: dict[str, Tensor] = {}
 
     def _scaled(self, name: str, features: Tensor, image: Tensor) -> Tensor:
-        """Return a layer as it is compared: its weight by the root of its channels."""
+        """Return a layer times its weight, over the root of its channel count."""
         return features * (self.recipe.style_layers[name] / features.shape[1] ** 0.5)
 
     def learn(
@@ -248,7 +248,7 @@ class Hypercolumns(Neighbors):
     joint = "hypercolumns"
 
     def _scaled(self, name: str, features: Tensor, image: Tensor) -> Tensor:
-        """Return a layer at the hypercolumns' places, its weight by its channels."""
+        """Return a layer at the hypercolumns' places, times its weight over its channel count."""
         size = [max(1, side // HYPERCOLUMN_STRIDE) for side in image.shape[-2:]]
         if features.shape[-1] > size[1]:
             features = functional.adaptive_avg_pool2d(features, size)

@@ -23,6 +23,11 @@ def total_variation(image: Tensor, power: int = 2) -> Tensor:
     Tensor, scalar
         Sum over both directions and all channels, divided by ``n * h * w``.
 
+    Raises
+    ------
+    UnknownNameError
+        If `power` is neither 1 nor 2.
+
     Examples
     --------
     A checkerboard of side 4 has 24 neighboring pairs that differ by 1, on 16 pixels:

@@ -95,7 +95,10 @@ class FrameDifference:
         return [features[self.layers[0]], image]
 
     def __call__(self, features: Features, image: Tensor) -> Tensor:
-        """Return the loss over the energy of the film's; in a scene's first frame it is 0."""
+        """Return the loss; each part is divided by the mean square of the film's last frame.
+
+        In a scene's first frame it is 0.
+        """
         total = image.new_zeros(())
         if not self.last:
             return total

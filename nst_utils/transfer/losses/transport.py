@@ -31,7 +31,7 @@ QUANTILES = 1024
 """Levels at which sorted projections are compared."""
 
 BINS = 4096
-"""In which a projection's values are counted, between the least and the largest."""
+"""Number of bins that count a projection's values, from the least to the largest value."""
 
 RIDGE = 1e-4
 """Added to a covariance's diagonal, as a part of its mean variance, before its root is taken."""
@@ -201,7 +201,8 @@ class EarthMover(StyleTerm):
     """The relaxed earth mover's distance of hypercolumns, their moments, and the palette (STROTSS).
 
     `SAMPLES` positions of the picture are compared with twice as many of the style. They are drawn
-    anew every `STALE_AFTER` evaluations. The loss is the mean of the three distances.
+    anew every `STALE_AFTER` evaluations. The loss is the mean of three numbers: the earth mover's
+    distance, the moments' mean distance over layers, and half of the palette's distance.
     """
 
     blends, joint = False, "earth mover"
@@ -284,7 +285,7 @@ class EarthMover(StyleTerm):
 
 
 class GaussianWasserstein(Additive):
-    """The Wasserstein distance of Gaussians, over the style's mean square."""
+    """The squared Wasserstein distance of Gaussians, divided by the style's mean square."""
 
     def sums(
         self, features: Tensor, weights: Tensor | None = None, mean: Tensor | None = None

@@ -1,4 +1,4 @@
-"""A clip painted so that it keeps still.
+"""A clip painted with little flicker from frame to frame.
 
 - ``flow``: where each pixel was in an earlier frame; what was hidden there; cuts between scenes
 - ``sample``: a clip made from two sample photos, whose true flow is known

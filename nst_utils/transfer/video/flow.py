@@ -10,8 +10,8 @@ import cv2
 import numpy as np
 
 CUT_GAP = 0.12
-"""Mean difference of lightness, of 1, between a frame and the warped one before it, above which
-they may be of two scenes."""
+"""Mean difference of RGB in [0, 1] between a frame and the warped frame before it. Above it the two
+may be of two scenes."""
 
 CUT_HIDDEN = 0.6
 """Part of a frame that was hidden in the one before, above which they may be of two scenes."""
@@ -33,8 +33,8 @@ class Motion:
     flow : ndarray, shape (h, w, 2), float32
         For each pixel of the frame, how far away it is found in the earlier one.
     seen : ndarray, shape (h, w), float32
-        1 where it was visible there, 0 where it was hidden, left the picture, or moves unlike its
-        neighbors.
+        1 where it was visible there. 0 where it was hidden, lies outside that frame, moves unlike
+        its neighbors, or (in `motion`) differs in color by more than `OTHER`.
     """
 
     flow: np.ndarray

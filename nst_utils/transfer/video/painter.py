@@ -38,7 +38,7 @@ BACK = (1, 2, 4)
 
 @dataclass(frozen=True)
 class Stillness:
-    """How a film is kept still.
+    """How flicker between frames is reduced.
 
     Attributes
     ----------
@@ -99,7 +99,10 @@ def checked_changes(recipe: Recipe, changes: Any) -> Changes:
     Raises
     ------
     RecipeError
-        If one is no change, or names what cannot change.
+        If an entry is not (second, field, value), names a field that cannot change, or has a value
+        out of range.
+    UnknownNameError
+        If a value is not among the field's choices, or names a layer that does not exist.
     """
     wanted = "a film's schedule is a list of [second, field, value]"
     if not isinstance(changes, list | tuple) or len(changes) > 1000:
