@@ -141,7 +141,10 @@ def _asking(
             if not line.late:
                 raise
         if line.late:
-            raise FetchError(f"{shown}: took longer than the limit of {seconds:g} s")
+            raise FetchError(
+                f"{shown}: took longer than the limit of {seconds:g} s; try again, or save the "
+                "file with a browser"
+            )
 
 
 def _answer(
@@ -177,7 +180,10 @@ def _answer(
             time.sleep(pause)
             continue
         raise FetchError(f"{shown}: {_refusal(answer, pause)}")
-    raise FetchError(f"{shown}: redirected more than {_REDIRECTS} times")
+    raise FetchError(
+        f"{shown}: still redirected after {_REDIRECTS} requests; check the address, or save the "
+        "file with a browser"
+    )
 
 
 def _refusal(answer: Any, pause: float | None) -> str:
@@ -284,7 +290,10 @@ def download_file(address: str, path: str | os.PathLike, sha256_start: str = "")
     Raises
     ------
     FetchError
-        If the server does not respond, the connection breaks, or the checksum is wrong.
+        If the server does not respond or answers with an error, the connection breaks, the file is
+        too large or takes too long, or the checksum is wrong.
+    FolderError
+        If the folder cannot be made.
     """
     path = Path(path)
     make_folder(path.parent)

@@ -121,7 +121,7 @@ def public(value: Any) -> Any:
 
 
 def shorten(text: str, most: int) -> str:
-    """Return a text without its middle if it is longer than a number of characters."""
+    """Return a text of at most `most` characters; the middle of a longer one becomes ``…``."""
     if len(text) <= most:
         return text
     return f"{text[: most // 2]}…{text[-(most - most // 2 - 1) :]}"

@@ -97,8 +97,9 @@ def map_jobs(
     Parameters
     ----------
     function : callable
-        At the top of a module; called as ``function(job, threads)``. `threads` is how many torch
-        may use, so that all processes together use no more than the cores.
+        At the top of a module; called as ``function(job, threads)``. On local processes `threads`
+        is how many threads torch may use, so that all processes together use no more than the
+        cores. On a Dask scheduler it is None.
     jobs : sequence
         Anything that can be pickled.
     workers : int, optional
@@ -149,7 +150,8 @@ def _on_cluster(
         client = Client(address, timeout=_WAIT)
     except (OSError, ValueError, TimeoutError) as error:
         raise ClusterError(
-            f"no Dask scheduler answers at {address} ({one_line(error, 80)})"
+            f"no Dask scheduler answers at {address} ({one_line(error, 80)}); start it, or name "
+            f"none and unset {ADDRESS} to use local processes"
         ) from None
     with client:
         # Impure: the same job twice is two jobs.
@@ -233,8 +235,9 @@ class _Worker:
         except (EOFError, OSError):
             self.process.join()
             return _Died(
-                f"the process died with it, the last time with status {self.process.exitcode}; "
-                "where memory was short, take fewer workers or a smaller size"
+                "the job failed: each process died with it, the last one with status "
+                f"{self.process.exitcode}; if memory was short, take fewer workers or a smaller "
+                "size"
             )
 
 
@@ -311,6 +314,18 @@ def run_in_fresh_process(work: Callable[..., Any], *arguments: Any) -> Any:
         Function at the top level of a module, so that it can be pickled.
     *arguments
         Its arguments.
+
+    Returns
+    -------
+    object
+        What the function returned.
+
+    Raises
+    ------
+    ClusterError
+        If the process died, or its result cannot be sent.
+    Exception
+        The function's own error.
     """
     worker = _Worker({})
     try:

@@ -42,8 +42,9 @@ def _results_home() -> Path:
 
 
 HOME = _results_home()
-"""Where results go: the clone; of an installed package the working directory; where that is another
-user's, ``~/nst_utils``; or what the environment variable ``NST_HOME`` names."""
+"""Where results go: the folder that the environment variable ``NST_HOME`` names. Without it, the
+clone, or the working directory of an installed package. If that folder cannot be written to, or its
+``figures`` or ``data``: ``~/nst_utils``."""
 
 BENCHMARK_PAGE = PACKAGE / "benchmark" / "README.md"
 DATA = HOME / "data"
@@ -326,10 +327,10 @@ def _new_draft(parent: Path, suffix: str, folder: bool) -> Path:
 
 @lru_cache(maxsize=4096)
 def remove_old_drafts(folder: Path) -> None:
-    """Remove what killed processes left of `replacing` in a folder; looked for once a process.
+    """Remove the drafts of `replacing` that killed processes left; once for each folder.
 
-    A draft is left alone while its process may go on: one of this machine that runs, or for a day
-    one of another machine.
+    A draft stays while its process runs on this machine, or may run on another one. After a day it
+    is removed in any case.
     """
     import psutil
 
@@ -388,7 +389,9 @@ def _resolved(path: Path) -> Path:
 
 @contextlib.contextmanager
 def alone_with(path: Path, *, wait: bool = True) -> Iterator[bool]:
-    """Lock a file against other processes; yield whether this process has the lock.
+    """Lock a file against other processes; yield False if another process has the lock.
+
+    On a file system without locks True is yielded, and nothing is locked.
 
     Parameters
     ----------

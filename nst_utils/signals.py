@@ -78,7 +78,7 @@ def requested() -> str:
 
 
 def interrupt_main_thread() -> None:
-    """Ask the run on the main thread to end, as a signal would; a second request is none."""
+    """Ask the run on the main thread to end, as a signal would, unless it was asked already."""
     if not _request.name:
         _thread.interrupt_main(signal.SIGTERM)
 
@@ -91,10 +91,11 @@ def ignore_signals() -> None:
 
 
 def exit_on_signals(sentence: str) -> None:
-    """Let a signal end this program at once, with a sentence: no module is half loaded then.
+    """Let a signal end this program at once, after it printed a sentence.
 
-    For programs of this package alone, before anything heavy is loaded. Blocks of
-    `watching_signals` go before; while modules load in them, this holds.
+    Only programs of this package call it, before they load heavy modules. A block of
+    `watching_signals` takes precedence, except while a module is being loaded in it: an exception
+    would leave that module half loaded.
     """
 
     def leave(number: int, frame: FrameType | None) -> None:

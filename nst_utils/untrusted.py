@@ -63,7 +63,7 @@ def read_json(path: Path, what: str) -> Any:
         As for `parse_json`, and if it is not a regular file or cannot be read.
     """
     if not is_regular(path):
-        raise DataError(f"{path}: no such file; expected {what}")
+        raise DataError(f"{path}: no such file, or a folder or a device; expected {what}")
     try:
         with open(path, "rb") as file:
             return parse_json(file.read(MOST_BYTES + 1), what)

@@ -41,7 +41,8 @@ from .peers import Pastiche, PlainLoop
 
 SIZE = 256
 STEPS = (60, 30)
-FLOAT32 = recipe(size=SIZE, precision="float32", device="cpu")
+# Pictures are judged by the loss that was minimized: neither photo nor painting is recolored.
+FLOAT32 = recipe(size=SIZE, color="free", precision="float32", device="cpu")
 ONE_SCALE = FLOAT32.replace(scales=(SIZE,), steps=(sum(STEPS),))
 TWO_SCALES = FLOAT32.replace(scales=(SIZE // 2, SIZE), steps=STEPS)
 QUICK = "all of these (quick)"

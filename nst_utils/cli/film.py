@@ -19,7 +19,7 @@ BESIDE_NETWORK = {"clip", "output", "start", "end", "every", "network", "no_meas
 
 
 class Seconds(click.ParamType):
-    """A time: seconds, or minutes and seconds as 1:07.5."""
+    """A time: seconds, minutes and seconds as 1:07.5, or hours as well as 1:02:07.5."""
 
     name = "time"
 
@@ -59,7 +59,9 @@ class Seconds(click.ParamType):
     help="Steps of a frame that follows another one.",
 )
 @click.option(
-    "--temporal", type=click.FloatRange(min=0), help="Weight of the last paintings, warped."
+    "--temporal",
+    type=click.FloatRange(min=0),
+    help="Weight of the temporal loss: the difference to the last paintings, warped.",
 )
 @click.option(
     "--difference", type=click.FloatRange(min=0), help="Weight of the change from frame to frame."
@@ -103,10 +105,10 @@ def film(
     changes: tuple[str, ...],
     **options: str | None,
 ) -> None:
-    """Paint the film CLIP in the manner of STYLE, so that it keeps still.
+    """Paint the film CLIP in the style of STYLE, with little flicker.
 
-    CLIP is a film, a GIF, an animated WebP, a folder of frames, or sample. Frames are kept as they
-    are done: the same command goes on.
+    CLIP is a film, a GIF, an animated WebP, a folder of frames, or the word sample for a made-up
+    clip. Each frame is kept as soon as it is painted: after an interruption give the same command.
     """
     from ..experiments.film_runs import SIZE, open_film
     from ..experiments.film_runs import film as run

@@ -45,7 +45,7 @@ def check_network_options(context: click.Context, beside: set[str]) -> None:
 @click.option("--side", type=int, help="Side of the crops, pixels.")
 @click.option("--batch", type=int, help="Crops a step.")
 @click.option("--style-size", type=int, help="Long side of the style picture, pixels.")
-@click.option("--steady", type=float, help="Weight of keeping still on film; 100 is much.")
+@click.option("--steady", type=float, help="Weight of the loss against flicker; 100 is strong.")
 @click.option("--seed", type=int, help="Seed of weights and crops.")
 @click.option("--weights", help="Weights of VGG19: auto, a source, random, or a file.")
 def train(

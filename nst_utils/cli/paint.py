@@ -124,14 +124,14 @@ def check_trained(settings: Recipe) -> None:
     "texts",
     multiple=True,
     metavar="MASK=STYLE",
-    help=f"Where a style goes; may be repeated. MASK: {MASK_FORMS}. STYLE: a picture, its "
-    "part behind an @ as another mask, or none, where the photo stays.",
+    help=f"Where a style goes; may be repeated. MASK: {MASK_FORMS}. STYLE: a picture; "
+    "PICTURE@MASK for a part of it; or none, to keep the photo there.",
 )
 @click.option(
     "--keep",
     metavar="PART",
-    help="Part of the structure that stays, 0 to 1, for which "
-    "beta is found; or faces, which are left out.",
+    help="Share of the photo's structure to keep, between 0 and 1: "
+    "beta is found for it. Or faces, which stay as in the photo.",
 )
 @click.option(
     "--depth",

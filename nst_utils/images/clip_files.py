@@ -113,7 +113,8 @@ def write_clip(
     clip : Clip
         Gives the rate, the exact times and the sound.
     record : mapping
-        JSON values; stored as the file's comment.
+        JSON values. Films and GIFs hold them as their comment, WebP in the EXIF description, and
+        a folder in each of its PNG files.
 
     Raises
     ------
@@ -137,7 +138,7 @@ def write_clip(
 
 
 def write_steps(path: Path, pictures: Sequence[Image.Image], record: Mapping[str, Any]) -> Path:
-    """Write how a painting came about: ten pictures a second; the last one stays two more.
+    """Write how a painting came about: ten pictures a second, the last one two seconds longer.
 
     Parameters
     ----------

@@ -84,7 +84,9 @@ class Clip:
     start, end : Fraction or None
         The part of it that is read, in seconds.
     every : int
-        One frame of so many is read.
+        One frame in `every` is read.
+    read : callable
+        Gives time and picture of each frame of a clip; None for a picture that is damaged.
     """
 
     source: str
@@ -138,12 +140,12 @@ class Clip:
             raise ClipError(f"{self.source}: no frame can be read{told}; name another clip or part")
 
     def part(self, start: Any = None, end: Any = None, every: int = 1) -> "Clip":
-        """Return a part of it, in seconds, and of that one frame of so many.
+        """Return the part from `start` to `end`, in seconds, and of that one frame in `every`.
 
         Raises
         ------
         ClipError
-            If that part has no frame.
+            If it begins outside the clip, or ends before it begins.
         """
         start, end = (_seconds(t) for t in (start, end))
         length = self.count / self.rate
@@ -153,7 +155,10 @@ class Clip:
                 f"{float(start):g}; choose an earlier start"
             )
         if end is not None and end <= (start or 0):
-            raise ClipError(f"the part must end after it begins, not at {float(end):g} seconds")
+            raise ClipError(
+                f"the part must end after it begins, at {float(start or 0):g} seconds, and not at "
+                f"{float(end):g} seconds"
+            )
         # On the grid of the frames, so that the sound begins with the first one.
         start = None if start is None else -int(-(start * self.rate) // 1) / self.rate
         seconds = min(length, end if end is not None else length) - (start or 0)
@@ -169,7 +174,7 @@ def _seconds(time: Any) -> Fraction | None:
 
 
 def even(image: Image.Image, size: int | None) -> Image.Image:
-    """Return a frame with a long side of at most `size`, and even sides."""
+    """Return a frame with even sides, resized to a long side of `size`, or one pixel less."""
     small = image if size is None else fit(image, size, enlarge=True)
     sides = tuple(max(2, side - side % 2) for side in small.size)
     return small if sides == small.size else small.resize(sides, Image.Resampling.LANCZOS)
@@ -187,6 +192,8 @@ def open_clip(source: Any) -> Clip:
     ------
     ClipError
         If it is missing, damaged, or no clip.
+    ImageError
+        If the first picture of a folder cannot be read.
     """
     if isinstance(source, Clip):
         return source
@@ -253,7 +260,8 @@ def _open_film(path: Path, kind: str, digest: str) -> Clip:
         stream = _video_of(container, path)
         if not stream.width or stream.width * stream.height > MAX_PIXELS:
             raise ClipError(
-                f"{path}: frames of {stream.width} x {stream.height} pixels cannot be read"
+                f"{path}: frames of {stream.width} x {stream.height} pixels cannot be read; "
+                f"expected 1 to {MAX_PIXELS:,} pixels a frame"
             )
         rate = stream.average_rate or stream.guessed_rate or FOLDER_RATE
         seconds = _duration(container, stream)

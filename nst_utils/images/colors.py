@@ -32,10 +32,10 @@ def recolor(
     picture, like : Tensor, shape (1, 3, H, W)
         RGB in [0, 1]; their sizes may differ.
     where, like_where : Tensor, shape (1, 1, H, W), optional
-        Masks in [0, 1], by which the pixels of each picture are weighted.
+        Masks in [0, 1]: weights of the pixels of `picture` (of `of`, if it is given) and of `like`.
     of : Tensor, shape (1, 3, H, W), optional
-        The picture that gets these colors exactly; `picture` is moved by the same map. So the
-        frames of a scene keep their colors from one to the next.
+        The picture from which the map is computed; `picture` is moved by that map. With one such
+        picture for all frames of a scene, colors do not change from frame to frame.
 
     Returns
     -------
@@ -206,7 +206,7 @@ def _rgb(lab: np.ndarray) -> Tensor:
 def color_moments(picture: Tensor, where: Tensor | None = None) -> tuple[Tensor, Tensor]:
     """Return the mean (3,) and the covariance (3, 3) of a picture's colors, in float64.
 
-    Under a mask (1, 1, H, W) in [0, 1] each pixel counts by it.
+    With a mask (1, 1, H, W) in [0, 1], each pixel is weighted by its value in the mask.
     """
     rows = picture.double().flatten(2)[0]
     if where is None:

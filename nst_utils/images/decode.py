@@ -68,9 +68,10 @@ def decode(
         Name of the picture for error messages.
     size : int, optional
         Long side in pixels to which the caller will resize. A larger picture may be returned
-        reduced, but not below twice this size.
+        reduced, but not below twice this size. A JPEG of more than `MAX_PIXELS` may be reduced
+        further.
     background : str
-        What transparency becomes.
+        Color on which transparent pixels are laid, by a name that Pillow knows.
 
     Raises
     ------
@@ -86,7 +87,7 @@ def decode(
     except Image.DecompressionBombError:
         raise ImageError(f"{name}: {_TOO_LARGE}") from None
     except Exception as error:  # the decoders of many formats raise many types
-        second = _decode_otherwise(file, name, size)
+        second = _decode_otherwise(file, name, size, background)
         if second is not None:
             return second
         if isinstance(error, UnidentifiedImageError):
@@ -105,20 +106,25 @@ def _decode(file: BinaryIO, name: str, size: int | None, background: str = "whit
     return to_rgb(image, reduction, background)
 
 
-def _decode_otherwise(file: BinaryIO, name: str, size: int | None) -> Image.Image | None:
-    """Decode a TIFF by tifffile, another picture without its metadata; None if that fails."""
+def _decode_otherwise(
+    file: BinaryIO, name: str, size: int | None, background: str
+) -> Image.Image | None:
+    """Decode a TIFF by tifffile, another picture without its metadata.
+
+    Return None if the second fails; a TIFF that cannot be read raises `ImageError`.
+    """
     file.seek(0)
     if file.read(4) in (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"):
         file.seek(0)
         image = read_tiff(file, name)
-        return _upright(image, image.info["orientation"])
+        return _upright(to_rgb(image, background=background), image.info["orientation"])
     file.seek(0)
     data = file.read(MEMORY // 4)
     bare = without_metadata(data)
     if bare is None or bare == data:
         return None
     with contextlib.suppress(Exception):  # the caller reports the first error
-        return _decode(io.BytesIO(bare), name, size)
+        return _decode(io.BytesIO(bare), name, size, background)
     return None
 
 
@@ -156,6 +162,11 @@ def plan(image: Image.Image, file: BinaryIO, name: str, size: int | None) -> int
     """Check that a picture can be decoded within `MEMORY`; return a factor by which to reduce it.
 
     JPEG and JPEG 2000 pictures are instead set to be decoded at a smaller size, with factor 1.
+
+    Raises
+    ------
+    ImageError
+        If it has too many pixels, or decoding it would take more than `MEMORY`.
     """
     width, height = image.size
     if image.format == "JPEG" and isinstance(image, JpegImagePlugin.JpegImageFile):
@@ -206,7 +217,7 @@ def _coefficients(image: JpegImagePlugin.JpegImageFile, file: BinaryIO) -> float
 
 
 def _reduce_jpeg(image: JpegImagePlugin.JpegImageFile, size: int | None) -> None:
-    """Set a JPEG to be decoded reduced, to at least twice `size` and below `MAX_PIXELS`."""
+    """Set a JPEG to be decoded below `MAX_PIXELS`; else at no less than twice `size`."""
     width, height = image.size
     shrink = 1
     while shrink < 8 and (

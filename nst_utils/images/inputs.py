@@ -19,7 +19,7 @@ from .tensors import to_pil, to_tensor
 LEAST_SIDE = 16
 """Minimum length of the short side in pixels at every scale, because VGG19 halves it four times.
 
-It takes precedence over the recipe's size. A picture that is smaller is refused."""
+It takes precedence over the recipe's size. `open_input` refuses a picture whose file is smaller."""
 
 LONGEST = 20
 """Maximum ratio of a picture's sides; the largest in WikiArt is 12."""
@@ -35,7 +35,8 @@ class InputPicture:
         RGB. A tensor has shape (1, 3, H, W) and values in [0, 1]; a tensor from the user stays
         one, and a file with 16 bits a channel becomes one, without rounding to 8 bits.
     source : str
-        File name, address, sample, ``"picture"`` or ``"tensor"``.
+        File name, address, sample, ``"upload"`` (bytes), ``"picture"``, ``"array"`` or
+        ``"tensor"``.
     sha256 : str
         Checksum of the file, or of the pixels if there is no file.
     """
@@ -53,7 +54,8 @@ class InputPicture:
         source : path, address, sample name, PIL.Image.Image, ndarray, Tensor or InputPicture
             Tensors have shape (1, 3, H, W) or (3, H, W) and values in [0, 1].
         bound : int, optional
-            Maximum length of the long side in pixels; larger pictures are reduced, tensors are not.
+            Maximum length of the long side in pixels. Larger pictures are reduced; tensors and
+            files with 16 bits a channel are not.
 
         Raises
         ------
@@ -85,7 +87,10 @@ class InputPicture:
         # Copied, because a tensor made in inference mode cannot be used outside it.
         tensor = source.detach().reshape(shape).float().cpu().clone()
         if not (tensor.min() >= 0 and tensor.max() <= 1):
-            raise ImageError("expected a tensor with values in [0, 1]; divide by the maximum")
+            raise ImageError(
+                f"expected a tensor with values in [0, 1], not from {tensor.min():g} to "
+                f"{tensor.max():g}; make them finite and positive, then divide by the maximum"
+            )
         digest = hashlib.sha256(tensor.contiguous().numpy().tobytes()).hexdigest()
         return cls(tensor, "tensor", digest)
 
@@ -130,7 +135,8 @@ def open_input(source: Any, bound: int) -> InputPicture:
     Raises
     ------
     ImageError
-        Also if the short side is below `LEAST_SIDE`, or the long side exceeds `LONGEST` times it.
+        Also if the short side is below `LEAST_SIDE` and the long side below `bound`, or if the long
+        side exceeds `LONGEST` times the short side.
     """
     picture = InputPicture.open(source, bound)
     width, height = picture.size

@@ -38,16 +38,18 @@ def read_image(source: Any, size: int | None = None, *, enlarge: bool = False) -
     PIL.Image.Image
         In mode RGB. EXIF orientation and color profile are applied, transparency becomes white,
         and 16-bit values keep their upper 8 bits. For the provenance record, ``info`` holds
-        ``source`` (file name, address without secrets, or ``"picture"``) and ``sha256`` (of the
-        file, or of the pixels before resizing if there is no file). A result of this function that
-        was edited since counts as a new picture.
+        ``source`` and ``sha256``. The source is a file name, an address without secrets,
+        ``"upload"`` for bytes, ``"array"`` or ``"picture"``. The checksum is that of the file, or
+        of the pixels before resizing if there is no file. A result of this function that was
+        edited since counts as a new picture.
 
     Raises
     ------
     ImageError
-        If the file is missing, empty, truncated or not a picture, has more than
-        `formats.MAX_PIXELS` and is not a JPEG, or would take more memory than `formats.MEMORY`.
-        Large JPEGs are decoded at a reduced size.
+        If `source` has another type, shape or range, or if a download fails. If the file is
+        missing, empty, truncated or not a picture, has more than `formats.MAX_PIXELS` and is not a
+        JPEG, or would take more memory than `formats.MEMORY`. Large JPEGs are decoded at a reduced
+        size.
     """
     image, name, digest = _open(source, size)
     known, image = image.info.get("pixels"), image if image.mode == "RGB" else to_rgb(image)
@@ -159,8 +161,8 @@ def _from_array(array: np.ndarray) -> Image.Image:
     if array.dtype.kind == "f":
         if not np.isfinite(array).all() or array.min() < 0 or array.max() > 1:
             raise ImageError(
-                "expected floats in [0, 1], "
-                f"not values from {np.min(array):g} to {np.max(array):g}; divide by the maximum"
+                "expected finite floats in [0, 1], not values from "
+                f"{np.min(array):g} to {np.max(array):g}; shift and scale them into that range"
             )
         array = np.rint(array * 255).astype(np.uint8)
     elif array.dtype.kind == "b":

@@ -38,6 +38,11 @@ def report_load_image(
     Returns
     -------
     Tensor, shape (1, 3, H, W), float32
+
+    Raises
+    ------
+    ImageError
+        If the picture cannot be read, or `version` is another one.
     """
     image = _as_it_is(source)
     if version == "a":

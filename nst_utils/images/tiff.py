@@ -12,18 +12,21 @@ from .formats import MAX_PIXELS, MEMORY, ImageError, describe
 
 
 def read_tiff(file: BinaryIO, name: str) -> Image.Image:
-    """Read the first page of a TIFF as 8-bit RGB, with ``info["orientation"]`` still to be applied.
+    """Read the first page of a TIFF in mode L, LA, RGB or RGBA.
 
-    The arguments and errors are those of `read_array`.
+    Its ``info["orientation"]`` is still to be applied. The arguments and errors are those of
+    `read_array`.
     """
     array, turn = read_array(file, name)
-    rgb = Image.fromarray(_array_to_bytes(array, name)).convert("RGB")
-    rgb.info["orientation"] = turn
-    return rgb
+    image = Image.fromarray(_array_to_bytes(array, name))
+    image.info["orientation"] = turn
+    return image
 
 
 def read_array(file: BinaryIO, name: str) -> tuple[np.ndarray, int]:
-    """Read the first page of a TIFF as it is, (H, W) or (H, W, channels), and its orientation.
+    """Read the first page of a TIFF, (H, W) or (H, W, channels), and its orientation.
+
+    Inks (CMYK) become RGB, and gray that counts from white becomes gray that counts from black.
 
     Parameters
     ----------
@@ -55,6 +58,7 @@ def read_array(file: BinaryIO, name: str) -> tuple[np.ndarray, int]:
                 )
             turn = page.tags[0x0112].value if 0x0112 in page.tags else 1
             array, planar = page.asarray(), page.planarconfig == 2 and page.samplesperpixel > 1
+            array = _light(np.moveaxis(array, 0, -1) if planar else array, page.photometric)
     except ImageError:
         raise
     except Exception as error:  # tifffile raises many types
@@ -62,15 +66,26 @@ def read_array(file: BinaryIO, name: str) -> tuple[np.ndarray, int]:
             f"{name}: this kind of TIFF cannot be read, or the file is damaged "
             f"({one_line(error, 80)}); save it with 8 or 16 bits a channel, uncompressed"
         ) from None
-    array = np.moveaxis(array, 0, -1) if planar else array
     return np.asarray(array), turn if isinstance(turn, int) else 1
 
 
+def _light(array: np.ndarray, photometric: int) -> np.ndarray:
+    """Return integer samples as amounts of light, where they are amounts of ink or darkness."""
+    if array.dtype.kind != "u":
+        return array
+    most = np.iinfo(array.dtype).max
+    if photometric == 0:  # white is zero
+        return most - array
+    if photometric == 5 and array.ndim == 3 and array.shape[-1] >= 4:  # inks
+        paper = 1 - array[..., 3:4] / most
+        return np.rint((most - array[..., :3]) * paper).astype(array.dtype)
+    return array
+
+
 def _array_to_bytes(array: np.ndarray, name: str) -> np.ndarray:
-    """Convert an array of any number type to 8 bits, shape (H, W) or (H, W, 3)."""
-    if array.ndim == 3 and array.shape[-1] in (1, 2):
-        array = array[..., 0]
-    array = array[..., :3] if array.ndim == 3 else array
+    """Convert an array of any number type to 8 bits, shape (H, W) or (H, W, 2 to 4)."""
+    if array.ndim == 3:
+        array = array[..., 0] if array.shape[-1] == 1 else array[..., :4]
     if array.ndim not in (2, 3) or array.dtype.kind not in "uif":
         raise ImageError(f"{name}: this kind of TIFF is not a picture; save it with 8 or 16 bits")
     if not np.isfinite(array).all():

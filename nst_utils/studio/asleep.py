@@ -7,8 +7,9 @@ from typing import Any
 
 VIEW = "application/vnd.jupyter.widget-view+json"
 
-# Where the widget lives, what stands for it is out of sight; where it does not, JupyterLab's own
-# "model not found" is. What stands for it waits: the widget may only be on its way.
+# With a kernel, the widget is shown and its last picture is hidden. Without one, the picture is
+# shown and JupyterLab's "model not found" is hidden. The picture appears after 3 seconds, because
+# the widget may still be loading.
 _STYLE = """<style>
 @keyframes nst-wait {from {visibility: hidden}}
 .nst-asleep {animation: nst-wait 3s step-end}
@@ -17,7 +18,7 @@ _STYLE = """<style>
 </style>"""
 
 _PLACES = 4
-"""Places in a notebook, the latest ones, where a widget keeps its picture new."""
+"""Most outputs of a notebook, the newest ones, in which a widget updates its last picture."""
 
 
 class Asleep:

@@ -52,9 +52,9 @@ class PictureView(anywidget.AnyWidget):
     the tools; without ``download`` that tool is missing. `download` returns a file's name and its
     bytes. `painting` (right of the line) and `photo` (left) are JPEG files with a long side of at
     most `SHOWN` pixels, set by `show`; the browser asks for tiles of what is larger. `whole` holds
-    width, height and a number for each. With `pair` both are paintings, and the line begins in the
-    middle. `alone` leaves out the line. `caption` stands beside the tools and is read out in place
-    of the picture.
+    for each its width, its height, and a number that grows with every new picture. With `pair` both
+    are paintings, and the line begins in the middle. `alone` leaves out the line, and the wheel
+    zooms without Ctrl. `caption` stands beside the tools and is read out in place of the picture.
     """
 
     _esm = (_HERE / "picture_view.js").read_text(encoding="utf-8")
@@ -232,7 +232,7 @@ class SavedFiles(anywidget.AnyWidget):
     words = traitlets.Dict().tag(sync=True)
 
     def show(self, paths: Sequence[Path]) -> None:
-        """Show files; one that is very large has no link."""
+        """Show files; a file of more than 40 MB is left out: no preview and no link."""
         self.files = [
             {
                 "name": path.name,

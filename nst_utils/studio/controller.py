@@ -34,10 +34,10 @@ CALM = 1.5
 """Seconds after which another value of the same control is another move."""
 
 SURELY_FITS = 512
-"""Size up to which nobody asks whether there is memory enough."""
+"""Long side in pixels up to which `Controller.set` does not check the free memory."""
 
 _HANDS = threading.RLock()
-"""What users ask for comes one after the other: it may concern two paintings that are compared."""
+"""Held while a request of the user is carried out: it may concern two compared paintings."""
 
 _AT_THE_START = ("start", "start_noise", "seed")
 """Fields that say how a painting begins; they wait for the next beginning."""
@@ -57,7 +57,8 @@ def studio_recipe(size: int = 256) -> Recipe:
 class Controller:
     """A painting in the background.
 
-    Every public method may be called from any thread; all but `wait` and `join` return at once.
+    Every public method may be called from any thread. Only `wait` and `join` wait for the painting;
+    `set`, `choose` and `go_on` may first read pictures or a checkpoint.
     While two paintings are compared, both have the same pictures and are at the same step: what is
     done to one is done to both, except for `set`.
 
@@ -68,7 +69,8 @@ class Controller:
     style : str or sequence of str
         The same, or several.
     settings : Recipe, optional
-        The first recipe. Its steps count only for the scales before the last, its schedule not.
+        The first recipe. The steps of its last scale and its schedule are ignored: the painting
+        goes on as long as the user wants.
     budget : int
         Steps after which the painting pauses.
     folder : Path, optional
@@ -436,7 +438,7 @@ def begin_comparison(first: Controller, folder: Path | None = None) -> Controlle
 
 
 def end_comparison(kept: Controller, other: Controller) -> None:
-    """Go on with one painting and close the other, whose picture and snapshots join its own."""
+    """Go on with one painting and close the other; the first one takes over its snapshots."""
     with _HANDS:
         _pair(kept, None)
         _pair(other, None)

@@ -22,16 +22,16 @@ STROKES = (0.25, 0.5, 1, 2, 4)
 """Sizes of strokes, in those of the style picture."""
 
 RATES = {"lbfgs": 1.0, "adam": 0.02}
-"""Step length that suits an optimizer; the other one's would move nothing or burst."""
+"""Learning rate that is set with each optimizer; the other one's is too small or diverges."""
 
 SLIDERS = {
     "alpha": (0.01, 100.0), "beta": (0.1, 10_000.0), "tv": (1e-4, 10.0),
     "learning_rate": (1e-3, 10.0),
 }  # fmt: skip
-"""Between which values each weight's slider runs; the lowest total variation is none."""
+"""Lowest and highest value of each slider; the lowest stop of total variation is 0."""
 
 STRENGTHS = {"subtle": 3.0, "balanced": 8.0, "wild": 30.0}
-"""Weights of the style beside the content's, in plain words."""
+"""Values of beta over alpha, by the word for each."""
 
 _WIDE = {"width": "98%"}
 _LABEL = {"description_width": "150px"}

@@ -8,7 +8,7 @@ from .history import History
 from .labels import field_name
 
 MOST = 600
-"""Steps of a painting that are drawn; of a longer one every second, fourth, … and the last."""
+"""Most steps that are drawn; of a longer run every second, every third, … and the last."""
 
 _DASHES = dict(zip(("-", "--", "-.", ":"), ("none", "6 3", "6 3 1.5 3", "1.5 3"), strict=True))
 

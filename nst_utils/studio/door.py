@@ -1,8 +1,7 @@
-"""One door for everything that a browser asks of a panel: one message after the other.
+"""A lock by which a panel handles the browser's messages one after the other.
 
-JupyterLab hands the messages of widgets to a thread of their own, several clients to several. A
-panel's widgets, the picture on its way, the flags that keep a control quiet: all of it may be
-changed by one thread only at a time.
+JupyterLab handles the messages of widgets in a thread of their own, and those of several clients in
+several threads. Only one thread at a time may change a panel's widgets and its state.
 """
 
 import threading

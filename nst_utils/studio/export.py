@@ -87,6 +87,10 @@ def save_painting(controller: Controller, language: str = "en") -> list[Path]:
         If nothing was painted yet.
     SaveError
         If the folder cannot be written to.
+    FigureError
+        If the figure cannot be written; the painting and the recipe are saved by then.
+    ImageError
+        If the content or style picture cannot be opened any more for the figure; likewise.
     """
     result, passages = controller.result(), controller.passages()
     content, style = controller.pictures

@@ -8,7 +8,8 @@ from ..errors import NSTWarning
 from ..transfer.config import Recipe
 
 KINDS = ("painted", "recognizable", "photo")
-"""Faces are painted like the rest; their content counts more; they stay as in the photo."""
+"""What becomes of faces, in this order: they are painted like the rest; they are painted with more
+weight on the content loss; they stay as in the photo."""
 
 _LOOKER = ThreadPoolExecutor(1, thread_name_prefix="nst-faces")
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from PIL import Image
 
 FRAMES = 80
-"""Most frames that are kept; beyond, every second one goes, and only every second step comes."""
+"""Most frames that are kept. Beyond it, every second one is dropped and the stride doubles."""
 
 SIDE = 480
 """Long side of a frame, pixels."""

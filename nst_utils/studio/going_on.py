@@ -86,9 +86,10 @@ def keep_going(history: "History", folder: Path) -> Path | None:
 
 
 def list_unfinished(folder: Path) -> list[Unfinished]:
-    """Return the unfinished paintings below a folder, the newest first; remove older ones.
+    """Return the unfinished paintings below a folder, the newest first, at most `MOST`.
 
-    A painting whose process still runs is left out.
+    Older ones, and those whose record cannot be read, are removed. A painting whose process still
+    runs is left out.
     """
     found = []
     files = {path: path.stat().st_mtime for path in folder.glob(f"**/{CHECKPOINT}")}

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from ..transfer.state import RunState
 
 SNAPSHOTS = 24
-"""How many snapshots are kept, besides those that are pinned: at most as many again."""
+"""Most snapshots that are kept without being pinned; as many again may be pinned."""
 
 NAME = 40
 """Most characters of a snapshot's name."""
@@ -236,7 +236,7 @@ class History:
             self.snapshots.remove(passing[0])
 
     def pin(self, name: str = "") -> None:
-        """Keep the current picture for good, under a name; a pinned one without a new name not.
+        """Pin the current picture under a name; without a name, unpin one that is pinned.
 
         Raises
         ------

@@ -78,7 +78,7 @@ def share_steps(steps: Sequence[int], taken: int, budget: int) -> list[int]:
 
 
 def told_time(seconds: float, say: Callable[[str], str]) -> str:
-    """Return a time in words, coarse enough to stand still.
+    """Return a time in words, rounded so that the display changes rarely.
 
     Examples
     --------

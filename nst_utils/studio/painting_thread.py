@@ -94,7 +94,7 @@ class PaintingThread:
     single, done : bool, int
         Pause after one step; steps since start was pressed.
     frames : deque of Frame
-        The newest picture: a slow viewer misses frames, not memory.
+        The newest picture alone: a slow viewer misses frames, and no memory fills up.
     partner : PaintingThread or None
         A painting compared with this one: neither gets ahead of the other by a step.
     """
@@ -210,7 +210,7 @@ class PaintingThread:
                 self._stop_partner(self.partner)
 
     def _warm_up(self) -> None:
-        """Take a step that nobody sees: imports, weights, pictures and kernels are then ready."""
+        """Take two steps that are not shown, to load imports, weights, pictures and kernels."""
         settings, pictures = self.history.wanted, self.history.pictures
         with ENGINE_LOCK, warnings.catch_warnings(), contextlib.suppress(NSTError):
             warnings.simplefilter("ignore")

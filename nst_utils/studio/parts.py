@@ -19,14 +19,14 @@ SIDE = 320
 """Long side at which the photo is divided, pixels."""
 
 LAYER = "relu4_1"
-"""What it says is an object's kind, at a sixteenth of the photo's sides."""
+"""Its activations tell kinds of objects apart; its maps have an eighth of the photo's sides."""
 
 SUPERPIXELS = 250
 COMPONENTS = 16
 """Of the activations, besides the three of the color."""
 
 COLOR_WEIGHT = 1.5
-"""Of each color's deviation beside that of all activations together, which is 1."""
+"""Root mean square of the three color channels together; that of the activations is 1."""
 
 
 @lru_cache(maxsize=8)
@@ -38,7 +38,7 @@ def propose_parts(content: str, count: int) -> np.ndarray:
     content : str
         As `samples.open_picture` takes it.
     count : int
-        Parts; faces, if there are any, come on top as a part of their own.
+        Number of parts. Faces, if there are any, become one further part, numbered `count`.
 
     Returns
     -------

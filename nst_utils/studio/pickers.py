@@ -220,6 +220,6 @@ def name_pair(content: str, styles: str | Sequence[str]) -> str:
 
 
 def short_name(source: str) -> str:
-    """Return a file's own name, or an address without its middle."""
+    """Return the last part of a path or an address; a long one is cut in its middle."""
     name = source.rstrip("/").replace("\\", "/").rsplit("/", 1)[-1]
     return name if len(name) <= 32 else f"{name[:20]}…{name[-10:]}"

@@ -12,10 +12,10 @@ BUDGET = 200
 
 @dataclass(frozen=True)
 class Frame:
-    """What there is to see after `step` steps: the best picture so far.
+    """The picture that is shown after `step` steps: the best one so far.
 
-    While it runs, the first one after a move is the picture that the step led to: the best one
-    under what was set before would show nothing of the move.
+    While the painting runs, the first frame after a change of the settings is the newest picture
+    instead. The best one was made under the old settings and would not show the change.
     """
 
     image: "Image.Image"

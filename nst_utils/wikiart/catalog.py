@@ -198,7 +198,9 @@ class WikiArt:
         Raises
         ------
         WikiArtError
-            If there are too few usable files.
+            If there are too few usable files, or `count` is below 1.
+        UnknownNameError
+            If `balance` is another name.
         """
         if balance not in (None, "style", "artist"):
             raise unknown("balance", balance, ("style", "artist"))
@@ -230,7 +232,7 @@ class WikiArt:
         return self.path(first), self.path(second)
 
     def verify(self, *, progress: bool = True) -> pd.DataFrame:
-        """Decode every file and note what cannot be used; nothing is deleted or changed.
+        """Decode every file and note what cannot be used; no picture is deleted or changed.
 
         The table has ``path`` and ``problem`` of every file that is empty, damaged, not RGB, too
         large to be read safely, or has the perceptual hash of an earlier file. It is cached in the

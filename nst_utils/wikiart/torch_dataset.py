@@ -37,6 +37,11 @@ class Paintings(Dataset):
     ----------
     classes : list of str
         Names of the labels; a label's number is its position here.
+
+    Raises
+    ------
+    UnknownNameError
+        If `label` is another column.
     """
 
     def __init__(
@@ -65,14 +70,17 @@ class Paintings(Dataset):
     def __getitem__(self, index: int) -> tuple[Any, int]:
         """Return a transformed painting and its label's number.
 
-        If a painting cannot be read, the next one is returned with a warning, so that one bad file
-        does not end a training.
+        An index below 0 counts from the end. If a painting cannot be read, the next one is returned
+        with a warning, so that one bad file does not end a training.
 
         Raises
         ------
         ImageError
             If no painting can be read.
+        IndexError
+            If there is no such painting: this ends a loop over the dataset.
         """
+        index = range(len(self.paths))[index]
         for ahead in range(len(self.paths)):
             place = (index + ahead) % len(self.paths)
             try:

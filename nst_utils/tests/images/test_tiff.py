@@ -5,6 +5,7 @@ import pytest
 import tifffile
 
 from nst_utils.images import tiff
+from nst_utils.images.decode import decode
 from nst_utils.images.formats import ImageError
 from nst_utils.images.tiff import read_tiff
 
@@ -23,7 +24,23 @@ def test_numbers_of_any_kind_become_bytes():
         (np.full((4, 5), 2**31, np.uint32), 255),  # the largest value there is white
         (np.full((4, 5, 3), 65280, np.uint16), 255),
     ):
-        assert read_tiff(written(array), "x").getpixel((1, 1)) == (expected,) * 3
+        assert read_tiff(written(array), "x").convert("RGB").getpixel((1, 1)) == (expected,) * 3
+
+
+def test_transparency_inks_and_inverted_gray_are_read_as_what_they_are():
+    clear = np.zeros((20, 30, 4), np.uint16)
+    clear[:, 15:, 3] = 65535
+    options = {"photometric": "rgb", "extrasamples": ["unassalpha"], "planarconfig": "separate"}
+    planes = written(np.moveaxis(clear, -1, 0), **options)
+    for background, left in (("white", 255), ("black", 0)):
+        planes.seek(0)
+        image = decode(planes, "x.tif", background=background)
+        assert [image.getpixel((x, 5))[0] for x in (2, 25)] == [left, 0]
+    inks = np.zeros((20, 30, 4), np.uint16)
+    inks[..., 0] = 65535  # cyan alone
+    assert decode(written(inks, photometric="separated"), "x.tif").getpixel((3, 3)) == (0, 255, 255)
+    gray = np.full((20, 30), 65535, np.uint16)
+    assert read_tiff(written(gray, photometric="miniswhite"), "x").getpixel((3, 3)) == 0
 
 
 def test_orientation_is_handed_on():

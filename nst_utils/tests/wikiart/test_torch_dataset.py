@@ -26,6 +26,7 @@ def test_paintings_are_tensors_with_labels_and_damaged_ones_are_left_out(wikiart
     images, labels = next(iter(torch.utils.data.DataLoader(data, batch_size=3)))
     assert images.shape == (3, 3, 224, 224) and images.dtype == torch.float32
     assert labels.tolist() == [0, 0, 1]
+    assert len(list(data)) == 3 and torch.equal(data[-1][0], data[2][0])
     assert Paintings(wikiart, label="artist").classes == ["a", "b", "c"]
     with pytest.raises(UnknownNameError, match="did you mean 'style'"):
         Paintings(wikiart, label="styles")
