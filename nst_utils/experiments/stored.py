@@ -101,7 +101,7 @@ def store_results(name: str, out: Path) -> int:
         picture = f"{PICTURES}/{row['key']}.jpg"
         with replacing(folder / picture) as draft:
             image = read_image(out / row["picture"]).convert("RGB")
-            image.save(draft, "JPEG", quality=QUALITY, subsampling=0, optimize=True)
+            image.save(draft, "JPEG", quality=QUALITY, subsampling=0)
         measures = {k: v for k, v in row.items() if isinstance(v, float) and k not in OWN}
         kept = {k: row[k] for k in OWN if k in row} | {"picture": picture}
         rows[row["key"]] = kept | {k: round(v, 5) for k, v in measures.items()}
@@ -127,3 +127,9 @@ def read_curve(row: pd.Series) -> pd.DataFrame:
     """Return the loss curve of a row: weighted terms and their sum ``total``, by step."""
     curve = json.loads(row["curve"])
     return pd.DataFrame(curve).set_index("step")
+
+
+def read_share(row: pd.Series, term: str) -> float:
+    """Return the share of a weighted term, for example ``tv``, in a row's final loss."""
+    last = read_curve(row).iloc[-1]
+    return last[term] / last["total"]

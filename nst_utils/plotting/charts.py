@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import NullFormatter, ScalarFormatter
 
@@ -51,7 +52,7 @@ def tradeoff_figure(
     """Plot measures against the structure kept: one curve over ``beta`` for each setting.
 
     A thin line is a pair, averaged over seeds. The thick line is the mean over pairs, and its bars
-    are the standard deviation over pairs.
+    are the standard deviation over pairs. With a single setting, ``beta`` stands beside its points.
 
     Parameters
     ----------
@@ -75,6 +76,8 @@ def tradeoff_figure(
             mean, spread = (getattr(by_pair.groupby("beta"), name)() for name in ("mean", "std"))
             look = line_look(k, marker=True) | {"capsize": 2, "label": setting}
             axes.errorbar(mean[anchor], mean[measure], yerr=spread[measure].fillna(0), **look)
+            if runs["setting"].nunique() == 1:
+                _name_points(axes, mean[anchor], mean[measure])
         axes.set_xlabel(say(anchor), fontsize=8)
         axes.set_title(say(measure), fontsize=8)
         draw_grid(axes)
@@ -83,6 +86,17 @@ def tradeoff_figure(
     if runs["setting"].nunique() > 1:
         legend_below(figure, axes)
     return figure
+
+
+def _name_points(axes: Axes, x: pd.Series, y: pd.Series) -> None:
+    """Write each point's ``beta`` beside it; of points that lie on one another only the first."""
+    place = None
+    for beta in x.index:
+        if place is None or abs(x[beta] - place) > 0.04:
+            place = x[beta]
+            axes.annotate(
+                f"{beta:g}", (place, y[beta]), (3, 4), textcoords="offset points", fontsize=6
+            )
 
 
 @own_look()
@@ -118,12 +132,16 @@ def difference_figure(
     return figure
 
 
+def _steps_before_last_scale(steps: int | str) -> int:
+    return sum(int(count) for count in str(steps).split(",")[:-1])
+
+
 @own_look()
 def race_figure(runs: pd.DataFrame, *, language: str = "en") -> Figure:
     """Plot the total loss over steps: a panel for each photo, a line for each setting.
 
     The runs are those of `sweeps.sweep`. Losses of settings that do not share a loss, or of two
-    scales, cannot be compared.
+    scales, cannot be compared; the steps before the last scale are drawn pale.
     """
     say = translator(language)
     parts = list(runs.groupby("content", sort=False))
@@ -131,7 +149,9 @@ def race_figure(runs: pd.DataFrame, *, language: str = "en") -> Figure:
     panels = np.atleast_1d(figure.subplots(1, len(parts)))
     for axes, (name, part) in zip(panels, parts, strict=True):
         for k, (_, row) in enumerate(part.iterrows()):
-            axes.plot(read_curve(row)["total"], label=row["setting"], **line_look(k))
+            total, coarse = read_curve(row)["total"], _steps_before_last_scale(row["steps"])
+            axes.plot(total[total.index < coarse], **line_look(k) | {"alpha": 0.3})
+            axes.plot(total[total.index >= coarse], label=row["setting"], **line_look(k))
         axes.set_yscale("log")
         axes.set_title(name, fontsize=9)
         axes.set_xlabel(say("step"), fontsize=8)

@@ -44,7 +44,7 @@ def test_no_errors_and_no_warnings(notebook):
         for output in cell["outputs"]:
             assert output["output_type"] != "error"
             assert output.get("name") != "stderr"
-    assert notebook.stat().st_size < 1_200_000
+    assert notebook.stat().st_size < 1_400_000
 
 
 def test_cells_are_short_and_define_only_the_method(notebook):

@@ -1,6 +1,7 @@
 import json
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 from PIL import Image
@@ -81,6 +82,14 @@ def test_a_row_is_stored_once(stored, tmp_path):
     assert store_results("05_x", tmp_path / "out") == 3
     assert len(pd.read_csv(paths.RESULTS / "05_x" / "runs.csv")) == 3
     assert json.loads(StoredResults("05_x").table["curve"][0])["step"] == [0, 1, 2, 3]
+
+
+def test_pictures_of_noise_are_stored(stored, tmp_path):
+    """With optimized tables libjpeg needs more room for them than Pillow gives it."""
+    for path in (tmp_path / "out" / "pictures").glob("*.png"):
+        noise = np.random.default_rng(0).integers(0, 256, (300, 300, 3), dtype=np.uint8)
+        Image.fromarray(noise).save(path)
+    assert store_results("05_x", tmp_path / "out") == 3
 
 
 def test_bad_input_gets_one_sentence(stored):
