@@ -174,15 +174,15 @@ def receptive_figure(photo: Image.Image, fields: Mapping[str, int]) -> Figure:
     The photo has the size at which the network reads it. `fields` holds the side of each layer's
     receptive field in pixels.
     """
-    figure = Figure(figsize=(WIDTH / 2, WIDTH / 2 * photo.height / photo.width))
-    axes = figure.add_axes((0, 0, 1, 1))
+    figure = Figure(figsize=(0.7 * WIDTH, WIDTH / 2 * photo.height / photo.width))
+    axes = figure.add_axes((0, 0, 1 / 1.4, 1))  # the legend stands beside the photo
     axes.imshow(photo, interpolation="lanczos")
     axes.set_axis_off()
     x, y = photo.width / 2, photo.height / 2
     for k, (layer, side) in enumerate(fields.items()):
         look = {"color": CYCLE[k % len(CYCLE)], "linewidth": 2, "label": f"{layer}: {side} px"}
         axes.add_patch(Rectangle((x - side / 2, y - side / 2), side, side, fill=False, **look))
-    axes.legend(fontsize=7, loc="lower left", framealpha=0.9)
+    axes.legend(fontsize=8, loc="center left", bbox_to_anchor=(1.02, 0.5), frameon=False)
     axes.set_xlim(0, photo.width)
     axes.set_ylim(photo.height, 0)
     return figure

@@ -19,13 +19,19 @@ SMOOTH = 20
 
 
 def plot_losses(axes: Axes, result: Result, language: str = "en") -> None:
-    """Plot each loss term of a run, weighted as it enters the total; see `plot_terms`."""
+    """Plot each loss term of a run, weighted as it enters the total; see `plot_terms`.
+
+    A dashed line marks a change of the recipe's ``schedule``.
+    """
     records = [record for record in result.history if np.isfinite(record.total)]
     steps = [record.step for record in records]
     parts = [record.weighted() for record in records]
     curves = curves_of([record.total for record in records], parts)
     plot_terms(axes, steps, curves, [record.scale for record in records], language)
     axes.set_xlim(0, max(1, len(result.history) - 1))
+    for step, field, value in result.recipe.schedule:
+        axes.axvline(step, color="0.5", linewidth=0.8, linestyle="--", zorder=0)
+        _note(axes, step, f"{field} {value:g}" if isinstance(value, int | float) else field, 1)
 
 
 def curves_of(
@@ -63,6 +69,7 @@ def loss_figure(runs: Mapping[str, Result], *, language: str = "en") -> Figure:
         below.set_title(say("style loss by layer"), fontsize=8)
         below.set_xlabel(say("step"))
         below.legend(fontsize=7, ncols=2, frameon=False)
+        below.set_xlim(above.get_xlim())
         draw_grid(below)
     return figure
 
@@ -126,11 +133,12 @@ def _begins(steps: Sequence[int], scales: Sequence[int]) -> list[tuple[int, int]
     return [(step, scale) for step, scale, last in changes if scale != last]
 
 
-def _note(axes: Axes, step: float, text: str) -> None:
-    """Write beside the foot of a vertical line."""
+def _note(axes: Axes, step: float, text: str, line: int = 0) -> None:
+    """Write beside the foot of a vertical line; a higher `line` is one above."""
     left = step > 0.7 * axes.get_xlim()[1]  # else a long name would leave the figure
+    place = -3 if left else 3, 3 + 10 * line
     axes.annotate(
-        text, (step, 0), xycoords=("data", "axes fraction"), xytext=(-3 if left else 3, 3),
+        text, (step, 0), xycoords=("data", "axes fraction"), xytext=place,
         textcoords="offset points", va="bottom", ha="right" if left else "left", fontsize=8,
         color="0.35",
     )  # fmt: skip

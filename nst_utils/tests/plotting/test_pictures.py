@@ -58,7 +58,7 @@ def test_loss_curves_follow_the_schedule(result):
     shares = [sum(record.weights[f"style/{n}"] for n in record.parts("style"))
               for record in result.history]  # fmt: skip
     assert np.allclose(shares, [RECIPE.beta] * 5 + [90] * 2)
-    assert [text.get_text() for text in axes.texts] == ["32 px", "48 px"]
+    assert [text.get_text() for text in axes.texts] == ["32 px", "48 px", "beta 90"]
 
 
 def test_contact_sheet_has_a_place_for_each_picture():
