@@ -19,6 +19,7 @@ _MOST_PIECES = 1024
 _MOST_FILE = 40_000_000
 _MOST_MASK = 4_000_000  # bytes of a PNG
 _MOST_FRAME = 4_000_000  # bytes of a JPEG
+_MOST_WAITING, _MOST_ALL_WAIT = 2, 8  # frames of a page, and of all pages
 _TILE, _MOST_TILES, _MOST_LEVEL = 512, 24, 6
 
 SHOWN = 1280
@@ -290,9 +291,10 @@ class MaskPainter(anywidget.AnyWidget):
 class CameraView(anywidget.AnyWidget):
     """A camera beside its painting.
 
-    The browser sends a frame when the one before has come back, as JPEG files with a long side of
-    at most `side` pixels. `paint` returns a frame's painting, `shoot` gets a large photo; both run
-    in `worker`, one after the other. A frame that comes while another one waits is left out.
+    The browser sends frames as JPEG files with a long side of at most `side` pixels: the next one
+    while the last one is painted, so that neither side waits for the other. `paint` returns a
+    frame's painting, `shoot` gets a large photo; both run in `worker`, one after the other. A frame
+    that comes while two others of its page wait is left out.
     """
 
     _esm = (_HERE / "camera_view.js").read_text(encoding="utf-8")
@@ -308,14 +310,13 @@ class CameraView(anywidget.AnyWidget):
         **options: Any,
     ) -> None:
         self._worker, self._paint, self._shoot = worker, paint, shoot
-        self._busy: Future[None] | None = None
+        self._waiting: list[tuple[str, Future[None]]] = []
         super().__init__(words=words, **options)
         self.on_msg(self._got)
 
     def _got(self, _: Any, content: Any, buffers: list) -> None:
         kind = content.get("kind") if isinstance(content, dict) else None
-        waits = self._busy is not None and not self._busy.done()
-        if kind not in ("frame", "shutter") or not buffers or (kind == "frame" and waits):
+        if kind not in ("frame", "shutter") or not buffers:
             return
         data = bytes(buffers[0])
         if len(data) > _MOST_FRAME:
@@ -323,8 +324,12 @@ class CameraView(anywidget.AnyWidget):
         if kind == "shutter":
             self._worker.submit(self._shoot, data)
             return
-        self._busy = self._worker.submit(self._answer, str(content.get("own"))[:40], data)
+        own, number = str(content.get("own"))[:40], str(content.get("number"))[:20]
+        self._waiting = [(page, job) for page, job in self._waiting if not job.done()]
+        ahead = sum(page == own for page, _ in self._waiting)
+        if ahead < _MOST_WAITING and len(self._waiting) < _MOST_ALL_WAIT:
+            self._waiting.append((own, self._worker.submit(self._answer, own, number, data)))
 
-    def _answer(self, own: str, data: bytes) -> None:
+    def _answer(self, own: str, number: str, data: bytes) -> None:
         if painted := self._paint(data):
-            self.send({"kind": "painted", "own": own}, [painted])
+            self.send({"kind": "painted", "own": own, "number": number}, [painted])

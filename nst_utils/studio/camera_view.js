@@ -1,6 +1,8 @@
-// The camera beside its painting: frames go to the kernel, one at a time, and come back painted.
+// The camera beside its painting: frames go to the kernel and come back painted. The next frame is
+// sent while the kernel paints the last one.
 
 const LATE = 4000, LARGE = 1280; // ms after which no answer is waited for; pixels of a photo that is kept
+const AHEAD = 2; // frames on their way
 
 function render({ model, el }) {
   const words = model.get("words"), own = Math.random().toString(36).slice(2);
@@ -27,24 +29,33 @@ function render({ model, el }) {
   shutter.disabled = true;
   const note = make(tools, "span", "nst-camera-note");
   note.setAttribute("role", "status");
-  let stream = null, waits = null, times = [];
+  let stream = null, waits = null, times = [], number = 0;
+  const flying = new Set();
 
-  function send(kind, side) {
+  function send(kind, side, number) {
     if (!video.videoWidth) return;
     const scale = Math.min(1, side / Math.max(video.videoWidth, video.videoHeight));
     canvas.width = Math.round(video.videoWidth * scale);
     canvas.height = Math.round(video.videoHeight * scale);
     canvas.getContext("2d").drawImage(video, 0, 0, canvas.width, canvas.height);
     canvas.toBlob(async (file) => {
-      if (stream && file) model.send({ kind, own }, undefined, [await file.arrayBuffer()]);
+      if (stream && file) model.send({ kind, own, number }, undefined, [await file.arrayBuffer()]);
     }, "image/jpeg", kind === "shutter" ? 0.95 : 0.85);
   }
 
   function next() {
     clearTimeout(waits);
     if (!stream) return;
-    send("frame", model.get("side"));
-    waits = setTimeout(next, LATE); // the kernel paints something else, or is gone
+    while (flying.size < AHEAD) {
+      flying.add(String(++number));
+      send("frame", model.get("side"), String(number));
+    }
+    waits = setTimeout(anew, LATE); // the kernel paints something else, or is gone
+  }
+
+  function anew() {
+    flying.clear();
+    next();
   }
 
   async function start() {
@@ -61,7 +72,7 @@ function render({ model, el }) {
     await video.play();
     power.textContent = words.off;
     shutter.disabled = false;
-    next();
+    anew();
   }
 
   function stop() {
@@ -82,6 +93,7 @@ function render({ model, el }) {
     times = [...times.slice(-10), performance.now()];
     const rate = (1000 * (times.length - 1)) / (times.at(-1) - times[0]);
     if (times.length > 1) note.textContent = `${rate.toFixed(rate < 10 ? 1 : 0)} ${words.rate}`;
+    flying.delete(content.number);
     next();
   });
   return stop;

@@ -84,25 +84,29 @@ def test_the_shutter_keeps_the_photo_and_a_painting_with_its_record(tab):
         assert image.size == (640, 480)
 
 
-def test_one_frame_at_a_time_and_nothing_that_is_none(tab):
+def test_two_frames_of_a_page_wait_at_most_and_nothing_that_is_none(tab):
     sent, gate = [], queue.Queue()
     tab.view.send = lambda content, buffers=(): sent.append(content)
     tab._worker.submit(gate.get)
     for i in range(5):
-        tab.view._got(tab.view, {"kind": "frame", "own": f"{i}"}, [frame((32, 24))])
+        for page in "ab":
+            message = {"kind": "frame", "own": page, "number": i}
+            tab.view._got(tab.view, message, [frame((32, 24))])
     gate.put(1)
     finished(tab)
-    assert [content["own"] for content in sent] == ["0"]
+    assert [(content["own"], content["number"]) for content in sent] == [
+        ("a", "0"), ("b", "0"), ("a", "1"), ("b", "1"),
+    ]  # fmt: skip
     for message, buffers in (
         ("odd", [b"x"]), ({"kind": "frame"}, []), ({"kind": "frame"}, [bytes(5_000_000)]),
         ({"kind": "other"}, [b"x"]),
     ):  # fmt: skip
         tab.view._got(tab.view, message, buffers)
     finished(tab)
-    assert len(sent) == 1 and not tab.said
+    assert len(sent) == 4 and not tab.said
     tab.view._got(tab.view, {"kind": "frame"}, [b"no picture"])
     finished(tab)
-    assert len(sent) == 1 and len(tab.said) == 1
+    assert len(sent) == 4 and len(tab.said) == 1
 
 
 def test_a_file_of_another_kind_is_one_sentence_and_the_choice_stays(tab, tmp_path):
