@@ -100,8 +100,11 @@ def _decode(file: BinaryIO, name: str, size: int | None, background: str = "whit
     with quiet_libraries():
         image = open_undecoded(file)
         reduction = plan(image, file, name, size)
-        if image.format == "TIFF" and image.tag_v2.get(284) == 2 and _bits(image)[0] > 8:
-            raise ValueError("16 bits in planes")  # Pillow would read planes as pixels
+        if image.format == "TIFF" and _bits(image)[0] > 8:
+            tags = image.tag_v2
+            if tags.get(284) == 2 or tags.get(262) == 0:
+                # Pillow would read planes as pixels, and white as black.
+                raise ValueError("16 bits in planes, or counted from white")
         image.load()
     return to_rgb(image, reduction, background)
 

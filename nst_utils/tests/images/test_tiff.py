@@ -39,8 +39,10 @@ def test_transparency_inks_and_inverted_gray_are_read_as_what_they_are():
     inks = np.zeros((20, 30, 4), np.uint16)
     inks[..., 0] = 65535  # cyan alone
     assert decode(written(inks, photometric="separated"), "x.tif").getpixel((3, 3)) == (0, 255, 255)
-    gray = np.full((20, 30), 65535, np.uint16)
-    assert read_tiff(written(gray, photometric="miniswhite"), "x").getpixel((3, 3)) == 0
+    for kind in (np.uint8, np.uint16):
+        gray = np.full((20, 30), np.iinfo(kind).max, kind)
+        black = decode(written(gray, photometric="miniswhite"), "x.tif")
+        assert black.getpixel((3, 3)) == (0, 0, 0)
 
 
 def test_orientation_is_handed_on():
