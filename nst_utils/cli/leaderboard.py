@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 )
 @click.option("--seeds", default=1, show_default=True, type=click.IntRange(1, 100),
               help="Seeds of each recipe.")  # fmt: skip
+@click.option("--networks", type=click.Path(path_type=Path, exists=True, file_okay=False),
+              help="Folder with a network of each style, from train: one more method.")  # fmt: skip
 @click.option("--out", default=Path("data/runs/leaderboard"), show_default=True,
               type=click.Path(path_type=Path), help="Folder for rows and pictures.")  # fmt: skip
 @click.option(
@@ -51,6 +53,7 @@ def leaderboard(
     own_steps: bool,
     equal_seconds: bool,
     seeds: int,
+    networks: Path | None,
     out: Path,
     workers: int | None,
     scheduler: str | None,
@@ -73,7 +76,7 @@ def leaderboard(
     else:
         rows = _paint(contents, styles, pairs, methods, out=out, size=size, seconds=seconds,
                       own_steps=own_steps, equal_seconds=equal_seconds, seeds=seeds,
-                      workers=workers, scheduler=scheduler)  # fmt: skip
+                      networks=networks, workers=workers, scheduler=scheduler)  # fmt: skip
     print_tables(rows)
     say(f"{short_path(path)}: {len(rows)} pictures")
     failed = rows[rows["error"] != ""]

@@ -60,7 +60,13 @@ def read_mask(form: str, picture: Tensor, file: InputPicture | None = None) -> T
         limit = parse_lightness(value, form)
         return _soft(lightness > limit if kind == "light" else lightness < limit)
     if kind == "faces":
-        return _faces(picture)
+        faces = find_faces(picture)
+        if faces is None:
+            raise MaskError(
+                "no face was found in the picture; mark it by a box (box:left,top,right,bottom) or "
+                "by a mask file"
+            )
+        return faces
     raise MaskError(f"mask {brief(form)} is not understood; expected {MASK_FORMS}")
 
 
@@ -91,8 +97,11 @@ def _from_file(file: InputPicture, shape: torch.Size) -> Tensor:
     return torch.from_numpy(np.asarray(image, np.float32).copy())[None, None] / 255
 
 
-def _faces(picture: Tensor) -> Tensor:
-    """Return blurred ellipses over the faces that scikit-image's cascade classifier finds."""
+def find_faces(picture: Tensor) -> Tensor | None:
+    """Return blurred ellipses over the faces that scikit-image's cascade classifier finds.
+
+    `picture` and the mask are as in `read_mask`; None stands for no face.
+    """
     gray = (picture[0].mean(dim=0).numpy() * 255).astype(np.uint8)
     least = max(24, min(gray.shape) // 12)
     cascade = feature.Cascade(data.lbp_frontal_face_cascade_filename())
@@ -100,10 +109,7 @@ def _faces(picture: Tensor) -> Tensor:
         gray, 1.15, 1, (least, least), (min(gray.shape),) * 2, min_neighbor_number=CERTAIN
     )
     if not faces:
-        raise MaskError(
-            "no face was found in the picture; mark it by a box (box:left,top,right,bottom) or by "
-            "a mask file"
-        )
+        return None
     rows, columns = np.indices(gray.shape)
     covered = np.zeros(gray.shape, bool)
     for face in faces:

@@ -15,7 +15,7 @@ from ..errors import NSTWarning, brief
 from ..images.inputs import LEAST_SIDE, InputPicture, open_input
 from ..images.io import ImageError, fit
 from ..images.mask_forms import MaskError, is_file, proposed_part
-from ..images.masks import as_mask_picture, read_mask
+from ..images.masks import as_mask_picture, find_faces, read_mask
 from ..paths import public_name, user_path
 from .coloring import SceneColors, color_content, color_painting, color_style
 from .config import Recipe
@@ -251,10 +251,7 @@ class RunPictures:
 def _faces_of(picture: InputPicture) -> Tensor | None:
     """Return a mask over the faces of a photo, or None; each photo is searched once."""
     if picture.sha256 not in _FACES:
-        try:
-            faces = read_mask("faces", picture.at(min(CONTENT_FACES_SIDE, max(picture.size))))
-        except MaskError:
-            faces = None
+        faces = find_faces(picture.at(min(CONTENT_FACES_SIDE, max(picture.size))))
         if len(_FACES) >= MOST_FACES:
             _FACES.pop(next(iter(_FACES)))
         _FACES[picture.sha256] = faces

@@ -5,6 +5,7 @@ from contextlib import ExitStack
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 from PIL import Image
 
 from nst_utils.benchmark import leaderboard
@@ -14,6 +15,8 @@ from nst_utils.cli.leaderboard import print_tables
 from nst_utils.errors import UnknownNameError
 from nst_utils.experiments import batch, judges
 from nst_utils.experiments.batch import BatchError
+from nst_utils.transfer.feedforward.generator import new_generator
+from nst_utils.transfer.feedforward.network_file import FORM, NetworkError, StyleNetwork
 
 FREE = ("quick", "photo", "style")
 BLANK = Image.new("RGB", (8, 8))
@@ -52,6 +55,33 @@ def test_every_pair_by_every_method_once(quickly, tmp_path):
     assert not quickly and len(again) == len(rows)
     stored = tables.read_leaderboard(tmp_path / "out" / "leaderboard.csv")
     assert len(stored) == len(rows)
+
+
+def test_networks_are_a_method_each_for_its_own_style(quickly, tmp_path):
+    folder = tmp_path / "networks"
+    folder.mkdir()
+    sums = batch.Checksums()
+
+    def train(name, style, seed):
+        record = {"style": {"source": style, "sha256": sums.of([style])[0]}, "form": FORM}
+        record |= {"channels": [4, 4, 4], "blocks": 1, "steps": 1, "seconds": 1}
+        generator = new_generator(seed, (4, 4, 4), 1)
+        file = StyleNetwork(generator, torch.full((3,), 0.5), torch.eye(3), record)
+        file.save(folder / f"{name}.safetensors")
+
+    train("one", "drip", 0)
+    with pytest.raises(NetworkError, match="none of the networks there was trained on mosaic"):
+        run(tmp_path, networks=folder)
+    train("two", "mosaic", 1)
+    rows = run(tmp_path, ("quick",), networks=folder, curve=(1.0,))
+    assert list(rows["method"]) == ["quick", "network"] * 2 and (rows["error"] == "").all()
+    assert [entry.network[-15:-12] for entry in quickly if entry.network] == ["one", "two"]
+    quickly.clear()
+    train("two", "mosaic", 2)
+    run(tmp_path, ("quick",), networks=folder, curve=(1.0,))
+    assert [entry.style for entry in quickly] == ["mosaic"]  # a new file is a new run
+    with pytest.raises(BatchError, match="needs networks, a folder"):
+        run(tmp_path, ("network",))
 
 
 def test_a_failure_is_a_row_and_tried_again(quickly, tmp_path, monkeypatch):

@@ -1,9 +1,9 @@
 """Training of a network of one style, with this package's losses.
 
 The loss has the same terms as an optimized painting; each picture of a batch has its own sums over
-positions. The learning rate falls along a cosine over the planned steps. How many steps fit into
-the minutes is measured during training. The state is saved now and then, so that the same call can
-go on after an interruption.
+positions, and where a face is found in a photo, its content counts more. The learning rate falls
+along a cosine over the planned steps. How many steps fit into the minutes is measured during
+training. The state is saved now and then, so that the same call can go on after an interruption.
 """
 
 import contextlib
@@ -28,6 +28,7 @@ from ... import __version__, paths
 from ...errors import NSTError, brief
 from ...images.colors import color_moments
 from ...images.inputs import InputPicture
+from ...images.masks import find_faces, read_mask
 from ...images.samples import open_sample
 from ...images.tensors import normalize, to_pil, to_tensor
 from ...networks.backbone import load_backbone
@@ -209,7 +210,7 @@ class _Training:
         style_tensor = picture.at(set_.style_size, 16)
         moments = color_moments(style_tensor)
         self.network = StyleNetwork(new_generator(set_.seed), *moments, {})
-        self.crops = Crops(open_photos(photos), self.network.recolored, set_.side)
+        self.crops = Crops(open_photos(photos), self.network.recolored, set_.side, self._mask)
         self.photos = None if photos is None else public_name(photos)
         self.device = pick_device(now.device)
         self.dtype = pick_precision(now.precision, self.device)
@@ -290,9 +291,10 @@ class _Training:
         for group in self.optimizer.param_groups:
             group["lr"] = self.settings.rate * max(0.01, (1 + math.cos(math.pi * share)) / 2)
         shift = SHIFT if self.settings.steady else 0
-        crops, moved = self.crops.draw(self.settings.batch, self.random, shift)
+        crops, moved, masks = self.crops.draw(self.settings.batch, self.random, shift)
         contents = normalize(crops.to(self.device))
-        objective = Objective(self.style, contents)
+        weights = 1 + (self.losses.content_factor - 1) * masks.to(self.device)
+        objective = Objective(self.style, contents, weights=weights)
         painted = self._paint(crops)
         loss, terms = objective(normalize(painted))
         if shift:
@@ -311,6 +313,13 @@ class _Training:
         self.mean = total if math.isnan(self.mean) else 0.98 * self.mean + 0.02 * total
         values = {name: value.item() for name, value in terms.items()}
         return Step(self.step, self.planned, total, values, self.seconds)
+
+    def _mask(self, photo: Tensor) -> Tensor | None:
+        """Return where the content of a photo counts more, or None."""
+        form = self.losses.content_mask
+        if form == "none":
+            return None
+        return find_faces(photo) if form == "faces" else read_mask(form, photo)
 
     def _paint(self, crops: Tensor) -> Tensor:
         x = crops.to(self.device, memory_format=torch.channels_last)

@@ -16,7 +16,7 @@ def test_shifted_crops_show_the_same_place():
     source, random = crops(), torch.Generator().manual_seed(1)
     offsets = set()
     for _ in range(8):
-        one, two = source.draw(3, random, shift=4)
+        one, two, _ = source.draw(3, random, shift=4)
         dy, dx = source.offset
         offsets.add((dy, dx))
         assert one.shape == two.shape == (3, 3, 32, 32)
@@ -33,8 +33,30 @@ def test_crops_are_drawn_by_the_seed():
 
 def test_small_photos_are_enlarged_and_recolored_once():
     made = Crops([Image.new("RGB", (20, 30), (10, 200, 30))], lambda photo: 1 - photo, 32)
-    crop, _ = made.draw(1, torch.Generator().manual_seed(0))
+    crop, _, mask = made.draw(1, torch.Generator().manual_seed(0))
     assert torch.allclose(crop[0, :, 0, 0] * 255, torch.tensor([245.0, 55, 225]), atol=1)
+    assert mask.shape == (1, 1, 32, 32) and not mask.any()
+
+
+def test_the_mask_of_a_crop_lies_where_the_photo_has_it():
+    white = Image.new("RGB", (200, 100))
+    white.paste((255, 255, 255), (120, 10, 160, 80))
+    made = Crops([white, Image.new("RGB", (64, 64))], lambda photo: photo, 32, lambda x: x[:, :1])
+    random, covered = torch.Generator().manual_seed(2), 0.0
+    for _ in range(20):
+        crops, _, masks = made.draw(2, random, shift=3)
+        assert masks.shape == (2, 1, 32, 32)
+        # The mask was made at another size: it is a little softer at its border.
+        assert (masks - crops[:, :1]).abs().mean() < 0.02
+        covered += masks.mean().item()
+    assert covered > 0.5
+
+
+def test_faces_are_looked_for_in_few_of_many_photos():
+    asked = []
+    many = [Image.new("RGB", (32, 32), (n, n, n)) for n in range(100)]
+    Crops(many, lambda photo: photo, 32, lambda x: asked.append(round(255 * x.max().item())))
+    assert 30 <= len(asked) <= 40 and max(asked) > 95
 
 
 def test_where_photos_come_from(tmp_path):
