@@ -57,7 +57,7 @@ def loss_figure(runs: Mapping[str, Result], *, language: str = "en") -> Figure:
         above, below = (figure.add_subplot(grid[i, j]) for i in (0, 1))
         plot_losses(above, result, language)
         above.set_title(title, fontsize=8)
-        above.legend(fontsize=7, loc="upper right", ncols=2, frameon=False)
+        above.legend(fontsize=7, loc="upper right", ncols=2, edgecolor="none")
         weights, history = result.recipe.style_layers, result.history
         steps = [record.step for record in history]
         terms = dict.fromkeys(name for record in history for name in record.parts("style"))
@@ -122,7 +122,7 @@ def plot_terms(
     for step, scale in _begins(steps, scales):
         axes.axvline(step, color="0.7", linewidth=0.8, zorder=0)
         _note(axes, step, f"{scale} px")
-    axes.legend(fontsize=8, loc="upper right", ncols=4, frameon=False)
+    axes.legend(fontsize=8, loc="upper right", ncols=4, edgecolor="none")
     draw_grid(axes)
 
 
