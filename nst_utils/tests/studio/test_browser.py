@@ -238,7 +238,7 @@ def steer(page, picture, curve) -> None:
     page.screenshot(path=SHOTS / "3_steered.png")
     panel = page.locator(".nst-studio").first
     panel.get_by_label("Expert").uncheck()
-    panel.screenshot(path=SHOTS / "studio.png")
+    panel.screenshot(path=SHOTS / "studio.jpg", quality=88)
     panel.get_by_label("Expert").check()
 
 
