@@ -21,9 +21,6 @@ from .decode import quiet_libraries, to_rgb
 from .formats import MAX_PIXELS, ImageError, damaged
 from .io import fit, read_image
 
-FILMS = {"mov": (".mp4", ".mov", ".m4v", ".3gp"), "matroska": (".webm", ".mkv"), "avi": (".avi",)}
-"""Formats that PyAV reads, by its names, with the suffixes of their files."""
-
 FOLDER_RATE = Fraction(25)
 """Frames a second of a folder, which says nothing of time."""
 

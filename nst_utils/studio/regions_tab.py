@@ -55,7 +55,7 @@ class RegionsTab:
         act: Callable[..., None],
         complain: Callable[[str], None],
     ) -> None:
-        self._say, self._controller, self._act = say, controller, act
+        self._say, self._controller = say, controller
         self._shown = ""
         second = next(iter(controller().history.others), "")
         self.second = PicturePicker(
