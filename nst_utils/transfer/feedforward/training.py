@@ -317,7 +317,7 @@ class _Training:
     def _mask(self, photo: Tensor) -> Tensor | None:
         """Return where the content of a photo counts more, or None."""
         form = self.losses.content_mask
-        if form == "none":
+        if form == "none" or self.losses.content_factor == 1:
             return None
         return find_faces(photo) if form == "faces" else read_mask(form, photo)
 
