@@ -84,12 +84,22 @@ def picture_grid(rows: pd.DataFrame, out: Path) -> Image.Image:
     return grid
 
 
-def recorded_pictures() -> list[tuple[Image.Image, str]]:
-    """Return the stored grid's pictures in order, each with its title in the first row."""
-    titles = ("photo", "style", *SHOWN_METHODS)
+def recorded_pictures(*contents: str) -> list[tuple[Image.Image, str]]:
+    """Return the stored pictures of some photos' pairs, each with its title.
+
+    For each of `contents`, which are among `SHOWN_STYLES`: the photo, the style, and the painting
+    by each of `SHOWN_METHODS`.
+    """
     with Image.open(FOLDER / "methods.jpg") as stored:
         grid = stored.convert("RGB")
-    places = [(x, y) for y in range(len(SHOWN_STYLES)) for x in range(len(titles))]
-    boxes = [(x * TILE, y * TILE, (x + 1) * TILE, (y + 1) * TILE) for x, y in places]
-    named = [titles[x] if y == 0 else "" for x, y in places]
-    return [(grid.crop(box), title) for box, title in zip(boxes, named, strict=True)]
+    shown = []
+    for content in contents:
+        top = TILE * list(SHOWN_STYLES).index(content)
+        style = SHOWN_STYLES[content]
+        for place, title in enumerate((content, style, *SHOWN_METHODS)):
+            source = open_picture(style if title == style else content, TILE)
+            # The grid's squares are padded with white; a painting has the photo's proportions.
+            width, height = ImageOps.contain(source, (TILE - 4,) * 2).size
+            left, upper = TILE * place + (TILE - width) // 2, top + (TILE - height) // 2
+            shown.append((grid.crop((left, upper, left + width, upper + height)), title))
+    return shown

@@ -1,3 +1,4 @@
+import numpy as np
 import pandas as pd
 import pytest
 from PIL import Image
@@ -30,12 +31,13 @@ def test_rows_and_pictures_are_stored_and_read_again(finished):
     table = read_leaderboard(written[0])
     assert len(table) == len(rows) and table["ssim"].eq(0.1235).all()
     assert not {"key", "picture"} & set(table)
-    shown = recorded.recorded_pictures()
-    assert len(shown) == len(rows) + 2 * len(recorded.SHOWN_STYLES)
-    titles = [title for _, title in shown if title]
-    assert titles == ["photo", "style", *recorded.SHOWN_METHODS]
-    last = shown[7][0].getpixel((recorded.TILE // 2, recorded.TILE // 2))
-    assert last[0] == pytest.approx(200, abs=4) and max(last[1:]) < 8
+    shown = recorded.recorded_pictures("rocket", "camera")
+    titles = [title for _, title in shown]
+    names = [("rocket", "expressionism"), ("camera", "watercolor")]
+    assert titles == [title for pair in names for title in (*pair, *recorded.SHOWN_METHODS)]
+    last = shown[7][0]
+    center = last.getpixel((last.width // 2, last.height // 2))
+    assert center[0] == pytest.approx(200, abs=4) and max(center[1:]) < 8
 
 
 def test_what_is_not_whole_is_not_stored(finished):
@@ -56,5 +58,8 @@ def test_pictures_are_read_from_the_leaderboards_folder_only(finished):
 
 def test_the_stored_one_has_all_its_pairs():
     rows = read_leaderboard(recorded.FOLDER / "leaderboard.csv")
-    assert len(recorded.recorded_pictures()) == 48
+    shown = [picture for picture, _ in recorded.recorded_pictures(*recorded.SHOWN_STYLES)]
+    assert len(shown) == 48
+    # Without the white that fills the squares.
+    assert all(np.asarray(picture)[[0, -1]].mean() < 250 for picture in shown)
     assert set(recorded.SHOWN_METHODS) <= set(rows["method"])
