@@ -259,15 +259,17 @@ def run_leaderboard(
 
 def find_networks(folder: Path, styles: Sequence[str], sums: Checksums) -> dict[str, str]:
     """Return for each style the file of a network that was trained on this very picture."""
-    files = {}
-    for file in sorted(folder.glob(f"*{SUFFIX}")):
-        files[load_network(file).record["style"]["sha256"]] = str(file.absolute())
-    missing = [name for name, sha in zip(styles, sums.of(styles), strict=True) if sha not in files]
+    files = {
+        load_network(file).record["style"]["sha256"]: str(file.absolute())
+        for file in sorted(folder.glob(f"*{SUFFIX}"))
+    }
+    wanted = dict(zip(styles, sums.of(styles), strict=True))
+    missing = [name for name, sha in wanted.items() if sha not in files]
     if missing:
         raise NetworkError(
             f"{folder}: none of the networks there was trained on {show(missing[0])}; train one"
         )
-    return {name: files[sha] for name, sha in zip(styles, sums.of(styles), strict=True)}
+    return {name: files[sha] for name, sha in wanted.items()}
 
 
 def measure_entry(entry: Entry) -> tuple[dict[str, Any], Image.Image]:

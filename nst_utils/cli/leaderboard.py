@@ -150,8 +150,10 @@ def print_tables(rows: "pd.DataFrame") -> None:
     pairs = len(rows[["content", "style"]].drop_duplicates())
     say(f"\nMethods over {pairs} pairs at {int(rows['size'].max())} px; style by {', '.join(used)}")
     say(tables.standings(rows, used).round(3).to_string())
-    say("\nGap minus the default's gap at the same structure (negative is better)")
-    say(tables.at_their_structure(rows, used).round(3).to_string())
+    beside = tables.at_their_structure(rows, used)
+    if not beside.empty:
+        say("\nGap minus the default's gap at the same structure (negative is better)")
+        say(beside.round(3).to_string())
     say("\nShares of the variance\n" + tables.shares(rows, ["ssim", *used]).round(2).to_string())
     several = tables.shares(rows, ["ssim", *used], seeds=True)
     if not several.empty:
