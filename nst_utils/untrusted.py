@@ -4,11 +4,12 @@ This holds for records in pictures, recipes, notebooks, rows of a sweep and kept
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from .errors import NSTError, one_line
+from .errors import NSTError, brief, one_line
 from .paths import is_regular
 
 MOST_BYTES = 64 * 2**20
@@ -81,12 +82,24 @@ def check_schema(value: Any, schema: Mapping[str, Any], what: str) -> None:
     DataError
         If it does not fit; the message names the place and what was expected there.
     """
-    import jsonschema  # takes 0.1 s, so only where it is needed
+    from fastjsonschema import JsonSchemaValueException
 
-    error = next(jsonschema.Draft202012Validator(schema).iter_errors(value), None)
-    if error is not None:
-        place = ".".join(map(str, error.absolute_path)) or "as a whole"
-        raise DataError(f"not {what}: {one_line(place, 60)}: {one_line(error.message, 150)}")
+    try:
+        _checker(json.dumps(schema))(value)
+    except JsonSchemaValueException as error:
+        place, expected = ".".join(error.path[1:]), error.message.removeprefix(error.name).strip()
+        raise DataError(
+            f"not {what}: {one_line(place or 'it', 60)} {one_line(expected, 150)},"
+            f" not {one_line(brief(error.value), 60)}"
+        ) from None
+
+
+@lru_cache
+def _checker(schema: str) -> Callable[[Any], Any]:
+    """Return a schema as a function; jsonschema would take two seconds to import."""
+    from fastjsonschema import compile
+
+    return compile(json.loads(schema), use_default=False)
 
 
 def _is_deep(value: Any) -> bool:

@@ -46,5 +46,5 @@ def test_any_bytes_are_json_or_one_error(data):
 def test_a_schema_names_the_place():
     schema = {"type": "object", "properties": {"a": {"type": "array", "items": {"type": "string"}}}}
     check_schema({"a": ["x"]}, schema, "a record")
-    with pytest.raises(DataError, match="not a record: a.1: 5 is not of type 'string'"):
+    with pytest.raises(DataError, match="not a record: a.1 must be string, not 5"):
         check_schema({"a": ["x", 5]}, schema, "a record")
