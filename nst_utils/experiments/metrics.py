@@ -99,15 +99,18 @@ def color_distance(image: Image.Image, style: Image.Image) -> float:
     rng = np.random.default_rng(0)
     directions = rng.normal(size=(3, _DIRECTIONS))
     directions /= np.linalg.norm(directions, axis=0)
-    levels = np.linspace(0, 1, _QUANTILES)
-    # Sorted first, since numpy partitions long rows at many levels more slowly than it sorts them.
     a, b = (
-        np.quantile(
-            np.sort(directions.T @ color.rgb2lab(_array(p)).reshape(-1, 3).T), levels, axis=1
-        )
-        for p in (image, style)
+        _quantiles(directions.T @ color.rgb2lab(_array(p)).reshape(-1, 3).T) for p in (image, style)
     )
     return float(np.abs(a - b).mean())
+
+
+def _quantiles(rows: np.ndarray) -> np.ndarray:
+    """Return quantiles of each row; `numpy.quantile` takes ten times as long for so many."""
+    rows = np.sort(rows)
+    places = np.linspace(0, rows.shape[1] - 1, _QUANTILES)
+    low, high = (rows[:, near(places).astype(int)] for near in (np.floor, np.ceil))
+    return low + (places % 1) * (high - low)
 
 
 @names_small_pictures

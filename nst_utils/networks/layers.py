@@ -59,8 +59,9 @@ class Convolution(nn.Module):
     def plain(self) -> nn.Conv2d:
         """Return the same convolution as a layer of torch."""
         weight, bias = self._plain("weight"), self._plain("bias")
-        layer = nn.utils.skip_init(nn.Conv2d, weight.shape[1], weight.shape[0], 3, padding=1)
-        layer.weight.data, layer.bias.data = weight, bias
+        # Without memory, and so without the random weights that it would begin with.
+        layer = nn.Conv2d(weight.shape[1], weight.shape[0], 3, padding=1, device="meta")
+        layer.load_state_dict({"weight": weight, "bias": bias}, assign=True)
         return layer.requires_grad_(False)
 
     def forward(

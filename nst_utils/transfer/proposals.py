@@ -9,8 +9,6 @@ import warnings
 
 import numpy as np
 import torch
-from sklearn.decomposition import NMF
-from sklearn.exceptions import ConvergenceWarning
 from torch import Tensor
 
 from ..images.inputs import InputPicture
@@ -34,6 +32,10 @@ def propose_parts(content: InputPicture, style: InputPicture, count: int) -> tup
         Shape (count, h, w) each: how far each position belongs to each part, adding up to 1. The
         parts are ordered by what they cover of the content, the largest first.
     """
+    # Takes longer to import than all else that a painting needs, but for torch.
+    from sklearn.decomposition import NMF
+    from sklearn.exceptions import ConvergenceWarning
+
     network = load_backbone("vgg19")
     with torch.no_grad():
         maps = [
