@@ -7,8 +7,11 @@ that leaves the process goes through `show`: messages, tables, records, copied c
 
 import re
 import reprlib
+import threading
 import urllib.parse
-from collections.abc import Iterable
+import warnings
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from difflib import get_close_matches
 from typing import Any
 
@@ -26,6 +29,36 @@ class NSTError(Exception):
 
 class NSTWarning(UserWarning):
     """Work that goes on, but not as asked: for example without trained weights."""
+
+
+class _Ignored(type):
+    def __subclasscheck__(cls, category: type) -> bool:
+        return issubclass(category, tuple(getattr(_thread, "ignored", ())))
+
+
+class _IgnoredWarning(Warning, metaclass=_Ignored):
+    """Counts as the base of whatever the current thread ignores."""
+
+
+_thread = threading.local()
+
+
+@contextmanager
+def ignoring(category: type[Warning] = Warning) -> Iterator[None]:
+    """Ignore warnings of a category in this thread alone.
+
+    `warnings.catch_warnings` ignores them in all threads. If two threads leave it in the order in
+    which they entered it, all later warnings are lost.
+    """
+    # In front of filters that were added since.
+    if [entry[2] for entry in warnings.filters[:1]] != [_IgnoredWarning]:
+        warnings.simplefilter("ignore", _IgnoredWarning)
+    ignored = vars(_thread).setdefault("ignored", [])
+    ignored.append(category)
+    try:
+        yield
+    finally:
+        ignored.remove(category)
 
 
 class UnknownNameError(NSTError, ValueError):

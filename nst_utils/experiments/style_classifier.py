@@ -24,7 +24,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 from tqdm import tqdm
 
-from ..errors import NSTError, NSTWarning, unknown
+from ..errors import NSTError, NSTWarning, ignoring, unknown
 from ..images.tensors import normalize, to_tensor
 from ..networks.backbone import Backbone
 from ..parallel import hides_bar
@@ -81,9 +81,8 @@ def split_by_artist(
     rows = np.flatnonzero((named & catalog["style"].isin(kept)).to_numpy())
     used = catalog.iloc[rows]
     folds = min(folds, used["artist"].nunique())
-    with warnings.catch_warnings():
+    with ignoring(UserWarning):
         # It concerns styles with fewer paintings than folds: some folds then test none of them.
-        warnings.simplefilter("ignore", UserWarning)
         splitter = StratifiedGroupKFold(folds, shuffle=True, random_state=seed)
         parts = list(splitter.split(rows, used["style"], used["artist"]))
     return [(rows[train], rows[test]) for train, test in parts if len(test)]
@@ -125,8 +124,7 @@ def predict_styles(
     parts = []
     for fold, (train, test) in enumerate(folds):
         model = _classifier(classifier, names)
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", ConvergenceWarning)
+        with ignoring(ConvergenceWarning):
             model.fit(x[train], styles[train])
         part = features.catalog.iloc[test][["style", "artist"]]
         parts.append(part.assign(predicted=model.predict(x[test]), fold=fold))

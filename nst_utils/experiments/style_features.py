@@ -20,7 +20,7 @@ from torch import Tensor
 from tqdm import tqdm
 
 from .. import paths
-from ..errors import NSTError, NSTWarning
+from ..errors import NSTError, NSTWarning, ignoring
 from ..images.formats import ImageError
 from ..images.io import read_image
 from ..images.tensors import normalize, to_tensor
@@ -233,8 +233,7 @@ def _batches(
 def read_square(path: Path, size: int) -> Image.Image | None:
     """Return a picture's central square, or None if it cannot be read."""
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", NSTWarning)  # a truncated file still shows a painting
+        with ignoring(NSTWarning):  # a truncated file still shows a painting
             image = read_image(path, 3 * size)
     except (ImageError, OSError):
         return None

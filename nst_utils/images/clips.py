@@ -15,9 +15,9 @@ from typing import Any, BinaryIO
 
 from PIL import Image, ImageSequence
 
-from ..errors import NSTError, brief, one_line
+from ..errors import NSTError, brief, ignoring, one_line
 from ..paths import is_folder, is_regular, user_path
-from .decode import quiet_libraries, to_rgb
+from .decode import to_rgb
 from .formats import MAX_PIXELS, ImageError, damaged
 from .io import fit, read_image
 
@@ -348,7 +348,7 @@ def _upright(frame: Any, stream: Any) -> Image.Image:
 
 def _open_animation(path: Path, digest: str) -> Clip:
     try:
-        with quiet_libraries(), Image.open(path, formats=["GIF", "WEBP"]) as image:
+        with ignoring(), Image.open(path, formats=["GIF", "WEBP"]) as image:
             size, count = image.size, getattr(image, "n_frames", 1)
             if size[0] * size[1] > MAX_PIXELS:
                 raise ClipError(f"{path}: frames of {size[0]} x {size[1]} pixels cannot be read")
@@ -375,11 +375,15 @@ def _delay(picture: Image.Image) -> Fraction:
 
 def _read_animation(clip: Clip) -> Iterator[tuple[Fraction, Image.Image | None]]:
     time = Fraction(0)
-    with quiet_libraries(), Image.open(clip.path, formats=["GIF", "WEBP"]) as image:
-        for number in range(image.n_frames):
+    with ignoring():
+        image = Image.open(clip.path, formats=["GIF", "WEBP"])
+        count = image.n_frames
+    with image:
+        for number in range(count):
             try:
-                image.seek(number)
-                delay, picture = _delay(image), to_rgb(image.copy())
+                with ignoring():  # not while the caller works on a frame
+                    image.seek(number)
+                    delay, picture = _delay(image), to_rgb(image.copy())
             except (OSError, ValueError, SyntaxError, EOFError):
                 delay, picture = 1 / (clip.rate * clip.every), None
             if clip.end is not None and time >= clip.end:
@@ -442,7 +446,7 @@ def read_comment(file: BinaryIO, kind: str, title: str) -> str:
     file.seek(0)
     if kind in ("GIF", "WEBP"):
         try:
-            with quiet_libraries(), Image.open(file, formats=["GIF", "WEBP"]) as image:
+            with ignoring(), Image.open(file, formats=["GIF", "WEBP"]) as image:
                 text = image.getexif().get(0x010E) or image.info.get("comment") or ""
         except (OSError, ValueError, SyntaxError) as error:
             raise damaged(title, error) from None

@@ -7,13 +7,12 @@ orientation are applied. Damaged metadata does not make a picture unreadable.
 import contextlib
 import io
 import warnings
-from collections.abc import Iterator
 from typing import Any, BinaryIO
 
 import numpy as np
 from PIL import Image, ImageCms, JpegImagePlugin, UnidentifiedImageError
 
-from ..errors import NSTWarning, one_line
+from ..errors import NSTWarning, ignoring, one_line
 from .formats import (
     MAX_PIXELS,
     MEMORY,
@@ -97,7 +96,7 @@ def decode(
 
 
 def _decode(file: BinaryIO, name: str, size: int | None, background: str = "white") -> Image.Image:
-    with quiet_libraries():
+    with ignoring():
         image = open_undecoded(file)
         reduction = plan(image, file, name, size)
         if image.format == "TIFF" and _bits(image)[0] > 8:
@@ -151,14 +150,6 @@ def open_undecoded(file: BinaryIO) -> Image.Image:
     # An older Pillow knows fewer: 11.3 was the first with AVIF.
     known = [name for name in FORMATS if name in Image.OPEN and (name != "HEIF" or is_heif(head))]
     return Image.open(file, formats=known)
-
-
-@contextlib.contextmanager
-def quiet_libraries() -> Iterator[None]:
-    """Suppress the warnings of Pillow, which are mostly about odd metadata."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        yield
 
 
 def plan(image: Image.Image, file: BinaryIO, name: str, size: int | None) -> int:
@@ -277,7 +268,7 @@ def decode_alpha(file: BinaryIO, name: str) -> Image.Image | None:
         As `decode` does.
     """
     try:
-        with quiet_libraries():
+        with ignoring():
             image = open_undecoded(file)
             if not _has_alpha(image):
                 return None
@@ -334,7 +325,7 @@ def orientation(image: Image.Image) -> int:
     if isinstance(block, bytes) and (turn := orientation_of(block)) != 1:
         return turn
     # Pillow also knows the orientation of TIFF and of XMP; either may be broken.
-    with contextlib.suppress(Exception), quiet_libraries():
+    with contextlib.suppress(Exception), ignoring():
         value = image.getexif().get(0x0112)
         return value if isinstance(value, int) and value in TURNS else 1
     return 1

@@ -11,8 +11,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ..errors import ignoring
 from ..paths import is_address, is_regular, user_path
-from .decode import TURNS, open_undecoded, orientation, profile, quiet_libraries
+from .decode import TURNS, open_undecoded, orientation, profile
 from .formats import MEMORY, png_chunks
 from .tiff import read_array
 
@@ -39,7 +40,7 @@ def read_deep(source: Any) -> tuple[Tensor, str, str] | None:
         with path.open("rb") as file:
             if not _is_deep(file):
                 return None
-            with quiet_libraries():
+            with ignoring():
                 image = open_undecoded(file)
             if image.width * image.height * BYTES > MEMORY or profile(image) is not None:
                 return None
@@ -60,7 +61,7 @@ def _is_deep(file: BinaryIO) -> bool:
         return head[24] == 16
     if head[:4] not in (b"II*\0", b"MM\0*"):
         return False
-    with quiet_libraries():
+    with ignoring():
         tags = open_undecoded(file).tag_v2
     return set(tags.get(258, ())) == {16} and set(tags.get(339, (1,))) == {1}
 

@@ -11,8 +11,9 @@ import numpy as np
 from PIL import Image
 
 from ..download import FetchError, read_url
+from ..errors import ignoring
 from ..paths import is_address, is_folder, is_regular, public_address, user_path
-from .decode import decode, decode_alpha, quiet_libraries, to_rgb
+from .decode import decode, decode_alpha, to_rgb
 from .formats import ImageError, damaged
 
 _STRIP = 2**21
@@ -97,7 +98,7 @@ def _own(image: Image.Image) -> Image.Image:
             f"expected a picture with pixels, not one of {image.width} x {image.height}"
         )
     try:
-        with quiet_libraries():
+        with ignoring():
             image.load()
         rgb = to_rgb(image)
     except ImageError:

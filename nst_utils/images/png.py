@@ -11,10 +11,11 @@ from typing import Any, BinaryIO
 
 from PIL import Image, PngImagePlugin
 
+from ..errors import ignoring
 from ..paths import is_address, is_folder, replacing, user_path
 from ..untrusted import DataError, parse_json
 from .clips import frame_files, kind_of, read_comment
-from .decode import decode, open_undecoded, quiet_libraries
+from .decode import decode, open_undecoded
 from .formats import ImageError
 from .io import open_source
 
@@ -143,7 +144,7 @@ def _parsed(text: str | None) -> dict[str, Any]:
 
 def _description(file: BinaryIO) -> str | None:
     """Return the description in the EXIF data of a picture, or in a TIFF, or None."""
-    with contextlib.suppress(Exception), quiet_libraries():
+    with contextlib.suppress(Exception), ignoring():
         found = open_undecoded(file).getexif().get(0x010E)
         return found if isinstance(found, str) and len(found) <= MOST_TEXT else None
     return None

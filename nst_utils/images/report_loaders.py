@@ -6,7 +6,8 @@ import numpy as np
 from PIL import Image
 from torch import Tensor
 
-from .decode import open_undecoded, plan, quiet_libraries
+from ..errors import ignoring
+from .decode import open_undecoded, plan
 from .formats import ImageError, damaged
 from .io import open_source, read_image
 from .tensors import IMAGENET_MEAN, IMAGENET_STD, to_tensor
@@ -63,7 +64,7 @@ def _as_it_is(source: Any) -> Image.Image:
         return read_image(source)
     if isinstance(source, Image.Image):
         return source.convert("RGB")
-    with open_source(source) as (file, _, title), quiet_libraries():
+    with open_source(source) as (file, _, title), ignoring():
         try:
             image = open_undecoded(file)
             plan(image, file, title, None)

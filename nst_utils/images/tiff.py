@@ -1,13 +1,12 @@
 """TIFF files that Pillow cannot read (floats in color, 16 bits in planes), by tifffile."""
 
 import logging
-import warnings
 from typing import BinaryIO
 
 import numpy as np
 from PIL import Image
 
-from ..errors import one_line
+from ..errors import ignoring, one_line
 from .formats import MAX_PIXELS, MEMORY, ImageError, describe
 
 
@@ -44,8 +43,7 @@ def read_array(file: BinaryIO, name: str) -> tuple[np.ndarray, int]:
 
     logging.getLogger("tifffile").setLevel(logging.CRITICAL)
     try:
-        with warnings.catch_warnings(), tifffile.TiffFile(file) as tiff:
-            warnings.simplefilter("ignore")
+        with ignoring(), tifffile.TiffFile(file) as tiff:
             page = tiff.pages[0]
             kind = f"{page.samplesperpixel} x {page.bitspersample}-bit {page.dtype or 'unknown'}"
             if 50706 in page.tags:  # DNGVersion

@@ -1,10 +1,9 @@
 """What becomes of faces, in one word, and how much of the photo is to stay."""
 
-import warnings
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
-from ..errors import NSTWarning
+from ..errors import NSTWarning, ignoring
 from ..transfer.config import Recipe
 
 KINDS = ("painted", "recognizable", "photo")
@@ -81,8 +80,7 @@ def find_strength(content: str, style: Any, recipe: Recipe, keep: float, stopped
         ENGINE_LOCK.pass_on()
 
     def measure(beta: float) -> float:
-        with ENGINE_LOCK, warnings.catch_warnings():
-            warnings.simplefilter("ignore", NSTWarning)  # too weak a style moves nothing
+        with ENGINE_LOCK, ignoring(NSTWarning):  # too weak a style moves nothing
             result = stylize(opened, styles, short.replace(beta=beta), on_step=take_turns)
         return ssim(result.image, opened.image)
 

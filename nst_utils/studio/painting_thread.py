@@ -7,12 +7,11 @@ eight times slower. So paintings of one process take their steps in turn.
 
 import contextlib
 import threading
-import warnings
 from collections import deque
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
-from ..errors import NSTError
+from ..errors import NSTError, ignoring
 from ..networks.registry import backbone_spec
 from ..transfer.config import Recipe
 from .film import Film
@@ -212,8 +211,7 @@ class PaintingThread:
     def _warm_up(self) -> None:
         """Take two steps that are not shown, to load imports, weights, pictures and kernels."""
         settings, pictures = self.history.wanted, self.history.pictures
-        with ENGINE_LOCK, warnings.catch_warnings(), contextlib.suppress(NSTError):
-            warnings.simplefilter("ignore")
+        with ENGINE_LOCK, ignoring(), contextlib.suppress(NSTError):
             from ..transfer.run import stylize
 
             if not _missing_weights(settings):
@@ -234,8 +232,7 @@ class PaintingThread:
         try:
             if job.recipe is not None and (missing := _missing_weights(job.recipe)):
                 return missing
-            with ENGINE_LOCK, warnings.catch_warnings():
-                warnings.simplefilter("ignore")
+            with ENGINE_LOCK, ignoring():
                 if job.checkpoint is not None:
                     return resume(job.checkpoint, **options).stopped
                 options |= {"start": job.start, "checkpoint": self.checkpoint}
@@ -322,8 +319,7 @@ def _missing_weights(settings: Recipe) -> str:
         return ""
     from ..networks.weights import find_weights
 
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
+    with ignoring():
         if find_weights(settings.backbone).trained:
             return ""
     spec = backbone_spec(settings.backbone)

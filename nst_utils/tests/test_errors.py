@@ -1,9 +1,12 @@
+import threading
 import time
+import warnings
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nst_utils.errors import MOST, NSTError, brief, one_line, show, unknown
+from nst_utils.errors import MOST, NSTError, NSTWarning, brief, ignoring, one_line, show, unknown
 
 DEEP: list = []
 for _ in range(5000):
@@ -31,3 +34,35 @@ def test_messages_are_short_and_quick_whatever_came():
     assert len(str(error)) < 300 and str(error).endswith("alpha, beta")
     assert len(str(NSTError("y" * 10_000_000))) <= MOST
     assert time.perf_counter() - began < 2
+
+
+def test_warnings_are_ignored_in_one_thread_alone():
+    """Another thread enters before this one does, and leaves before it: nothing is lost."""
+    entered, leave = threading.Event(), threading.Event()
+
+    def other():
+        with ignoring():
+            warnings.warn("of no interest", NSTWarning, stacklevel=1)
+            entered.set()
+            leave.wait(60)
+
+    thread = threading.Thread(target=other)
+    thread.start()
+    entered.wait(60)
+    with ignoring(DeprecationWarning):
+        warnings.warn("old", DeprecationWarning, stacklevel=1)
+        with pytest.warns(NSTWarning, match="meanwhile"):
+            warnings.warn("meanwhile", NSTWarning, stacklevel=1)
+        leave.set()
+        thread.join()
+    with pytest.warns(NSTWarning, match="after both"):
+        warnings.warn("after both", NSTWarning, stacklevel=1)
+
+
+def test_no_other_code_ignores_warnings_in_all_threads():
+    """`warnings.catch_warnings` does; of this package only the command line is alone."""
+    from nst_utils.paths import ROOT
+
+    files = (ROOT / "nst_utils").rglob("*.py")
+    using = {f.relative_to(ROOT).as_posix() for f in files if "catch_warnings()" in f.read_text()}
+    assert {name for name in using if "/tests/" not in name} == {"nst_utils/cli/errors.py"}

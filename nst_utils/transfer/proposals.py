@@ -5,12 +5,11 @@ pictures, one row a position, are written as a product of non-negative matrices,
 what a part looks like to the network, a column of W where it is.
 """
 
-import warnings
-
 import numpy as np
 import torch
 from torch import Tensor
 
+from ..errors import ignoring
 from ..images.inputs import InputPicture
 from ..images.tensors import normalize
 from ..networks.backbone import load_backbone
@@ -43,8 +42,7 @@ def propose_parts(content: InputPicture, style: InputPicture, count: int) -> tup
             for picture in (content, style)
         ]
     rows = np.concatenate([m.flatten(1).T.numpy() for m in maps])
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ConvergenceWarning)
+    with ignoring(ConvergenceWarning):
         activity = NMF(count, init="nndsvda", max_iter=150, random_state=0).fit_transform(rows)
     activity = activity / np.maximum(activity.max(axis=0, keepdims=True), 1e-9)
     # Sharpened, so that a position belongs to one part rather than to all.

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from .. import __version__
-from ..errors import NSTError, NSTWarning, one_line
+from ..errors import NSTError, NSTWarning, ignoring, one_line
 from ..images.tensors import normalize
 from ..networks.backbone import Backbone, load_backbone
 from ..networks.device import (
@@ -249,9 +249,8 @@ def paint_frame(
     raw : Tensor, shape (1, 3, H, W)
         The painting before it was colored: what the next frame begins with.
     """
-    with own_settings(), warnings.catch_warnings():
+    with own_settings(), ignoring(NSTWarning):
         # A frame may be no better than the warped one before it.
-        warnings.simplefilter("ignore", NSTWarning)
         random = torch.Generator().manual_seed(pictures.recipe.seed)
         state = RunState(pictures.recipe, random.get_state())
         run = _Run(pictures, state, terms, on_step, Keeper(None, math.inf), shared)

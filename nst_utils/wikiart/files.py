@@ -16,8 +16,8 @@ import numpy as np
 from PIL import Image
 from tqdm import tqdm
 
-from ..errors import one_line
-from ..images.decode import open_undecoded, plan, quiet_libraries
+from ..errors import ignoring, one_line
+from ..images.decode import open_undecoded, plan
 from ..images.formats import MAX_PIXELS, ImageError
 from ..parallel import hides_bar, without_main
 from ..paths import is_regular
@@ -34,7 +34,7 @@ def read_size(path: str) -> tuple[int, int, str]:
             return 0, 0, "missing file" if not os.path.lexists(path) else "no regular file"
         if os.path.getsize(path) == 0:
             return 0, 0, "empty file"
-        with quiet_libraries(), open(path, "rb") as file, open_undecoded(file) as image:
+        with ignoring(), open(path, "rb") as file, open_undecoded(file) as image:
             return *image.size, ""
     except Image.DecompressionBombError:
         return 0, 0, f"more than {2 * MAX_PIXELS:,} pixels"
@@ -53,7 +53,7 @@ def check_file(path: str) -> tuple[str, str]:
     if problem:
         return problem, ""
     try:
-        with quiet_libraries(), open(path, "rb") as file, open_undecoded(file) as image:
+        with ignoring(), open(path, "rb") as file, open_undecoded(file) as image:
             mode = image.mode
             if mode != "RGB":
                 problem = f"not RGB ({mode})"

@@ -5,7 +5,6 @@ painter is a quarter of it, with hues of its own. A held-out painter therefore s
 a classifier has not seen, and color alone does not give the style away.
 """
 
-import warnings
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +12,7 @@ from PIL import Image
 from skimage import color
 
 from .. import paths
+from ..errors import ignoring
 from ..images.samples import list_samples, open_sample
 from .miniature import DONE, SIDE, find_wikiart
 
@@ -77,7 +77,6 @@ def _palette(picture: Image.Image, turn: np.ndarray) -> Image.Image:
     cosine, sine = np.cos(angle), np.sin(angle)
     lab[..., 1:] = lab[..., 1:] @ np.array([[cosine, sine], [-sine, cosine]])
     lab[..., 0] = np.clip(lab[..., 0] + 12 * turn[1], 0, 100)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UserWarning)  # colors outside RGB are clipped on purpose
+    with ignoring(UserWarning):  # colors outside RGB are clipped on purpose
         rgb = np.clip(color.lab2rgb(lab), 0, 1)
     return Image.fromarray((255 * rgb).round().astype(np.uint8))

@@ -4,13 +4,12 @@ import contextlib
 import io
 import json
 import os
-import warnings
 from pathlib import Path
 
 import torch
 from torch import Tensor, nn
 
-from ...errors import one_line
+from ...errors import ignoring, one_line
 from ...images.colors import RIDGE
 from ...paths import replacing
 from .network_file import NetworkError, StyleNetwork, check_network_output
@@ -85,8 +84,7 @@ def export_network(network: StyleNetwork, path: str | os.PathLike) -> Path:
         ) from None
     sides = {2: torch.export.Dim("height", min=LEAST, max=MOST),
              3: torch.export.Dim("width", min=LEAST, max=MOST)}  # fmt: skip
-    with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
-        warnings.simplefilter("ignore")  # the exporter's own deprecations
+    with ignoring(), contextlib.redirect_stdout(io.StringIO()):  # the exporter's own deprecations
         program = torch.onnx.export(
             _Painter(network).eval(), (torch.rand(1, 3, 72, 104),), dynamo=True,
             input_names=["photo"], output_names=["painting"], dynamic_shapes={"photo": sides},
