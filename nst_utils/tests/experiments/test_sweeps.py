@@ -1,4 +1,5 @@
 import _thread
+import contextlib
 import json
 import os
 import signal
@@ -8,6 +9,7 @@ import threading
 import time
 
 import pandas as pd
+import psutil
 import pytest
 from PIL import Image
 
@@ -284,6 +286,13 @@ print("all done")
 """
 
 
+def worked(process: int) -> float:
+    """Return the processor seconds of a process's children."""
+    with contextlib.suppress(psutil.Error):
+        return sum(child.cpu_times().user for child in psutil.Process(process).children(True))
+    return 0.0
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("ask", [None, signal.SIGTERM], ids=str)
 def test_a_script_without_a_guard_and_a_batch_systems_limit(pictures, tmp_path, ask):
@@ -299,9 +308,9 @@ def test_a_script_without_a_guard_and_a_batch_systems_limit(pictures, tmp_path, 
     try:
         if ask is not None:
             until = time.monotonic() + 60
-            while not list(tmp_path.glob("out/.rows/*.lock")) and time.monotonic() < until:
+            # By then the network is loaded, and some steps are taken.
+            while worked(run.pid) < 6 and time.monotonic() < until:
                 time.sleep(0.1)
-            time.sleep(10)  # the network is loaded, some steps are taken
             run.send_signal(ask)
         out, err = run.communicate(timeout=90)
     finally:
