@@ -4,6 +4,7 @@ import json
 import os
 import shlex
 from collections import Counter
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -66,8 +67,8 @@ def quickstart(
     summarize(result, [figure, path])
 
 
-def summarize(result: "Result", written: list[Path]) -> None:
-    """Print how a run went and what it left."""
+def summarize(result: "Result", written: list[Path], beside: Sequence[str] = ()) -> None:
+    """Print how a run went and what it left; `beside` are words that --resume needs again."""
     record, now = result.provenance, result.recipe
     size = " x ".join(map(str, result.image.size))
     counts = Counter(step.scale for step in result.history)
@@ -92,7 +93,7 @@ def summarize(result: "Result", written: list[Path]) -> None:
         say(f"{name:9} {value}")
     if result.stopped.startswith("interrupted"):
         kept = result.checkpoint
-        command = f"stylize --resume {shlex.quote(str(kept))} --output FILE"
+        command = f"stylize {shlex.join([*beside, '--resume', str(kept)])} --output FILE"
         more = f"; go on with {command}" if kept else ""
         raise click.ClickException(f"{result.stopped}; the best picture so far was saved{more}")
 
@@ -214,14 +215,14 @@ def stylize(
     if content is None and resume is None:
         raise click.UsageError("name a CONTENT and a STYLE, or a checkpoint with --resume")
     _check_names(content, styles, output, dry_run)
+    saving = {"depth": int(depth), "alpha": _alpha_of(content, alpha)}
     if resume is not None:
         _check_resume_options(context)
-        path = checked_output(output, depth=int(depth))
-        paint_on(resume, content, styles, path, checkpoint_every, int(depth))
+        path = checked_output(output, depth=int(depth), alpha=alpha == "keep")
+        paint_on(resume, content, styles, path, checkpoint_every, saving)
         return
     if options["size"] == "full":
         options["size"] = full_size(content)
-    saving = {"depth": int(depth), "alpha": _alpha_of(content) if alpha == "keep" else None}
     if network is not None:
         beside = {"content", "output", "size", "network", "depth", "alpha", "workers", "scheduler"}
         check_network_options(context, beside)
@@ -262,9 +263,16 @@ def _check_names(
     check_named(output, dry_run)
 
 
-def _alpha_of(content: str) -> "Image.Image | None":
+def _alpha_of(content: str | None, alpha: str) -> "Image.Image | None":
     from ..images.io import read_alpha
 
+    if alpha != "keep":
+        return None
+    if content is None:
+        raise click.UsageError(
+            "--alpha keep reads the photo, which --resume alone does not name: name CONTENT and "
+            "STYLE, too"
+        )
     return read_alpha(content)
 
 
@@ -293,7 +301,7 @@ def _check_folder_options(context: click.Context, styles: list[str]) -> None:
 
 def _check_resume_options(context: click.Context) -> None:
     """Refuse options beside --resume that would change the run: its file holds them."""
-    free = {"content", "styles", "output", "resume", "checkpoint_every", "depth"}
+    free = {"content", "styles", "output", "resume", "checkpoint_every", "depth", "alpha"}
     line = click.core.ParameterSource.COMMANDLINE
     for option in context.command.params:
         if option.name not in free and context.get_parameter_source(option.name) == line:
@@ -337,7 +345,7 @@ def paint_one(
         if film:
             pictures = [picture for _, picture in watch.frames] + [result.image]
             written.append(write_steps(film, pictures, result.provenance))
-        summarize(result, written)
+        summarize(result, written, _words_again(content, styles, saving))
         return
     from ..experiments.structure_search import keep_structure
 
@@ -360,7 +368,7 @@ def paint_on(
     styles: tuple[str, ...],
     path: Path,
     every: float,
-    depth: int,
+    saving: dict[str, Any],
 ) -> None:
     """Go on with the run of a checkpoint, and sum it up."""
     from ..transfer.progress import Watch
@@ -373,7 +381,16 @@ def paint_on(
             checkpoint, content=content, style=list(styles) or None, on_step=watch,
             checkpoint_every=every,
         )  # fmt: skip
-    summarize(result, [save_or_rescue(result, path, depth=depth)])
+    written = [save_or_rescue(result, path, **saving)]
+    summarize(result, written, _words_again(content, styles, saving))
+
+
+def _words_again(
+    content: str | None, styles: Sequence[str], saving: Mapping[str, Any]
+) -> list[str]:
+    """Return what a checkpoint does not hold: how the painting is to be saved."""
+    words = [] if saving["alpha"] is None else [content, *styles, "--alpha", "keep"]
+    return words if saving["depth"] == 8 else [*words, "--depth", str(saving["depth"])]
 
 
 def print_forecast(content: str, styles: list[str], settings: Recipe) -> None:

@@ -7,7 +7,7 @@ from PIL import Image
 
 from nst_utils import paths
 from nst_utils.images.clips import even, open_clip
-from nst_utils.images.io import read_image
+from nst_utils.images.io import read_alpha, read_image
 from nst_utils.images.png import read_provenance
 from nst_utils.transfer import run as transfer_run
 
@@ -74,10 +74,8 @@ def test_an_interrupt_saves_the_best_picture(tiny, pictures, tmp_path, monkeypat
     assert read_provenance(out)["steps"] == 3
 
 
-def test_a_run_goes_on_from_its_checkpoint(tiny, pictures, tmp_path, monkeypatch):
-    whole, part, state = (tmp_path / name for name in ("whole.png", "part.png", "run.state"))
-    words = (*pictures, "--size", "48", "--steps", "9")
-    run("stylize", *words, "--output", whole)
+def interrupted(monkeypatch, *words):
+    """Run ``stylize`` and press Ctrl-C at the fifth step."""
     original = transfer_run._Run._record_step
 
     def interrupt(self, *arguments):
@@ -87,7 +85,34 @@ def test_a_run_goes_on_from_its_checkpoint(tiny, pictures, tmp_path, monkeypatch
 
     with monkeypatch.context() as patch:
         patch.setattr(transfer_run._Run, "_record_step", interrupt)
-        found = run("stylize", *words, "--output", part, "--checkpoint", state)
+        return run("stylize", *words)
+
+
+def test_what_goes_on_is_saved_as_it_was_asked_for(tiny, pictures, tmp_path, monkeypatch):
+    clear, style = tmp_path / "clear.png", pictures[1]
+    with Image.open(pictures[0]) as photo:
+        photo.putalpha(100)
+        photo.save(clear)
+    part, state = tmp_path / "part.png", tmp_path / "run.state"
+    as_asked = ("--alpha", "keep", "--depth", "16")
+    found = interrupted(
+        monkeypatch, clear, style, "--size", "48", "--steps", "9", *as_asked,
+        "--output", part, "--checkpoint", state,
+    )  # fmt: skip
+    said = one_sentence(found, 1)
+    assert f"stylize {clear} {style} --alpha keep --depth 16 --resume" in said
+    found = run("stylize", clear, style, *as_asked, "--resume", state, "--output", part)
+    assert found.exit_code == 0, found.output
+    assert np.asarray(read_alpha(part)).min() == np.asarray(read_alpha(part)).max() == 100
+    told = one_sentence(run("stylize", *as_asked, "--resume", state, "--output", part), 2)
+    assert "name CONTENT and STYLE, too" in told
+
+
+def test_a_run_goes_on_from_its_checkpoint(tiny, pictures, tmp_path, monkeypatch):
+    whole, part, state = (tmp_path / name for name in ("whole.png", "part.png", "run.state"))
+    words = (*pictures, "--size", "48", "--steps", "9")
+    run("stylize", *words, "--output", whole)
+    found = interrupted(monkeypatch, *words, "--output", part, "--checkpoint", state)
     assert "go on with stylize --resume" in one_sentence(found, 1)
     found = run("stylize", "--resume", state, "--output", part)
     assert found.exit_code == 0, found.output
