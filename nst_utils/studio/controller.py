@@ -18,7 +18,7 @@ from .. import paths
 from ..networks.registry import backbone_spec
 from ..transfer.config import STEERABLE, Recipe
 from ..transfer.presets import recipe
-from .going_on import Unfinished, forget, keep_going
+from .going_on import Unfinished, forget, keep_going, take_over
 from .history import History, Passage, Snapshot, StudioError
 from .pace import share_steps
 from .painting_thread import PaintingThread
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from ..transfer.result import Result
 
 COARSE_STEPS = 40
-"""Steps at the small scale with which a painting begins."""
+"""Steps at each small scale with which a painting begins."""
 
 CALM = 1.5
 """Seconds after which another value of the same control is another move."""
@@ -44,14 +44,27 @@ _AT_THE_START = ("start", "start_noise", "seed")
 
 
 def studio_recipe(size: int = 256) -> Recipe:
-    """Return the recipe of a new studio: a few steps at half the size, then as many as wanted.
+    """Return the recipe of a new studio: a few steps at smaller sizes, then as many as wanted.
 
     Examples
     --------
-    >>> studio_recipe(256).scales, studio_recipe(512).scales
-    ((128, 256), (256, 512))
+    >>> studio_recipe(256).scales, studio_recipe(256).steps
+    ((128, 256), (40, 200))
+    >>> studio_recipe(1024).scales, studio_recipe(1024).steps
+    ((256, 512, 1024), (40, 40, 200))
     """
-    return recipe("quick", size=256, steps=(COARSE_STEPS, BUDGET)).replace(size=size)
+    return _resized(recipe("quick", size=256, steps=(COARSE_STEPS, BUDGET)), size=size)
+
+
+def _resized(settings: Recipe, **fields: Any) -> Recipe:
+    """Return a recipe with other fields, a size among them.
+
+    `Recipe.replace` shares its steps among the new scales, and there is no end to the studio's last
+    ones: here each coarse scale gets as many as the first had.
+    """
+    changed = settings.replace(**fields)
+    coarse = settings.steps[0] if len(settings.steps) > 1 else COARSE_STEPS
+    return changed.replace(steps=(*[coarse] * (len(changed.scales) - 1), BUDGET))
 
 
 class Controller:
@@ -183,7 +196,8 @@ class Controller:
         with _HANDS, self.thread.changed:
             if fields.get("backbone", self.wanted.backbone) != self.wanted.backbone:
                 fields = _usual_layers(fields["backbone"]) | fields
-            wanted = self.wanted.replace(**fields)
+            change = _resized if "size" in fields and "steps" not in fields else Recipe.replace
+            wanted = change(self.wanted, **fields)
             changed = [n for n in fields if getattr(wanted, n) != getattr(self.wanted, n)]
             if not changed:
                 return
@@ -241,6 +255,7 @@ class Controller:
         from ..transfer.state import load_checkpoint
 
         kept = load_checkpoint(unfinished.checkpoint)
+        take_over(unfinished)
         with _HANDS, self.thread.changed:
             self._note()
             self.thread.begin_anew()
@@ -294,7 +309,9 @@ class Controller:
     def foretell(self, size: int) -> float | None:
         """Return the seconds that the next start would take at a size; None if it is not known."""
         with self.thread.changed:
-            recipe, taken = self.wanted.replace(size=size), 0
+            recipe, taken = self.wanted, 0
+            if size != recipe.size:
+                recipe = _resized(recipe, size=size)
             if self.history.step:  # then it goes on at that size alone
                 taken = sum(recipe.steps[:-1])
             steps = share_steps(recipe.steps, taken, self.budget)

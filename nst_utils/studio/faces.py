@@ -1,5 +1,6 @@
 """What becomes of faces, in one word, and how much of the photo is to stay."""
 
+import math
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
@@ -50,10 +51,13 @@ def fields_for(recipe: Recipe, kind: str) -> dict[str, Any]:
     return fields | ({"blend": ()} if regions and recipe.blend else {})
 
 
-def find_strength(content: str, style: Any, recipe: Recipe, keep: float, stopped: Any) -> float:
-    """Return the ``beta`` at which a given share of the photo's structure stays, about.
+def find_strength(
+    content: str, style: Any, recipe: Recipe, keep: float, stopped: Any
+) -> tuple[float, float]:
+    """Return the ``beta`` at which a given share of the photo's structure stays, and that share.
 
-    Short runs at the coarse scale look for it; the fine scales may keep more or less.
+    Short runs at the coarse scale look for it; the fine scales may keep more or less. Where the
+    share is out of reach, it is the nearest that was found.
 
     Parameters
     ----------
@@ -84,4 +88,9 @@ def find_strength(content: str, style: Any, recipe: Recipe, keep: float, stopped
             result = stylize(opened, styles, short.replace(beta=beta), on_step=take_turns)
         return ssim(result.image, opened.image)
 
-    return float(f"{Secant(measure, recipe.beta).find(keep):.3g}")
+    search = Secant(measure, recipe.beta)
+    beta = search.find(keep)
+    if not search.brackets(keep):
+        place, keep = min(search.points.items(), key=lambda point: abs(point[1] - keep))
+        beta = math.exp(place)
+    return float(f"{beta:.3g}"), keep

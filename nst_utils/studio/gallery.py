@@ -149,7 +149,8 @@ class Gallery:
             help = f"{pair} · beta {saved.recipe.beta:g} · {steps} {self._say('steps')} · {when}"
             strength = saved.recipe.beta / max(saved.recipe.alpha, 1e-9)
             label = f"{pair}\n{self._say('strength')} {strength:.3g}\n{when[5:]}"
-            shown.append(Thumbnail(image, label, help, partial(self._choose, saved)))
+            press, chosen = partial(self._choose, saved), saved == self.chosen
+            shown.append(Thumbnail(image, label, help, press, chosen))
         self.note.value = self._say("gallery help" if shown else "gallery empty")
         self.delete.disabled = self.chosen is None
         self._strip.show(shown)
@@ -157,6 +158,7 @@ class Gallery:
     def _choose(self, saved: SavedPainting) -> None:
         self.chosen, self.delete.disabled = saved, False
         self._load(saved)
+        self.refresh()
 
     def _delete(self) -> None:
         saved = self.chosen
@@ -169,4 +171,7 @@ class Gallery:
             self.chosen = None
             self.refresh()
 
-        self._ask("delete now", {"delete it": gone, "delete not": lambda: None})
+        when = datetime.fromtimestamp(saved.path.stat().st_mtime).strftime("%m-%d %H:%M")
+        named = f"{name_pair(saved.content, list(saved.styles))}, {when}"
+        question = self._say("delete now").format(named)
+        self._ask(question, {"delete it": gone, "delete not": lambda: None})

@@ -109,6 +109,23 @@ def list_unfinished(folder: Path) -> list[Unfinished]:
     return found
 
 
+def take_over(unfinished: Unfinished) -> None:
+    """Write that this process goes on with a painting, so that it is offered to no other.
+
+    Raises
+    ------
+    NSTError
+        If another process has taken it over, or it is gone.
+    """
+    place = unfinished.checkpoint.with_name(RECORD)
+    record = read_json(place, "an unfinished painting")
+    check_schema(record, SCHEMA, "an unfinished painting")
+    if psutil.pid_exists(record["process"]):
+        raise NSTError("another panel goes on with this painting")
+    with contextlib.suppress(OSError):
+        write_text(place, json.dumps(record | {"process": os.getpid()}))
+
+
 def forget(folder: Path) -> None:
     """Remove what was kept of an unfinished painting."""
     for name in (CHECKPOINT, RECORD):

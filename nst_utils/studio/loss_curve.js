@@ -137,11 +137,14 @@ function render({ model, el }) {
     const middle = `translate(10 ${top + HEIGHT / 2}) rotate(-90)`;
     make(svg, "text", { transform: middle, class: "nst-x" }, words.loss);
     let free = -1;
+    const names = make(svg, "g");
     for (const [step, size] of runs[0]?.sizes ?? []) {
       make(svg, "line", { x1: x(step), x2: x(step), y1: top, y2: bottom, class: "nst-grid nst-size" });
       if (x(step) < free) continue;
-      const text = make(svg, "text", { x: x(step) + 3, y: bottom - 3, class: "nst-size-name" }, `${size} px`);
-      free = x(step) + text.getComputedTextLength() + 8;
+      const text = make(names, "text", { x: x(step) + 3, y: bottom - 3, class: "nst-size-name" }, `${size} px`);
+      const long = text.getComputedTextLength();
+      if (x(step) + 3 + long > width) text.setAttribute("x", Math.max(free, x(step) - 3 - long));
+      free = x(step) + long + 8;
     }
     for (const [step] of marks) {
       make(svg, "line", { x1: x(step), x2: x(step), y1: top, y2: bottom, class: "nst-mark" });
@@ -157,6 +160,7 @@ function render({ model, el }) {
         make(svg, "path", { d: path, "data-term": term.name, ...look(term, i) });
       }
     }
+    svg.append(names); // over the curves
     hair = make(svg, "line", { y1: top, y2: bottom, class: "nst-hair", visibility: "hidden" });
     scale = { x, last, width };
     point(cursor);

@@ -32,6 +32,8 @@ function render({ model, el }) {
     return Math.max(0, Math.min(1, share));
   }
 
+  let shown = null; // while somebody types, only another value takes the place of the text
+
   function set(value) {
     model.set("value", value);
     model.save_changes();
@@ -42,7 +44,8 @@ function render({ model, el }) {
     const value = model.get("value");
     range.value = Math.round(shareOf(value) * STOPS);
     range.setAttribute("aria-valuetext", value);
-    if (document.activeElement !== field) field.value = value;
+    if (document.activeElement !== field || value !== shown) field.value = value;
+    shown = value;
   }
 
   function typed() {

@@ -190,14 +190,18 @@ class Studio(Asleep, widgets.VBox):
 
     def _complain(self, text: str) -> None:
         """Say what cannot be done, and nothing else any more."""
-        told = self._say(text)
-        if told == text and self._language != "en":  # no sentence of the studio's own
-            told = f"{self._say('cannot')}: {text}"
-        self._status.news, self._status.complaint = "", told
+        self._status.news, self._status.complaint = "", self._status.tell_error(text)
         self._show_status()
 
     def _set(self, **fields: Any) -> None:
-        self._try(lambda: self.controller.set(**fields))
+        def act() -> None:
+            with self.controller.one_move():
+                regions = fields.get("regions", ())
+                if regions and all(style != 2 for _, style, _ in regions):
+                    self._regions.drop_second()
+                self.controller.set(**fields)
+
+        self._try(act)
         if self._status.complaint:  # refused: the control goes back
             self._controls.show(self.controller.wanted)
         self._controls.note(self.controller.wanted)
@@ -205,13 +209,17 @@ class Studio(Asleep, widgets.VBox):
     def _keep(self, share: float) -> None:
         """Look for the strength at which so much of the photo stays, beside everything else."""
         controller, say = self.controller, self._say
+        if not 0 < share < 1:
+            self._complain("the share of the photo that stays is a number between 0 and 1")
+            return
         asked = (*controller.pictures, controller.wanted, share)
 
         def look() -> None:
             try:
-                beta = find_strength(*asked, lambda: controller.status().state == "closed")
+                beta, kept = find_strength(*asked, lambda: controller.status().state == "closed")
                 result = lambda: controller.set(beta=beta)  # noqa: E731
-                news = say("keep found").format(share)
+                found = "keep found" if abs(kept - share) < 0.05 else "keep nearest"
+                news = say(found).format(kept)
             except NSTError as error:
                 result, news = partial(self._complain, str(error)), ""
             with self._door:
@@ -238,6 +246,8 @@ class Studio(Asleep, widgets.VBox):
         self._status.clear()
         self.controller.choose(**pictures)
         self._canvas.first_look, self._canvas.loaded = self.controller.pictures, None
+        self._controls.show(self.controller.wanted)
+        self._files.show(())  # those of another pair
         self.refresh()
 
     def _change(self, action: Callable[[], object], news: str = "") -> None:
@@ -260,6 +270,7 @@ class Studio(Asleep, widgets.VBox):
 
     def _load(self, saved: SavedPainting) -> None:
         """Take a saved painting's pictures and recipe, and show it."""
+        self.controller.pause()  # or the first step would take the loaded painting's place
         self._change(lambda: load_saved(self.controller, saved))
         if not self._status.complaint:
             self._canvas.loaded = self.controller.pictures, open_picture(saved.path)
@@ -295,7 +306,9 @@ class Studio(Asleep, widgets.VBox):
             self.controllers.append(begin_comparison(self.controller, self._folder))
             self._canvas.forget_pictures()
             self._switched(self._active)
-        elif not wanted and len(self.controllers) == 2:
+        elif wanted:
+            self._status.question.layout.display = "none"
+        elif len(self.controllers) == 2:
             answers = {
                 "keep A": partial(self._keep_side, 0),
                 "keep B": partial(self._keep_side, 1),
@@ -311,7 +324,7 @@ class Studio(Asleep, widgets.VBox):
         end_comparison(self.controllers[side], self.controllers[1 - side])
         self.controllers, self._active = [self.controllers[side]], 0
         self._canvas.forget_pictures()  # before the next look, which takes the newest picture
-        self._toolbar.side.value = 0
+        self._toolbar.side.value, self._toolbar.compare.value = 0, False
         self._switched(0)
 
     def _ask_to_close(self) -> None:
@@ -472,7 +485,7 @@ def _arranged(panel: Studio) -> list[widgets.Widget]:
     first = widgets.HBox([*toolbar.first, panel._offer, switch])
     first.add_class("nst-toolbar")
     snapshots = _expert(widgets.VBox([panel._pin, canvas.strip]))
-    left = widgets.VBox([canvas.view, panel._files, toolbar.side, snapshots])
+    left = widgets.VBox([toolbar.side, panel._files, canvas.view, snapshots])
     right = _expert(widgets.VBox([controls.tabs, canvas.chart]))
     columns = widgets.Box([left, right])
     columns.add_class("nst-columns")

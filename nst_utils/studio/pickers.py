@@ -28,12 +28,13 @@ BUTTON = (128, 80)
 
 @dataclass(frozen=True)
 class Thumbnail:
-    """A picture to press, with a label below it and a help text for the pointer."""
+    """A picture to press, with a label below it and a help text; one that is chosen has a frame."""
 
     image: Image.Image
     label: str
     help: str
     press: Callable[[], object]
+    chosen: bool = False
 
 
 class ThumbnailStrip:
@@ -59,6 +60,8 @@ class ThumbnailStrip:
             )
             button.layout.height = f"{64 + 13 * lines}px"
             button.add_class(name)
+            if thumbnail.chosen:
+                button.add_class("nst-chosen")
             buttons.append(button)
         self.style.value = f"<style>{''.join(rules)}</style>"
         for old in self.row.children:

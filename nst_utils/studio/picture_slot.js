@@ -59,11 +59,11 @@ function render({ model, el }) {
   takeDrops(el);
   let waited = 0;
   function takeAll() {
-    const panel = el.closest(".nst-studio");
-    if (panel) takeDrops(panel);
+    const panel = el.closest(".nst-studio"), picker = el.closest(".nst-picker");
+    if (panel) [picker, model.get("anywhere") && panel].filter(Boolean).forEach(takeDrops);
     else if (waited++ < 100) setTimeout(takeAll, 50); // not yet in the page
   }
-  if (model.get("anywhere")) takeAll();
+  takeAll();
   el.addEventListener("paste", (event) => {
     const file = [...event.clipboardData.files].find((f) => f.type.startsWith("image/"));
     if (!file) return;

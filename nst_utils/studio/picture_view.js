@@ -79,7 +79,7 @@ function render({ model, el }) {
   const stage = make(frame, "div", "nst-stage");
   const painting = makeLayer(stage, "picture"), photo = makeLayer(stage, "photo");
   const layers = { painting, photo };
-  const line = make(stage, "div", "nst-line", { tabIndex: 0, hidden: alone });
+  const line = make(frame, "div", "nst-line", { tabIndex: 0, hidden: alone });
   line.setAttribute("role", "slider");
   for (const letter of ["A", "B"]) {
     make(frame, "span", `nst-side nst-side-${letter}`, { textContent: letter });
@@ -139,11 +139,11 @@ function render({ model, el }) {
 
   function wipe(to) {
     share = Math.max(0, Math.min(100, to));
-    const [width] = fit();
+    const width = zoom * fit()[0];
     photo.box.style.clipPath = `inset(0 ${100 - share}% 0 0)`;
     photo.box.style.visibility = share > 0 ? "visible" : "hidden";
-    const edge = (frame.clientWidth - width) / 2 + (share / 100) * width;
-    line.style.left = `${Math.max(4, Math.min(frame.clientWidth - 4, edge))}px`;
+    const edge = x + (frame.clientWidth - width) / 2 + (share / 100) * width;
+    line.style.left = `${Math.max(9, Math.min(frame.clientWidth - 9, edge))}px`;
     line.setAttribute("aria-valuenow", Math.round(share));
   }
 

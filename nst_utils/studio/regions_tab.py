@@ -56,10 +56,11 @@ class RegionsTab:
         complain: Callable[[str], None],
     ) -> None:
         self._say, self._controller = say, controller
-        self._shown = ""
+        self._shown, self._blend = "", controller().wanted.blend
         second = next(iter(controller().history.others), "")
         self.second = PicturePicker(
-            "second style", second, say, self._add_style, complain,
+            "second style", second, say, lambda source: act(lambda: self._add_style(source)),
+            complain,
             lambda: controller().folder / "uploads", optional=True,
         )  # fmt: skip
         self.share = NumberSlider(value=0.5, usual=0.5, label=say("share"))
@@ -99,6 +100,10 @@ class RegionsTab:
         second = next(iter(controller.history.others), "")
         if self.second.source != second:
             self.second.show(second)
+        share = controller.wanted.blend[1:2]
+        if share and controller.wanted.blend != self._blend:
+            self.share.value = share[0]  # after undo, for example
+        self._blend = controller.wanted.blend
         if controller.content == self._shown:
             return
         self._shown = controller.content
@@ -114,11 +119,16 @@ class RegionsTab:
             if source:
                 self.blend()
 
+    def drop_second(self) -> None:
+        """Take the second style away, where no place is left for it."""
+        if self._controller().history.others:
+            self._controller().choose(others=())
+
     def blend(self) -> None:
         """Give the second style its share of the whole picture."""
         if not self._controller().history.others:
             raise StudioError("choose a second style first; there is nothing to blend yet")
-        share = round(self.share.value, 2)
+        share = round(self.share.value, 3)
         self._controller().set(blend=(1 - share, share), regions=())
 
     @property
@@ -176,8 +186,8 @@ class RegionsTab:
         form = str(self._save_mask(controller))
         inside, outside = {"second": (2, 1), "photo": (0, 1), "only": (1, 0)}[self.where.value]
         with controller.one_move():
-            if self.where.value != "second" and controller.history.others:
-                controller.choose(others=())
+            if self.where.value != "second":
+                self.drop_second()
             controller.set(blend=(), regions=[[form, inside, ""], ["rest", outside, ""]])
 
     def forget(self) -> None:

@@ -1,12 +1,14 @@
 """The studio's buttons, its line of state, its progress bar, and text to copy."""
 
 import html
+import math
 import time
 from collections.abc import Callable, Mapping
 from functools import partial
 
 import ipywidgets as widgets
 
+from .labels import LABELS
 from .pace import told_time
 from .state import BUDGET, Status
 
@@ -92,10 +94,11 @@ class Toolbar:
 
 
 class _Said:
-    """A sentence that goes after a while."""
+    """A sentence that goes after a while; one that ends in … only when another comes."""
 
     def __init__(self, text: str) -> None:
-        self._text, self._end = text, time.monotonic() + SAID_FOR
+        lasts = math.inf if text.endswith("…") else SAID_FOR
+        self._text, self._end = text, time.monotonic() + lasts
 
     @property
     def now(self) -> str:
@@ -155,6 +158,11 @@ class StatusBar:
     def news(self, text: str) -> None:
         self._news = _Said(text)
 
+    def tell_error(self, text: str) -> str:
+        """Return why something cannot be done, in the panel's language or marked as English."""
+        told, cannot = self._say(text), self._say("cannot")
+        return f"{cannot}: {text}" if told == text and cannot != LABELS["cannot"][0] else told
+
     def clear(self) -> None:
         """Remove news and complaint."""
         self.complaint = self.news = ""
@@ -164,7 +172,8 @@ class StatusBar:
         starting = status.state == "running" and not status.rate and not status.done
         parts = [f"<b>{self._say('starting' if starting else status.state)}</b>"]
         if status.message:
-            parts[0] = f'<span class="nst-bad">{html.escape(status.message)}</span>'
+            told = self.tell_error(status.message)
+            parts[0] = f'<span class="nst-bad">{html.escape(told)}</span>'
         if status.step:
             parts.append(f"{self._say('step')} {status.step}")
             parts.append(f"{status.scale} px")

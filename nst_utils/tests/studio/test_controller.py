@@ -8,6 +8,7 @@ import pytest
 from nst_utils.images.io import ImageError
 from nst_utils.studio import history
 from nst_utils.studio.controller import (
+    COARSE_STEPS,
     Controller,
     begin_comparison,
     close_all,
@@ -15,6 +16,7 @@ from nst_utils.studio.controller import (
     studio_recipe,
 )
 from nst_utils.studio.history import StudioError
+from nst_utils.studio.pace import share_steps
 from nst_utils.studio.painting_thread import ENGINE_LOCK
 from nst_utils.studio.replay import replay_passages
 from nst_utils.studio.state import BUDGET
@@ -349,7 +351,19 @@ def test_closing_ends_the_thread_at_any_time(studio):
 def test_two_folders_and_the_studio_recipe():
     assert studio_recipe(1024).scales == (256, 512, 1024)
     assert studio_recipe(96).scales == (96,)
+    assert studio_recipe(1024).steps == (COARSE_STEPS, COARSE_STEPS, BUDGET)
     assert history.ENDLESS > 1000 * BUDGET
+
+
+def test_every_size_is_painted_whatever_size_was_chosen_before(studio):
+    """200 steps reach the last scale, also after sizes with more scales or fewer."""
+    controller = studio()
+    controller.set(**studio_recipe(256).to_dict() | {"weights": "random"})
+    for size in (768, 128, 1024, 256):
+        controller.set(size=size)
+        assert controller.wanted.scales == studio_recipe(size).scales
+        assert controller.wanted.steps == studio_recipe(size).steps
+        assert share_steps(controller.wanted.steps, 0, BUDGET)[-1] >= 120
 
 
 @pytest.fixture

@@ -39,6 +39,14 @@ def test_faces_are_offered_where_one_was_found(tiny, pictures, tmp_path, monkeyp
         assert studio.controller.wanted.regions[0] == ("faces", 0, "")
         studio._toolbar.buttons["undo"].click()
         assert menu.value == "recognizable" and studio.controller.wanted.regions == ()
+        studio._regions.second.path.value = str(pictures[0])
+        assert studio.controller.wanted.blend == (0.5, 0.5)
+        menu.value = "photo"  # which leaves no place for a second style
+        assert studio.controller.history.others == () and studio.controller.wanted.blend == ()
+        assert studio.controller.wanted.regions[0] == ("faces", 0, "")
+        studio._choose(content=str(pictures[1]))
+        studio._choose(content=str(pictures[0]))  # the region goes with the photo
+        assert menu.value == kind_of(studio.controller.wanted) == "recognizable"
     finally:
         studio.close()
         assert studio.controller.join(20)
@@ -50,12 +58,18 @@ def test_the_strength_that_keeps_so_much_is_found_and_set(tiny, pictures, tmp_pa
     studio = Studio(*map(str, pictures), TINY, folder=tmp_path)
     try:
         asked = []
-        monkeypatch.setattr(panel, "find_strength", lambda *given: asked.append(given[3]) or 3.5)
+        found = 3.5, 0.7
+        monkeypatch.setattr(panel, "find_strength", lambda *given: asked.append(given[3]) or found)
         studio._controls.keep.value = 0.7
         studio._keep(0.7)
         until(lambda: studio._status.news.endswith("about 70% of the photo stays"))
         assert asked == [0.7] and studio.controller.wanted.beta == 3.5
         assert studio._controls.strength.value == 3.5
+        found = 0.01, 0.31
+        studio._keep(0.8)
+        until(lambda: studio._status.news.endswith("the nearest is 31%"))
+        studio._keep(5.0)
+        assert "between 0 and 1" in studio._status.complaint and asked == [0.7, 0.8]
     finally:
         studio.close()
         assert studio.controller.join(20)
@@ -63,5 +77,11 @@ def test_the_strength_that_keeps_so_much_is_found_and_set(tiny, pictures, tmp_pa
 
 def test_less_is_kept_by_a_stronger_style(tiny, pictures):
     paths = tuple(map(str, pictures))
-    much, little = (find_strength(*paths, TINY, keep, lambda: False) for keep in (0.95, 0.05))
+    much, little = (find_strength(*paths, TINY, keep, lambda: False)[0] for keep in (0.95, 0.05))
     assert much < little
+
+
+def test_a_share_that_is_out_of_reach_is_told_with_the_nearest(tiny, pictures, monkeypatch):
+    monkeypatch.setattr("nst_utils.experiments.metrics.ssim", lambda *_: 0.3)
+    _, kept = find_strength(*map(str, pictures), TINY, 0.8, lambda: False)
+    assert kept == 0.3

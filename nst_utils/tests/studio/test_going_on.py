@@ -6,6 +6,7 @@ import os
 import numpy as np
 import pytest
 
+from nst_utils.errors import NSTError
 from nst_utils.studio import going_on
 from nst_utils.studio.controller import Controller
 from nst_utils.studio.going_on import CHECKPOINT, RECORD, list_unfinished
@@ -47,6 +48,9 @@ def test_it_is_offered_and_goes_on_from_there(left, pictures):
     assert other.wanted.beta == 33.0 and [p.step for p in other.history.points] == list(range(15))
     assert (6, "beta") in other.history.marks
     assert other.passages()[0].schedule == ((6, "beta", 33.0),)
+    assert list_unfinished(folder) == []
+    with pytest.raises(NSTError, match="another panel goes on"):
+        other.go_on(unfinished)
     other.close()
     other.join(20)
 

@@ -12,8 +12,8 @@ def test_a_new_size_is_measured_anew_and_coarse_steps_foretell_fine_ones(monkeyp
         now[0] += 0.1
         pace.step(128)
     assert pace.rate == pytest.approx(10)
-    # 40 steps at 128 pixels, then 160 at four times the pixels.
-    assert pace.foretell((128, 256), (40, 160)) == pytest.approx(4 + 64)
+    # 40 steps at 128 pixels, then 160 at four times the pixels; a part of a step is fixed.
+    assert pace.foretell((128, 256), (40, 160)) == pytest.approx(4 + 40)
     now[0] += 9
     pace.step(256)
     assert pace.rate == 0  # the old one does not stand for the new size

@@ -158,7 +158,7 @@ def test_a_forecast_stands_beside_each_size(panel):
     studio.controller.budget = 1000
     studio.refresh()
     said = {size: words for words, size in studio._controls.menus["size"].options}
-    assert said[48] == "48 · 20 s" and said[512].endswith(" min")
+    assert said[48] == "48 · 10 s" and said[512].endswith(" min")
     assert studio._controls.menus["size"].value == studio.controller.wanted.size == 48
     assert studio.controller.history.moves.maxlen and not studio.controller.history.moves
 
@@ -294,8 +294,14 @@ def test_compare_begins_together_goes_in_step_and_keeps_one(panel, pictures):
     answer(studio, "Go on comparing")
     assert studio.controllers == [one, two] and studio._toolbar.compare.value
     studio._toolbar.compare.value = False
+    studio._toolbar.compare.value = True  # takes the question away
+    assert studio._status.question.layout.display == "none"
+    studio._toolbar.compare.value = False
+    studio._toolbar.compare.value = True
     studio._toolbar.side.value = 1
+    studio._toolbar.compare.value = False
     answer(studio, "Keep B")
+    assert not studio._toolbar.compare.value
     assert studio._canvas.view.painting == pickers.jpeg(two.history.result.image)
     assert studio.controllers == [two] and one.join(20)
     # Nothing is lost: what A was is among the snapshots, newest first.
