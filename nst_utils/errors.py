@@ -112,7 +112,13 @@ def public_address(address: str) -> str:
     --------
     >>> public_address("https://me:secret@host.org/a.jpg?width=320&X-Amz-Signature=ab12")
     'https://host.org/a.jpg?width=320'
+    >>> public_address("https://me:se/cr#et@host.org:80/a.jpg;jsessionid=ab12")
+    'https://host.org:80/a.jpg'
     """
+    scheme, _, rest = address.partition("://")
+    if "@" in rest and re.match(r"[^/?#@]*:(?!\d*([/?#]|$))", rest):
+        # A password that should have been percent-encoded: "/" and "#" would end it.
+        address = f"{scheme}://{rest.rpartition('@')[2]}"
     try:
         parts = urllib.parse.urlsplit(address)
         given = urllib.parse.parse_qsl(parts.query, keep_blank_values=True)
@@ -120,9 +126,8 @@ def public_address(address: str) -> str:
         return address.split("?")[0].rsplit("@", 1)[-1]
     kept = [(name, text) for name, text in given if name.lower() in _HARMLESS and len(text) <= 12]
     place = parts.netloc.rsplit("@", 1)[-1]
-    return urllib.parse.urlunsplit(
-        (parts.scheme, place, parts.path, urllib.parse.urlencode(kept), "")
-    )
+    path = re.sub(r";[^/]*", "", parts.path)  # ;jsessionid=…
+    return urllib.parse.urlunsplit((parts.scheme, place, path, urllib.parse.urlencode(kept), ""))
 
 
 def show(text: str) -> str:

@@ -20,7 +20,7 @@ import warnings
 from collections.abc import Callable, Iterator
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from .errors import NSTError, NSTWarning, one_line, public_address
 
@@ -346,12 +346,15 @@ def remove_old_drafts(folder: Path) -> None:
                     draft.unlink(missing_ok=True)
 
 
-def write_table(path: Path, write: Callable[[Path], Any]) -> None:
-    """Write a file whole; where that cannot be, write it elsewhere and say where."""
+def write_table(path: Path, write: Callable[[BinaryIO], Any]) -> None:
+    """Write a file whole; where that cannot be, write it elsewhere and say where.
+
+    `write` gets an open file: not every library takes a path that is no UTF-8.
+    """
 
     def write_whole(place: Path) -> None:
-        with replacing(place) as draft:
-            write(draft)
+        with replacing(place) as draft, open(draft, "wb") as file:
+            write(file)
 
     try:
         write_whole(path)

@@ -45,7 +45,7 @@ def quickstart(
     """Paint a pair, leave the painting and its figure in a folder, and sum up the run."""
     from ..experiments.trials import paint
     from ..images.inputs import InputPicture
-    from ..plotting.album import save_quickstart
+    from ..plotting.album import check_figure, save_quickstart
 
     out = paths.user_path(out or paths.FIGURES)
     try:
@@ -53,6 +53,8 @@ def quickstart(
     except paths.FolderError as error:
         raise click.UsageError(str(error)) from None
     painting = checked_output(str(out / "quickstart_painting.png"))
+    figure = out / ("quickstart.png" if language == "en" else f"quickstart_{language}.png")
+    check_figure(figure)
     # Opened once, for the run and for the figure, and as large as the run can use.
     pictures = [InputPicture.open(source, 2 * settings.size) for source in (content, style)]
     result, _ = paint(*pictures, settings)
@@ -60,7 +62,7 @@ def quickstart(
     figure = save_quickstart(
         *(picture.image for picture in pictures),
         result,
-        out / ("quickstart.png" if language == "en" else f"quickstart_{language}.png"),
+        figure,
         language=language,
         command="python -m nst_utils" + ("" if language == "en" else f" --language {language}"),
     )
@@ -231,6 +233,8 @@ def stylize(
         spread = {"workers": workers, "scheduler": scheduler}
         paint_by_network(content, network, output, options["size"], saving, **spread)
         return
+    from ..experiments.batch import input_files
+
     settings = build_recipe(name, changes, **options)
     styles, settings = with_regions(list(styles), texts, keep, settings)
     if options["backbone"] and settings.weights == "auto":
@@ -250,7 +254,9 @@ def stylize(
             "blend in one PNG file; to paint many photos, name their folder: stylize photos/ "
             "style.jpg --output paintings/"
         )
-    path = checked_output(output, content, *styles, depth=int(depth), alpha=alpha == "keep")
+    path = checked_output(
+        output, *input_files(content, styles, settings), depth=int(depth), alpha=alpha == "keep"
+    )
     options = keep, film, checkpoint, checkpoint_every, saving
     paint_one(content, styles, settings, path, *options)
 

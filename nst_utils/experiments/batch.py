@@ -85,6 +85,10 @@ class Job:
         Version of the code that paints and measures.
     stale : {"rerun", "keep"}
         What is done about rows of other code.
+    inputs : tuple of str
+        Checksums of the pictures in its key. A painting of another one is not filed.
+    columns_needed : tuple of str
+        What the row must hold besides: a judge may have been asked for since.
     """
 
     out: Path
@@ -94,6 +98,8 @@ class Job:
     columns: dict[str, Any] = field(hash=False)
     code: str = ""
     stale: str = "rerun"
+    inputs: tuple[str, ...] = ()
+    columns_needed: tuple[str, ...] = ()
 
     @property
     def place(self) -> Path:
@@ -112,6 +118,8 @@ class Job:
         path = self.out / row["picture"]
         fresh = self.stale == "keep" or row.get("code") == self.code
         if row["error"] or row["key"] != self.key or not fresh or not row["picture"]:
+            return None
+        if not set(self.columns_needed) <= row.keys():
             return None
         return row if row.get("picture_sha256") == _file_sha256(path) else None
 
@@ -257,6 +265,9 @@ def _painted(paint: Paint, job: Job) -> dict[str, Any]:
             save = partial(save_png, picture, provenance={"key": job.key})
         else:
             save = picture.save
+            read = (picture.provenance.get(role, {}).get("sha256") for role in ("content", "style"))
+            if job.inputs and not {*filter(None, read)} <= {*job.inputs}:
+                raise BatchError("a picture was replaced while the job waited; run it again")
             if picture.stopped != "finished":
                 row = row | {"error": picture.stopped}
         try:

@@ -35,6 +35,7 @@ from ..paths import alone_with, make_folder, public_name, replacing, user_path, 
 from ..signals import requested, watching_signals
 from ..transfer.config import Recipe
 from ..transfer.feedforward.network_file import load_network
+from ..transfer.fields import STARTS
 from ..transfer.memory import check_memory
 from ..transfer.pictures import mask_files, style_bound
 from ..transfer.presets import recipe as named_recipe
@@ -273,6 +274,8 @@ class _FilmRun:
             weights = hashlib.sha256(user_path(network).read_bytes()).hexdigest()
             more = (str(part), "network", code_version())
         pictures = [p.sha256 for p in (clip, *self.styles, *self.masks.values())]
+        if recipe.start not in STARTS:
+            pictures.append(InputPicture.open(recipe.start, bound).sha256)
         key = run_key(self.recipe, weights, pictures, *more)
         self.kept = KeptFrames(make_folder(paths.RUNS / "film" / key))
         if self.network is None:

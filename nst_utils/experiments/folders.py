@@ -126,10 +126,11 @@ def paint_folder(
         if (count := taken[output.casefold()]) > 1:  # long names agree in their beginning
             output = f"{output[:-4]}-{count}.png"
         # Copies of a photo are painted into a file each.
-        key = run_key(recipe, weights, [*sums.of([content, style]), *others], output)
+        pictures = [*sums.of([content, style]), *others]
+        key = run_key(recipe, weights, pictures, output)
         columns = {"content": public_source(content), "style": public_source(style)}
         work = (absolute_source(content), absolute_source(style), placed, out / output)
-        jobs.append(Job(out, key, work, output, columns, code))
+        jobs.append(Job(out, key, work, output, columns, code, inputs=tuple(pictures)))
     return _paint_jobs(paint_pair, jobs, workers=workers, scheduler=scheduler, progress=progress)
 
 

@@ -7,6 +7,7 @@ import ast
 import itertools
 import logging
 import os
+import tempfile
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -17,7 +18,7 @@ from typing import Any
 from traitlets.config import Config
 
 from .. import paths
-from ..errors import NSTError, one_line, unknown
+from ..errors import NSTError, brief, one_line, unknown
 from ..parallel import count_cores, map_jobs
 from ..paths import make_folder
 from ..untrusted import DataError, check_schema, parse_json, read_json
@@ -43,8 +44,11 @@ _NOTEBOOK = {
 }
 
 
-# By files in the user's own folder: nothing listens, and no network is needed.
-_KERNEL = Config() if os.name == "nt" else Config({"KernelManager": {"transport": "ipc"}})
+def _kernel(folder: str) -> Config:
+    """Return how a kernel is spoken to: by files in a folder that only the user can open."""
+    if os.name == "nt":
+        return Config()
+    return Config({"KernelManager": {"transport": "ipc", "ip": str(Path(folder) / "kernel")}})
 
 
 class NotebookError(NSTError, RuntimeError):
@@ -278,15 +282,18 @@ def _execute(
     logging.getLogger("papermill").setLevel(logging.ERROR)
     began, error = time.time(), ""
     try:
-        papermill.execute_notebook(
-            # papermill takes paths for templates: what stands in braces it would replace.
-            *(str(path).replace("{", "{{").replace("}", "}}") for path in (notebook, copy)),
-            parameters,
-            kernel_name="python3",
-            cwd=str(notebook.parent),
-            progress_bar=progress and {"desc": notebook.stem, "position": place, "leave": False},
-            config=_KERNEL,
-        )
+        # Of each kernel's own: two in one folder would take each other's messages.
+        with tempfile.TemporaryDirectory(prefix="nst-") as sockets:
+            papermill.execute_notebook(
+                # papermill takes paths for templates: what stands in braces it would replace.
+                *(str(path).replace("{", "{{").replace("}", "}}") for path in (notebook, copy)),
+                parameters,
+                kernel_name="python3",
+                cwd=str(notebook.parent),
+                progress_bar=progress
+                and {"desc": notebook.stem, "position": place, "leave": False},
+                config=_kernel(sockets),
+            )
     except PapermillException as failure:
         error = f"{getattr(failure, 'ename', 'Error')}: {getattr(failure, 'evalue', failure)}"
         error = f"cell {getattr(failure, 'exec_count', '?')}: {one_line(error)}"
@@ -307,7 +314,7 @@ def _say_parameters(copy: Path, parameters: Mapping[str, Any]) -> None:
     """Say under the title that the text speaks of another run."""
     import nbformat
 
-    told = ", ".join(f"`{name} = {value!r}`" for name, value in parameters.items())
+    told = ", ".join(f"`{name} = {brief(value)}`" for name, value in parameters.items())
     if not told:
         return
     book = nbformat.read(copy, as_version=4)

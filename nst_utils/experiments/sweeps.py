@@ -187,12 +187,13 @@ def sweep(
         for row in table.to_dict("records"):
             rows[row["key"]] = row | {"file": str(out / row["picture"])}
     # A stored row may be shared by settings. The measure color takes the place of the field color.
-    return pd.DataFrame(
-        [
-            {"error": "", **job.columns, **rows[job.key], "setting": job.columns["setting"]}
-            for job, *_ in jobs
-        ]
-    )
+    records = [
+        {"error": "", **job.columns, **rows[job.key], "setting": job.columns["setting"]}
+        for job, *_ in jobs
+    ]
+    # Objects: text of pandas takes no folder whose name is not UTF-8.
+    files = pd.Series([record.pop("file", "") for record in records], dtype=object)
+    return pd.DataFrame(records).assign(file=files)
 
 
 def _settings(grid: Mapping[str, Any], base: Recipe) -> list[tuple[str, Recipe]]:
@@ -249,7 +250,8 @@ def _jobs(
         # The row names files as they were given, the worker finds them in full.
         shown = names | {field: columns[field] for field in FILE_FIELDS} | {"inputs": inputs}
         work = (*sources, absolute_recipe(recipe), shown, dict(judges))
-        job = Job(out, key, work, f"{PICTURES}/{key}.png", columns, code, stale)
+        picture = f"{PICTURES}/{key}.png"
+        job = Job(out, key, work, picture, columns, code, stale, tuple(pictures), tuple(judges))
         jobs.append((job, inputs, recipe.weights == "auto" and not weights[named].trained))
     return jobs
 

@@ -10,7 +10,7 @@ import warnings
 from typing import Any, BinaryIO
 
 import numpy as np
-from PIL import Image, ImageCms, JpegImagePlugin, UnidentifiedImageError
+from PIL import Image, ImageCms, ImageOps, JpegImagePlugin, UnidentifiedImageError
 
 from ..errors import NSTWarning, ignoring, one_line
 from .formats import (
@@ -150,6 +150,21 @@ def open_undecoded(file: BinaryIO) -> Image.Image:
     # An older Pillow knows fewer: 11.3 was the first with AVIF.
     known = [name for name in FORMATS if name in Image.OPEN and (name != "HEIF" or is_heif(head))]
     return Image.open(file, formats=known)
+
+
+WIDE = ("I", "I;16", "I;16B", "I;16L", "F")
+"""Pillow's modes of one channel with more than 8 bits."""
+
+
+def read_wide(file: BinaryIO) -> np.ndarray | None:
+    """Return the numbers of a gray picture with more than 8 bits, upright; None for any other."""
+    file.seek(0)
+    with contextlib.suppress(Exception), ignoring():
+        image = open_undecoded(file)
+        if image.mode in WIDE and image.width * image.height <= MAX_PIXELS:
+            return np.asarray(ImageOps.exif_transpose(image))
+    file.seek(0)
+    return None
 
 
 def plan(image: Image.Image, file: BinaryIO, name: str, size: int | None) -> int:

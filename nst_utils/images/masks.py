@@ -15,7 +15,7 @@ from skimage import color, data, feature, filters
 from torch import Tensor
 
 from ..errors import NSTWarning, brief
-from .decode import decode, to_rgb
+from .decode import WIDE, decode, read_wide, to_rgb
 from .inputs import InputPicture
 from .io import open_source
 from .mask_forms import MASK_FORMS, MaskError, parse_box, parse_lightness
@@ -138,6 +138,10 @@ def as_mask_picture(mask: Any) -> InputPicture:
     """
     if isinstance(mask, InputPicture):
         return mask
+    if isinstance(mask, np.ma.MaskedArray):
+        mask = mask.filled(0)
+    if isinstance(mask, Image.Image) and mask.mode in WIDE:
+        mask = np.asarray(mask)
     if isinstance(mask, np.ndarray | Tensor):
         values = _to_unit(_plain_array(mask))
         return InputPicture.open(torch.from_numpy(values).expand(3, *values.shape))
@@ -147,6 +151,9 @@ def as_mask_picture(mask: Any) -> InputPicture:
     else:
         with open_source(mask) as (file, name, title):
             digest = hashlib.file_digest(file, "sha256").hexdigest()
+            if (wide := read_wide(file)) is not None:  # numbers that 8 bits would cut off
+                gray = Image.fromarray((255 * _to_unit(wide) + 0.5).astype(np.uint8))
+                return InputPicture(gray.convert("RGB"), name, digest)
             image = decode(file, title, background="black")
     values = _to_unit(np.asarray(image.convert("L")))
     gray = Image.fromarray((255 * values + 0.5).astype(np.uint8))
@@ -156,7 +163,8 @@ def as_mask_picture(mask: Any) -> InputPicture:
 def _plain_array(mask: np.ndarray | Tensor) -> np.ndarray:
     """Return an array of two dimensions; further ones must have one entry, or be colors."""
     if isinstance(mask, Tensor):
-        dense = mask.detach().to_dense() if mask.layout != torch.strided else mask.detach()
+        mask = mask.detach().dequantize() if mask.is_quantized else mask.detach()
+        dense = mask.to_dense() if mask.layout != torch.strided else mask
         mask = (dense.float() if dense.is_floating_point() else dense).cpu().numpy()
     shape = mask.shape
     mask = np.squeeze(mask) if mask.ndim > 2 else mask

@@ -180,7 +180,10 @@ def render_figure(figure: Figure, dpi: int = DPI) -> Image.Image:
 
 
 def write_index(folder: Path) -> Path:
-    """Write the folder's page: every figure, its caption, and the command that makes it again."""
+    """Write the folder's page: every figure, its caption, and the command that makes it again.
+
+    A page of the user's own stays as it is.
+    """
     lines = [
         "# Figures",
         "",
@@ -206,9 +209,31 @@ def write_index(folder: Path) -> Path:
         files = f"[{path.stem}]({path.stem}.{kinds[0]})"
         files += "".join(f", [{kind.upper()}]({path.stem}.{kind})" for kind in kinds[1:])
         lines.append(f"| {files} | {record['caption']} | `{record.get('command', '')}` |")
-    page = folder / "README.md"
+    page, first = folder / "README.md", "\n".join(lines[:3])
+    with contextlib.suppress(OSError):
+        if not page.read_text(encoding="utf-8", errors="replace").startswith(first):
+            return page  # somebody's own
     write_text(page, "\n".join(lines) + "\n")
     return page
+
+
+def check_figure(path: Path) -> Path:
+    """Check before a run that no picture is lost where its figure is saved.
+
+    Raises
+    ------
+    FigureError
+        If there is a picture without the record of a figure.
+    """
+    if path.exists():
+        record = None
+        with contextlib.suppress(DataError):
+            record = read_json(path.with_suffix(".json"), "a figure's record")
+        if not isinstance(record, dict) or not record.get("caption"):
+            raise FigureError(
+                f"{path}: this picture was not made here and would be lost; choose another folder"
+            )
+    return path
 
 
 def banner(*backbones: Backbone) -> display.Markdown:

@@ -39,7 +39,9 @@ def test_what_users_write_as_paths(monkeypatch, tmp_path):
         ("https://h.org/a?sig=1&se=2&sp=r", "https://h.org/a"),
         ("https://h.org/a?w=" + "9" * 40, "https://h.org/a"),
         ("https://user@h.org:8080/a", "https://h.org:8080/a"),
-        ("http://[broken:pw@x/a?key=1", "x/a"),
+        ("http://[broken:pw@x/a?key=1", "http://x/a"),
+        ("https://me:se/c#ret@h.org/a.jpg", "https://h.org/a.jpg"),
+        ("https://h.org/@me/a.jpg;jsessionid=ab", "https://h.org/@me/a.jpg"),
     ],
 )
 def test_no_secret_of_an_address_is_shown(address, shown):

@@ -22,6 +22,7 @@ from ..errors import public
 from ..images.inputs import InputPicture
 from ..images.outputs import save_painting
 from ..images.tensors import to_pil
+from ..networks.spec import is_weights_name
 from ..networks.weights_file import WeightsFile
 from ..paths import public_name, utc_now
 from .config import Recipe
@@ -306,8 +307,11 @@ def provenance(
     """
     totals = [record.total for record in history if math.isfinite(record.total)]
     kept = next((record for record in reversed(history) if record.total == best), None)
+    settings = recipe.to_dict()
+    if is_weights_name(recipe.weights):
+        settings["weights"] = public_name(recipe.weights)
     record = {
-        "recipe": recipe.to_dict(),
+        "recipe": settings,
         "weights": {
             "label": weights.label,
             "source": weights.source,

@@ -5,6 +5,7 @@ remember, and the input pictures; its metadata is JSON. It may come from anybody
 unpickled, its SHA-256 is checked first, then its form, then every shape.
 """
 
+import contextlib
 import dataclasses
 import hashlib
 import json
@@ -27,6 +28,7 @@ from torch import Tensor
 
 from ..errors import NSTError, NSTWarning, brief, one_line
 from ..images.inputs import InputPicture
+from ..networks.spec import is_weights_name
 from ..paths import (
     PACKAGE,
     is_folder,
@@ -95,6 +97,10 @@ class CheckpointError(NSTError, ValueError):
     """A checkpoint from which a run cannot be resumed; the message says why."""
 
 
+MOST_NAME = 240
+"""Longest name of a file, bytes: a draft beside it has a longer one."""
+
+
 @dataclass
 class RunState:
     """All that a run needs to go on, besides the network and what follows from the recipe."""
@@ -157,7 +163,7 @@ class Checkpoint:
         text = json.dumps(
             {name: getattr(state, name) for name in _PLAIN}
             | {
-                "recipe": state.recipe.to_dict(),
+                "recipe": state.recipe.to_dict() | {"weights": _found_again(state.recipe.weights)},
                 "history": [dataclasses.asdict(step) for step in state.history],
                 "pictures": {
                     role: {"source": picture.source, "sha256": picture.sha256}
@@ -368,8 +374,27 @@ class Keeper:
             self.path = None
 
 
+def _found_again(weights: str) -> str:
+    """Return weights as another working directory finds them."""
+    path = user_path(weights)
+    return str(path.absolute()) if is_weights_name(weights) and path.is_file() else weights
+
+
+def _is_checkpoint(path: Path) -> bool:
+    with contextlib.suppress(OSError, SafetensorError, ValueError), safe_open(path, "pt") as file:
+        return {"state", "sha256"} <= (file.metadata() or {}).keys()
+    return False
+
+
 def _writable(path: Any) -> Path:
     path = user_path(path)
+    if len(os.fsencode(path.name)) > MOST_NAME:
+        raise RecipeError(f"checkpoint: {brief(path.name)} is too long a name; choose a shorter")
+    if is_regular(path) and path.stat().st_size and not _is_checkpoint(path):
+        raise RecipeError(
+            f"checkpoint: {path} is no checkpoint of this package and would be lost; choose "
+            "another name"
+        )
     if is_folder(path) or not is_folder(path.parent):
         raise RecipeError(
             f"checkpoint: {path} is a folder, or its folder does not exist; name a file"

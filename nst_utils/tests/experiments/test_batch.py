@@ -1,5 +1,6 @@
 """What every kind of batch promises: kept results are those that were asked for, none is lost."""
 
+import dataclasses
 import errno
 import os
 import shutil
@@ -17,7 +18,13 @@ from nst_utils import paths
 from nst_utils.benchmark import leaderboard
 from nst_utils.errors import NSTWarning
 from nst_utils.experiments import folders, judges, sweeps
-from nst_utils.experiments.batch import Job, absolute_recipe, absolute_source
+from nst_utils.experiments.batch import (
+    Job,
+    _file_sha256,
+    _painted,
+    absolute_recipe,
+    absolute_source,
+)
 from nst_utils.transfer.config import Recipe
 from nst_utils.transfer.presets import recipe
 
@@ -250,3 +257,29 @@ def test_thousands_of_names_take_no_time(tiny, tmp_path, monkeypatch):
 def _done(jobs: list[Job]) -> tuple[pd.DataFrame, list[bool]]:
     assert not any(job.row() for job in jobs)
     return pd.DataFrame([job.last_row() for job in jobs]), [False] * len(jobs)
+
+
+def test_a_judge_that_was_asked_for_since_and_a_replaced_picture_are_seen(tmp_path):
+    named = {"content": "c", "style": "s"}
+    job = Job(tmp_path, "a" * 24, None, "a.png", named)
+    job.place.parent.mkdir()
+    (tmp_path / "a.png").write_bytes(b"picture")
+    digest = _file_sha256(tmp_path / "a.png")
+    job.file_row({"error": "", "picture": "a.png", "picture_sha256": digest})
+    assert job.row() is not None
+    assert dataclasses.replace(job, columns_needed=("by resnet",)).row() is None
+
+    @dataclasses.dataclass
+    class Painting:
+        provenance: dict
+        stopped: str = "finished"
+
+        def save(self, path):
+            path.write_bytes(b"painting")
+
+    def paint(_):
+        return {"error": ""}, Painting({"content": {"sha256": "other"}, "style": {"sha256": "s"}})
+
+    for inputs, error in ((("c", "s"), "a picture was replaced"), (("other", "s"), "")):
+        row = _painted(paint, dataclasses.replace(job, inputs=inputs))
+        assert row["error"].startswith(error) and bool(row["error"]) == bool(error)

@@ -144,3 +144,17 @@ def test_notebooks_of_one_name_keep_a_copy_each(tmp_path):
     assert [path.name for path in _copies(names, tmp_path)] == [
         "book.ipynb", "book-2.ipynb", "Book-3.ipynb", "x.ipynb"
     ]  # fmt: skip
+
+
+def test_two_kernels_share_no_sockets(tmp_path):
+    """In one folder they would take each other's messages."""
+    books = tmp_path / "books"
+    books.mkdir()
+    for name in ("one", "two"):
+        kernel = {"name": "python3", "display_name": "Python"}
+        book = nbformat.v4.new_notebook(metadata={"kernelspec": kernel})
+        book.cells = [nbformat.v4.new_code_cell("import time; time.sleep(1)")]
+        nbformat.write(book, books / f"{name}.ipynb")
+    before = set(books.iterdir())
+    found = run_notebooks(sorted(before), jobs=2, progress=False)
+    assert [outcome.error for outcome in found] == ["", ""] and set(books.iterdir()) == before

@@ -111,3 +111,21 @@ def test_other_shapes_are_refused():
     assert isinstance(as_mask_picture(np.ones((4, 4))), InputPicture)
     with pytest.raises(MaskError, match="two dimensions"):
         as_mask_picture(np.zeros((0, 4)))
+
+
+@pytest.mark.parametrize("high", [1, 255, 2**16 - 1])
+@pytest.mark.parametrize("kind", [".png", ".tif"])
+def test_masks_with_16_bits_are_read_as_arrays_are(high, kind, tmp_path):
+    values = np.zeros((6, 8), np.uint16)
+    values[:, :4] = high
+    Image.fromarray(values).save(tmp_path / f"mask{kind}")
+    expected = np.asarray(as_mask_picture(values).image)
+    assert expected[0, 0, 0] == 255 and expected[0, -1, 0] == 0
+    for mask in (tmp_path / f"mask{kind}", Image.open(tmp_path / f"mask{kind}")):
+        assert np.array_equal(np.asarray(as_mask_picture(mask).image), expected)
+
+
+def test_a_masked_array_covers_what_it_shows():
+    hidden = np.arange(8) < 4
+    mask = np.ma.masked_where(np.broadcast_to(hidden, (6, 8)), np.ones((6, 8)))
+    assert (np.asarray(as_mask_picture(mask).image)[0, :, 0] == 255 * ~hidden).all()

@@ -143,3 +143,16 @@ def test_figures_have_their_own_look(settings, tmp_path):
         again = album_module.render_figure(figures.contact_sheet([(noise, "a_b")], columns=1), 50)
         assert all(matplotlib.rcParams[name] == value for name, value in settings.items())
     assert path.is_file() and np.array_equal(plain, again)
+
+
+def test_files_of_the_users_own_stay(tmp_path):
+    page, picture = tmp_path / "README.md", tmp_path / "quickstart.png"
+    page.write_text("# my project")
+    album_module.write_index(tmp_path)
+    assert page.read_text() == "# my project"
+    assert album_module.check_figure(picture) == picture
+    picture.write_bytes(b"mine")
+    with pytest.raises(album_module.FigureError, match="was not made here"):
+        album_module.check_figure(picture)
+    picture.with_suffix(".json").write_text(json.dumps({"caption": "a figure"}))
+    assert album_module.check_figure(picture) == picture

@@ -15,8 +15,9 @@ from nst_utils.errors import NSTWarning
 from nst_utils.transfer import run as transfer_run
 from nst_utils.transfer import state
 from nst_utils.transfer.config import Recipe
+from nst_utils.transfer.fields import RecipeError
 from nst_utils.transfer.run import resume, stylize
-from nst_utils.transfer.state import CheckpointError, load_checkpoint
+from nst_utils.transfer.state import CheckpointError, Keeper, load_checkpoint
 
 QUICK = Recipe(
     size=48, scales=(32, 48), steps=(6, 5), weights="random",
@@ -232,3 +233,13 @@ def test_a_change_of_any_deciding_file_is_another_key(tmp_path, monkeypatch):
         keys.add(state.code_version())
     state.code_version.cache_clear()
     assert len(keys) == 2  # what stands outside decides nothing
+
+
+@pytest.mark.parametrize("name", ["photo.png", "notes.txt", "x" * 250])
+def test_a_checkpoint_takes_no_other_files_place(name, tmp_path):
+    path = tmp_path / name
+    if len(name) < 200:
+        path.write_bytes(b"mine")
+    with pytest.raises(RecipeError, match="would be lost|too long a name"):
+        Keeper(path, 0.0)
+    assert [file.read_bytes() for file in tmp_path.iterdir()] in ([b"mine"], [])

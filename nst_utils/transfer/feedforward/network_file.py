@@ -217,6 +217,9 @@ def check_network_output(path: Any, suffix: str = SUFFIX) -> Path:
         raise NetworkError(f"{path}: its folder does not exist, or this is a folder; name a file")
     if not os.access(path.absolute().parent, os.W_OK):
         raise NetworkError(f"{path}: its folder cannot be written to; choose another")
+    own = is_regular(path) and (not path.stat().st_size or b"nst_utils" in path.read_bytes())
+    if path.exists() and not own:
+        raise NetworkError(f"{path}: this is no network of ours and would be lost; choose another")
     return path
 
 

@@ -38,6 +38,7 @@ from ...signals import defer, requested, watching_signals
 from ...untrusted import DataError, parse_json
 from ..config import Recipe
 from ..fields import RecipeError
+from ..memory import check_memory
 from ..objective import Objective
 from ..presets import recipe
 from ..progress import notebook_stream
@@ -205,6 +206,14 @@ class _Training:
         self.settings, self.losses = settings or Settings(), losses or training_recipe()
         self.minutes, self.wanted = minutes, steps
         set_, now = self.settings, self.losses
+        try:  # the network that reads the crops takes most
+            tall = now.replace(size=set_.batch * set_.side, tile="none")
+            check_memory((set_.side, tall.size), tall)
+        except NSTError:
+            raise NSTError(
+                f"{set_.batch} crops of {set_.side} pixels do not fit into the memory: take a "
+                "smaller side or batch"
+            ) from None
         picture = InputPicture.open(style, 2 * set_.style_size)
         self.style_entry = {"source": public_name(picture.source), "sha256": picture.sha256}
         style_tensor = picture.at(set_.style_size, 16)
@@ -217,7 +226,7 @@ class _Training:
         backbone = load_backbone(
             now.backbone, now.weights, pooling=now.pooling, padding=now.padding
         ).to(self.device, self.dtype)
-        self.label = backbone.weights_label
+        self.label, self.weights_sha256 = backbone.weights_label, backbone.weights.sha256
         self.style = Style(backbone, now, normalize(style_tensor.to(self.device)))
         generator = self.network.generator.to(self.device, memory_format=torch.channels_last)
         self.optimizer = torch.optim.Adam(generator.parameters(), lr=set_.rate)
@@ -230,7 +239,7 @@ class _Training:
         photos = [hashlib.sha256(photo.tobytes()).hexdigest() for photo in self.crops.photos]
         parts = [
             self.style_entry["sha256"], *photos, self.losses.to_json(), str(self.settings),
-            str(self.wanted or self.minutes), code_version(),
+            str(self.wanted or self.minutes), code_version(), self.weights_sha256,
         ]  # fmt: skip
         return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:24]
 

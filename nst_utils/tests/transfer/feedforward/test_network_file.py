@@ -101,3 +101,9 @@ def test_a_strangers_wide_network_is_refused_before_it_takes_the_memory(network,
         wide.paint_file("coffee", 1024)
     with pytest.raises(NSTError, match="of memory"):  # as of a film or a camera, too
         wide.paint(torch.zeros(1, 3, 700, 1024))
+
+
+def test_a_network_takes_no_other_files_place(tmp_path):
+    (tmp_path / "vgg.safetensors").write_bytes(b"weights of somebody's own")
+    with pytest.raises(NetworkError, match="would be lost"):
+        check_network_output(tmp_path / "vgg.safetensors")

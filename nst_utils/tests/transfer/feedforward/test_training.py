@@ -120,3 +120,8 @@ def test_what_is_refused(photos, tmp_path):
             Settings(**settings)
     with pytest.raises(NetworkError, match=r"must end in \.safetensors"):
         run(photos, tmp_path / "net.pth", steps=1)
+
+
+def test_a_batch_that_does_not_fit_is_refused(tmp_path):
+    with pytest.raises(NSTError, match="64 crops of 1024 pixels do not fit"):
+        train("mosaic", output=tmp_path / "a.safetensors", settings=Settings(side=1024, batch=64))
