@@ -165,14 +165,24 @@ def paint_folder_by(
         parts = *sums.of([network, photo]), str(size), output
         key = hashlib.sha256("\n".join(parts).encode()).hexdigest()[:24]
         columns = {"content": public_source(photo), "style": style}
-        work = str(network.absolute()), absolute_source(photo), size
+        work = str(network.absolute()), absolute_source(photo), size, out / output
         jobs.append(Job(out, key, work, output, columns, code))
     return _paint_jobs(paint_photo, jobs, **options)
 
 
-def paint_photo(work: tuple[str, str, int | None]) -> tuple[dict[str, Any], Any]:
+def _record_of(output: Path) -> dict[str, Any] | None:
+    """Return the record of a painting that is there already; refuse somebody's own picture."""
+    if not output.exists():
+        return None
+    if (record := read_provenance(output)) is None:
+        raise NSTError(f"{output.name}: was not painted here and is left as it is")
+    return record
+
+
+def paint_photo(work: tuple[str, str, int | None, Path]) -> tuple[dict[str, Any], Any]:
     """Paint a photo by a network; see `batch.Paint`."""
-    network, photo, size = work
+    network, photo, size, output = work
+    _record_of(output)
     began = time.perf_counter()
     painting = load_network(network).paint_file(photo, size)
     return {"seconds": round(time.perf_counter() - began, 2)}, painting
@@ -194,10 +204,7 @@ def _paint_jobs(paint: Paint, jobs: list[Job], **options: Any) -> pd.DataFrame:
 def paint_pair(work: tuple[str, str, Recipe, Path]) -> tuple[dict[str, Any], Any]:
     """Paint one pair of a folder's run; see `batch.Paint`."""
     content, style, recipe, output = work
-    if output.exists():
-        record = read_provenance(output)
-        if record is None:
-            raise NSTError(f"{output.name}: was not painted here and is left as it is")
+    if (record := _record_of(output)) is not None:
         named = [record.get(role) for role in ("content", "style")]
         sources = [side.get("source") for side in named if isinstance(side, dict)]
         if sources != [public_name(content), public_name(style)]:
