@@ -32,6 +32,11 @@ def test_memory_is_that_of_a_process_with_nothing_else_in_it():
         speed._peak_of("1 / 0")
 
 
+@pytest.fixture
+def weights_are_decoded_once():
+    """Not here, where it is measured how long that takes."""
+
+
 def test_startup_is_measured_and_light(monkeypatch):
     # Once each: what is shown here does not need the medians.
     once = lambda steps, _: {n: timeit.timeit(step, number=1) for n, step in steps.items()}  # noqa: E731

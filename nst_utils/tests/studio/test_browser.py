@@ -236,6 +236,11 @@ def steer(page, picture, curve) -> None:
     changed(picture, steered)
     until(page, lambda: curve.locator(".nst-mark").count() > marks)
     page.screenshot(path=SHOTS / "3_steered.png")
+    field = page.locator(".nst-slider:has-text('beta (style)') .nst-number").first
+    holds = field.input_value()
+    field.fill("-3")
+    field.press("Enter")  # is refused, and goes back
+    until(page, lambda: field.input_value() == holds)
     panel = page.locator(".nst-studio").first
     panel.get_by_label("Expert").uncheck()
     panel.screenshot(path=SHOTS / "studio.jpg", quality=88)
@@ -261,6 +266,8 @@ def look_closer(page) -> None:
     page.mouse.up()
     stage = page.locator(".nst-stage").first
     assert "translate(60px, 30px) scale(2)" in stage.get_attribute("style")
+    now = line.bounding_box()  # neither enlarged nor out of sight
+    assert now["width"] < 20 and box["x"] < now["x"] < box["x"] + box["width"]
     page.screenshot(path=SHOTS / "closer.png")
     with page.expect_download() as caught:
         page.locator(".nst-tool[aria-label='download the painting']").first.click()
