@@ -15,6 +15,7 @@ from .browser_widgets import LossCurve, PictureView
 from .controller import Controller
 from .curve_data import curve_of
 from .history import Snapshot
+from .labels import field_name
 from .pickers import Thumbnail, ThumbnailStrip, jpeg, name_pair
 
 CURVE_EVERY = 0.5
@@ -215,7 +216,7 @@ def tell_apart(controllers: Sequence[Controller], say: Callable[[str], str]) -> 
     differing = [n for n in recipes[0] if recipes[0][n] != recipes[1][n] and n != "schedule"]
     return [
         f"{letter}: "
-        + (", ".join(_told(name, values[name]) for name in differing) or say("alike"))
+        + (", ".join(_told(field_name(n, say), values[n]) for n in differing) or say("alike"))
         + f" · {say('step')} {controller.history.step}"
         for letter, values, controller in zip("AB", recipes, controllers, strict=True)
     ]

@@ -236,15 +236,15 @@ def steer(page, picture, curve) -> None:
     changed(picture, steered)
     until(page, lambda: curve.locator(".nst-mark").count() > marks)
     page.screenshot(path=SHOTS / "3_steered.png")
+    panel = page.locator(".nst-studio").first
+    panel.get_by_label("Expert").uncheck()
+    panel.screenshot(path=SHOTS / "studio.jpg", quality=88)
+    panel.get_by_label("Expert").check()
     field = page.locator(".nst-slider:has-text('beta (style)') .nst-number").first
     holds = field.input_value()
     field.fill("-3")
     field.press("Enter")  # is refused, and goes back
     until(page, lambda: field.input_value() == holds)
-    panel = page.locator(".nst-studio").first
-    panel.get_by_label("Expert").uncheck()
-    panel.screenshot(path=SHOTS / "studio.jpg", quality=88)
-    panel.get_by_label("Expert").check()
 
 
 def look_closer(page) -> None:

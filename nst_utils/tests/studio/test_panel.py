@@ -277,7 +277,8 @@ def test_compare_begins_together_goes_in_step_and_keeps_one(panel, pictures):
     studio._controls.sliders["beta"].value = 200
     assert (one.wanted.beta, two.wanted.beta) == (TINY.beta, 200)
     studio.refresh()
-    assert studio._canvas.view.caption == f"A: beta {TINY.beta:g} · step 0 | B: beta 200 · step 0"
+    told = f"A: beta (style) {TINY.beta:g} · step 0 | B: beta (style) 200 · step 0"
+    assert studio._canvas.view.caption == told
     ahead = []
     for mine, other in ((one, two), (two, one)):
         keep = mine.thread._keep
