@@ -93,7 +93,10 @@ class PicturePicker(widgets.HBox):
         self._pick, self._complain, self._folder = pick, complain, folder
         self._quiet = False
         self.slot = PictureSlot(
-            {"upload": say(f"pick file {role}"), "help": say("upload help").format(told_size(LIMIT))},
+            {
+                "upload": say(f"pick file {role}"),
+                "help": say("upload help").format(told_size(LIMIT)),
+            },
             self._uploaded,
             lambda name, size: complain(
                 say("too large").format(name, told_size(size), told_size(LIMIT))
