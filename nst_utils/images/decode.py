@@ -99,13 +99,17 @@ def _decode(file: BinaryIO, name: str, size: int | None, background: str = "whit
     with ignoring():
         image = open_undecoded(file)
         reduction = plan(image, file, name, size)
-        if image.format == "TIFF" and _bits(image)[0] > 8:
-            tags = image.tag_v2
-            if tags.get(284) == 2 or tags.get(262) == 0:
-                # Pillow would read planes as pixels, and white as black.
-                raise ValueError("16 bits in planes, or counted from white")
+        if _misread(image):
+            raise ValueError("16 bits in planes, or counted from white")
         image.load()
     return to_rgb(image, reduction, background)
+
+
+def _misread(image: Image.Image) -> bool:
+    """Tell whether Pillow would read the planes of a TIFF as pixels, or its white as black."""
+    if image.format != "TIFF" or _bits(image)[0] <= 8:
+        return False
+    return image.tag_v2.get(284) == 2 or image.tag_v2.get(262) == 0
 
 
 def _decode_otherwise(
@@ -161,7 +165,8 @@ def read_wide(file: BinaryIO) -> np.ndarray | None:
     file.seek(0)
     with contextlib.suppress(Exception), ignoring():
         image = open_undecoded(file)
-        if image.mode in WIDE and image.width * image.height <= MAX_PIXELS:
+        small = image.width * image.height <= MAX_PIXELS
+        if image.mode in WIDE and small and not _misread(image):
             return np.asarray(ImageOps.exif_transpose(image))
     file.seek(0)
     return None

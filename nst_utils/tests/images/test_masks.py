@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+import tifffile
 import torch
 from PIL import Image
 
@@ -129,3 +130,11 @@ def test_a_masked_array_covers_what_it_shows():
     hidden = np.arange(8) < 4
     mask = np.ma.masked_where(np.broadcast_to(hidden, (6, 8)), np.ones((6, 8)))
     assert (np.asarray(as_mask_picture(mask).image)[0, :, 0] == 255 * ~hidden).all()
+
+
+def test_a_mask_that_is_counted_from_white_is_not_turned_around(tmp_path):
+    values = np.zeros((6, 8), np.uint16)
+    values[:, :4] = 2**16 - 1
+    tifffile.imwrite(tmp_path / "mask.tif", 2**16 - 1 - values, photometric="miniswhite")
+    expected = np.asarray(as_mask_picture(values).image)
+    assert np.array_equal(np.asarray(as_mask_picture(tmp_path / "mask.tif").image), expected)
