@@ -3,8 +3,6 @@
 import contextlib
 import hashlib
 import os
-import struct
-import zlib
 from typing import Any, BinaryIO
 
 import numpy as np
@@ -14,21 +12,18 @@ from torch import Tensor
 from ..errors import ignoring
 from ..paths import is_address, is_regular, user_path
 from .decode import TURNS, open_undecoded, orientation, profile
-from .formats import MEMORY, png_chunks
+from .formats import MEMORY
 from .tiff import read_array
 
 BYTES = 24
-"""That a pixel takes, about, until it is a tensor."""
-
-_PNG_CHANNELS = {0: 1, 2: 3, 4: 2, 6: 4}
-"""Samples a pixel, by the color type of a PNG."""
+"""Bytes a pixel that reading takes, about."""
 
 
 def read_deep(source: Any) -> tuple[Tensor, str, str] | None:
     """Return a file with 16 bits a channel as a tensor (1, 3, H, W), its name and its SHA-256.
 
     EXIF orientation is applied, and transparency becomes white. Return None for any other picture,
-    and for one whose 8 bits have to do: with a color profile, interlaced, damaged, or too large.
+    and for one that is read with 8 bits instead: with a color profile, damaged, or too large.
     """
     if not isinstance(source, str | os.PathLike) or is_address(source):
         return None
@@ -45,9 +40,9 @@ def read_deep(source: Any) -> tuple[Tensor, str, str] | None:
             if image.width * image.height * BYTES > MEMORY or profile(image) is not None:
                 return None
             turn = orientation(image)
-            file.seek(0)
             png = image.format == "PNG"
-            array = _read_png(file.read(MEMORY)) if png else read_array(file, path.name)[0]
+            file.seek(0)
+            array = _read_png(file) if png else read_array(file, path.name)[0]
             file.seek(0)
             digest = hashlib.file_digest(file, "sha256").hexdigest()
         return _to_tensor(array, turn), path.name, digest
@@ -66,65 +61,17 @@ def _is_deep(file: BinaryIO) -> bool:
     return set(tags.get(258, ())) == {16} and set(tags.get(339, (1,))) == {1}
 
 
-def _read_png(data: bytes) -> np.ndarray:
-    """Return the samples of a PNG with 16 bits, (H, W, channels).
+def _read_png(file: BinaryIO) -> np.ndarray:
+    """Return the samples of a PNG with 16 bits, (H, W) or (H, W, 3 or 4)."""
+    import cv2
 
-    The filters took each sample's difference from its neighbors to the left, above, and above left.
-    """
-    chunks = png_chunks(data)
-    width, height, _, color, _, _, interlaced = struct.unpack(">IIBBBBB", chunks[0][1])
-    if interlaced:
-        raise ValueError("interlaced")
-    step = 2 * _PNG_CHANNELS[color]
-    size = height * (1 + width * step)
-    packed = b"".join(content for kind, content in chunks if kind == b"IDAT")
-    lines = np.frombuffer(zlib.decompressobj().decompress(packed, size), np.uint8)
-    lines = lines.reshape(height, 1 + width * step)
-    kind = lines[:, 0]
-    if kind.max() > 4:
-        raise ValueError("unknown filter")
-    filtered = lines[:, 1:].reshape(height, width, step)
-    # A row above and a column to the left of zeros.
-    out = np.zeros((height + 1, width + 1, step), np.uint8)
-    if kind.max() <= 2:
-        _undo_rows(filtered, kind, out)
-    else:
-        _undo_diagonals(filtered, kind, out)
-    samples = np.ascontiguousarray(out[1:, 1:]).reshape(height, -1).view(">u2")
-    return samples.reshape(height, width, -1)
-
-
-def _undo_rows(filtered: np.ndarray, kind: np.ndarray, out: np.ndarray) -> None:
-    """Undo rows that are filtered not at all, by the left or by the row above."""
-    for y, way in enumerate(kind):
-        row = filtered[y]
-        if way == 1:
-            row = np.cumsum(row, axis=0, dtype=np.uint8)
-        out[y + 1, 1:] = row + out[y, 1:] if way == 2 else row
-
-
-def _undo_diagonals(filtered: np.ndarray, kind: np.ndarray, out: np.ndarray) -> None:
-    """Undo rows of any filter, all at once, each a pixel behind the row above it."""
-    height, width, _ = filtered.shape
-    for diagonal in range(width + height - 1):
-        y = np.arange(max(0, diagonal - width + 1), min(height, diagonal + 1))
-        x, way = diagonal - y, kind[y, None]
-        a, b, c = (out[y + 1, x], out[y, x + 1], out[y, x])
-        guess = np.select(
-            [way == 1, way == 2, way == 3, way == 4],
-            [a, b, ((a.astype(np.int16) + b) // 2).astype(np.uint8), _paeth(a, b, c)],
-            np.uint8(0),
-        )
-        out[y + 1, x + 1] = filtered[y, x] + guess
-
-
-def _paeth(a: np.ndarray, b: np.ndarray, c: np.ndarray) -> np.ndarray:
-    """Return which of three neighbors is nearest to ``a + b - c``, as the PNG standard says."""
-    wide = [t.astype(np.int16) for t in (a, b, c)]
-    guess = wide[0] + wide[1] - wide[2]
-    near = [np.abs(guess - t) for t in wide]
-    left = (near[0] <= near[1]) & (near[0] <= near[2])
-    return np.where(left, a, np.where(near[1] <= near[2], b, c))
+    with ignoring():
+        open_undecoded(file).verify()  # OpenCV prints a line about what is damaged
+    file.seek(0)
+    array = cv2.imdecode(np.frombuffer(file.read(MEMORY), np.uint8), cv2.IMREAD_UNCHANGED)
+    if array.ndim == 2:
+        return array
+    return array[..., [2, 1, 0, 3][: array.shape[2]]]  # blue comes first
 
 
 def _to_tensor(array: np.ndarray, turn: int) -> Tensor:

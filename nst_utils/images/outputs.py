@@ -24,13 +24,10 @@ DEEP = (".png", ".tif", ".tiff")
 """Those that hold 16 bits a channel."""
 
 QUALITY = 95
-"""Of JPEG and WebP."""
+"""Pillow's quality for JPEG and WebP."""
 
 LARGEST_RECORD = 60_000
-"""Bytes of a record in JPEG and WebP, whose metadata hold 65,535."""
-
-_STRIP = 256
-"""Rows that are compressed at a time."""
+"""Most bytes of a record in JPEG and WebP, whose metadata hold 65,535."""
 
 
 def save_painting(
@@ -116,7 +113,14 @@ def _array(tensor: Tensor, depth: int, alpha: Image.Image | None) -> np.ndarray:
 
 def _write_deep(draft: Path, kind: str, array: np.ndarray, provenance: Mapping[str, Any]) -> None:
     if kind == ".png":
-        draft.write_bytes(b"".join(_png_chunks(array, json.dumps(provenance))))
+        import cv2
+
+        array = array[..., [2, 1, 0, 3][: array.shape[2]]]  # OpenCV wants blue first
+        data = cv2.imencode(".png", array, [cv2.IMWRITE_PNG_COMPRESSION, 3])[1].tobytes()
+        text = b"tEXt" + f"{PROVENANCE_KEY}\0{json.dumps(provenance)}".encode("latin-1")
+        length, checksum = struct.pack(">I", len(text) - 4), struct.pack(">I", zlib.crc32(text))
+        head = 33  # bytes of the signature and the first chunk, the header
+        draft.write_bytes(b"".join([data[:head], length, text, checksum, data[head:]]))
         return
     import tifffile
 
@@ -126,32 +130,6 @@ def _write_deep(draft: Path, kind: str, array: np.ndarray, provenance: Mapping[s
         draft, array, photometric="rgb", description=text, metadata=None, software="nst_utils",
         **extra,
     )  # fmt: skip
-
-
-def _png_chunks(array: np.ndarray, record: str) -> list[bytes]:
-    """Return the parts of a PNG with 16 bits a channel, which Pillow does not write."""
-    height, width, channels = array.shape
-    packer, parts = zlib.compressobj(6), []
-    above = np.zeros(width * channels * 2, np.uint8)
-    for top in range(0, height, _STRIP):
-        rows = array[top : top + _STRIP].astype(">u2").reshape(-1, width * channels).view(np.uint8)
-        # Each row as its difference from the one above, PNG's filter 2, modulo 256.
-        filtered = np.empty((len(rows), rows.shape[1] + 1), np.uint8)
-        filtered[:, 0], filtered[:, 1:] = 2, rows
-        filtered[1:, 1:] -= rows[:-1]
-        filtered[0, 1:] -= above
-        above = rows[-1].copy()
-        parts.append(packer.compress(filtered))
-    parts.append(packer.flush())
-    color = 6 if channels == 4 else 2
-    header = struct.pack(">IIBBBBB", width, height, 16, color, 0, 0, 0)
-    text = f"{PROVENANCE_KEY}\0{record}".encode("latin-1")
-    chunks = [(b"IHDR", header), (b"tEXt", text), *((b"IDAT", part) for part in parts if part)]
-    made = [b"\x89PNG\r\n\x1a\n"]
-    for name, content in [*chunks, (b"IEND", b"")]:
-        checksum = zlib.crc32(name + content)
-        made += [struct.pack(">I", len(content)), name, content, struct.pack(">I", checksum)]
-    return made
 
 
 def record_exif(provenance: Mapping[str, Any], kind: str) -> Image.Exif:

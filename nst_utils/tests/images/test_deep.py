@@ -15,7 +15,7 @@ from nst_utils.images.outputs import save_painting
 RANDOM = np.random.default_rng(0)
 
 
-def png(array, filters, interlaced=0):
+def png(array, filters, more=b""):
     """Return a PNG of 16 bits, each row under the filter of the list, written by the standard."""
     height, width, channels = array.shape
     rows = array.astype(">u2").reshape(height, -1).view(np.uint8).astype(int)
@@ -33,7 +33,8 @@ def png(array, filters, interlaced=0):
     color = {1: 0, 2: 4, 3: 2, 4: 6}[channels]
     made = b"\x89PNG\r\n\x1a\n"
     for name, content in (
-        (b"IHDR", struct.pack(">IIBBBBB", width, height, 16, color, 0, 0, interlaced)),
+        (b"IHDR", struct.pack(">IIBBBBB", width, height, 16, color, 0, 0, 0)),
+        *([(b"tRNS", more)] if more else []),
         (b"IDAT", zlib.compress(b"".join(lines))),
         (b"IEND", b""),
     ):
@@ -64,6 +65,15 @@ def test_transparency_becomes_white(tmp_path):
     (tmp_path / "a.png").write_bytes(png(array, [1]))
     tensor, *_ = read_deep(tmp_path / "a.png")
     assert tensor[0, :, 0, 0].tolist() == [1, 1, 1] and tensor.sum() == 3
+    array[0, 0, :3] = 1, 2, 3  # one color that is named as the transparent one
+    (tmp_path / "named.png").write_bytes(png(array[..., :3], [1], struct.pack(">3H", 1, 2, 3)))
+    tensor, *_ = read_deep(tmp_path / "named.png")
+    assert tensor[0, :, 0, 0].tolist() == [1, 1, 1] and tensor.sum() == 3
+    gray = np.zeros((4, 5, 2), np.uint16)
+    gray[1:, :, 1] = 65535
+    (tmp_path / "gray.png").write_bytes(png(gray, [1]))
+    tensor, *_ = read_deep(tmp_path / "gray.png")
+    assert tensor[0, :, 0].min() == 1 and tensor[0, :, 1:].max() == 0
 
 
 @pytest.mark.parametrize("turn", range(1, 9))
@@ -89,14 +99,15 @@ def test_a_photo_of_sixteen_bits_comes_back_with_all_of_them(tmp_path):
         assert (opened.at(30) - picture).abs().max() < 0.6 / 65535
 
 
-def test_others_are_read_with_eight_bits(tmp_path):
+def test_others_are_read_with_eight_bits(tmp_path, capfd):
     array = RANDOM.integers(0, 65536, (9, 23, 3), np.uint16)
-    (tmp_path / "interlaced.png").write_bytes(png(array, [0], interlaced=1))
-    (tmp_path / "cut.png").write_bytes(png(array, [4])[:-60])
-    (tmp_path / "filter.png").write_bytes(png(array, [0]).replace(b"IEND", b"IENX"))
+    whole = png(array, [4])
+    (tmp_path / "cut.png").write_bytes(whole[:-60])
+    (tmp_path / "flipped.png").write_bytes(whole[:99] + bytes([whole[99] ^ 1]) + whole[100:])
     Image.new("RGB", (9, 9)).save(tmp_path / "plain.png")
     tifffile.imwrite(tmp_path / "floats.tif", np.zeros((9, 9, 3), np.float32), photometric="rgb")
-    for name in ("interlaced.png", "cut.png", "plain.png", "floats.tif", "missing.png"):
+    for name in ("cut.png", "flipped.png", "plain.png", "floats.tif", "missing.png"):
         assert read_deep(tmp_path / name) is None, name
+    assert capfd.readouterr().err == ""  # OpenCV is silent
     for source in (None, 3, tmp_path, "chelsea", "http://127.0.0.1:9/a.png", b"bytes"):
         assert read_deep(source) is None
