@@ -112,9 +112,10 @@ def load_saved(controller: Controller, saved: SavedPainting) -> None:
 
 
 class Gallery:
-    """The paintings saved below a folder as buttons: pressing one calls `load` with it.
+    """The paintings saved below a folder: one that is pressed can be loaded or deleted.
 
-    `chosen` is the one that was loaded last. `ask` asks a question with an action for each answer.
+    `chosen` is that one; `load` is called with it. `ask` asks a question with an action for each
+    answer.
     """
 
     def __init__(
@@ -124,14 +125,18 @@ class Gallery:
         load: Callable[[SavedPainting], None],
         ask: Callable[[str, Mapping[str, Callable[[], object]]], None],
     ) -> None:
-        self._say, self._folder, self._load, self._ask = say, folder, load, ask
+        self._say, self._folder, self._ask = say, folder, ask
         self.chosen: SavedPainting | None = None
         self._strip = ThumbnailStrip()
         self._strip.row.layout = widgets.Layout(flex_flow="row wrap")
         self.note = widgets.HTML()
         again = make_button(say("look again"), "", self.refresh, icon="refresh")
+        self.load = make_button(
+            say("load"), say("load help"), lambda: load(self.chosen), icon="folder-open"
+        )
         self.delete = make_button(say("delete"), say("delete help"), self._delete, icon="trash")
-        head = widgets.HBox([again, self.delete, self.note], layout={"flex_flow": "row wrap"})
+        buttons = [again, self.load, self.delete, self.note]
+        head = widgets.HBox(buttons, layout={"flex_flow": "row wrap"})
         self.box = widgets.VBox([head, self._strip.row, self._strip.style])
         self.refresh()
 
@@ -152,18 +157,15 @@ class Gallery:
             press, chosen = partial(self._choose, saved), saved == self.chosen
             shown.append(Thumbnail(image, label, help, press, chosen))
         self.note.value = self._say("gallery help" if shown else "gallery empty")
-        self.delete.disabled = self.chosen is None
+        self.load.disabled = self.delete.disabled = self.chosen is None
         self._strip.show(shown)
 
     def _choose(self, saved: SavedPainting) -> None:
-        self.chosen, self.delete.disabled = saved, False
-        self._load(saved)
+        self.chosen = saved
         self.refresh()
 
     def _delete(self) -> None:
         saved = self.chosen
-        if saved is None:
-            return
 
         def gone() -> None:
             for path in saved.files:

@@ -465,9 +465,15 @@ def _make_pin(panel: Studio) -> widgets.HBox:
         panel.controller.pin(name.value)
         name.value = ""
 
-    button = make_button(
-        panel._say("Pin"), panel._say("pin help"), lambda: panel._try(pin), icon="thumb-tack"
-    )
+    def pressed() -> None:
+        panel._try(pin)
+
+    def sent(_: widgets.Widget, message: dict[str, Any], __: object) -> None:
+        if message.get("event") == "submit":  # the Enter key
+            pressed()
+
+    name.on_msg(sent)
+    button = make_button(panel._say("Pin"), panel._say("pin help"), pressed, icon="thumb-tack")
     return widgets.HBox([name, button])
 
 

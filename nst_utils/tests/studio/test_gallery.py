@@ -66,6 +66,9 @@ def test_the_newest_are_shown_and_pressed(tmp_path, monkeypatch):
     shown = Gallery(str, tmp_path, pressed.append, print)
     buttons = shown._strip.row.children
     assert len(buttons) == 2 and "chelsea × nocturne · beta 5" in buttons[0].tooltip
+    assert shown.load.disabled and shown.delete.disabled
     buttons[1].click()
+    assert not pressed and not shown.load.disabled
+    shown.load.click()
     assert pressed[0].recipe.beta == 5
     assert Gallery(str, tmp_path / "none", pressed.append, print).note.value == "gallery empty"

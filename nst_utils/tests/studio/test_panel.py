@@ -526,6 +526,10 @@ def test_a_pinned_picture_stands_first_in_the_strip_under_its_name(panel):
     studio.refresh()
     labels = [thumb.description for thumb in studio._canvas.strip.children]
     assert labels[0] == "★ calm sea" and len(labels) == 2 and field.value == ""
+    field.value = "storm"
+    field._handle_custom_msg({"event": "submit"}, [])  # the Enter key
+    studio.refresh()
+    assert "★ storm" in {thumb.description for thumb in studio._canvas.strip.children}
 
 
 def test_a_saved_painting_is_loaded_from_its_tab(panel):
@@ -540,6 +544,8 @@ def test_a_saved_painting_is_loaded_from_its_tab(panel):
         "79.4" in button.tooltip and "content.png × style.png\nstrength 79.4" in button.description
     )
     button.click()
+    assert studio.controller.wanted.beta == 10  # choosing one changes nothing
+    studio._gallery.load.click()
     shown = Image.open(io.BytesIO(studio._canvas.view.painting))
     assert shown.size == painted.size and "as it was saved" in studio._canvas.view.caption
     assert np.abs(np.asarray(shown, float) - np.asarray(painted)).mean() < 12
