@@ -1,8 +1,6 @@
 """The command ``bench``."""
 
-import json
 import time
-from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -31,6 +29,8 @@ def bench(
 
     The exit status is 1 if a target is missed.
     """
+    import pandas as pd
+
     from ..benchmark import table as engine
     from ..networks.device import describe_machine
 
@@ -59,8 +59,7 @@ def bench(
             say(engine.line(row))
     finally:  # if a figure fails, the rows before it are still written
         if out is not None:
-            table = json.dumps([asdict(row) for row in rows], indent=1)
-            out.write_text(table + "\n", encoding="utf-8")
+            pd.DataFrame(rows).to_json(out, orient="records", indent=1)
     minutes = (time.monotonic() - began) / 60
     say(f"{len(rows)} rows in {minutes:.0f} minutes")
     if publish:
@@ -89,4 +88,5 @@ def _save(machine: str, exhibit: "Exhibit") -> None:
     record = {"machine": machine, **exhibit.record}
     path = paths.ROOT / "figures" / f"{exhibit.name}.png"
     command = "python -m nst_utils bench --publish"
-    save_figure(exhibit.figure, path, record, caption=exhibit.caption, command=command)
+    options = {"caption": exhibit.caption, "command": command, "small": True}
+    save_figure(exhibit.figure, path, record, **options)

@@ -1,5 +1,6 @@
 import json
 
+import numpy as np
 import pytest
 from click.testing import CliRunner
 from matplotlib.figure import Figure
@@ -16,7 +17,8 @@ def figures(monkeypatch):
         yield Row("steps", 1.0, 4.0, 0.25, "ratio 0.5 or less", True)
 
     def bad():
-        yield Row("bytes", 3.0, None, None, "2 or less", False)
+        # As measures come: scalars of numpy.
+        yield Row("bytes", np.float32(3), None, None, "2 or less", np.bool_(False))
         yield Exhibit("bench_time", Figure(), "A caption.", {"table": [1]})
 
     monkeypatch.setattr(table, "FIGURES", {"good": good, "bad": bad, "studio": good})
@@ -38,7 +40,8 @@ def test_status_1_when_a_target_is_missed_and_the_json_is_written_all_the_same(f
     found = run("--json", tmp_path / "rows.json")
     assert found.exit_code == 1 and "MISSED" in found.output
     assert "1 of 2 targets missed" in found.output
-    assert len(json.loads((tmp_path / "rows.json").read_text(encoding="utf-8"))) == 2
+    rows = json.loads((tmp_path / "rows.json").read_text(encoding="utf-8"))
+    assert [row["met"] for row in rows] == [True, False] and rows[1]["ours"] == 3
 
 
 def test_studio_alone_or_beside_the_others(figures):
