@@ -16,7 +16,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from .errors import NSTError
-from .parallel import hides_bar
+from .parallel import bar_options
 from .paths import alone_with, make_folder, public_address
 
 TIMEOUT = 20
@@ -326,7 +326,7 @@ def _download(address: str, path: Path, sha256_start: str) -> Path:
         too_large = FetchError(f"{shown}: larger than the limit of {FILE_LIMIT >> 20:,} MB")
         if total > FILE_LIMIT:
             raise too_large
-        look = {"unit": "B", "unit_scale": True, "desc": path.name, "disable": hides_bar()}
+        look = {"unit": "B", "unit_scale": True, "desc": path.name, **bar_options()}
         with (
             open(part, "ab" if have else "wb") as file,
             tqdm(total=total, initial=have, **look) as bar,

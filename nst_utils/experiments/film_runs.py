@@ -31,6 +31,7 @@ from ..images.masks import as_mask_picture
 from ..images.png import read_provenance, save_png
 from ..images.tensors import to_tensor
 from ..networks.weights import find_weights
+from ..parallel import bar_options
 from ..paths import alone_with, make_folder, public_name, replacing, user_path, utc_now
 from ..signals import requested, watching_signals
 from ..transfer.config import Recipe
@@ -39,7 +40,6 @@ from ..transfer.fields import STARTS
 from ..transfer.memory import check_memory
 from ..transfer.pictures import mask_files, style_bound
 from ..transfer.presets import recipe as named_recipe
-from ..transfer.progress import notebook_stream
 from ..transfer.result import LiveStep
 from ..transfer.state import code_version
 from ..transfer.video.painter import Changes, NetworkPainter, Painter, Stillness, checked_changes
@@ -304,7 +304,7 @@ class _FilmRun:
         """Paint the frames; return how it ended."""
         total, second = self.clip.count, int(self.clip.rate) + 1
         done = 0
-        bar = tqdm(total=total, unit="frame", file=notebook_stream(), smoothing=0.1)
+        bar = tqdm(total=total, unit="frame", smoothing=0.1, **bar_options())
         try:
             for frame, result in self.painter.paint(self._frames(), on_step):
                 if frame.damaged:

@@ -67,8 +67,7 @@ def list_pictures(source: str, out: Path | None = None) -> list[str]:
 
 def _is_painting(file: str) -> bool:
     try:
-        record = file.lower().endswith(".png") and read_provenance(file)
-        return bool(record) and bool({"recipe", "network"} & record.keys())
+        return bool({"recipe", "network"} & (read_provenance(file) or {}).keys())
     except ImageError:
         return False
 
@@ -130,7 +129,7 @@ def paint_folder(
         key = run_key(recipe, weights, pictures, output)
         columns = {"content": public_source(content), "style": public_source(style)}
         work = (absolute_source(content), absolute_source(style), placed, out / output)
-        jobs.append(Job(out, key, work, output, columns, code, inputs=tuple(pictures)))
+        jobs.append(Job(out, key, work, output, columns, code, inputs=(*pictures, weights)))
     return _paint_jobs(paint_pair, jobs, workers=workers, scheduler=scheduler, progress=progress)
 
 

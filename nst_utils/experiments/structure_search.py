@@ -19,12 +19,12 @@ from scipy.interpolate import PchipInterpolator
 from tqdm import tqdm
 
 from ..errors import NSTError, NSTWarning
-from ..parallel import hides_bar
+from ..parallel import bar_options
 from ..signals import watching_signals
 from ..transfer.config import Recipe
 from ..transfer.memory import check_memory
 from ..transfer.pictures import open_pair
-from ..transfer.progress import Watch, notebook_stream
+from ..transfer.progress import Watch
 from ..transfer.result import Result
 from ..transfer.run import stylize
 from .metrics import ssim
@@ -130,8 +130,8 @@ def keep_structure(
     coarse = recipe.scales[0]
     short = recipe.replace(scales=(coarse,), steps=min(SHORT, recipe.steps[0]), schedule=())
     bar = tqdm(
-        desc="looking for beta", total=MOST_SHORT, unit="run", disable=hides_bar(progress),
-        file=notebook_stream(), leave=False,
+        desc="looking for beta", total=MOST_SHORT, unit="run", leave=False,
+        **bar_options(progress),
     )  # fmt: skip
 
     def at_coarse(beta: float) -> float:
@@ -142,7 +142,7 @@ def keep_structure(
 
     def at_full_size(beta: float) -> tuple[Result, float]:
         settings = recipe.replace(beta=beta)
-        if not progress or hides_bar(True):
+        if bar_options(progress)["disable"]:
             return paint(settings, whole_runs)
         with Watch(sum(settings.steps)) as watch:
             return paint(settings, whole_runs, watch)

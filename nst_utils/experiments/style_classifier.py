@@ -27,7 +27,7 @@ from tqdm import tqdm
 from ..errors import NSTError, NSTWarning, ignoring, unknown
 from ..images.tensors import normalize, to_tensor
 from ..networks.backbone import Backbone
-from ..parallel import hides_bar
+from ..parallel import bar_options
 from ..wikiart.names import file_of
 from .style_features import StyleFeatures, read_square
 
@@ -251,7 +251,7 @@ def fine_tune(
     batches = [order[i : i + 32] for order in batches for i in range(0, len(order), 32)]
     falling = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, len(batches))
     history = []
-    shown = tqdm(batches, desc="fine-tuning", unit="step", disable=hides_bar(progress))
+    shown = tqdm(batches, desc="fine-tuning", unit="step", **bar_options(progress))
     for step, batch in enumerate(shown):
         optimizer.zero_grad()
         scores = head(block(maps[batch].float()).mean(dim=(2, 3)))

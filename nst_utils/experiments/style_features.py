@@ -26,10 +26,9 @@ from ..images.io import read_image
 from ..images.tensors import normalize, to_tensor
 from ..networks.backbone import Backbone
 from ..networks.device import pick_device, pick_precision
-from ..parallel import hides_bar
+from ..parallel import bar_options
 from ..paths import alone_with, make_folder
 from ..transfer.losses import gram_matrix
-from ..transfer.progress import notebook_stream
 from ..wikiart.catalog import WikiArt
 from ..wikiart.files import check_file
 from ..wikiart.names import file_of
@@ -179,8 +178,7 @@ def _describe(
         initial=len(catalog) - count,
         desc="describing",
         unit="file",
-        file=notebook_stream(),
-        disable=hides_bar(progress and count > 0),
+        **bar_options(progress and count > 0),
     )
     with bar:
         for block, rows in missing:

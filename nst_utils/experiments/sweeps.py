@@ -21,6 +21,7 @@ from .batch import (
     FILE_FIELDS,
     PICTURES,
     STALE,
+    TABLES,
     BatchError,
     Checksums,
     Job,
@@ -182,8 +183,8 @@ def sweep(
     todo = {job.key: job for job, *_ in jobs if job.key not in rows}
     if todo or not jobs:
         options = dict(workers=workers, scheduler=scheduler, progress=progress)
-        finish = partial(collect, out)
-        table, _ = run_batch(paint_trial, list(todo.values()), finish=finish, **options)
+        options |= dict(tables=TABLES, finish=partial(collect, out))
+        table, _ = run_batch(paint_trial, list(todo.values()), **options)
         for row in table.to_dict("records"):
             rows[row["key"]] = row | {"file": str(out / row["picture"])}
     # A stored row may be shared by settings. The measure color takes the place of the field color.
@@ -250,8 +251,8 @@ def _jobs(
         # The row names files as they were given, the worker finds them in full.
         shown = names | {field: columns[field] for field in FILE_FIELDS} | {"inputs": inputs}
         work = (*sources, absolute_recipe(recipe), shown, dict(judges))
-        picture = f"{PICTURES}/{key}.png"
-        job = Job(out, key, work, picture, columns, code, stale, tuple(pictures), tuple(judges))
+        picture, read = f"{PICTURES}/{key}.png", (*pictures, weights[named].sha256)
+        job = Job(out, key, work, picture, columns, code, stale, read, tuple(judges))
         jobs.append((job, inputs, recipe.weights == "auto" and not weights[named].trained))
     return jobs
 

@@ -263,6 +263,8 @@ def _open_film(path: Path, kind: str, digest: str) -> Clip:
         rate = stream.average_rate or stream.guessed_rate or FOLDER_RATE
         seconds = _duration(container, stream)
         count = stream.frames or round(seconds * rate)
+        if not count:  # recordings of browsers do not say how long they are
+            count = sum(packet.size > 0 for packet in container.demux(stream))
         sound = container.streams.audio[0].codec_context.name if container.streams.audio else ""
         tick = stream.time_base
     clip = Clip(path.name, path, digest, (0, 0), Fraction(rate), tick, count, _read_film, sound)
@@ -279,7 +281,7 @@ def _duration(container: Any, stream: Any) -> Fraction:
 
 
 def _video_of(container: Any, path: Path) -> Any:
-    """Return the film's video; a cover picture is none."""
+    """Return the film's video; a cover picture does not count."""
     streams = [s for s in container.streams.video if not s.disposition & 0x400]
     if not streams:
         raise ClipError(f"{path}: this file has no video, only {_others(container)}")

@@ -111,14 +111,14 @@ def with_colors(picture: Tensor, colors: Tensor) -> Tensor:
     light, colored = _lab(picture), _lab(colors)
     wanted = colored.copy()
     wanted[..., 0] = light[..., 0]
-    odd = ~_shown(wanted)
-    near, far = colored[odd], wanted[odd]
+    outside = ~_in_gamut(wanted)
+    near, far = colored[outside], wanted[outside]
     low, high = np.zeros(len(near)), np.ones(len(near))
     for _ in range(STEPS_INTO_GAMUT):
         middle = (low + high) / 2
-        good = _shown(near + middle[:, None] * (far - near))
+        good = _in_gamut(near + middle[:, None] * (far - near))
         low, high = np.where(good, middle, low), np.where(good, high, middle)
-    wanted[odd] = near + low[:, None] * (far - near)
+    wanted[outside] = near + low[:, None] * (far - near)
     return _rgb(wanted).clamp(0, 1).to(picture.dtype)
 
 
@@ -192,7 +192,7 @@ def _linear(lab: np.ndarray) -> np.ndarray:
     return xyz * color.xyz_tristimulus_values(illuminant="D65", observer="2") @ rgb_from_xyz.T
 
 
-def _shown(lab: np.ndarray) -> np.ndarray:
+def _in_gamut(lab: np.ndarray) -> np.ndarray:
     linear = _linear(lab)
     return ((linear > -1e-4) & (linear < 1 + 1e-4)).all(axis=-1)
 

@@ -46,7 +46,6 @@ _STARTS: tuple[tuple[bytes, str, str], ...] = (
     (b"\x93NUMPY", "a NumPy array", "load it with numpy.load and give the array"),
     (b"\x89HDF", "an HDF5 file", "read the array out of it and give that"),
     (b"\x1aE\xdf\xa3", "a video", "save one of its frames as PNG"),
-    (b"RIFF....AVI ", "a video", "save one of its frames as PNG"),
     (b"\x7fELF", "a program", "give a picture"),
     (b"MZ", "a program", "give a picture"),
 )

@@ -21,7 +21,7 @@ from .io import open_source
 from .mask_forms import MASK_FORMS, MaskError, parse_box, parse_lightness
 
 CERTAIN = 8
-"""Number of neighboring places at which a face must be found; with 4, a helmet counted as one."""
+"""How many overlapping detections a face needs; with 4, a helmet was taken for a face."""
 
 SOFTNESS = 0.01
 """Standard deviation of the blur of a mask's edges, as a fraction of the long side."""

@@ -118,9 +118,9 @@ class Backbone:
         return backbone_spec(self.name).stride(layer)
 
     def reach(self, layer: str) -> int:
-        """Return how many pixels beyond its own place a layer's position depends on, on a side.
+        """Return how far a position's receptive field reaches beyond its own cell, pixels a side.
 
-        Its own place is the square of `stride` pixels that it stands for.
+        Its cell is the square of `stride` pixels that it stands for.
         """
         self.check_layers([layer])
         spec, pixels, stride = backbone_spec(self.name), 0, 1

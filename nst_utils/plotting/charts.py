@@ -150,7 +150,7 @@ def race_figure(runs: pd.DataFrame, *, language: str = "en") -> Figure:
     for axes, (name, part) in zip(panels, parts, strict=True):
         for k, (_, row) in enumerate(part.iterrows()):
             total, coarse = read_curve(row)["total"], _steps_before_last_scale(row["steps"])
-            axes.plot(total[total.index < coarse], **line_look(k) | {"alpha": 0.3})
+            axes.plot(total[total.index < coarse], **line_look(k) | {"alpha": 0.5})
             axes.plot(total[total.index >= coarse], label=row["setting"], **line_look(k))
         axes.set_yscale("log")
         axes.set_title(name, fontsize=9)

@@ -57,7 +57,7 @@ def loss_figure(runs: Mapping[str, Result], *, language: str = "en") -> Figure:
         above, below = (figure.add_subplot(grid[i, j]) for i in (0, 1))
         plot_losses(above, result, language)
         above.set_title(title, fontsize=8)
-        above.legend(fontsize=7, loc="upper right", ncols=2, edgecolor="none")
+        above.legend(fontsize=7, loc="upper right", ncols=2, edgecolor="none", framealpha=1)
         weights, history = result.recipe.style_layers, result.history
         steps = [record.step for record in history]
         terms = dict.fromkeys(name for record in history for name in record.parts("style"))

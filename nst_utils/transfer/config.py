@@ -96,7 +96,7 @@ class Recipe:
         "loss", "laplacian:1", losses_for("terms"),
     )  # fmt: skip
     coarse_content: float = kinds.number(
-        1.0, "factor on alpha at each coarser scale", above=True, high=64
+        1.0, "alpha is multiplied by this once for each finer scale to come", above=True, high=64
     )
     finish: float = kinds.number(
         0.0, "part of the last scale's steps that match neighbors, without content", high=1
@@ -136,7 +136,9 @@ class Recipe:
         0.0, "decay of a mean over late iterates; 0: none, 0.9: of about ten", high=0.999
     )
     start: str = kinds.text(
-        "content", "content, style, noise, instant, a file, or given (from Python)", kinds.is_start
+        "content",
+        "content, style, noise, instant, a file, or given (from Python)",
+        kinds.starts_unless_valid,
     )
     start_noise: float = kinds.number(
         0.0, "standard deviation of noise added to the start", high=1e3
@@ -154,14 +156,14 @@ class Recipe:
     )
     tile: str = kinds.text(
         "auto", "side of the tiles in which large pictures are read, pixels; auto: as memory "
-        "asks; none", kinds.is_tile,
+        "asks; none", kinds.tiles_unless_valid,
     )  # fmt: skip
     texture_steps: int = kinds.whole(
         0,
         "last steps of the last scale that read only shallow layers: strokes, no structure",
         low=0,
     )
-    device: str = kinds.text("auto", "auto, cpu, cuda, cuda:1, mps", kinds.is_device)
+    device: str = kinds.text("auto", "auto, cpu, cuda, cuda:1, mps", kinds.devices_unless_valid)
     seed: int = kinds.whole(
         0, "seed of the start's noise, and of positions and directions that losses draw", low=0
     )
@@ -282,6 +284,7 @@ class Recipe:
     def steered(self, wanted: "Recipe", step: int) -> "Recipe":
         """Return this recipe with what another one changes put into its schedule, from a step on.
 
+        The other recipe was made from the one in effect, which has no schedule, or from this one.
         A step past the end changes nothing, since it is never taken.
 
         Raises
@@ -296,7 +299,7 @@ class Recipe:
         """
         if not isinstance(wanted, Recipe):
             raise RecipeError(f"on_step must return a Recipe or None, not {brief(wanted)}")
-        now = self.at(step - 1)
+        now = self if wanted.schedule else self.at(step - 1)
         changes = [
             spec.name
             for spec in fields(Recipe)

@@ -33,17 +33,17 @@ DETAILS = ("none", "content", "style", "both")
 """Whose finest band an enlarged picture gets; see `detail`."""
 
 MAX_SIZE = 8192
-"""Pixels on the long side."""
+"""Largest long side, pixels."""
 
 LEAST_TILE = 32
-"""Pixels on a side of a tile."""
+"""Smallest side of a tile, pixels."""
 
 
 MOST_NUMBERS = 64
-"""Entries of a list of scales, steps, weights or regions."""
+"""Most entries of a list of scales, steps, weights or regions."""
 
 MOST_CHANGES = 10_000
-"""Entries of a schedule."""
+"""Most entries of a schedule."""
 
 LARGEST = 1e20
 """Largest weight or step length; a larger one would only overflow."""
@@ -198,7 +198,7 @@ def text(default: str, help: str, valid: Callable[[str], Sequence[str]] | None =
     """
 
     def check(name: str, value: Any) -> str:
-        number = valid is is_tile and _whole(value) is not None
+        number = valid is tiles_unless_valid and _whole(value) is not None
         value = str(value) if isinstance(value, PurePath) or number else value
         if not isinstance(value, str) or not value:
             raise RecipeError(f"{name} must be a text that is not empty, not {brief(value)}")
@@ -217,21 +217,21 @@ STARTS = ("content", "style", "noise", "instant", "given")
 picture that was passed as ``start``."""
 
 
-def is_start(value: str) -> Sequence[str]:
+def starts_unless_valid(value: str) -> Sequence[str]:
     """Return the valid starts if the value is none of them, else nothing."""
     if value in STARTS or PurePath(value).suffix:
         return ()
     return (*STARTS, "the name of a picture file")
 
 
-def is_device(value: str) -> Sequence[str]:
+def devices_unless_valid(value: str) -> Sequence[str]:
     """Return the valid devices if the value is none of them, else nothing."""
     if re.fullmatch(r"auto|cpu|mps|cuda(:\d+)?", value):
         return ()
     return ("auto", "cpu", "cuda", "cuda:1", "mps")
 
 
-def is_tile(value: str) -> Sequence[str]:
+def tiles_unless_valid(value: str) -> Sequence[str]:
     """Return the valid tiles if the value is none of them, else nothing."""
     if value in ("auto", "none") or (value.isdecimal() and LEAST_TILE <= int(value) <= MAX_SIZE):
         return ()

@@ -139,7 +139,8 @@ def check_memory(picture: tuple[int, int], recipe: Recipe) -> None:
     if device.type != "cpu":
         return
     free, form = max(room(device), BASE_BYTES + LEAST_ROOM), number_format(recipe)
-    # Who forbids tiles may read few layers, which take about half of what all of them take.
+    # Recipes with few layers take about half: where tile is set by hand, only what surely does
+    # not fit is refused.
     sure = 1.0 if recipe.tile == "auto" else 0.5
 
     def needed(pixels: int) -> float:

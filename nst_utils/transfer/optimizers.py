@@ -64,8 +64,8 @@ class LBFGS:
 
     Every call of `step` asks for one more evaluation. A step stands if it lowered the loss, as
     nearly all do, or raised it by no more than `RISE`. torch's own L-BFGS either takes every step,
-    or evaluates at least twice for each. Where the style weighs much, steps without a check raise
-    the loss a thousandfold (``benchmark/NOTES.md``).
+    or, called once for each step with its line search, evaluates at least twice. Where the style
+    weighs much, steps without a check raise the loss a thousandfold (``benchmark/NOTES.md``).
 
     References
     ----------
@@ -216,7 +216,7 @@ def _numbers(values: list[float]) -> "Tensor":
 
 
 class RunningMean:
-    """A mean over late pictures, each step's share falling by a factor, its bias corrected.
+    """An exponential moving average of the pictures of all steps, its bias corrected.
 
     It evens out the noise of single steps, above all Adam's (as Kingma and Ba, ICLR 2015, do for
     moments). A decay of 0 keeps nothing; 0.9 averages about the last ten.

@@ -1,26 +1,14 @@
 """Watch a run: a progress bar, and the picture kept at intervals."""
 
 import contextlib
-import io
-import sys
-from typing import Any, Self
+from typing import Self
 
 from PIL import Image
 from tqdm import tqdm
 
 from ..images.tensors import to_pil
+from ..parallel import bar_options
 from .result import LiveStep, StepRecord
-
-
-def notebook_stream() -> Any:
-    """Return where a bar is written: standard error, or in a notebook standard output.
-
-    A notebook shows standard error on red, as if it were a warning. A process without a console (a
-    service) has neither stream: then the bar is written nowhere.
-    """
-    shell = sys.modules.get("IPython")
-    stream = sys.stdout if shell and shell.get_ipython() else sys.stderr
-    return io.StringIO() if stream is None else stream
 
 
 class Watch:
@@ -34,8 +22,6 @@ class Watch:
         Steps between two kept pictures; 0 keeps none.
     done : int
         Steps that a resumed run has taken already.
-    file : file, optional
-        Where the bar is written; when left out, see `notebook_stream`.
 
     Attributes
     ----------
@@ -43,7 +29,7 @@ class Watch:
         The pictures kept: the first, one every `show_every` steps, and the last.
     """
 
-    def __init__(self, steps: int, *, show_every: int = 0, done: int = 0, file: Any = None) -> None:
+    def __init__(self, steps: int, *, show_every: int = 0, done: int = 0) -> None:
         self.steps, self.show_every = steps, show_every
         self.frames: list[tuple[StepRecord, Image.Image]] = []
         self.bar = tqdm(
@@ -51,8 +37,8 @@ class Watch:
             initial=done,
             unit="step",
             desc="loading",
-            file=file or notebook_stream(),
             mininterval=0.5,
+            **bar_options(),
         )
 
     def __enter__(self) -> Self:

@@ -92,27 +92,16 @@ class StepRecord:
         return groups
 
 
-def read_step(entry: Mapping[str, Any], recipe: Recipe) -> StepRecord:
+def read_step(entry: Mapping[str, Any]) -> StepRecord:
     """Return a step as it was stored, with every number of its own type.
-
-    Histories of before November 2026 name the terms content, style, tv and layers, and no weights;
-    those follow from the recipe.
 
     Raises
     ------
     KeyError, TypeError, ValueError, AttributeError
         If it is no step.
     """
-    if "terms" in entry:
-        kinds = ("terms", "weights")
-        terms, weights = ({str(k): float(v) for k, v in entry[kind].items()} for kind in kinds)
-    else:
-        parts = {f"style/{name}": float(value) for name, value in entry["layers"].items()}
-        terms = {"content": float(entry["content"]), **parts, "tv": float(entry["tv"])}
-        now = recipe.at(int(entry["step"]))
-        shares = now.style_shares(parts)
-        weights = {"content": now.alpha, "tv": now.tv}
-        weights |= {name: now.beta * share for name, share in shares.items()}
+    kinds = ("terms", "weights")
+    terms, weights = ({str(k): float(v) for k, v in entry[kind].items()} for kind in kinds)
     return StepRecord(
         step=int(entry["step"]),
         scale=int(entry["scale"]),

@@ -10,7 +10,6 @@ import dataclasses
 import hashlib
 import json
 import math
-import os
 import time
 import warnings
 from collections.abc import Callable, Mapping, Sequence
@@ -27,11 +26,12 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from ..errors import NSTError, NSTWarning, brief, one_line
+from ..images.formats import ImageError
 from ..images.inputs import InputPicture
+from ..images.png import check_output
 from ..networks.spec import is_weights_name
 from ..paths import (
     PACKAGE,
-    is_folder,
     is_regular,
     make_run_folder,
     remove_run_file,
@@ -95,10 +95,6 @@ SCHEMA = {
 
 class CheckpointError(NSTError, ValueError):
     """A checkpoint from which a run cannot be resumed; the message says why."""
-
-
-MOST_NAME = 240
-"""Longest name of a file, bytes: a draft beside it has a longer one."""
 
 
 @dataclass
@@ -267,7 +263,7 @@ def load_checkpoint(path: Any) -> Checkpoint:
 
 def _read(path: Path, told: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> Checkpoint:
     recipe = Recipe.from_json(json.dumps(told["recipe"]))
-    history = [read_step(entry, recipe) for entry in told["history"]]
+    history = [read_step(entry) for entry in told["history"]]
     if told["place"] >= len(recipe.scales) or told["taken"] > recipe.steps[told["place"]]:
         raise ValueError("it names a step that its recipe does not have")
     if tensors["random"].shape != torch.Generator().get_state().shape:
@@ -356,9 +352,9 @@ class Keeper:
         """Save a state; where that fails, say so and go on."""
         began = time.perf_counter()
         try:
-            if self.path is None:
-                self.path = make_run_folder() / "checkpoint.safetensors"
-            write(self.path)
+            path = self.path or make_run_folder() / "checkpoint.safetensors"
+            write(path)
+            self.path = path
         except (OSError, NSTError) as error:
             warnings.warn(
                 f"the state of the run could not be saved: {error}", NSTWarning, stacklevel=6
@@ -387,18 +383,13 @@ def _is_checkpoint(path: Path) -> bool:
 
 
 def _writable(path: Any) -> Path:
-    path = user_path(path)
-    if len(os.fsencode(path.name)) > MOST_NAME:
-        raise RecipeError(f"checkpoint: {brief(path.name)} is too long a name; choose a shorter")
-    if is_regular(path) and path.stat().st_size and not _is_checkpoint(path):
+    try:
+        path = check_output(path, [user_path(path).suffix.lower()]).absolute()
+    except ImageError as error:
+        raise RecipeError(f"checkpoint: {error}") from None
+    if path.exists() and path.stat().st_size and not _is_checkpoint(path):
         raise RecipeError(
             f"checkpoint: {path} is no checkpoint of this package and would be lost; choose "
             "another name"
         )
-    if is_folder(path) or not is_folder(path.parent):
-        raise RecipeError(
-            f"checkpoint: {path} is a folder, or its folder does not exist; name a file"
-        )
-    if not os.access(path.absolute().parent, os.W_OK):
-        raise RecipeError(f"checkpoint: the folder of {path} cannot be written to; choose another")
-    return path.absolute()
+    return path

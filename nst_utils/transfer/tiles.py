@@ -91,7 +91,8 @@ class Tiles:
     @cached_property
     def sizes(self) -> dict[str, Size]:
         """Height and width of each layer, as the network makes them of the whole picture."""
-        # Whole windows aside, a side behaves as a short one with the same rest.
+        # A layer's size is that of a short side with the same remainder, plus whole strides:
+        # it is measured on a short picture.
         step = self.step
         short = [side % step + step if side >= step else side for side in self.size]
         with torch.no_grad():

@@ -1,5 +1,6 @@
 """Download WikiArt from Kaggle or Hugging Face, by their own packages, which are optional."""
 
+import contextlib
 import itertools
 import re
 import warnings
@@ -9,10 +10,10 @@ from typing import Any
 from tqdm import tqdm
 
 from .. import paths
-from ..errors import NSTWarning, one_line
+from ..errors import NSTError, NSTWarning, one_line
 from ..images.formats import ImageError
 from ..images.io import read_image
-from ..parallel import hides_bar
+from ..parallel import bar_options
 from ..paths import is_regular, make_folder, replacing, safe_name, write_text
 from .index import WikiArtError
 
@@ -61,12 +62,9 @@ def download_kaggle() -> Path:
         raise WikiArtError(
             f"Kaggle: {reason or _SHORT}; check the network and the key in ~/.kaggle/kaggle.json"
         ) from None
-    link = paths.DATA / "wikiart"
-    if not link.exists():
-        try:
-            link.symlink_to(place, target_is_directory=True)
-        except OSError:  # the system has no links; the caller shows the place
-            return place
+    # Where the system has no links, the caller shows the place.
+    with contextlib.suppress(OSError, NSTError):
+        make_folder(paths.DATA).joinpath("wikiart").symlink_to(place, target_is_directory=True)
     return place
 
 
@@ -149,7 +147,7 @@ def stream_huggingface(
         styles = dataset.features["style"].names
         artists = dataset.features["artist"].names
         rows = itertools.islice(dataset.shuffle(seed=seed, buffer_size=_BUFFER), count)
-        for i, row in enumerate(tqdm(rows, "streaming", count, disable=hides_bar(progress))):
+        for i, row in enumerate(tqdm(rows, "streaming", count, **bar_options(progress))):
             style = safe_name(styles[row["style"]].replace(" ", "_").replace("/", "_"))
             artist = artists[row["artist"]].lower().replace(" ", "-").replace("_", "-")
             artist = safe_name(artist.replace("/", "-"))

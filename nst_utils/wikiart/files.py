@@ -19,7 +19,7 @@ from tqdm import tqdm
 from ..errors import ignoring, one_line
 from ..images.decode import open_undecoded, plan
 from ..images.formats import MAX_PIXELS, ImageError
-from ..parallel import hides_bar, without_main
+from ..parallel import bar_options, without_main
 from ..paths import is_regular
 from .names import file_of
 
@@ -127,7 +127,7 @@ def read_files(
     batches = [names[i : i + _BATCH] for i in range(0, len(names), _BATCH)]
     work = partial(_batch, read, str(root))
     shown = progress and len(names) >= _BATCH
-    with tqdm(total=len(names), desc=title, unit="file", disable=hides_bar(shown)) as bar:
+    with tqdm(total=len(names), desc=title, unit="file", **bar_options(shown)) as bar:
         for results in _each(work, batches, len(names)):
             bar.update(len(results))
             yield from results

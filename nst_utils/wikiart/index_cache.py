@@ -128,10 +128,17 @@ def store_index(root: Path, key: str, catalog: pd.DataFrame, report: pd.DataFram
 
 
 def store_problems(root: Path, catalog: pd.DataFrame) -> None:
-    """Cache the problems that `WikiArt.verify` found; warn if that is not possible."""
+    """Cache the problems that `WikiArt.verify` found; warn if that is not possible.
+
+    What is known of files that are not in `catalog` stays: it may be a part of the dataset.
+    """
     bad = catalog.loc[catalog["problem"] != "", ["path", "problem"]]
+    place = root / CACHE / "problems.parquet"
     try:
-        _write(bad, root / CACHE / "problems.parquet")
+        if place.exists():
+            known = _read(place)
+            bad = pd.concat([known[~known["path"].isin(catalog["path"])], bad])
+        _write(bad, place)
         seal = root / CACHE / "key"
         key = seal.read_text(encoding="utf-8").partition("\n")[0]
         write_text(seal, _sealed(root / CACHE, key))

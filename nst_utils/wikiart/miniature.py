@@ -65,9 +65,10 @@ def find_wikiart(root: str | os.PathLike = "") -> Path:
     """
     if root:
         return Path(root)
-    for name in ("wikiart", "wikiart_hf"):
-        if (paths.DATA / name).exists():
-            return paths.DATA / name
+    for folder in (paths.DATA / "wikiart", paths.DATA / "wikiart_hf"):
+        # A download that failed may have left an empty folder.
+        if folder.is_dir() and any(path.is_dir() for path in folder.iterdir()):
+            return folder
     return make_miniature()
 
 

@@ -280,6 +280,9 @@ def test_a_judge_that_was_asked_for_since_and_a_replaced_picture_are_seen(tmp_pa
     def paint(_):
         return {"error": ""}, Painting({"content": {"sha256": "other"}, "style": {"sha256": "s"}})
 
-    for inputs, error in ((("c", "s"), "a picture was replaced"), (("other", "s"), "")):
+    other = Painting({"weights": {"sha256": "of another network"}})
+    row = _painted(lambda _: ({"error": ""}, other), dataclasses.replace(job, inputs=("c", "w")))
+    assert row["error"].startswith("the weights that the worker read")
+    for inputs, error in ((("c", "s"), "the content that the worker read"), (("other", "s"), "")):
         row = _painted(paint, dataclasses.replace(job, inputs=inputs))
         assert row["error"].startswith(error) and bool(row["error"]) == bool(error)

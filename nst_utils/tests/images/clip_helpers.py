@@ -28,9 +28,10 @@ def film(
     turned: int = 0,
     codec: str = "libx264",
     size: tuple[int, int] = (48, 36),
+    container: dict[str, str] | None = None,
 ) -> Path:
     """Write a small film."""
-    with av.open(str(path), "w") as output:
+    with av.open(str(path), "w", options=container or {}) as output:
         stream = output.add_stream(codec, rate=rate, options={"crf": "10"})
         stream.width, stream.height, stream.pix_fmt = *size, "yuv444p"
         if codec == "libx264" and not size[0] % 2 and not size[1] % 2:

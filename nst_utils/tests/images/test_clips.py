@@ -161,6 +161,19 @@ def test_parts_that_do_not_exist(tmp_path):
     assert [f.index for f in clip.part(0.5).frames()] == [0, 1, 2]
 
 
+def test_a_browsers_recording_does_not_say_how_long_it_is(tmp_path):
+    path = film(
+        tmp_path / "in.webm",
+        codec="libvpx-vp9",
+        rate=Fraction(6),
+        container={"live": "1"},
+        size=(64, 48),
+    )
+    clip = open_clip(path)
+    assert clip.count == 6
+    assert [f.index for f in clip.part(0.5).frames()] == [0, 1, 2]
+
+
 def test_a_codec_that_is_not_there_is_told_before(tmp_path, monkeypatch):
     monkeypatch.setitem(CODECS, ".mp4", "libnone")
     with pytest.raises(ClipError, match=r"built without libnone; write \.gif"):

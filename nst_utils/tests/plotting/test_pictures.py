@@ -1,5 +1,3 @@
-import io
-
 import numpy as np
 import pytest
 import torch
@@ -69,7 +67,7 @@ def test_contact_sheet_has_a_place_for_each_picture():
 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_plates_strips_and_losses_are_labeled_and_whole(tiny, pictures, language):
-    with Watch(7, show_every=3, file=io.StringIO()) as watch:
+    with Watch(7, show_every=3) as watch:
         found = stylize(*pictures, RECIPE, on_step=watch)
     x = torch.rand(1, 3, 36, 48)
     features = tiny.extract(x, ["conv1_1", "relu2_1"])

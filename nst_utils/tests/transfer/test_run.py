@@ -291,6 +291,14 @@ def test_something_else_than_a_recipe_is_refused(pictures):
             stylize(*pictures, other)
 
 
+def test_a_change_made_from_the_runs_own_recipe_keeps_earlier_ones():
+    base = Recipe(size=64, scales=[64], steps=[40], schedule=[[10, "beta", 99]])
+    steered = base.steered(base.replace(tv=0.1), 21)
+    assert steered.schedule == ((10, "beta", 99.0), (21, "tv", 0.1))
+    back = base.steered(base.at(20).replace(beta=base.beta), 21)
+    assert back.schedule == ((10, "beta", 99.0), (21, "beta", base.beta))
+
+
 def test_what_cannot_change_during_a_run_is_refused(tiny, pictures):
     with pytest.raises(RecipeError, match="seed cannot change during a run"):
         stylize(*pictures, QUICK, on_step=lambda r: QUICK.replace(seed=5))

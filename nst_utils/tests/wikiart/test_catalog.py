@@ -85,6 +85,9 @@ def test_verify_lists_every_defect_and_changes_no_file(root):
     assert {path: path.read_bytes() for path in root.rglob("*.jpg")} == before
     again = WikiArt(root)
     assert (again.catalog["problem"] != "").sum() == 5  # known to the next one
+    again.filter(style=str(again.catalog["style"].iloc[0])).verify(progress=False)
+    again = WikiArt(root)  # what is known of other styles stays
+    assert (again.catalog["problem"] != "").sum() == 5
     drawn = again.sample(len(again) - 5)
     assert set(drawn["path"]).isdisjoint(bad.index)
     with pytest.raises(WikiArtError, match="found 123; ask for fewer"):

@@ -27,4 +27,6 @@ def test_downloaded_data_comes_before_the_miniature(tmp_path, monkeypatch):
     (tmp_path / "wikiart_mini" / ".complete").touch()
     assert find_wikiart() == tmp_path / "wikiart_mini"
     (tmp_path / "wikiart").mkdir()
+    assert find_wikiart() == tmp_path / "wikiart_mini"  # a download that failed
+    (tmp_path / "wikiart" / "Cubism").mkdir()
     assert find_wikiart() == tmp_path / "wikiart"

@@ -23,6 +23,6 @@ def test_ten_styles_whose_folders_mean_what_they_say(tmp_path, monkeypatch):
     assert np.asarray(Image.open(first)).shape == (160, 160, 3)
     before = first.stat().st_mtime_ns
     assert make_practice_set() == root and first.stat().st_mtime_ns == before
-    (tmp_path / "wikiart").mkdir()
+    (tmp_path / "wikiart" / "Cubism").mkdir(parents=True)
     assert find_styles() == tmp_path / "wikiart"
     assert find_styles("elsewhere").name == "elsewhere"

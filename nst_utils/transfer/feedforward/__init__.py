@@ -11,7 +11,7 @@ import lazy_loader
 
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
-    submodules=["generator", "network_file", "photos", "training"],
+    submodules=["generator", "network_file", "onnx_file", "photos", "training"],
     submod_attrs={
         "network_file": ["NetworkError", "StyleNetwork", "load_network"],
         "training": ["train"],

@@ -21,7 +21,7 @@ MOST_BLOCKS = 32
 
 
 class _Layer(nn.Module):
-    """A convolution over reflected borders, instance normalization, ReLU."""
+    """Reflection padding, convolution, instance normalization; the caller applies the ReLU."""
 
     def __init__(self, inputs: int, outputs: int, kernel: int, stride: int = 1) -> None:
         super().__init__()

@@ -19,10 +19,12 @@ from torch import Tensor
 from ... import __version__
 from ...errors import NSTError, one_line
 from ...images.colors import recolor_to
+from ...images.formats import ImageError
 from ...images.inputs import open_input
 from ...images.outputs import save_painting
+from ...images.png import check_output
 from ...networks.device import own_settings, pick_device
-from ...paths import is_folder, is_regular, public_name, replacing, user_path, utc_now
+from ...paths import is_regular, public_name, replacing, user_path, utc_now
 from ...untrusted import DataError, check_schema, parse_json
 from .. import memory
 from .generator import MOST_BLOCKS, MOST_CHANNELS, Generator
@@ -36,10 +38,10 @@ MOST_SIDE = 2048
 """Largest long side of a painting if no size is given, pixels; smaller photos keep their own."""
 
 PIXEL_BYTES = 110
-"""Of a pixel of the painting: the photo, its new colors in float64, the painting."""
+"""Peak bytes a pixel of the painting: the photo, its new colors in float64, the painting."""
 
 CHANNEL_BYTES = 32
-"""Of a pixel that is painted in one pass, for each channel at full size: some eight maps."""
+"""Peak bytes a pixel in one pass, for each channel at full size: some eight maps."""
 
 MOST_WHOLE = 1536
 """Longest side that is painted in one pass, pixels."""
@@ -210,14 +212,11 @@ def check_network_output(path: Any, suffix: str = SUFFIX) -> Path:
     NetworkError
         If the name has another suffix, or its folder is missing or cannot be written to.
     """
-    path = user_path(path)
-    if path.suffix.lower() != suffix:
-        raise NetworkError(f"{path}: the network's file must end in {suffix}")
-    if is_folder(path) or not is_folder(path.absolute().parent):
-        raise NetworkError(f"{path}: its folder does not exist, or this is a folder; name a file")
-    if not os.access(path.absolute().parent, os.W_OK):
-        raise NetworkError(f"{path}: its folder cannot be written to; choose another")
-    own = is_regular(path) and (not path.stat().st_size or b"nst_utils" in path.read_bytes())
+    try:
+        path = check_output(path, [suffix])
+    except ImageError as error:
+        raise NetworkError(str(error)) from None
+    own = path.exists() and (not path.stat().st_size or b"nst_utils" in path.read_bytes())
     if path.exists() and not own:
         raise NetworkError(f"{path}: this is no network of ours and would be lost; choose another")
     return path

@@ -66,7 +66,7 @@ def _photos_of(source: Any) -> Iterator[Image.Image]:
     path = user_path(source)
     if is_folder(path):
         files = sorted(p for p in path.rglob("*") if p.suffix.lower() in PICTURES)
-        for file in files[:: max(1, len(files) // MOST_PHOTOS)]:
+        for file in files[:: max(1, -(-len(files) // MOST_PHOTOS))]:
             try:
                 yield open_picture(str(file), 2 * SHORT_SIDE)
             except NSTError:  # one bad picture among many
@@ -74,7 +74,7 @@ def _photos_of(source: Any) -> Iterator[Image.Image]:
         return
     if is_regular(path) and _is_clip(path):
         clip = open_clip(path)
-        every = max(1, clip.count // MOST_PHOTOS)
+        every = max(1, -(-clip.count // MOST_PHOTOS))
         yield from (frame.image for frame in clip.part(every=every).frames())
         return
     yield open_picture(source, 4 * SHORT_SIDE)

@@ -33,15 +33,15 @@ from ...images.samples import open_sample
 from ...images.tensors import normalize, to_pil, to_tensor
 from ...networks.backbone import load_backbone
 from ...networks.device import own_settings, pick_device, pick_precision
+from ...parallel import bar_options
 from ...paths import make_folder, public_name, replacing, utc_now
 from ...signals import defer, requested, watching_signals
 from ...untrusted import DataError, parse_json
 from ..config import Recipe
 from ..fields import RecipeError
-from ..memory import check_memory
+from ..memory import Plan, number_format, room
 from ..objective import Objective
 from ..presets import recipe
-from ..progress import notebook_stream
 from ..state import code_version
 from ..style import Style
 from .generator import new_generator
@@ -55,7 +55,7 @@ PLAN_EVERY = 10
 """Steps after which the steps that still fit are counted anew."""
 
 SHIFT = 8
-"""Most pixels by which crops are shifted that are to be painted alike."""
+"""Largest shift, in pixels, between two crops whose paintings should agree."""
 
 NOISE = 0.02
 """Standard deviation of the noise on the shifted crops, which is not to change their painting."""
@@ -166,7 +166,8 @@ def train(
     Returns
     -------
     StyleNetwork
-        Also after Ctrl-C: then as far as it is trained; the same call goes on. It is in `output`.
+        Also after Ctrl-C: then as far as it is trained; the same call goes on. After a step or
+        more it is in `output`.
 
     Raises
     ------
@@ -206,14 +207,13 @@ class _Training:
         self.settings, self.losses = settings or Settings(), losses or training_recipe()
         self.minutes, self.wanted = minutes, steps
         set_, now = self.settings, self.losses
-        try:  # the network that reads the crops takes most
-            tall = now.replace(size=set_.batch * set_.side, tile="none")
-            check_memory((set_.side, tall.size), tall)
-        except NSTError:
+        # The network that reads the crops takes most; with few layers about half of the estimate.
+        needed = Plan().bytes(now, set_.batch * set_.side**2, number_format(now)) / 2
+        if pick_device(now.device).type == "cpu" and needed > room(torch.device("cpu")):
             raise NSTError(
                 f"{set_.batch} crops of {set_.side} pixels do not fit into the memory: take a "
                 "smaller side or batch"
-            ) from None
+            )
         picture = InputPicture.open(style, 2 * set_.style_size)
         self.style_entry = {"source": public_name(picture.source), "sha256": picture.sha256}
         style_tensor = picture.at(set_.style_size, 16)
@@ -239,7 +239,7 @@ class _Training:
         photos = [hashlib.sha256(photo.tobytes()).hexdigest() for photo in self.crops.photos]
         parts = [
             self.style_entry["sha256"], *photos, self.losses.to_json(), str(self.settings),
-            str(self.wanted or self.minutes), code_version(), self.weights_sha256,
+            str(self.wanted), str(float(self.minutes)), code_version(), self.weights_sha256,
         ]  # fmt: skip
         return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:24]
 
@@ -251,7 +251,7 @@ class _Training:
         total = self.wanted or round(60 * self.minutes)
         bar = tqdm(
             total=total, initial=self.step if self.wanted else round(self.seconds),
-            unit="step" if self.wanted else "s", desc="training", file=notebook_stream(),
+            unit="step" if self.wanted else "s", desc="training", **bar_options(),
         )  # fmt: skip
         try:
             while not self._done():
@@ -275,9 +275,10 @@ class _Training:
         network = self._finished(stopped)
         if stopped == "finished":
             paths.remove_run_file(self.folder / "state.safetensors")
-        else:
+        elif self.step:
             self._save()
-        network.save(self.path)
+        if self.step:  # else nothing is learned, and there may be a good network
+            network.save(self.path)
         return network
 
     def _done(self) -> bool:

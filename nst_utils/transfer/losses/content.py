@@ -84,20 +84,15 @@ def _normalized(error: Tensor, normalization: str, energy: Tensor | None) -> Ten
     raise unknown("loss", normalization, ["relative", "report", "paper"])
 
 
-def cosine_costs(a: Tensor, b: Tensor) -> Tensor:
-    """Return 1 minus the cosine between all rows of two sets, (len(a), len(b))."""
-    a, b = (x / x.norm(dim=1, keepdim=True).clamp(min=EPSILON) for x in (a, b))
-    return 1 - a @ b.T
-
-
 def self_similarity_loss(rows: Tensor, content: Tensor, weights: Tensor | None = None) -> Tensor:
     """Compare how alike positions are among themselves, in the picture and in the content image.
 
     Both have one row a position; `weights` says how much each position counts. The loss is the mean
     absolute difference of the two matrices of cosine distances, each column divided by its sum,
-    times the number of positions. It does not change if all positions change alike.
+    times the number of positions. It is the same for rows that are rotated or scaled together.
     """
-    alike = [cosine_costs(x, x) for x in (rows, content)]
+    unit = [functional.normalize(x, dim=1, eps=EPSILON) for x in (rows, content)]
+    alike = [1 - x @ x.T for x in unit]
     alike = [x / x.sum(dim=0, keepdim=True).clamp(min=EPSILON) for x in alike]
     gap = (alike[0] - alike[1]).abs()
     return (gap if weights is None else gap * weights).mean() * len(rows)

@@ -115,8 +115,9 @@ class LayerMask:
     def at(self, features: Tensor) -> Tensor:
         """Return the weights at the positions of a layer, (1, 1, h, w), float32.
 
-        A position of a deep layer sees far beyond its own place. So that no style reaches over a
-        border, it counts only as far as more than half of its place is covered.
+        A position of a deep layer sees far beyond its own cell. So that no style reaches over a
+        border, a position whose cell is covered by half or less has weight 0; above that the weight
+        rises linearly to 1.
         """
         return self.sized(tuple(features.shape[-2:])).to(features.device)
 

@@ -52,7 +52,7 @@ def relaxed_earth_mover(rows: Tensor, bank: Tensor, metric: str = "cosine") -> T
     Returns
     -------
     Tensor, scalar
-        The choice of partners has no gradient; it is a minimum, so none is missing.
+        The choice of partners is held fixed; where it is unique, this is the exact gradient.
 
     References
     ----------

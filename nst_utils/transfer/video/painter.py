@@ -363,6 +363,6 @@ class Painter:
 
 def warped(picture: Tensor, move: Motion) -> Tensor:
     """Return an earlier painting, (1, 3, h, w) in [0, 1], where the motion leads."""
-    # A painting is warped again with each frame: other weights would blur it away.
+    # A painting is warped again with each frame: bicubic weights would blur it.
     array = warp(picture[0].permute(1, 2, 0).numpy(), move.flow, cv2.INTER_LANCZOS4)
     return torch.from_numpy(array).permute(2, 0, 1)[None].contiguous().clamp(0, 1)

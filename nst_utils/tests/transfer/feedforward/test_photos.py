@@ -3,6 +3,7 @@ import torch
 from PIL import Image
 
 from nst_utils.images.samples import list_samples
+from nst_utils.transfer.feedforward import photos
 from nst_utils.transfer.feedforward.photos import HELD_OUT, Crops, PhotosError, open_photos
 
 from ...images.clip_helpers import film, moving
@@ -29,6 +30,14 @@ def test_crops_are_drawn_by_the_seed():
     one, again, other = (source.draw(2, torch.Generator().manual_seed(s))[0] for s in (1, 1, 2))
     assert torch.equal(one, again) and not torch.equal(one, other)
     assert one.min() >= 0 and one.max() <= 1
+
+
+def test_of_too_many_photos_evenly_spread_ones_are_taken(tmp_path, monkeypatch):
+    monkeypatch.setattr(photos, "MOST_PHOTOS", 6)
+    for number in range(11):
+        Image.new("RGB", (300, 300), (20 * number,) * 3).save(tmp_path / f"{number:02}.png")
+    taken = [image.getpixel((0, 0))[0] // 20 for image in open_photos(tmp_path)]
+    assert taken == [0, 2, 4, 6, 8, 10]
 
 
 def test_small_photos_are_enlarged_and_recolored_once():

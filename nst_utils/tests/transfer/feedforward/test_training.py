@@ -122,6 +122,20 @@ def test_what_is_refused(photos, tmp_path):
         run(photos, tmp_path / "net.pth", steps=1)
 
 
-def test_a_batch_that_does_not_fit_is_refused(tmp_path):
+def test_interrupted_in_its_first_step_leaves_what_was_there(photos, tmp_path, monkeypatch):
+    out = tmp_path / "net.safetensors"
+    run(photos, out, steps=2)
+    before = out.read_bytes()
+
+    def stop(self):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(training._Training, "_advance", stop)
+    assert run(photos, out, steps=3).record["steps"] == 0
+    assert out.read_bytes() == before
+
+
+def test_a_batch_that_does_not_fit_is_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr(training, "room", lambda device: 8e9)
     with pytest.raises(NSTError, match="64 crops of 1024 pixels do not fit"):
         train("mosaic", output=tmp_path / "a.safetensors", settings=Settings(side=1024, batch=64))
