@@ -91,9 +91,9 @@ def expected_flicker(style: InputPicture) -> float:
 
     Styles of strong contrast flicker most: for ten samples, painted frame by frame at 96 pixels,
     the logarithms of contrast (the variance of RGB in [0, 1]) and of the warping error correlate by
-    0.9, and the forecast for a sample that is left out is right within a factor of two. With plain
-    Gram matrices and losses that are not relative, Gupta et al., "Characterizing and Improving
-    Stability in Neural Style Transfer", ICCV 2017, expect the styles of a small trace to flicker.
+    0.9, and the forecast for a sample that is left out is right within a factor of two. The trace
+    of the style's Gram matrix correlates as well: Gupta et al., "Characterizing and Improving
+    Stability in Neural Style Transfer", ICCV 2017, find styles of a large trace less stable.
     """
     factor, exponent = FLICKER_OF_CONTRAST
     contrast = style.at(CONTRAST_SIDE).flatten(2).var(dim=2, unbiased=False).mean().item()

@@ -116,7 +116,8 @@ def plot_terms(
     lowest = max(terms.get("content", ()), default=0) * 1e-2
     shown = [v for name in terms for v in terms[name] if v > (lowest if name == "content" else 0)]
     if shown:
-        axes.set_ylim(min(shown) / 6, max(shown) * 12)  # room for both rows of labels
+        below, above = (6, 12) if any(scales) else (1.3, 4)  # room for both rows of labels
+        axes.set_ylim(min(shown) / below, max(shown) * above)
     axes.set_xlabel(say("step"))
     axes.set_ylabel(say("loss"))
     for step, scale in _begins(steps, scales):
