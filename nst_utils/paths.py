@@ -17,7 +17,7 @@ import time
 import urllib.parse
 import urllib.request
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -112,6 +112,15 @@ def is_regular(path: Path) -> bool:
 def is_folder(path: Path) -> bool:
     """Tell whether a path is a folder; what lies in an unreadable folder is none."""
     return os.path.isdir(path)
+
+
+def newest_first(files: Iterable[Path]) -> list[Path]:
+    """Return files by their times of change; those that are gone meanwhile are left out."""
+    times = {}
+    for path in files:
+        with contextlib.suppress(OSError):
+            times[path] = path.stat().st_mtime
+    return sorted(times, key=times.__getitem__, reverse=True)
 
 
 def is_same(one: Path, other: Path) -> bool:

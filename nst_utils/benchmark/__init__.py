@@ -9,6 +9,7 @@
 - ``quality``: style at no less structure, in as many seconds as a peer takes
 - ``ablation``: what each speed technique gains and costs
 - ``studio_latency``: from a slider to the changed picture
+- ``lower_bounds``: the lowest versions of all dependencies, tried together
 - ``wikiart_index``: how indexing grows with the number of files
 - ``leaderboard``: methods over many pairs: what is run, kept and measured
 - ``leaderboard_table``: its tables: checks of the judges, means, shares of variance
@@ -21,8 +22,8 @@ import lazy_loader
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submodules=(
-        "ablation common convergence kills leaderboard leaderboard_table peers quality "
-        "recorded_leaderboard reference speed studio_latency table wikiart_index"
+        "ablation common convergence kills leaderboard leaderboard_table lower_bounds peers "
+        "quality recorded_leaderboard reference speed studio_latency table wikiart_index"
     ).split(),
     submod_attrs={
         "table": ["run_benchmark"],

@@ -7,7 +7,7 @@ folder. What the table is made of those rows stands in `leaderboard_table`.
 import itertools
 import math
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache, partial
 from pathlib import Path
@@ -231,13 +231,14 @@ def run_leaderboard(
         methods = [*methods, *({NETWORK} - set(methods))]
     elif NETWORK in methods:
         raise BatchError("the method network needs networks, a folder with one for each style")
-    # One thread: more round otherwise, and rows would depend on how many processes run.
+    # One thread: their number changes how sums are rounded. Rows would then depend on how many
+    # processes run.
     options = dict(
         workers=workers, scheduler=scheduler, progress=progress, threads=1, what="pictures",
         tables=[TABLE],
     )  # fmt: skip
 
-    def run(entries: Sequence[Entry]) -> pd.DataFrame:
+    def run(entries: Sequence[Entry], finish: Callable[[pd.DataFrame], None]) -> pd.DataFrame:
         jobs = [entry.job(out, sums) for entry in entries]
         return run_batch(measure_entry, jobs, finish=finish, **options)[0]
 
@@ -250,13 +251,14 @@ def run_leaderboard(
         short = leaderboard_entries(
             contents[:1], styles[:2], own, size=size, seconds=seconds, seeds=1, curve=(1.0,)
         )[: len(own)]
-        timed = run(short) if own else pd.DataFrame()
+        timed = run(short, lambda rows: None) if own else pd.DataFrame()
         methods, seconds = tables.in_seconds(methods, timed, seconds, equal=equal_seconds)
     return run(
         leaderboard_entries(
             contents, styles, methods, size=size, seconds=seconds, seeds=seeds, curve=curve,
             networks=files,
-        )
+        ),
+        finish,
     )  # fmt: skip
 
 

@@ -29,7 +29,7 @@ NETWORK = "network"
 """The method that paints by a network trained on the style; only where there are networks."""
 
 WRONG = "wrong "
-"""What the columns begin with that measure a painting against another style."""
+"""How the columns begin that measure a painting against another style."""
 
 STYLE_JUDGES = ("color", "texture", "style_vector", "resnet", "vgg")
 """Columns where 0 is the style and 1 the photo."""

@@ -49,10 +49,7 @@ class OneLineGroup(click.Group):
         except click.ClickException as error:
             say(f"Error: {error.format_message()}", err=True)
             sys.exit(error.exit_code)
-        except click.Abort:
-            say("Error: interrupted", err=True)
-            sys.exit(1)
-        except KeyboardInterrupt:
+        except (click.Abort, KeyboardInterrupt):
             say("Error: interrupted", err=True)
             sys.exit(1)
         except BrokenPipeError:

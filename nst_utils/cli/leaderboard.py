@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ..paths import is_regular, short_path
+from ..paths import is_regular, short_path, user_path
 from .errors import say
 
 if TYPE_CHECKING:
@@ -64,6 +64,7 @@ def leaderboard(
 
     Pictures that are painted already are kept: after an interruption, give the same command again.
     """
+    out = user_path(out)
     path = out / "leaderboard.csv"
     if own_steps and equal_seconds:
         raise click.UsageError("give --own-steps or --equal-seconds, not both")

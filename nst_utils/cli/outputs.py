@@ -1,7 +1,7 @@
 """What is checked of an output before a run, and how it is saved after it."""
 
-import os
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -53,8 +53,10 @@ def checked_output(
         )
     for source in inputs:
         given = paths.user_path(source)
-        if paths.is_regular(given) and path.exists() and os.path.samefile(given, path):
-            raise click.UsageError(f"{name}: the output would overwrite an input picture")
+        if given.absolute() == path.absolute() or paths.is_same(given, path):
+            raise click.UsageError(
+                f"{name}: the output would overwrite an input picture or the other output"
+            )
     return path
 
 
@@ -75,7 +77,7 @@ def save_or_rescue(result: "Result | Painting", path: Path, **options: Any) -> P
     try:
         saved = result.save(path, **options)
     except ImageError as error:
-        place = paths.save_elsewhere(result.save, "painting.png")
+        place = paths.save_elsewhere(partial(result.save, **options), "painting.png")
         raise click.ClickException(
             f"{one_line(error)}; the painting is in {short_path(place)}"
         ) from None

@@ -32,7 +32,7 @@ FILM_FRAMES = 80
 """Most pictures of a film of how a painting came about."""
 
 ANY_SIZE = 10**6
-"""Pixels on the long side that no picture has."""
+"""Pixels on the long side, more than any picture has: it is read at its full size."""
 
 
 def quickstart(
@@ -101,7 +101,7 @@ def summarize(result: "Result", written: list[Path], beside: Sequence[str] = ())
 
 
 def check_trained(settings: Recipe) -> None:
-    """Refuse to go on untrained where the network was named and random weights were not."""
+    """Refuse untrained weights where --backbone was given without --weights random."""
     from ..networks.weights import find_weights
 
     if not find_weights(settings.backbone, settings.weights).trained:

@@ -5,6 +5,7 @@ from typing import Any
 
 import click
 
+from ..transfer.config import Recipe
 from ..transfer.fields import RecipeError
 from ..transfer.presets import RECIPES
 from .errors import say
@@ -108,7 +109,11 @@ def sweep(
     failed = table[table["error"] != ""]
     measures = ["ssim", "color", "texture"]
     if len(failed) < len(table):
-        means = table[table["error"] == ""].groupby(list(grid))[[*measures, "seconds"]].mean()
+        done = table[table["error"] == ""]
+        # In the table the measure color has taken the place of the field.
+        asked = done["recipe"].map(lambda text: Recipe.from_json(text).color).rename("color=")
+        keys = [asked if name == "color" else name for name in grid]
+        means = done.groupby(keys)[[*measures, "seconds"]].mean()
         say(means.round(3).to_string())
     if seeds > 1 and not base.start_noise and (table["start_noise"] == 0.05).all():
         say("start_noise was set to 0.05: without it a seed changes nothing")

@@ -16,7 +16,7 @@
 - ``notebooks``: notebooks run again under new parameters
 - ``structure_search``: the ``beta`` at which a given part of the structure stays
 - ``folders``: every picture of a folder in every style of another
-- ``film_measures``: how still a painted film keeps; its gap to the style
+- ``film_measures``: how much a painted film flickers; its gap to the style
 - ``film_repeat``: a film painted again, from the record inside it
 - ``film_runs``: a film painted, kept frame by frame
 - ``film_ways``: one clip painted in several ways, measured alike

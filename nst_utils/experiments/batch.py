@@ -87,7 +87,7 @@ class Job:
     stale : {"rerun", "keep"}
         What is done about rows of other code.
     inputs : tuple of str
-        Checksums of the pictures and the weights in its key. A painting by others is not filed.
+        Checksums of the pictures and the weights in its key. A painting made of others is refused.
     columns_needed : tuple of str
         What the row must hold besides: a judge may have been asked for since.
     """
@@ -224,7 +224,7 @@ def run_batch(
                 # Another process has them, or had.
                 busy = {job.key: job.row() for job in todo if rows[job.key] is None}
                 rows |= busy
-                before = [done or job.key in busy for done, job in zip(before, jobs, strict=True)]
+                before = [a or bool(busy.get(job.key)) for a, job in zip(before, jobs, strict=True)]
                 if None in busy.values():
                     time.sleep(1.0)
         except KeyboardInterrupt:

@@ -222,7 +222,7 @@ def gradient_norms(
 
 
 def costs(painted: np.ndarray, target: np.ndarray) -> pd.DataFrame:
-    """Return the losses of style transfer, as in the report's formulas and as in its code.
+    """Return the losses of style transfer by the report's formulas and by its code.
 
     Parameters
     ----------

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ..errors import NSTError
 from ..images.clips import Clip
 from ..paths import make_run_folder
 from ..transfer.config import Recipe
@@ -17,11 +16,10 @@ from ..transfer.video.sample import sample_clip
 from ..untrusted import DataError, check_schema
 from .film_runs import Film, film, open_film
 from .reproduce import (
+    ROLE,
     RepeatError,
     changed_since,
     find_input,
-    named_as,
-    places_of,
     read_record,
     with_weights,
 )
@@ -106,7 +104,7 @@ def repeat_film(
     given = {"style": style} | dict(inputs or {})
     if recipe.start not in STARTS:
         raise RepeatError(f"{path}: it began with a file, which a film's record does not hold")
-    roles = [role for role in record if role.startswith("style")]
+    roles = [r for r in record if r.startswith("style") and ROLE.fullmatch(r)]
     masks = {}
     for number, form in enumerate(mask_files(recipe), 1):
         role = f"mask {number}"
@@ -132,23 +130,7 @@ def repeat_film(
 
 def _clip(entry: Mapping[str, str], given: Any, film: Path, trust: bool) -> Clip:
     """Find the clip by its checksum."""
-    name, wanted = entry["source"], entry["sha256"]
-    if name == sample_clip().source and given is None:
+    if entry["source"] == sample_clip().source and given is None:
         return sample_clip()
-    places = [given] if given is not None else places_of(name, "content", film, trust)
-    for place in places:
-        try:
-            clip = open_film(place)
-        except NSTError as error:
-            raise RepeatError(f"the clip cannot be read ({error})") from None
-        if clip.sha256 == wanted:
-            return clip
-    if places:
-        raise RepeatError(
-            f"{places[0]} is another clip than the record names: its SHA-256 does not start with "
-            f"{wanted[:16]}; name the right one with {named_as('content')}"
-        )
-    raise RepeatError(
-        f"the clip {name} is neither beside {film} nor in the working directory; name it with "
-        f"{named_as('content')}"
-    )
+    digest_of = lambda place: open_film(place).sha256  # noqa: E731
+    return open_film(find_input(entry, "content", given, film, trust, digest_of))

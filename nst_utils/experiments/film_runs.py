@@ -51,7 +51,7 @@ SIZE = 384
 """Long side of a film where no recipe says another one, pixels."""
 
 MANY = 1000
-"""Largest number of frames without a warning that the film takes hours."""
+"""Above this number of frames a warning says that the film takes hours."""
 
 
 class FilmError(NSTError, RuntimeError):
@@ -135,8 +135,6 @@ class KeptFrames:
     def remove(self) -> None:
         """Remove the folder."""
         shutil.rmtree(self.folder, ignore_errors=True)
-        with contextlib.suppress(OSError):
-            self.folder.parent.rmdir()
 
 
 def film(
@@ -254,9 +252,7 @@ class _FilmRun:
         self.clip, self.still, self.changes, self.path = clip, still, changes, path
         first = next(iter(clip.frames(recipe.size))).image
         # Both sides are even: the recipe's size follows.
-        self.recipe = (
-            recipe if max(first.size) == recipe.size else recipe.replace(size=max(first.size))
-        )
+        self.recipe = recipe.replace(size=max(first.size))
         if network is None:
             check_memory(first.size, self.recipe)  # before the motion is looked for
         styles = list(style) if isinstance(style, list | tuple) else [style]
@@ -356,18 +352,19 @@ class _FilmRun:
             count += 1
         return count
 
-    def _paintings(self, count: int) -> Iterator[tuple[Fraction, Image.Image]]:
-        """Yield times and paintings; the frames' times are those of the clip."""
+    def _painted(self, count: int) -> Iterator[tuple[Frame, Image.Image]]:
         for frame in islice(self._frames(), count):
-            yield frame.time, self.kept.picture(frame.index)
+            yield frame, self.kept.picture(frame.index)
 
     def _pairs(self, count: int) -> Iterator[tuple[Image.Image, Image.Image]]:
-        for frame in islice(self._frames(), count):
-            yield frame.image, self.kept.picture(frame.index)
+        return ((frame.image, picture) for frame, picture in self._painted(count))
 
     def _write(self, count: int, record: Mapping[str, Any]) -> None:
+        def timed() -> Iterator[tuple[Fraction, Image.Image]]:
+            return ((frame.time, picture) for frame, picture in self._painted(count))
+
         try:
-            write_clip(self.path, lambda: self._paintings(count), self.clip, record)
+            write_clip(self.path, timed, self.clip, record)
         except ClipError as error:
             raise FilmError(
                 f"{one_line(error, 300)}; its {count} frames are kept, and the same command goes on"

@@ -137,7 +137,8 @@ def _blurred(x: Tensor) -> Tensor:
 def style_vector(image: Image.Image) -> np.ndarray:
     """Return the 100 numbers by which Magenta's network describes a picture's style.
 
-    It was trained on 80,000 paintings: the numbers set a small network to the style of each.
+    It was trained on 80,000 paintings; the numbers set the normalization layers of a network that
+    paints in that style.
 
     Raises
     ------

@@ -69,7 +69,7 @@ def _same_size(image: Image.Image, like: Image.Image) -> Image.Image:
 
 @names_small_pictures
 def ssim(image: Image.Image, content: Image.Image) -> float:
-    """Return the structural similarity of lightness, 1 for the same picture (Wang et al., 2004)."""
+    """Return the structural similarity of luminance, 1 for the same picture (Wang et al., 2004)."""
     a, b = (color.rgb2gray(_array(p)) for p in (image, _same_size(content, image)))
     return float(metrics.structural_similarity(a, b, data_range=1.0))
 
@@ -117,7 +117,7 @@ def _quantiles(rows: np.ndarray) -> np.ndarray:
 def texture_distance(image: Image.Image, style: Image.Image) -> float:
     """Return the distance of two pictures' strokes: gradient energy by orientation and scale.
 
-    A picture is described by the energy of its lightness gradient in eight orientations at four
+    A picture is described by the energy of its luminance gradient in eight orientations at four
     scales. Logarithms give fine and coarse strokes equal weight; the distance is Euclidean.
     """
     style = fit(style, max(image.size), enlarge=True)

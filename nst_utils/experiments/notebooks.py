@@ -45,7 +45,7 @@ _NOTEBOOK = {
 
 
 def _kernel(folder: str) -> Config:
-    """Return how a kernel is spoken to: by files in a folder that only the user can open."""
+    """Return a kernel's transport: sockets in a folder that only the user can open."""
     if os.name == "nt":
         return Config()
     return Config({"KernelManager": {"transport": "ipc", "ip": str(Path(folder) / "kernel")}})
@@ -285,7 +285,7 @@ def _execute(
         # Of each kernel's own: two in one folder would take each other's messages.
         with tempfile.TemporaryDirectory(prefix="nst-") as sockets:
             papermill.execute_notebook(
-                # papermill takes paths for templates: what stands in braces it would replace.
+                # papermill formats paths as templates, so braces are doubled.
                 *(str(path).replace("{", "{{").replace("}", "}}") for path in (notebook, copy)),
                 parameters,
                 kernel_name="python3",

@@ -3,17 +3,20 @@
 import base64
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from PIL import Image
 
 from ..download import sha256
-from ..errors import NSTError, brief, one_line, unknown
+from ..errors import NSTError, brief, ignoring, one_line, unknown
+from ..images.decode import open_undecoded
+from ..images.deep import read_deep
 from ..images.inputs import InputPicture
-from ..images.io import read_image
+from ..images.io import read_alpha, read_image
 from ..images.png import read_provenance
 from ..images.samples import SOURCE, list_samples, open_picture
 from ..networks.spec import is_weights_name
@@ -84,7 +87,7 @@ _ENTRY = {
         "png": {"type": "string", "maxLength": 2 * MASK_BYTES},
     },
 }
-_ROLE = re.compile(r"content|style|start|(style|mask) [0-9]{1,2}")
+ROLE = re.compile(r"content|style|start|(style|mask) [0-9]{1,2}")
 RECORD = {
     "type": "object",
     "required": ["recipe", "weights", "content", "style", "stopped", "versions"],
@@ -189,7 +192,7 @@ def repeat_run(
         )
     given = {"content": content, "style": style} | dict(inputs or {})
     masks = mask_files(recipe)
-    roles = [role for role in record if _ROLE.fullmatch(role)]
+    roles = [role for role in record if ROLE.fullmatch(role)]
     for role in given.keys() - {"content", "style", *roles}:
         raise unknown("input", role, roles)
     needed = [f"mask {i}" for i in range(1, len(masks) + 1)]
@@ -208,18 +211,29 @@ def repeat_run(
         terms=terms,
         on_step=on_step,
     )
-    then, now = (np.asarray(p, np.float64) for p in (read_image(image), result.image))
+    then = _saved_pixels(image)
+    now = np.asarray(result.image)
+    if read_deep(image) is not None:  # what 8 bits hold of it are the upper ones
+        now = (result.tensor[0].permute(1, 2, 0).double() * 65535).round().numpy() // 256
     if then.shape != now.shape:
         raise RepeatError(f"{image}: the picture has another size than its record makes")
-    gap = np.abs(then - now)
+    gap = np.abs(then.astype(float) - now)
     return Comparison(
         result=result,
         identical=not gap.any(),
         worst=float(gap.max()),
         mean=float(gap.mean()),
-        similarity=ssim(result.image, read_image(image)),
+        similarity=ssim(result.image, Image.fromarray(then)),
         changed=changed_since(record, result.provenance),
     )
+
+
+def _saved_pixels(image: Path) -> np.ndarray:
+    """Return the colors of a painting as they were saved, (H, W, 3), without its transparency."""
+    if read_alpha(image) is None:
+        return np.asarray(read_image(image))
+    with image.open("rb") as file, ignoring():
+        return np.asarray(open_undecoded(file).convert("RGB"))
 
 
 def with_weights(recipe: Recipe, record: Mapping[str, Any], image: Path, trust: bool) -> Recipe:
@@ -245,7 +259,21 @@ def with_weights(recipe: Recipe, record: Mapping[str, Any], image: Path, trust: 
     )
 
 
-def find_input(entry: Mapping[str, str], role: str, given: Any, image: Path, trust: bool) -> Any:
+def input_sha256(place: Any) -> str:
+    """Return the checksum of an input: of a network's file that of its bytes."""
+    if isinstance(place, str | Path) and Path(place).suffix.lower() == SUFFIX:
+        return sha256(user_path(place))
+    return open_picture(place, 64).info["sha256"]
+
+
+def find_input(
+    entry: Mapping[str, str],
+    role: str,
+    given: Any,
+    image: Path,
+    trust: bool,
+    digest_of: Callable[[Any], str] = input_sha256,
+) -> Any:
     """Find an input: inside its record, or by its checksum at the places where it may be."""
     name, wanted = entry["source"], entry["sha256"]
     if given is None and "png" in entry:
@@ -259,7 +287,7 @@ def find_input(entry: Mapping[str, str], role: str, given: Any, image: Path, tru
     others = []
     for place in places:
         try:
-            digest = input_sha256(place)
+            digest = digest_of(place)
         except (NSTError, OSError) as error:
             if len(places) == 1:
                 raise RepeatError(
@@ -272,20 +300,13 @@ def find_input(entry: Mapping[str, str], role: str, given: Any, image: Path, tru
     if others:
         place, digest = others[0]
         raise RepeatError(
-            f"{role} {place} is another picture than the record names: its SHA-256 starts with "
+            f"{role} {place} is another file than the record names: its SHA-256 starts with "
             f"{digest[:16]}, not with {wanted[:16]}; name the right one with {named_as(role)}"
         )
     raise RepeatError(
         f"{role} {brief(name)} is neither beside {image} nor in the working directory; "
         f"name it with {named_as(role)}"
     )
-
-
-def input_sha256(place: Any) -> str:
-    """Return the checksum of an input: of a network's file that of its bytes."""
-    if isinstance(place, str | Path) and Path(place).suffix.lower() == SUFFIX:
-        return sha256(user_path(place))
-    return open_picture(place, 64).info["sha256"]
 
 
 def named_as(role: str) -> str:

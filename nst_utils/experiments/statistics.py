@@ -89,11 +89,11 @@ def paired_differences(
     means = runs.groupby(["content", "style", by], sort=False)[list(measures)].mean()
     rows = []
     for measure in measures:
-        table = means[measure].unstack(by).dropna()
+        table = means[measure].unstack(by)
         for name in settings:
             if name not in table:
                 raise unknown("setting", name, map(str, table))
-        first, second = (table[name] for name in settings)
+        first, second = (both for _, both in table[list(settings)].dropna().items())
         gap = first - second
         low = high = p = np.nan
         if len(gap) > 1 and gap.std() > 0:

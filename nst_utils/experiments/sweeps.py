@@ -179,14 +179,15 @@ def sweep(
     if stored and not fresh:
         kept = StoredResults(stored)
         found = {job.key: kept.find(job.key, inputs, any_) for job, inputs, any_ in jobs}
-        rows = {key: row for key, row in found.items() if row}
+        # A judge may be asked that was not asked then.
+        rows = {k: row for k, row in found.items() if row and {*judges} <= {*row}}
     todo = {job.key: job for job, *_ in jobs if job.key not in rows}
     if todo or not jobs:
         options = dict(workers=workers, scheduler=scheduler, progress=progress)
         options |= dict(tables=TABLES, finish=partial(collect, out))
         table, _ = run_batch(paint_trial, list(todo.values()), **options)
         for row in table.to_dict("records"):
-            rows[row["key"]] = row | {"file": str(out / row["picture"])}
+            rows[row["key"]] = row | {"file": str(out / row["picture"]) if row["picture"] else ""}
     # A stored row may be shared by settings. The measure color takes the place of the field color.
     records = [
         {"error": "", **job.columns, **rows[job.key], "setting": job.columns["setting"]}
@@ -265,6 +266,4 @@ def paint_trial(work: tuple[str, tuple[str, ...], Recipe, dict, dict]) -> tuple[
     return row | names, result
 
 
-@lru_cache(maxsize=4)
-def _judge(backbone: str, weights: str) -> Any:
-    return judge(backbone, weights)
+_judge = lru_cache(maxsize=4)(judge)

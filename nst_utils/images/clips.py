@@ -142,8 +142,10 @@ class Clip:
         Raises
         ------
         ClipError
-            If it begins outside the clip, or ends before it begins.
+            If it begins outside the clip, or ends before it begins, or this is a part already.
         """
+        if (self.start, self.end, self.every) != (None, None, 1):
+            raise ClipError(f"{self.source}: this is a part already; take a part of the whole clip")
         start, end = (_seconds(t) for t in (start, end))
         length = self.count / self.rate
         if start is not None and not 0 <= start < length:

@@ -206,7 +206,7 @@ def accuracy_figure(table: pd.DataFrame, chance: float, *, language: str = "en")
     axes.set_xticks(range(len(part)), part["layer"], fontsize=8)
     axes.set_ylim(0, 1.02)
     axes.set_ylabel(say("accuracy; bars: 95 % over artists"), fontsize=8)
-    axes.legend(fontsize=8, frameon=False, loc="lower right")
+    legend_below(figure, axes, columns=4)
     draw_grid(axes)
     return figure
 

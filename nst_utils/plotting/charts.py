@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import NullFormatter, ScalarFormatter
+from matplotlib.ticker import NullFormatter, ScalarFormatter, StrMethodFormatter
 
 from ..experiments.stored import read_curve
 from .style import CYCLE, MARKERS, WIDTH, draw_grid, legend_below, line_look, one_panel, own_look
@@ -219,7 +219,7 @@ def size_figure(catalog: pd.DataFrame, *, bins: int = 20, language: str = "en") 
         known = catalog[side][catalog[side] > 0]
         axes.hist(known, bins=bins, color=CYCLE[k], edgecolor="white", linewidth=0.4)
         axes.set_yscale("log")
-        axes.yaxis.set_major_formatter(ScalarFormatter())
+        axes.yaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
         axes.yaxis.set_minor_formatter(NullFormatter())
         axes.set_ylim(0.8)
         axes.set_xlabel(f"{say(side)}, px", fontsize=8)

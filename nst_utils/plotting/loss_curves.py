@@ -4,21 +4,24 @@ Free of torch. `language` is that of the labels: "en" or "vi".
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from ..transfer.result import Result
 from .style import TERM_COLORS, WIDTH, draw_grid, line_look, one_panel, own_look, term_look
 from .translations import translator
+
+if TYPE_CHECKING:
+    from ..transfer.result import Result
 
 SMOOTH = 20
 """Steps of a training whose losses are averaged for its curve."""
 
 
-def plot_losses(axes: Axes, result: Result, language: str = "en") -> None:
+def plot_losses(axes: Axes, result: "Result", language: str = "en") -> None:
     """Plot each loss term of a run, weighted as it enters the total; see `plot_terms`.
 
     A dashed line marks a change of the recipe's ``schedule``.
@@ -48,7 +51,7 @@ def curves_of(
 
 
 @own_look()
-def loss_figure(runs: Mapping[str, Result], *, language: str = "en") -> Figure:
+def loss_figure(runs: "Mapping[str, Result]", *, language: str = "en") -> Figure:
     """Plot runs side by side: above each loss term as weighted, below the style by layer."""
     say = translator(language)
     figure = Figure(figsize=(WIDTH, 4.6), layout="constrained")

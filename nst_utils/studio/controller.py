@@ -31,7 +31,7 @@ COARSE_STEPS = 40
 """Steps at each small scale with which a painting begins."""
 
 CALM = 1.5
-"""Seconds after which another value of the same control is another move."""
+"""Changes of one control less than these seconds apart are undone together."""
 
 SURELY_FITS = 512
 """Long side in pixels up to which `Controller.set` does not check the free memory."""

@@ -6,6 +6,7 @@ several threads. Only one thread at a time may change a panel's widgets and its 
 
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import wraps
 from typing import Any
 from weakref import WeakSet
@@ -35,9 +36,15 @@ class Door:
     def __exit__(self, *_: object) -> None:
         self._lock.release()
 
-    def try_open(self) -> "_Try":
+    @contextmanager
+    def try_open(self) -> Iterator[bool]:
         """Enter if nobody else is inside; else the block must leave everything as it is."""
-        return _Try(self._lock)
+        held = self._lock.acquire(blocking=False)
+        try:
+            yield held
+        finally:
+            if held:
+                self._lock.release()
 
     def through(self, function: Callable[..., Any]) -> Callable[..., Any]:
         """Return a function that waits for its turn."""
@@ -55,19 +62,6 @@ class Door:
             if part not in self._guarded and part.comm is not None:
                 part.comm.on_msg(self.through(part._handle_msg))
                 self._guarded.add(part)
-
-
-class _Try:
-    def __init__(self, lock: Any) -> None:
-        self._lock, self._held = lock, False
-
-    def __enter__(self) -> bool:
-        self._held = self._lock.acquire(blocking=False)
-        return self._held
-
-    def __exit__(self, *_: object) -> None:
-        if self._held:
-            self._lock.release()
 
 
 def within(widget: widgets.Widget) -> Iterator[widgets.Widget]:

@@ -28,9 +28,10 @@ def painting_file(controller: Controller) -> tuple[str, bytes]:
     StudioError
         If nothing was painted yet.
     """
-    result = controller.result()
+    result, passages = controller.result(), controller.passages()
+    steps = sum(sum(passage.steps) for passage in passages)
     with tempfile.TemporaryDirectory() as folder:
-        path = result.save(Path(folder) / f"painting_{len(result.history):04}.png")
+        path = result.save(Path(folder) / f"painting_{steps:04}.png")
         return path.name, path.read_bytes()
 
 

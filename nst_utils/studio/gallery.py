@@ -11,6 +11,7 @@ import ipywidgets as widgets
 
 from ..errors import NSTError
 from ..images.samples import open_picture
+from ..paths import newest_first
 from ..transfer.config import Recipe
 from ..untrusted import DataError, read_json
 from .controller import Controller, studio_recipe
@@ -82,8 +83,7 @@ def read_saved(path: Path) -> SavedPainting:
 def list_saved(folder: Path) -> list[SavedPainting]:
     """Return the paintings saved below a folder, the newest first; skip other files."""
     saved = []
-    times = {path: path.stat().st_mtime for path in folder.rglob(f"painting_*{_RECIPE}")}
-    for path in sorted(times, key=times.get, reverse=True):
+    for path in newest_first(folder.rglob(f"painting_*{_RECIPE}")):
         try:
             painting = read_saved(path)
         except NSTError:
@@ -115,7 +115,7 @@ class Gallery:
     """The paintings saved below a folder: one that is pressed can be loaded or deleted.
 
     `chosen` is that one; `load` is called with it. `ask` asks a question with an action for each
-    answer.
+    answer, `attempt` does an action and says where it cannot be done.
     """
 
     def __init__(
@@ -124,8 +124,9 @@ class Gallery:
         folder: Path,
         load: Callable[[SavedPainting], None],
         ask: Callable[[str, Mapping[str, Callable[[], object]]], None],
+        attempt: Callable[[Callable[[], object]], None],
     ) -> None:
-        self._say, self._folder, self._ask = say, folder, ask
+        self._say, self._folder, self._ask, self._attempt = say, folder, ask, attempt
         self.chosen: SavedPainting | None = None
         self._strip = ThumbnailStrip()
         self._strip.row.layout = widgets.Layout(flex_flow="row wrap")
@@ -168,12 +169,12 @@ class Gallery:
         saved = self.chosen
 
         def gone() -> None:
-            for path in saved.files:
-                path.unlink(missing_ok=True)
             self.chosen = None
+            for path in reversed(saved.files):  # the painting last: it says what there is
+                path.unlink(missing_ok=True)
             self.refresh()
 
         when = datetime.fromtimestamp(saved.path.stat().st_mtime).strftime("%m-%d %H:%M")
         named = f"{name_pair(saved.content, list(saved.styles))}, {when}"
         question = self._say("delete now").format(named)
-        self._ask(question, {"delete it": gone, "delete not": lambda: None})
+        self._ask(question, {"delete it": partial(self._attempt, gone), "delete not": lambda: None})

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import psutil
 
 from ..errors import NSTError
-from ..paths import is_address, make_folder, public_source, user_path, write_text
+from ..paths import is_address, make_folder, newest_first, public_source, user_path, write_text
 from ..transfer.config import Recipe
 from ..untrusted import check_schema, read_json
 from .replay import from_json, to_json
@@ -35,6 +35,7 @@ SCHEMA = {
         "content": _TEXT,
         "styles": {"type": "array", "items": _TEXT, "minItems": 1, "maxItems": 16},
         "process": {"type": "integer", "minimum": 0},
+        "started": {"type": "number"},
         "passages": {"type": "array", "maxItems": 1000, "items": {"type": "object"}},
     },
     "additionalProperties": False,
@@ -75,7 +76,7 @@ def keep_going(history: "History", folder: Path) -> Path | None:
     record = {
         "content": _absolute(history.content),
         "styles": [_absolute(source) for source in (history.style, *history.others)],
-        "process": os.getpid(),
+        **_this_process(),
         "passages": json.loads(to_json(history.passages)) if history.passages else [],
     }
     try:
@@ -92,12 +93,11 @@ def list_unfinished(folder: Path) -> list[Unfinished]:
     runs is left out.
     """
     found = []
-    files = {path: path.stat().st_mtime for path in folder.glob(f"**/{CHECKPOINT}")}
-    for path in sorted(files, key=files.get, reverse=True):
+    for path in newest_first(folder.glob(f"**/{CHECKPOINT}")):
         with contextlib.suppress(NSTError):
             record = read_json(path.with_name(RECORD), "an unfinished painting")
             check_schema(record, SCHEMA, "an unfinished painting")
-            if psutil.pid_exists(record["process"]):
+            if _runs(record):
                 continue
             told = record["passages"]
             passages = tuple(from_json(json.dumps(told))) if told else ()
@@ -120,10 +120,10 @@ def take_over(unfinished: Unfinished) -> None:
     place = unfinished.checkpoint.with_name(RECORD)
     record = read_json(place, "an unfinished painting")
     check_schema(record, SCHEMA, "an unfinished painting")
-    if psutil.pid_exists(record["process"]):
+    if _runs(record):
         raise NSTError("another panel goes on with this painting")
     with contextlib.suppress(OSError):
-        write_text(place, json.dumps(record | {"process": os.getpid()}))
+        write_text(place, json.dumps(record | _this_process()))
 
 
 def forget(folder: Path) -> None:
@@ -131,6 +131,19 @@ def forget(folder: Path) -> None:
     for name in (CHECKPOINT, RECORD):
         with contextlib.suppress(OSError):
             (folder / name).unlink(missing_ok=True)
+
+
+def _this_process() -> dict[str, float]:
+    return {"process": os.getpid(), "started": psutil.Process().create_time()}
+
+
+def _runs(record: dict) -> bool:
+    """Tell whether a record's process still runs; in a container its number is soon another's."""
+    try:
+        started = psutil.Process(record["process"]).create_time()
+    except psutil.Error:
+        return False
+    return abs(started - record.get("started", started)) < 2
 
 
 def _absolute(source: str) -> str:

@@ -9,8 +9,8 @@ LATELY = 12
 """Steps over which the time of a step is averaged."""
 
 FIXED = 128**2
-"""Pixels that take as long as what a step does whatever its size. Seconds then grow as the
-benchmark measures them from 128 to 1024 px: with the power 0.83 of the pixels."""
+"""The fixed cost of a step, in pixels. With it seconds grow as the benchmark measures them from 128
+to 1024 px: with the power 0.83 to 0.93 of the pixels."""
 
 
 @dataclass

@@ -113,7 +113,7 @@ class Studio(Asleep, widgets.VBox):
             steered = lambda: self.controller  # noqa: E731
             self._regions = RegionsTab(self._say, steered, self._change, self._complain)
             kept = folder or paths.RUNS / "studio"
-            self._gallery = Gallery(self._say, kept, self._load, self._status.ask)
+            self._gallery = Gallery(self._say, kept, self._load, self._status.ask, self._try)
             self._pin = _make_pin(self)
             self._offer = _make_offer(self, list_unfinished(kept))
             self._controls.add_tab(self._regions.box, self._say("regions tab"))
@@ -186,6 +186,8 @@ class Studio(Asleep, widgets.VBox):
             action()
         except NSTError as error:
             self._complain(str(error))
+        except OSError as error:  # a disk that is full, or not to be written to
+            self._complain(f"{error.filename}: {error.strerror}")
         self.refresh()
 
     def _complain(self, text: str) -> None:

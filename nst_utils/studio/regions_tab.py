@@ -44,8 +44,9 @@ _LABEL = {"description_width": "150px"}
 class RegionsTab:
     """A second style, its share, and a mask that says where it goes.
 
-    `controller` returns the painting that is steered now. `act` does an action, then tells a label
-    if it gets one, or an `NSTError`; `complain` gets a sentence when a picture cannot be opened.
+    `controller` returns the painting that is steered now. `act` does an action, then shows a label
+    if there is one, or the message of an error; `complain` gets a sentence when a picture cannot be
+    opened.
     """
 
     def __init__(

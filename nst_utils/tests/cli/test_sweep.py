@@ -42,6 +42,14 @@ def test_the_command_writes_the_table_and_tells_the_means(here, pictures, tmp_pa
     assert "ssim" in found.stdout.splitlines()[0]
 
 
+def test_means_by_color_are_by_the_field_and_not_by_the_measure(here, pictures, tmp_path):
+    words = ("--size", 24, "--steps", 2, "--set", "weights=random", "--out", tmp_path / "out")
+    pair = ("--content", pictures[0], "--style", pictures[1])
+    found = run("--grid", "color=free,content", *pair, "--seeds", 2, *words)
+    assert found.exit_code == 0, found.output
+    assert [line.split()[0] for line in found.stdout.splitlines()[2:4]] == ["content", "free"]
+
+
 def test_failures_are_counted_by_reason(here, pictures, tmp_path):
     words = ("--size", 24, "--steps", 2, "--set", "weights=random", "--out", tmp_path / "out")
     pair = ("--content", tmp_path / "none.png", "--style", pictures[1])

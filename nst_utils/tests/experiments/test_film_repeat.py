@@ -37,7 +37,7 @@ def test_what_is_missing_or_another_is_refused(painted, tmp_path):
         repeat_film(painted)
     assert repeat_film(painted, content=tmp_path / "moved.mp4").identical
     other = make_clip(tmp_path / "clip.mp4", 3)
-    with pytest.raises(RepeatError, match="another clip than the record names"):
+    with pytest.raises(RepeatError, match="another file than the record names"):
         repeat_film(painted)
     with pytest.raises(RepeatError, match="no record of a run"):
         repeat_film(other)

@@ -25,6 +25,19 @@ def test_the_same_machine_repeats_every_pixel(picture):
     assert found.changed == {}
 
 
+@pytest.mark.parametrize("suffix", [".png", ".tif"])
+@pytest.mark.parametrize("depth", [8, 16])
+@pytest.mark.parametrize("clear", [False, True])
+def test_more_bits_and_transparency_repeat_every_pixel(
+    tiny, pictures, tmp_path, suffix, depth, clear
+):
+    if suffix == ".tif" and depth == 8:
+        pytest.skip("saved as the PNG is")
+    alpha = Image.linear_gradient("L") if clear else None
+    result = stylize(*pictures, QUICK)
+    assert repeat_run(result.save(tmp_path / f"out{suffix}", depth=depth, alpha=alpha)).identical
+
+
 def test_other_weights_are_refused_before_anything_is_painted(picture):
     record = read_provenance(picture)
     record["weights"] |= {"sha256": "0" * 64, "label": "VGG19 (mine)"}
@@ -81,7 +94,7 @@ def test_moved_and_changed_inputs(picture, pictures, tmp_path):
     with pytest.raises(RepeatError, match="neither beside.*name it with content=FILE"):
         repeat_run(picture)
     assert repeat_run(picture, content=moved).identical
-    with pytest.raises(RepeatError, match="another picture than the record names"):
+    with pytest.raises(RepeatError, match="another file than the record names"):
         repeat_run(picture, content=pictures[1])
     with pytest.raises(RepeatError, match="cannot be read"):
         repeat_run(picture, content=tmp_path / "nothing.png")

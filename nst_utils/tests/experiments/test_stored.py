@@ -60,6 +60,12 @@ def test_without_the_trained_weights_the_stored_row_is_read(here, stored):
     assert table.find("another key", row["inputs"], any_weights=True)["ssim"] == row["ssim"]
 
 
+def test_a_judge_that_was_not_asked_then_is_asked_now(here, stored, tmp_path):
+    options = stored | {"judges": {"by another": ("vgg19", "random")}, "out": tmp_path / "other"}
+    runs = sweeps.sweep(SETTINGS, **options)
+    assert runs["by another"].notna().all() and len(here) == 3
+
+
 def test_a_stored_row_says_how_to_paint_it_again(stored):
     for _, row in StoredResults("05_x").table.iterrows():
         recipe = Recipe.from_json(row["recipe"])

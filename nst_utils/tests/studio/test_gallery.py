@@ -63,7 +63,7 @@ def test_the_newest_are_shown_and_pressed(tmp_path, monkeypatch):
         (tmp_path / f"painting_{i}_recipe.json").write_text(json.dumps(record))
         Image.new("RGB", (40, 30)).save(tmp_path / f"painting_{i}.png")
     pressed = []
-    shown = Gallery(str, tmp_path, pressed.append, print)
+    shown = Gallery(str, tmp_path, pressed.append, print, print)
     buttons = shown._strip.row.children
     assert len(buttons) == 2 and "chelsea × nocturne · beta 5" in buttons[0].tooltip
     assert shown.load.disabled and shown.delete.disabled
@@ -71,4 +71,6 @@ def test_the_newest_are_shown_and_pressed(tmp_path, monkeypatch):
     assert not pressed and not shown.load.disabled
     shown.load.click()
     assert pressed[0].recipe.beta == 5
-    assert Gallery(str, tmp_path / "none", pressed.append, print).note.value == "gallery empty"
+    assert (
+        Gallery(str, tmp_path / "none", pressed.append, print, print).note.value == "gallery empty"
+    )

@@ -65,6 +65,13 @@ def test_what_is_damaged_or_still_painted_is_not_offered(left, tmp_path):
     record.write_text(json.dumps(told))
 
 
+def test_a_number_that_another_process_has_by_now_is_no_obstacle(left):
+    path = left[0] / "one" / RECORD
+    record = json.loads(path.read_text())
+    path.write_text(json.dumps(record | {"process": os.getpid(), "started": 1.0}))
+    assert len(list_unfinished(left[0])) == 1
+
+
 def test_a_damaged_state_is_refused_and_nothing_is_changed(left):
     folder, _ = left
     [unfinished] = list_unfinished(folder)
