@@ -7,6 +7,7 @@ shared memory is needed. Free of torch: the jobs import what they need.
 import contextlib
 import importlib.machinery
 import io
+import itertools
 import math
 import multiprocessing
 import os
@@ -79,12 +80,19 @@ def count_cores() -> int:
     """Return the cores that this process may use, within the quota of a container or a job."""
     from joblib import cpu_count
 
-    cores = cpu_count()
-    for group in control_groups():  # joblib looks at the outermost alone
+    return max(1, min(cpu_count(), core_quota()))  # joblib looks at the outermost group alone
+
+
+def core_quota() -> int:
+    """Return the cores' time that this process's control groups allow; many where none is set."""
+    quotas = [10**6]
+    files = ["cpu.max"], ["cpu.cfs_quota_us", "cpu.cfs_period_us"]  # of both versions of groups
+    for group, names in itertools.product(control_groups(), files):
         with contextlib.suppress(OSError, ValueError):  # "max" is no number
-            quota, period = map(int, (group / "cpu.max").read_text().split())
-            cores = min(cores, math.ceil(quota / period))
-    return max(1, cores)
+            told = " ".join((group / name).read_text() for name in names)
+            quota, period = map(int, told.split())
+            quotas += [math.ceil(quota / period)] if quota > 0 else []
+    return max(1, min(quotas))
 
 
 def map_jobs(

@@ -20,8 +20,9 @@ def check_network_options(context: click.Context, beside: set[str]) -> None:
     for option in context.command.params:
         if option.name not in beside and context.get_parameter_source(option.name) == line:
             name = "STYLE" if isinstance(option, click.Argument) else max(option.opts, key=len)
+            many = "; to paint many photos, name their folder" if name == "STYLE" else ""
             raise click.UsageError(
-                f"{name} does not go with --network: its style and losses are trained already"
+                f"{name} does not go with --network: its style and losses are trained already{many}"
             )
 
 

@@ -8,13 +8,15 @@ from pathlib import Path
 import torch
 
 from ..errors import UnknownNameError
+from ..parallel import core_quota
 
 
 @contextlib.contextmanager
 def own_settings() -> Iterator[None]:
     """Replace the caller's settings of torch, and restore them afterwards.
 
-    Gradients are on, inference mode and autocast off, float32 and the CPU the defaults.
+    Gradients are on, inference mode and autocast off, float32 and the CPU the defaults. There are
+    no more threads than cores in a container's quota.
     """
     default = torch.get_default_dtype()
     with contextlib.ExitStack() as stack:
@@ -25,6 +27,9 @@ def own_settings() -> Iterator[None]:
                 stack.enter_context(torch.autocast(kind, enabled=False))
         if torch.get_default_device().type != "cpu":  # the context slows every torch call
             stack.enter_context(torch.device("cpu"))
+        if (threads := torch.get_num_threads()) > (quota := core_quota()):
+            torch.set_num_threads(quota)  # more would wait for each other
+            stack.callback(torch.set_num_threads, threads)
         if default != torch.float32:
             torch.set_default_dtype(torch.float32)
             stack.callback(torch.set_default_dtype, default)

@@ -164,3 +164,12 @@ def test_the_quota_of_every_group_around_is_counted(monkeypatch, tmp_path):
     assert parallel.count_cores() == 2
     (tmp_path / "a" / "cpu.max").write_text("50000 100000\n")
     assert parallel.count_cores() == 1
+
+
+def test_the_quota_of_the_older_groups_is_counted(monkeypatch, tmp_path):
+    monkeypatch.setattr("joblib.cpu_count", lambda: 8)
+    monkeypatch.setattr(parallel, "control_groups", lambda: [tmp_path])
+    (tmp_path / "cpu.cfs_period_us").write_text("100000\n")
+    for quota, cores in (("-1", 8), ("300000", 3)):
+        (tmp_path / "cpu.cfs_quota_us").write_text(quota)
+        assert parallel.count_cores() == cores

@@ -236,10 +236,6 @@ def steer(page, picture, curve) -> None:
     changed(picture, steered)
     until(page, lambda: curve.locator(".nst-mark").count() > marks)
     page.screenshot(path=SHOTS / "3_steered.png")
-    panel = page.locator(".nst-studio").first
-    panel.get_by_label("Expert").uncheck()
-    panel.screenshot(path=SHOTS / "studio.jpg", quality=88)
-    panel.get_by_label("Expert").check()
     field = page.locator(".nst-slider:has-text('beta (style)') .nst-number").first
     holds = field.input_value()
     field.fill("-3")
@@ -273,6 +269,10 @@ def look_closer(page) -> None:
         page.locator(".nst-tool[aria-label='download the painting']").first.click()
     assert read_provenance(caught.value.path())["stopped"] == "finished"
     page.locator(".nst-tool[aria-label='whole picture']").first.click()
+    panel = page.locator(".nst-studio").first
+    panel.get_by_label("Expert").uncheck()
+    panel.screenshot(path=SHOTS / "studio.jpg", quality=88)
+    panel.get_by_label("Expert").check()
 
 
 def mark_a_region(page) -> None:
