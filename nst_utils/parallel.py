@@ -17,7 +17,8 @@ import sys
 import threading
 import time
 from collections import Counter, deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from multiprocessing import connection, resource_tracker
 from pathlib import Path
@@ -93,6 +94,16 @@ def core_quota() -> int:
             quota, period = map(int, told.split())
             quotas += [math.ceil(quota / period)] if quota > 0 else []
     return max(1, min(quotas))
+
+
+def ahead(items: Iterable[Any]) -> Iterator[Any]:
+    """Yield items; the next one is made on another thread meanwhile."""
+    source, end = iter(items), object()
+    with ThreadPoolExecutor(1) as pool:
+        waiting = pool.submit(next, source, end)
+        while (item := waiting.result()) is not end:
+            waiting = pool.submit(next, source, end)
+            yield item
 
 
 def map_jobs(

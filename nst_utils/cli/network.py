@@ -14,11 +14,16 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
+def given(context: click.Context) -> list[click.Parameter]:
+    """Return what the command line names, of a command's arguments and options."""
+    line = click.core.ParameterSource.COMMANDLINE
+    return [one for one in context.command.params if context.get_parameter_source(one.name) == line]
+
+
 def check_network_options(context: click.Context, beside: set[str]) -> None:
     """Refuse options beside --network that change an optimization: the network is trained."""
-    line = click.core.ParameterSource.COMMANDLINE
-    for option in context.command.params:
-        if option.name not in beside and context.get_parameter_source(option.name) == line:
+    for option in given(context):
+        if option.name not in beside:
             name = "STYLE" if isinstance(option, click.Argument) else max(option.opts, key=len)
             many = "; to paint many photos, name their folder" if name == "STYLE" else ""
             raise click.UsageError(

@@ -16,7 +16,7 @@ from ..networks.registry import BACKBONES
 from ..paths import short_path
 from ..transfer.config import Recipe
 from .errors import say
-from .network import check_network_options, paint_by_network, tell_folder
+from .network import check_network_options, given, paint_by_network, tell_folder
 from .outputs import check_named, checked_output, save_or_rescue
 from .recipe_options import build_recipe, recipe_options, style_options
 from .region_options import part_to_keep, with_regions
@@ -292,25 +292,18 @@ def full_size(content: str) -> str:
 
 
 def _check_folder_options(context: click.Context, styles: list[str]) -> None:
-    single = ("region", "keep", "dry-run", "checkpoint", "depth", "alpha", "film")
-    line = click.core.ParameterSource.COMMANDLINE
-    given = [
-        option
-        for option in context.command.params
-        if set(option.opts) & {f"--{name}" for name in single}
-        and context.get_parameter_source(option.name) == line
-    ]
-    if len(styles) != 1 or given:
-        told = ", ".join(f"--{name}" for name in single)
-        raise click.UsageError(f"folders take one CONTENT and one STYLE, without {told}")
+    single = ["--region", "--keep", "--dry-run", "--checkpoint", "--depth", "--alpha", "--film"]
+    if len(styles) != 1 or any({*option.opts} & {*single} for option in given(context)):
+        raise click.UsageError(
+            f"folders take one CONTENT and one STYLE, without {', '.join(single)}"
+        )
 
 
 def _check_resume_options(context: click.Context) -> None:
     """Refuse options beside --resume that would change the run: its file holds them."""
     free = {"content", "styles", "output", "resume", "checkpoint_every", "depth", "alpha"}
-    line = click.core.ParameterSource.COMMANDLINE
-    for option in context.command.params:
-        if option.name not in free and context.get_parameter_source(option.name) == line:
+    for option in given(context):
+        if option.name not in free:
             raise click.UsageError(
                 f"{max(option.opts, key=len)} does not go with --resume: the checkpoint holds "
                 "pictures and recipe; leave it out"

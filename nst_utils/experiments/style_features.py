@@ -8,7 +8,6 @@ rows are computed again. A painting that could not be read is not tried again.
 import hashlib
 import warnings
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -26,7 +25,7 @@ from ..images.io import read_image
 from ..images.tensors import normalize, to_tensor
 from ..networks.backbone import Backbone
 from ..networks.device import pick_device, pick_precision
-from ..parallel import bar_options
+from ..parallel import ahead, bar_options
 from ..paths import alone_with, make_folder
 from ..transfer.losses import gram_matrix
 from ..wikiart.catalog import WikiArt
@@ -214,18 +213,10 @@ def _batches(
     root: Path, names: Sequence[str], rows: np.ndarray, size: int, count: int = 16
 ) -> Iterator[list[tuple[int, Image.Image | None]]]:
     """Read pictures ahead in a thread, and yield them in batches; None for a damaged one."""
-
-    def read(rows: np.ndarray) -> list[tuple[int, Image.Image | None]]:
-        return [(int(i), read_square(file_of(root, names[i]), size)) for i in rows]
-
     parts = [rows[i : i + count] for i in range(0, len(rows), count)]
-    with ThreadPoolExecutor(1) as pool:
-        ahead = pool.submit(read, parts[0]) if parts else None
-        for part in [*parts[1:], None]:
-            if ahead is None:
-                return
-            ready, ahead = ahead.result(), pool.submit(read, part) if part is not None else None
-            yield ready
+    return ahead(
+        [(int(i), read_square(file_of(root, names[i]), size)) for i in part] for part in parts
+    )
 
 
 def read_square(path: Path, size: int) -> Image.Image | None:

@@ -96,13 +96,16 @@ class Toolbar:
 class _Said:
     """A sentence that goes after a while; one that ends in … only when another comes."""
 
-    def __init__(self, text: str) -> None:
-        lasts = math.inf if text.endswith("…") else SAID_FOR
-        self._text, self._end = text, time.monotonic() + lasts
+    def __set_name__(self, owner: type, name: str) -> None:
+        self._place = f"_{name}"
 
-    @property
-    def now(self) -> str:
-        return self._text if time.monotonic() < self._end else ""
+    def __get__(self, bar: "StatusBar", owner: type) -> str:
+        text, end = getattr(bar, self._place)
+        return text if time.monotonic() < end else ""
+
+    def __set__(self, bar: "StatusBar", text: str) -> None:
+        lasts = math.inf if text.endswith("…") else SAID_FOR
+        setattr(bar, self._place, (text, time.monotonic() + lasts))
 
 
 class StatusBar:
@@ -111,6 +114,8 @@ class StatusBar:
     `complaint` says why something cannot be done, `news` what was done; either is shown for some
     seconds.
     """
+
+    complaint, news = _Said(), _Said()
 
     def __init__(self, say: Callable[[str], str]) -> None:
         self._say = say
@@ -139,24 +144,6 @@ class StatusBar:
             old.close()
         self.question.children = [widgets.Label(self._say(question)), *buttons]
         self.question.layout.display = ""
-
-    @property
-    def complaint(self) -> str:
-        """Why something cannot be done."""
-        return self._complaint.now
-
-    @complaint.setter
-    def complaint(self, text: str) -> None:
-        self._complaint = _Said(text)
-
-    @property
-    def news(self) -> str:
-        """What was done."""
-        return self._news.now
-
-    @news.setter
-    def news(self, text: str) -> None:
-        self._news = _Said(text)
 
     def tell_error(self, text: str) -> str:
         """Return why something cannot be done, in the panel's language or marked as English."""

@@ -173,3 +173,18 @@ def test_the_quota_of_the_older_groups_is_counted(monkeypatch, tmp_path):
     for quota, cores in (("-1", 8), ("300000", 3)):
         (tmp_path / "cpu.cfs_quota_us").write_text(quota)
         assert parallel.count_cores() == cores
+
+
+def test_one_item_is_made_ahead():
+    made = []
+
+    def items():
+        for i in range(4):
+            made.append(i)
+            yield i
+
+    for item in parallel.ahead(items()):
+        assert made[-1] <= item + 1
+    assert made == [0, 1, 2, 3]
+    with pytest.raises(ZeroDivisionError):
+        list(parallel.ahead(1 // i for i in (1, 0)))

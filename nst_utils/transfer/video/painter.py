@@ -7,7 +7,6 @@ the next one and finds its motion. L-BFGS forgets what it knew at each frame.
 import dataclasses
 import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -22,6 +21,7 @@ from ...images.clips import Frame
 from ...images.inputs import InputPicture
 from ...images.mask_forms import MaskError
 from ...images.tensors import normalize, to_pil, to_tensor
+from ...parallel import ahead
 from ..coloring import SceneColors
 from ..config import STEERABLE, Recipe
 from ..feedforward.network_file import StyleNetwork
@@ -201,16 +201,6 @@ def with_motion(frames: Iterable[Frame], done: Callable[[int], bool]) -> Iterato
         seen[frame.index] = now
         seen.pop(frame.index - max(BACK), None)
         yield Moving(frame, scene, photo, moves, last)
-
-
-def ahead(items: Iterable[Any]) -> Iterator[Any]:
-    """Yield items; the next one is made on another thread meanwhile."""
-    source, end = iter(items), object()
-    with ThreadPoolExecutor(1) as pool:
-        waiting = pool.submit(next, source, end)
-        while (item := waiting.result()) is not end:
-            waiting = pool.submit(next, source, end)
-            yield item
 
 
 class NetworkPainter:

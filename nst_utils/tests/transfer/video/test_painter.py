@@ -21,7 +21,6 @@ from nst_utils.transfer.video.painter import (
     Moving,
     Painter,
     Stillness,
-    ahead,
     checked_changes,
     recipe_at,
     warped,
@@ -211,21 +210,6 @@ def test_numbers_that_are_refused():
     for wrong in ({"steps": 0}, {"temporal": -1}, {"difference": "many"}):
         with pytest.raises(RecipeError):
             Stillness(**wrong)
-
-
-def test_one_item_is_made_ahead():
-    made = []
-
-    def items():
-        for i in range(4):
-            made.append(i)
-            yield i
-
-    for item in ahead(items()):
-        assert made[-1] <= item + 1
-    assert made == [0, 1, 2, 3]
-    with pytest.raises(ZeroDivisionError):
-        list(ahead(1 // i for i in (1, 0)))
 
 
 def test_warping_leads_a_painting_where_the_motion_goes():
