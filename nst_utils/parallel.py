@@ -284,6 +284,7 @@ def _serve(pipe: Any, environment: dict[str, str]) -> None:
     """Take jobs through a pipe until its other end is closed, also because its owner died."""
     exit_on_signals("")
     os.environ.update(environment)
+    tqdm.set_lock(threading.RLock())  # its own is a semaphore, which a process that ends leaves
     jobs: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
     threading.Thread(target=_listen, args=(pipe, jobs), daemon=True).start()
     asked = ""

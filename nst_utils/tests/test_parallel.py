@@ -188,3 +188,21 @@ def test_one_item_is_made_ahead():
     assert made == [0, 1, 2, 3]
     with pytest.raises(ZeroDivisionError):
         list(parallel.ahead(1 // i for i in (1, 0)))
+
+
+BAR = """
+from tqdm import tqdm
+
+
+def job(number, threads):
+    return sum(tqdm(range(number)))
+"""
+
+
+def test_a_bar_in_a_worker_leaves_no_semaphore(tmp_path):
+    (tmp_path / "bars.py").write_text(BAR)
+    code = "import bars; from nst_utils.parallel import map_jobs as run; print(*run(bars.job, [3]))"
+    ran = subprocess.run(
+        [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, timeout=60
+    )
+    assert ran.stdout.strip() == "(0, 3)" and "leaked" not in ran.stderr, ran.stderr
