@@ -132,5 +132,5 @@ def _clip(entry: Mapping[str, str], given: Any, film: Path, trust: bool) -> Clip
     """Find the clip by its checksum."""
     if entry["source"] == sample_clip().source and given is None:
         return sample_clip()
-    digest_of = lambda place: open_film(place).sha256  # noqa: E731
-    return open_film(find_input(entry, "content", given, film, trust, digest_of))
+    found = find_input(entry, "content", given, film, trust, lambda p: open_film(p).sha256)
+    return open_film(found)

@@ -170,7 +170,7 @@ class Gallery:
 
         def gone() -> None:
             self.chosen = None
-            for path in reversed(saved.files):  # the painting last: it says what there is
+            for path in saved.files:
                 path.unlink(missing_ok=True)
             self.refresh()
 

@@ -142,7 +142,7 @@ def store_problems(root: Path, catalog: pd.DataFrame) -> None:
         seal = root / CACHE / "key"
         key = seal.read_text(encoding="utf-8").partition("\n")[0]
         write_text(seal, _sealed(root / CACHE, key))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, KeyError) as error:
         _warn(root / CACHE, "the findings cannot be cached there", error)
 
 
