@@ -114,19 +114,21 @@ def load_saved(controller: Controller, saved: SavedPainting) -> None:
 class Gallery:
     """The paintings saved below a folder: one that is pressed can be loaded or deleted.
 
-    `chosen` is that one; `load` is called with it. `ask` asks a question with an action for each
-    answer, `attempt` does an action and says where it cannot be done.
+    `chosen` is that one; `show` gets its files, and `load` is called with it. `ask` asks a question
+    with an action for each answer, `attempt` does an action and says where it cannot be done.
     """
 
     def __init__(
         self,
         say: Callable[[str], str],
         folder: Path,
+        show: Callable[[list[Path]], None],
         load: Callable[[SavedPainting], None],
         ask: Callable[[str, Mapping[str, Callable[[], object]]], None],
         attempt: Callable[[Callable[[], object]], None],
     ) -> None:
-        self._say, self._folder, self._ask, self._attempt = say, folder, ask, attempt
+        self._say, self._folder, self._show = say, folder, show
+        self._ask, self._attempt = ask, attempt
         self.chosen: SavedPainting | None = None
         self._strip = ThumbnailStrip()
         self._strip.row.layout = widgets.Layout(flex_flow="row wrap")
@@ -163,6 +165,7 @@ class Gallery:
 
     def _choose(self, saved: SavedPainting) -> None:
         self.chosen = saved
+        self._attempt(partial(self._show, saved.files))
         self.refresh()
 
     def _delete(self) -> None:

@@ -113,7 +113,9 @@ class Studio(Asleep, widgets.VBox):
             steered = lambda: self.controller  # noqa: E731
             self._regions = RegionsTab(self._say, steered, self._change, self._complain)
             kept = folder or paths.RUNS / "studio"
-            self._gallery = Gallery(self._say, kept, self._load, self._status.ask, self._try)
+            self._gallery = Gallery(
+                self._say, kept, self._files.show, self._load, self._status.ask, self._try
+            )
             self._pin = _make_pin(self)
             self._offer = _make_offer(self, list_unfinished(kept))
             self._controls.add_tab(self._regions.box, self._say("regions tab"))

@@ -62,15 +62,14 @@ def test_the_newest_are_shown_and_pressed(tmp_path, monkeypatch):
     for i in range(3):
         (tmp_path / f"painting_{i}_recipe.json").write_text(json.dumps(record))
         Image.new("RGB", (40, 30)).save(tmp_path / f"painting_{i}.png")
-    pressed = []
-    shown = Gallery(str, tmp_path, pressed.append, print, print)
+    pressed, seen = [], []
+    shown = Gallery(str, tmp_path, seen.append, pressed.append, print, lambda act: act())
     buttons = shown._strip.row.children
     assert len(buttons) == 2 and "chelsea × nocturne · beta 5" in buttons[0].tooltip
     assert shown.load.disabled and shown.delete.disabled
     buttons[1].click()
-    assert not pressed and not shown.load.disabled
+    assert not pressed and not shown.load.disabled and seen[0][0].name == "painting_1.png"
     shown.load.click()
     assert pressed[0].recipe.beta == 5
-    assert (
-        Gallery(str, tmp_path / "none", pressed.append, print, print).note.value == "gallery empty"
-    )
+    empty = Gallery(str, tmp_path / "none", print, print, print, print)
+    assert empty.note.value == "gallery empty"

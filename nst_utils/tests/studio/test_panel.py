@@ -544,7 +544,8 @@ def test_a_saved_painting_is_loaded_from_its_tab(panel):
         "79.4" in button.tooltip and "content.png × style.png\nstrength 79.4" in button.description
     )
     button.click()
-    assert studio.controller.wanted.beta == 10  # choosing one changes nothing
+    assert studio.controller.wanted.beta == 10  # choosing one only shows its files
+    assert studio._files.files[0]["name"] == studio._gallery.chosen.path.name
     studio._gallery.load.click()
     shown = Image.open(io.BytesIO(studio._canvas.view.painting))
     assert shown.size == painted.size and "as it was saved" in studio._canvas.view.caption
