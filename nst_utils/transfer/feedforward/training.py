@@ -239,7 +239,8 @@ class _Training:
         photos = [hashlib.sha256(photo.tobytes()).hexdigest() for photo in self.crops.photos]
         parts = [
             self.style_entry["sha256"], *photos, self.losses.to_json(), str(self.settings),
-            str(self.wanted), str(float(self.minutes)), code_version(), self.weights_sha256,
+            f"{self.wanted} steps" if self.wanted else f"{float(self.minutes)} minutes",
+            code_version(), self.weights_sha256,
         ]  # fmt: skip
         return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:24]
 
