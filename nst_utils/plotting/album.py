@@ -8,7 +8,7 @@ import contextlib
 import io
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -58,7 +58,6 @@ def save_figure(
     *,
     caption: str = "",
     command: str = "",
-    draft: bool = False,
     small: bool = False,
 ) -> Path:
     """Save a figure at 200 dpi and as PDF, its record beside it, and list it in the folder.
@@ -77,8 +76,6 @@ def save_figure(
         What the figure shows; it goes into the folder's page.
     command : str
         Command that makes the figure again.
-    draft : bool
-        Write only the PNG, at the resolution of a preview: a PDF takes as long as some paintings.
     small : bool
         Write a JPEG where the PNG would have more than `MAX_BYTES`: for figures in the clone.
 
@@ -94,13 +91,8 @@ def save_figure(
     """
     path = Path(path)
     made = {"caption": caption, "command": command, **record}
-    try:
+    with _told(path):
         make_folder(path.parent)
-        if draft:
-            image = render_figure(figure, PREVIEW_DPI)
-            save_png(image, path, made, dpi=(PREVIEW_DPI, PREVIEW_DPI))
-            _write_record(path, made)
-            return path
         image = render_figure(figure)
         save_png(image, path, made, dpi=(DPI, DPI), optimize=True)
         if small:
@@ -110,10 +102,17 @@ def save_figure(
             if path.with_suffix(".pdf").stat().st_size <= PDF_BYTES:
                 break
         _write_record(path, made)
+    return path
+
+
+@contextlib.contextmanager
+def _told(path: Path) -> Iterator[None]:
+    """Turn what the disk refuses into one sentence that names the file."""
+    try:
+        yield
     except (OSError, ImageError) as error:
         reason = getattr(error, "strerror", None) or error
-        raise FigureError(f"{path}: the figure cannot be written ({reason})") from None
-    return path
+        raise FigureError(f"{path}: the file cannot be written ({reason})") from None
 
 
 def _smaller(image: Image.Image, path: Path, made: Mapping[str, Any]) -> Path:
@@ -310,18 +309,20 @@ class Album:
         IPython.display.Image
             A JPEG small enough for the notebook, with its caption as alternative text.
         """
-        save_figure(
-            figure,
-            self._path(name, ".png"),
-            self._record([result.provenance for result in results]),
-            caption=self._say(caption, vi),
-            command=self._command(),
-            draft=not self.final,
-            small=True,
-        )
-        preview = io.BytesIO()
-        render_figure(figure, PREVIEW_DPI).save(preview, "JPEG", quality=82)
-        return display.Image(preview.getvalue(), format="jpeg", alt=self._say(caption, vi))
+        path, caption = self._path(name, ".png"), self._say(caption, vi)
+        record = self._record([result.provenance for result in results])
+        preview, file = render_figure(figure, PREVIEW_DPI), io.BytesIO()
+        if self.final:
+            command = self._command()
+            save_figure(figure, path, record, caption=caption, command=command, small=True)
+        else:  # no PDF, which takes as long as some paintings
+            made = {"caption": caption, "command": self._command(), **record}
+            with _told(path):
+                make_folder(path.parent)
+                save_png(preview, path, made, dpi=(PREVIEW_DPI, PREVIEW_DPI), compress_level=1)
+                _write_record(path, made)
+        preview.save(file, "JPEG", quality=82)
+        return display.Image(file.getvalue(), format="jpeg", alt=caption)
 
     def add_animation(
         self, figures: Sequence[Figure], name: str, caption: str, *, rate: float = 12, vi: str = ""
@@ -340,16 +341,12 @@ class Album:
         path, caption = self._path(name, ".webp"), self._say(caption, vi)
         first, *others = (render_figure(figure, ANIMATION_DPI) for figure in figures)
         made = {"caption": caption, "command": self._command(), **self._record([])}
-        try:
+        with _told(path):
             make_folder(path.parent)
             options = {"quality": 50, "method": 6, "loop": 0, "duration": round(1000 / rate)}
             first.save(path, "WEBP", save_all=True, append_images=others, **options)
             _write_record(path, made)
             return display.Image(path.read_bytes(), format="webp", alt=caption)
-        except OSError as error:
-            raise FigureError(
-                f"{path}: the animation cannot be written ({error.strerror})"
-            ) from None
 
     def add_table(
         self, table: pd.DataFrame, name: str, caption: str, *, vi: str = ""
@@ -368,14 +365,12 @@ class Album:
         path = self._path(name, ".csv")
         caption = self._say(caption, vi)
         record = {"caption": caption, "command": self._command(), **self._record([])}
-        try:
+        with _told(path):
             make_folder(path.parent)
             table.to_csv(path)
             latex = table.to_latex(float_format="%.2f", caption=caption, escape=True)
             path.with_suffix(".tex").write_text(latex, encoding="utf-8")
             _write_record(path, record)
-        except OSError as error:
-            raise FigureError(f"{path}: the table cannot be written ({error.strerror})") from None
         return table
 
     @property

@@ -43,7 +43,7 @@ def test_a_figure_full_of_brush_strokes_is_a_jpeg_where_that_is_asked_for(tmp_pa
 
 def test_a_figure_that_cannot_be_written_is_one_error(tmp_path):
     (tmp_path / "file").write_text("in the way")
-    with pytest.raises(album_module.FigureError, match="the figure cannot be written"):
+    with pytest.raises(album_module.FigureError, match="the file cannot be written"):
         album_module.save_figure(Figure(), tmp_path / "file" / "x.png", {})
 
 
