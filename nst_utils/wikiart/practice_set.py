@@ -19,7 +19,7 @@ from .miniature import DONE, SIDE, find_wikiart
 PAINTERS = 4
 """Painters of each style."""
 
-PICTURES = 6
+PICTURES = 4
 """Pictures of each painter."""
 
 
