@@ -69,18 +69,24 @@ def tiny(monkeypatch):
 
 
 @pytest.fixture
-def here(tiny, monkeypatch):
-    """Run every job in this process, with the tiny network, and count."""
+def jobs_here(monkeypatch) -> list[batch.Job]:
+    """Run every job in this process, where torch is loaded already; return those that were run."""
     done = []
 
     def map_jobs(function, jobs, **_):
         for i, job in enumerate(jobs):
-            done.append(job.key)
-            yield i, function(job, None)
+            done.append(job)
+            yield i, function(job)
 
     monkeypatch.setattr(batch, "map_jobs", map_jobs)
-    monkeypatch.setattr(sweeps, "_judge", lambda *_: lambda image, style: 1.0)
     return done
+
+
+@pytest.fixture
+def here(tiny, jobs_here, monkeypatch):
+    """Run every job in this process, with the tiny network, and count."""
+    monkeypatch.setattr(sweeps, "_judge", lambda *_: lambda image, style: 1.0)
+    return jobs_here
 
 
 @pytest.fixture

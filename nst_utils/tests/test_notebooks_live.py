@@ -9,7 +9,7 @@ import pytest
 from IPython.core.interactiveshell import InteractiveShell
 from IPython.utils.capture import capture_output
 
-from nst_utils.experiments import batch, sweeps
+from nst_utils.experiments import sweeps, trials
 from nst_utils.experiments.notebooks import check_parameters
 from nst_utils.paths import ROOT
 from nst_utils.wikiart import practice_set
@@ -19,7 +19,7 @@ LEAST = {"content": "coffee", "size": 32, "steps": 1}
 LIVE = {
     "00_background": {"size": 32, "seeds": 1, "folds": 2, "epochs": 1},
     "01_wikiart_data": {"size": 32},
-    "02_vgg19": LEAST,
+    "02_vgg19": LEAST | {"lengths": [1, 2]},
     "03_resnet50": SMALL | {"style": "mosaic", "steps_balanced": 2, "weights": "random"},
     "04_comparison": SMALL | {"content": "coffee rocket", "weights": "random"},
     "05_layer_ablation": LEAST | {"steps_noise": 1},
@@ -46,15 +46,10 @@ def test_every_notebook_is_run():
 
 
 @pytest.fixture
-def in_this_process(monkeypatch, tmp_path):
-    """Run the jobs of sweeps here: a process of its own would load torch once more for each."""
-
-    def map_jobs(function, jobs, **_):
-        for i, job in enumerate(jobs):
-            yield i, function(job, None)
-
-    monkeypatch.setattr(batch, "map_jobs", map_jobs)
+def in_this_process(jobs_here, monkeypatch, tmp_path):
+    """Run here what has a process of its own: it would load torch once more for each."""
     monkeypatch.setattr(sweeps, "RUNS", tmp_path / "runs")
+    monkeypatch.setattr(trials, "run_in_fresh_process", lambda function, *given: function(*given))
 
 
 @pytest.mark.slow

@@ -1,4 +1,4 @@
-"""Threads of the test workers; a plugin of pytest's, so that it comes before torch is loaded.
+"""What the test workers hand on; a plugin of pytest's, so that it comes before torch is loaded.
 
 Tests and notebooks run side by side, one worker a core. Waiting threads would spin and take the
 other worker's core: each worker, and each notebook's kernel, gets one thread.
@@ -10,3 +10,5 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 if "PYTEST_XDIST_WORKER" in os.environ:
     for _name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
         os.environ.setdefault(_name, "1")
+    # Some hundred processes import the package: they compile it once, not once each.
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)

@@ -31,6 +31,7 @@ def small(monkeypatch):
     slow = one.replace(optimizer="adam", learning_rate=0.02)
     monkeypatch.setattr(ablation, "SLOWEST", {"Adam, 0.02": slow})
     monkeypatch.setattr(ablation, "MOMENTS", (0.3, 0.6))
+    monkeypatch.setattr(ablation, "KERNEL_STEPS", 4)
 
 
 def test_every_lever_is_told_at_equal_steps_and_equal_seconds(small, monkeypatch):

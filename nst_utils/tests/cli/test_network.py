@@ -41,7 +41,7 @@ def test_a_photo_is_painted_by_a_network(network, tmp_path):
     assert json.loads(run("provenance", out).stdout) == record
 
 
-def test_a_folder_of_photos_is_painted_by_a_network(network, tmp_path):
+def test_a_folder_of_photos_is_painted_by_a_network(network, jobs_here, tmp_path):
     photos, out = tmp_path / "photos", tmp_path / "out"
     photos.mkdir()
     for name in ("cat.jpg", "cat.png", "coffee.jpg"):

@@ -77,12 +77,7 @@ def test_keep_and_forecast_are_printed(tiny, pictures, tmp_path, monkeypatch):
     assert "CONTENT or STYLE is empty" in one_sentence(found, 2)
 
 
-def test_folders_list_what_failed(tiny, pictures, tmp_path, monkeypatch):
-    from nst_utils.experiments import batch
-
-    monkeypatch.setattr(
-        batch, "map_jobs", lambda f, jobs, **_: ((i, f(job)) for i, job in enumerate(jobs))
-    )
+def test_folders_list_what_failed(tiny, jobs_here, pictures, tmp_path):
     photos = tmp_path / "photos"
     photos.mkdir()
     pictures[0].rename(photos / "a.png")

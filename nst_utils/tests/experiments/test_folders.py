@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from nst_utils.errors import NSTError
-from nst_utils.experiments import batch, folders
+from nst_utils.experiments import folders
 from nst_utils.images.png import read_provenance
 from nst_utils.transfer.config import Recipe
 
@@ -15,7 +15,7 @@ SMALL = Recipe(size=32, scales=(32,), steps=(2,), weights="random")
 
 
 @pytest.fixture
-def two(tiny, tmp_path, monkeypatch):
+def two(tiny, jobs_here, tmp_path):
     """A folder of contents with a broken file, a folder of styles; jobs run in this process."""
     rng = np.random.default_rng(0)
     for folder, names in (("photos", "ab"), ("styles", "xy")):
@@ -24,9 +24,6 @@ def two(tiny, tmp_path, monkeypatch):
             pixels = rng.integers(0, 255, (24, 30, 3), dtype=np.uint8)
             Image.fromarray(pixels).save(tmp_path / folder / f"{name}.png")
     (tmp_path / "photos" / "notes.txt").write_text("no picture")
-    monkeypatch.setattr(
-        batch, "map_jobs", lambda f, jobs, **_: ((i, f(job)) for i, job in enumerate(jobs))
-    )
     return str(tmp_path / "photos"), str(tmp_path / "styles"), tmp_path / "out"
 
 
