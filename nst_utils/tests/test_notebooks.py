@@ -73,7 +73,7 @@ def test_parameters_are_literals_with_help(notebook):
 # Names that hold digits: networks, layers, keys, parameters in code, links, years, errata.
 NAMES = re.compile(
     r"`[^`]*`|\[[^\]]*\]\([^)]*\)|\[0, 1\]|'\d'|ResNet-50|VGG19|[a-z]+\d_\d|layer\d|conv\d"
-    r"|(?:19|20)\d\d|erratum \d"
+    r"|\b(?:19|20)\d\d\b|erratum \d"
 )
 
 
