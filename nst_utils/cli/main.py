@@ -17,6 +17,7 @@ from ..paths import short_path
 from ..signals import ignore_signals
 from ..transfer.config import Recipe
 from ..transfer.fields import rule_of
+from ..transfer.losses import LOSSES, losses_for
 from ..transfer.presets import RECIPES, recipe
 from .bench import bench
 from .errors import OneLineGroup, say
@@ -87,6 +88,8 @@ def recipes(name: str | None, show_fields: bool, backbone: str | None) -> None:
             rule = rule_of(spec)
             text = rule.help + (f": {', '.join(rule.choices)}" if rule.choices else "")
             say(f"{spec.name:17} {text}  [{json.dumps(getattr(Recipe(), spec.name))}]")
+            for loss in losses_for(spec.name):
+                say(f"{'':17}   {loss}: {LOSSES[loss].help}")
     elif name:
         options = {"backbone": backbone} if backbone else {}
         say(recipe(name, **options).to_json(indent=1))

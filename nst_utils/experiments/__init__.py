@@ -8,6 +8,7 @@
 - ``variance``: means with intervals over two kinds of pictures, shares of the variance
 - ``batch``: many runs, under one key each; what is done is not done again
 - ``sweeps``: grids of recipes over pairs and seeds, a table in the end
+- ``stored``: what an experiment painted, kept in the clone for the notebooks
 - ``reproduce``: a picture's run again, from the record inside it
 - ``building_blocks``: convolution, activations, pooling, gradients, computed by hand
 - ``feature_files``: numbers of many paintings on disk, with checksums
@@ -30,7 +31,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submodules=(
         "batch building_blocks feature_files film_measures film_repeat film_runs film_ways "
-        "folders forecasts judges metrics notebooks peak_memory reproduce statistics "
+        "folders forecasts judges metrics notebooks peak_memory reproduce statistics stored "
         "structure_search style_classifier style_features sweeps tables trials variance"
     ).split(),
     submod_attrs={

@@ -13,8 +13,15 @@ from ..networks.backbone import load_backbone
 from ..parallel import run_in_fresh_process
 from ..paths import short_path
 from ..transfer.config import Recipe
-from ..transfer.memory import free_bytes, make_plan, number_format, refuse_size, shape_at
-from ..transfer.optimizers import LBFGS_HISTORY
+from ..transfer.memory import (
+    PAIR_BYTES,
+    free_bytes,
+    make_plan,
+    number_format,
+    refuse_size,
+    shape_at,
+)
+from ..transfer.optimizers import OPTIMIZERS
 from ..transfer.pictures import open_pair
 from ..transfer.run import stylize
 from ..transfer.style import active_layers
@@ -95,9 +102,9 @@ def forecast(content: Any, style: Any, recipe: Recipe, masks: Any = None) -> For
     if len(rows) > 1:
         gap = pixels[last["size"]] - pixels[rows[0]["size"]]
         grows = max(0.0, (last["mb"] - rows[0]["mb"]) / gap)
-    if recipe.optimizer == "lbfgs":
-        # A whole run remembers more pairs of pictures and gradients than the probe: float32.
-        grows += max(0, min(LBFGS_HISTORY, recipe.steps[-1]) - PROBE_STEPS) * 24 / 1e6
+    # A whole run remembers more steps than the probe: float32.
+    remembered = min(OPTIMIZERS[recipe.optimizer].memory, recipe.steps[-1])
+    grows += max(0, remembered - PROBE_STEPS) * PAIR_BYTES / 1e6
     megabytes = last["mb"] + grows * (pixels[recipe.size] - pixels[last["size"]])
     width, height = shapes[recipe.size]
     plan = plans[recipe.size]

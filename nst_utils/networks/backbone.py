@@ -47,7 +47,7 @@ class Backbone:
     Attributes
     ----------
     name : str
-        ``vgg19`` or ``resnet50``.
+        Out of `registry.BACKBONES`.
     layers : tuple of str
         Every layer that can be read, in order.
     trained : bool
@@ -181,11 +181,13 @@ class Backbone:
                 break
             name = key.replace("/", ".")
             if isinstance(module, Convolution):
-                # A ReLU follows every convolution of VGG19. Both are computed in one pass unless
-                # the convolution's own output is wanted. The module after the ReLU computes the
-                # ReLU's gradient too, if it is the only one that reads the ReLU's output.
-                taken, rectified = left, name not in missing
-                left = rectified and _leaves(modules[i + 1 : i + 3], missing)
+                # A ReLU behind it is computed in the same pass, unless the convolution's own output
+                # is wanted. The module after the ReLU computes the ReLU's gradient too, if it is
+                # the only one that reads the ReLU's output.
+                behind = modules[i + 1 : i + 3]
+                rectifies = bool(behind) and isinstance(behind[0][1], nn.ReLU)
+                taken, rectified = left, rectifies and name not in missing
+                left = rectified and _leaves(behind, missing)
                 x = module(x, rectified, left=left, taken=taken, fresh=fresh)
             elif isinstance(module, nn.ReLU) and rectified:
                 rectified = False
@@ -237,8 +239,8 @@ def load_backbone(
 
     Parameters
     ----------
-    name : {"vgg19", "resnet50"}
-        The network.
+    name : str
+        The network, out of `registry.BACKBONES`.
     weights : str
         ``auto``: the first weights available, else random ones with a warning. A source's name,
         for example ``oxford`` or ``torchvision``. ``random``. Or a file such as ``name.pt``; see

@@ -79,7 +79,7 @@ def find_weights(backbone: str, name: str = "auto") -> WeightsFile:
     Parameters
     ----------
     backbone : str
-        ``vgg19`` or ``resnet50``.
+        Out of `registry.BACKBONES`.
     name : str
         ``auto``: the first usable weights on this machine (a source, else a file in `folders`
         whose name begins with the backbone's), else a download, else ``random``. The name of a
@@ -211,7 +211,8 @@ def _fetch(backbone: str, name: str) -> Path:
     try:
         return download_file(source.url, paths.WEIGHTS / source.filename, source.sha256)
     except (FetchError, OSError) as error:
-        other = [known for known in backbone_spec(backbone).weights if known != name]
+        known = backbone_spec(backbone).weights
+        other = [choice for choice in known if choice not in (name, "auto")]
         raise WeightsError(
             f"{source.label} is not on this machine and cannot be downloaded ({error}): put "
             f"{source.filename} ({source.size / 1e6:.0f} MB) into {paths.WEIGHTS} or the "

@@ -9,6 +9,7 @@ import ipywidgets as widgets
 from ..networks.registry import BACKBONES
 from ..transfer.config import Recipe
 from ..transfer.fields import COLORS, DETAILS, GRAMS, STARTS
+from ..transfer.optimizers import OPTIMIZERS
 from .browser_widgets import NumberSlider
 from .faces import KINDS, fields_for, kind_of
 from .labels import LABELS, field_help, field_name
@@ -20,9 +21,6 @@ SIZES = (128, 192, 256, 384, 512, 768, 1024)
 
 STROKES = (0.25, 0.5, 1, 2, 4)
 """Sizes of strokes, in those of the style picture."""
-
-RATES = {"lbfgs": 1.0, "adam": 0.02}
-"""Learning rate that is set with each optimizer; the other one's is too small or diverges."""
 
 SLIDERS = {
     "alpha": (0.01, 100.0), "beta": (0.1, 10_000.0), "tv": (1e-4, 10.0),
@@ -74,7 +72,7 @@ class Controls:
             "style_scale": _strokes(recipe.style_scale),
             "gram": list(GRAMS),
             "pooling": ["max", "average"],
-            "optimizer": ["lbfgs", "adam"],
+            "optimizer": list(OPTIMIZERS),
             "start": self._in_words("start", _with(list(STARTS), recipe.start)),
             "size": [(str(size), size) for size in sorted({*SIZES, recipe.size})],
         }
@@ -206,7 +204,8 @@ class Controls:
     def _picked(self, name: str, value: Any) -> None:
         fields = {name: value}
         if name == "optimizer":
-            fields["learning_rate"] = RATES[value]
+            # The other optimizers' rates are too small here, or diverge.
+            fields["learning_rate"] = OPTIMIZERS[value].rates[0]
         self._tell(**fields)
         if not self._quiet:
             self.show(self._recipe)

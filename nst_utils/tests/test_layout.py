@@ -98,12 +98,25 @@ def test_imports_point_downwards_without_a_circle():
 
 def test_every_module_is_imported_by_a_test():
     tests = [path.read_text(encoding="utf-8") for path in (PACKAGE / "tests").rglob("*.py")]
+    missing = []
     for name in modules():
         folder, _, stem = name.rpartition(".")
         home = f"nst_utils.{folder}" if folder else "nst_utils"
         whole = re.compile(rf"{home}\.{stem}\b|from {home} import [^\n]*\b{stem}\b")
         mirrored = PACKAGE.joinpath("tests", *name.split(".")[:-1], f"test_{stem}.py")
-        assert mirrored.is_file() or any(map(whole.search, tests)), f"no test imports {name}"
+        if not mirrored.is_file() and not any(map(whole.search, tests)):
+            missing.append(mirrored.relative_to(ROOT).as_posix())
+    assert not missing, f"modules without a test: add {', '.join(missing)}"
+
+
+def test_each_folder_names_its_modules():
+    """In its docstring, and as attributes that are loaded when they are asked for."""
+    for name in modules():
+        folder, _, stem = name.rpartition(".")
+        if folder and folder != "cli" and not stem.startswith("_"):
+            home = importlib.import_module(f"nst_utils.{folder}")
+            assert f"``{stem}``" in home.__doc__, f"nst_utils/{folder}/__init__.py lacks {stem}"
+            assert stem in home.__all__, f"nst_utils/{folder}/__init__.py does not load {stem}"
 
 
 def test_these_modules_do_not_import_torch():

@@ -51,7 +51,8 @@ class Descent:
         unit = 1.0 if self.space == "normalized" else IMAGENET_STD[0]
         kind = OPTIMIZERS[recipe.optimizer]
         self.optimizer = kind(self.x.detach(), recipe.learning_rate * rate, unit)
-        self.optimizer.memory, self.optimizer.narrow = plan.pairs, plan.narrow
+        self.optimizer.memory = min(kind.memory, plan.pairs)
+        self.optimizer.narrow = plan.narrow
 
     def picture(self) -> Tensor:
         """Return a copy of the current picture, in [0, 1] or near it."""

@@ -16,7 +16,7 @@ from ..images.inputs import LEAST_SIDE
 from ..networks.device import pick_device, pick_precision
 from ..parallel import control_groups
 from .config import Recipe
-from .optimizers import LBFGS_HISTORY
+from .optimizers import LBFGS_HISTORY, OPTIMIZERS
 
 BASE_BYTES = 1.0e9
 """Bytes of a process that holds the network, before its first picture."""
@@ -30,7 +30,8 @@ PICTURE_BYTES = 250
 the content layer's activations."""
 
 PAIR_BYTES = 24
-"""Bytes for each pixel and each pair that L-BFGS remembers, in float32; half of it in bfloat16."""
+"""Bytes for each pixel and each step that the optimizer remembers (L-BFGS's pairs, Adam's moments),
+in float32; half of it in bfloat16."""
 
 USABLE = 0.9
 """Part of the free memory that a run plans with."""
@@ -82,7 +83,7 @@ class Plan:
         read = min(pixels, (self.tile + 2 * margin) ** 2) if self.tile else pixels
         larger = (1 + max(1.0, *recipe.style_scale) ** 2) / 2
         pair = PAIR_BYTES / (2 if self.narrow else 1)
-        pairs = min(self.pairs, steps) * pair if recipe.optimizer == "lbfgs" else 0
+        pairs = min(self.pairs, steps, OPTIMIZERS[recipe.optimizer].memory) * pair
         whole = larger * PICTURE_BYTES * pixels + pairs * pixels
         return BASE_BYTES + whole + NETWORK_BYTES[form] * read * (1 if self.tile else larger)
 

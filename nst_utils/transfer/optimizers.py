@@ -1,7 +1,7 @@
 """Optimizers for one tensor: one evaluation of loss and gradient a step.
 
-To add one, write its class here and add it to `OPTIMIZERS`. Free of torch when imported, so that a
-recipe can list them.
+To add one, write its class here and add it to `OPTIMIZERS`. This file imports torch inside
+functions only, so that a recipe can list the optimizers without it.
 """
 
 import math
@@ -35,15 +35,16 @@ class Optimizer(Protocol):
 
     Attributes
     ----------
-    usual : str
-        Usual values of ``learning_rate``, for a message.
+    rates : tuple of float
+        Usual values of ``learning_rate``: the lowest, which the studio sets, and the highest.
     memory : int
-        How many earlier steps it remembers at most, where it remembers any.
+        How many earlier steps it remembers at most, two tensors of the picture's size for each. A
+        run in little memory lowers it.
     narrow : bool
-        It remembers them in bfloat16: half the memory.
+        It remembers them in bfloat16: half the memory. A run sets it.
     """
 
-    usual: str
+    rates: tuple[float, float]
     memory: int
     narrow: bool
 
@@ -53,7 +54,11 @@ class Optimizer(Protocol):
         """Move on from where the loss and its gradient were evaluated; `grad` may be kept."""
 
     def state_dict(self) -> "dict[str, Tensor]":
-        """Return all that it remembers, as tensors; float64 for single numbers."""
+        """Return all that it remembers, as tensors.
+
+        A tensor has the picture's shape and number format, or is a list of at most 1,000 numbers,
+        best in float64. A checkpoint with other tensors is refused.
+        """
 
     def load_state_dict(self, state: "Mapping[str, Tensor]") -> None:
         """Take back what `state_dict` returned, so that the next step is exactly the same."""
@@ -74,7 +79,7 @@ class LBFGS:
     Newton's Method", SIAM Journal on Numerical Analysis 23, 1986.
     """
 
-    usual, memory, narrow = "1", LBFGS_HISTORY, False
+    rates, memory, narrow = (1.0, 1.0), LBFGS_HISTORY, False
 
     def __init__(self, x: "Tensor", rate: float, unit: float = 1.0) -> None:
         self.x, self.first, self.rate = x, FIRST_MOVE * unit, rate
@@ -176,7 +181,7 @@ step is accepted: the rise is then rounding."""
 class Adam:
     """Adam, torch's own (Kingma and Ba, ICLR 2015)."""
 
-    usual, memory, narrow = "0.02 to 0.05", 1, False
+    rates, memory, narrow = (0.02, 0.05), 1, False
 
     def __init__(self, x: "Tensor", rate: float, unit: float = 1.0) -> None:
         import torch

@@ -587,9 +587,10 @@ class _Run:
 
 def _explain_unchanged(recipe: Recipe) -> str:
     """Say that no step was better than the picture that its scale began with, and what may help."""
+    usual = " to ".join(f"{rate:g}" for rate in sorted({*OPTIMIZERS[recipe.optimizer].rates}))
     return (
         "no step lowered the loss, the picture is the start image unchanged: the step length "
         f"is probably too long, set learning_rate below {recipe.learning_rate:g} (usual with "
-        f"{recipe.optimizer}: {OPTIMIZERS[recipe.optimizer].usual}), or the style weighs too "
+        f"{recipe.optimizer}: {usual}), or the style weighs too "
         "little, raise beta"
     )

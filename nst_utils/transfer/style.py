@@ -76,7 +76,10 @@ class Style:
         self.backbone, self.recipe, self.layers = backbone, recipe, active_layers(recipe)
         self.regions = [Region((StyleImage(style),))] if isinstance(style, Tensor) else list(style)
         kind = load_loss(recipe.style_statistic)
-        self.further = [load_loss(name)() for name in _active(recipe.terms)]
+        self.further: list[Term] = []
+        for name in _active(recipe.terms):
+            self.further.append(load_loss(name)())
+            self.further[-1].name = name  # so that its weight and its record are found
         self.further += copy.deepcopy(list(own))
         self.parts: list[Part] = []
         with torch.no_grad():

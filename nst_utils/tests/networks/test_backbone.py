@@ -1,6 +1,7 @@
 import pytest
 import torch
 import torchvision
+from torch import nn
 from torch.nn import functional
 from torchvision.models import resnet50, vgg19
 
@@ -8,7 +9,8 @@ from nst_utils.errors import NSTWarning, UnknownNameError
 from nst_utils.images.samples import list_samples, open_picture
 from nst_utils.images.tensors import denormalize, normalize, to_tensor
 from nst_utils.networks import backbone as backbone_loader
-from nst_utils.networks.backbone import load_backbone, torchvision_state
+from nst_utils.networks.backbone import Backbone, load_backbone, torchvision_state
+from nst_utils.networks.layers import Convolution
 from nst_utils.networks.oxford import (
     OXFORD_MEAN,
     OXFORD_SCALES,
@@ -19,7 +21,7 @@ from nst_utils.networks.oxford import (
 )
 from nst_utils.networks.registry import BACKBONES
 from nst_utils.networks.weights import find_weights
-from nst_utils.networks.weights_file import WeightsError
+from nst_utils.networks.weights_file import WeightsError, WeightsFile
 
 from ..conftest import tiny_backbone
 
@@ -101,6 +103,19 @@ def test_gradients_flow_through_taps_before_and_after_the_relu():
     found = backbone.extract(x, ["conv2_1", "relu2_1"])
     (found["conv2_1"].square().sum() + found["relu2_1"].sum()).backward()
     assert x.grad.abs().sum() > 0
+
+
+def test_a_convolution_without_a_relu_is_not_rectified():
+    """VGG19 has a ReLU after each; another network may not."""
+    weights = torch.randn(2, 3, 3, 3, 3, generator=torch.Generator().manual_seed(0))
+    one, two = (Convolution(lambda w=w: w, torch.zeros(3)) for w in weights)
+    modules = nn.ModuleDict({"conv1_1": one, "conv1_2": two, "relu1_2": nn.ReLU()})
+    network = Backbone("vgg19", modules, WeightsFile(None, "random", "toy", ""))
+    x = weights[1, :1].tile(1, 1, 4, 4)
+    [(_, found)] = network.read(x, ["relu1_2"])
+    between = functional.conv2d(x, weights[0], padding=1)
+    expected = functional.conv2d(between, weights[1], padding=1).relu()
+    torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-4)
 
 
 def test_the_network_is_cut_after_the_last_layer():

@@ -10,6 +10,7 @@ from PIL import Image
 
 from nst_utils.images.clips import open_clip
 from nst_utils.images.png import read_provenance
+from nst_utils.networks.registry import BACKBONES
 from nst_utils.plotting.translations import LANGUAGES
 from nst_utils.studio import canvas, pickers, toolbar
 from nst_utils.studio.controls import STRENGTHS
@@ -17,6 +18,8 @@ from nst_utils.studio.panel import Studio
 from nst_utils.studio.replay import as_code
 from nst_utils.transfer import memory
 from nst_utils.transfer.config import Recipe
+from nst_utils.transfer.fields import COLORS, GRAMS
+from nst_utils.transfer.optimizers import OPTIMIZERS
 
 TINY = Recipe(size=48, scales=(32, 48), steps=(4, 10), weights="random")
 
@@ -182,6 +185,10 @@ def test_every_menu_reaches_the_recipe(panel):
         assert getattr(studio.controller.wanted, name) == value
     assert studio.controller.wanted.learning_rate == 0.02  # Adam's step, not L-BFGS's
     assert studio._controls.sliders["learning_rate"].value == pytest.approx(0.02)
+    registered = {"optimizer": OPTIMIZERS, "backbone": BACKBONES, "gram": GRAMS, "color": COLORS}
+    for name, registry in registered.items():
+        options = studio._controls.menus[name].options
+        assert [o[1] if isinstance(o, tuple) else o for o in options] == list(registry)
     studio._controls.menus["backbone"].value = "resnet50"
     assert list(studio._controls.layers) == ["relu", "layer1", "layer2", "layer3"]
     assert studio._controls.menus["content_layer"].value == "layer2"

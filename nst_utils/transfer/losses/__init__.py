@@ -38,11 +38,18 @@ class Loss:
     Attributes
     ----------
     field : str
-        The recipe field that chooses it: ``content_statistic``, ``style_statistic`` or ``terms``.
+        The recipe field that chooses it, which also decides how its class is made:
+
+        - ``terms``: a `term.Term`, made without arguments, anew for each scale; its ``name`` is
+          set to the name here. It reads whole pictures, without masks. See `picture.Laplacian`.
+        - ``style_statistic``: a `term.StyleTerm`, made by its ``build(recipe, layers)``. See
+          `gram.Gram`.
+        - ``content_statistic``: a `term.Term`, made with the recipe and the weights of the
+          positions. See `content.Activations`.
     place : str
         Its module in this folder and its class, ``"gram:Gram"``.
     help : str
-        One line for a reader.
+        One line for a reader of ``recipes --fields``.
     layerwise : bool
         Of a style statistic: it has one term for each style layer, which the layer's weight
         multiplies. Else the layers are weighted before they are compared.
