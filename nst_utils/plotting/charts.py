@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.patheffects import withStroke
 from matplotlib.ticker import NullFormatter, ScalarFormatter, StrMethodFormatter
 
 from ..experiments.stored import read_curve
@@ -95,8 +96,9 @@ def _name_points(axes: Axes, x: pd.Series, y: pd.Series) -> None:
         if place is None or abs(x[beta] - place) > 0.04:
             place = x[beta]
             axes.annotate(
-                f"{beta:g}", (place, y[beta]), (3, 4), textcoords="offset points", fontsize=6
-            )
+                f"{beta:g}", (place, y[beta]), (3, 4), textcoords="offset points", fontsize=6,
+                path_effects=[withStroke(linewidth=2, foreground="white")], zorder=5,
+            )  # fmt: skip
 
 
 @own_look()

@@ -30,11 +30,12 @@ def plot_losses(axes: Axes, result: "Result", language: str = "en") -> None:
     steps = [record.step for record in records]
     parts = [record.weighted() for record in records]
     curves = curves_of([record.total for record in records], parts)
-    plot_terms(axes, steps, curves, [record.scale for record in records], language)
     axes.set_xlim(0, max(1, len(result.history) - 1))
+    plot_terms(axes, steps, curves, [record.scale for record in records], language)
     for step, field, value in result.recipe.schedule:
         axes.axvline(step, color="0.5", linewidth=0.8, linestyle="--", zorder=0)
-        _note(axes, step, f"{field} {value:g}" if isinstance(value, int | float) else field, 1)
+        text = f"{field} {value:g}" if isinstance(value, int | float) else field
+        _note(axes, step, text, 1, left=step > 0.8 * axes.get_xlim()[1])
 
 
 def curves_of(
@@ -60,7 +61,8 @@ def loss_figure(runs: "Mapping[str, Result]", *, language: str = "en") -> Figure
         above, below = (figure.add_subplot(grid[i, j]) for i in (0, 1))
         plot_losses(above, result, language)
         above.set_title(title, fontsize=8)
-        above.legend(fontsize=7, loc="upper right", ncols=2, edgecolor="none", framealpha=1)
+        columns = 4 if len(runs) == 1 else 2
+        above.legend(fontsize=7, loc="upper right", ncols=columns, edgecolor="none", framealpha=1)
         weights, history = result.recipe.style_layers, result.history
         steps = [record.step for record in history]
         terms = dict.fromkeys(name for record in history for name in record.parts("style"))
@@ -125,7 +127,7 @@ def plot_terms(
     axes.set_ylabel(say("loss"))
     for step, scale in _begins(steps, scales):
         axes.axvline(step, color="0.7", linewidth=0.8, zorder=0)
-        _note(axes, step, f"{scale} px")
+        _note(axes, step, f"{scale} px", left=step > 0.1 * axes.get_xlim()[1])
     axes.legend(fontsize=8, loc="upper right", ncols=4, edgecolor="none")
     draw_grid(axes)
 
@@ -137,9 +139,8 @@ def _begins(steps: Sequence[int], scales: Sequence[int]) -> list[tuple[int, int]
     return [(step, scale) for step, scale, last in changes if scale != last]
 
 
-def _note(axes: Axes, step: float, text: str, line: int = 0) -> None:
+def _note(axes: Axes, step: float, text: str, line: int = 0, *, left: bool) -> None:
     """Write beside the foot of a vertical line; a higher `line` is one above."""
-    left = step > 0.7 * axes.get_xlim()[1]  # else a long name would leave the figure
     place = -3 if left else 3, 3 + 10 * line
     axes.annotate(
         text, (step, 0), xycoords=("data", "axes fraction"), xytext=place,
