@@ -20,9 +20,9 @@ def look_for_faces(content: str) -> "Future[bool]":
 
 
 def _has_face(content: str) -> bool:
-    from .parts import find_faces
+    from .parts import face_mask
 
-    return find_faces(content) is not None
+    return face_mask(content) is not None
 
 
 def kind_of(recipe: Recipe) -> str:

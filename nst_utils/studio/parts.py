@@ -13,7 +13,7 @@ from sklearn.cluster import AgglomerativeClustering
 from sklearn.decomposition import PCA
 
 from ..images.inputs import InputPicture, open_input
-from ..images.masks import MaskError, read_mask
+from ..images.masks import find_faces
 
 SIDE = 320
 """Long side at which the photo is divided, pixels."""
@@ -55,19 +55,17 @@ def propose_parts(content: str, count: int) -> np.ndarray:
     means = np.stack(sums, axis=1) / np.maximum(sizes, 1)[:, None]
     joined = AgglomerativeClustering(min(count, number), connectivity=_neighbors(pixels))
     parts = joined.fit_predict(means)[pixels]
-    faces = find_faces(content)
+    faces = face_mask(content)
     if faces is not None:
         parts[np.asarray(Image.fromarray(faces).resize(parts.shape[::-1]))] = count
     return parts
 
 
 @lru_cache(maxsize=32)
-def find_faces(content: str) -> np.ndarray | None:
+def face_mask(content: str) -> np.ndarray | None:
     """Return where the faces of a photo are, True there, of shape (h, w); None without a face."""
-    try:
-        return read_mask("faces", open_input(content, 2 * SIDE).at(SIDE))[0, 0].numpy() > 0.5
-    except MaskError:
-        return None
+    found = find_faces(open_input(content, 2 * SIDE).at(SIDE))
+    return None if found is None else found[0, 0].numpy() > 0.5
 
 
 def outlines(parts: np.ndarray) -> np.ndarray:

@@ -4,7 +4,7 @@ from PIL import Image
 
 from nst_utils.networks import backbone
 from nst_utils.studio import parts
-from nst_utils.studio.parts import find_faces, outlines, propose_parts
+from nst_utils.studio.parts import face_mask, outlines, propose_parts
 from nst_utils.tests.conftest import tiny_backbone
 
 
@@ -27,11 +27,11 @@ def test_parts_follow_objects(tmp_path):
     assert (clicked & truth).sum() / (clicked | truth).sum() > 0.85
     lines = outlines(found)
     assert 0 < lines.mean() < 0.1
-    assert find_faces(str(tmp_path / "disk.png")) is None
+    assert face_mask(str(tmp_path / "disk.png")) is None
 
 
 def test_a_face_is_a_part_of_its_own():
     found = propose_parts("astronaut", 6)
     face = found == found[int(0.16 * found.shape[0]), int(0.43 * found.shape[1])]
     assert 0.01 < face.mean() < 0.08 and found[face].max() == 6
-    assert parts.find_faces("astronaut") is not None
+    assert parts.face_mask("astronaut") is not None
