@@ -343,7 +343,7 @@ class Album:
         made = {"caption": caption, "command": self._command(), **self._record([])}
         with _told(path):
             make_folder(path.parent)
-            options = {"quality": 50, "method": 6, "loop": 0, "duration": round(1000 / rate)}
+            options = {"quality": 40, "method": 6, "loop": 0, "duration": round(1000 / rate)}
             first.save(path, "WEBP", save_all=True, append_images=others, **options)
             _write_record(path, made)
             return display.Image(path.read_bytes(), format="webp", alt=caption)
