@@ -223,7 +223,7 @@ MACHINE = re.compile(r"/(?:home/[a-z]|Users/|work/|tmp/)")
 
 def readable(path: Path) -> str:
     """A file's text without stored pictures: base64 may hold any word."""
-    return re.sub(r'"image/(?:jpeg|png)": "[^"]*"', "", path.read_text(encoding="utf-8"))
+    return re.sub(r"[A-Za-z0-9+/=]{200,}", "", path.read_text(encoding="utf-8"))
 
 
 def test_spelling_is_american():
