@@ -204,7 +204,7 @@ class Controls:
     def _picked(self, name: str, value: Any) -> None:
         fields = {name: value}
         if name == "optimizer":
-            # The other optimizers' rates are too small here, or diverge.
+            # Both are moves of their own, which the schedule records.
             fields["learning_rate"] = OPTIMIZERS[value].rates[0]
         self._tell(**fields)
         if not self._quiet:

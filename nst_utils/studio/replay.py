@@ -67,6 +67,8 @@ def recipe_changes(settings: Recipe) -> dict[str, Any]:
     changes = {name: value for name, value in settings.to_dict().items() if value != plain[name]}
     if settings.backbone != recipe().backbone:
         changes = {"backbone": settings.backbone, **changes}
+    if "optimizer" in changes:  # which would else bring its usual rate
+        changes["learning_rate"] = settings.learning_rate
     if "size" in changes or "scales" in changes:
         # A new size would else make a ladder, and the ladder's steps.
         changes |= {"scales": list(settings.scales), "steps": list(settings.steps)}

@@ -110,7 +110,9 @@ class Recipe:
         "replicate", ("zero", "replicate"), "padding of the first convolution"
     )
     optimizer: str = kinds.choice("lbfgs", tuple(OPTIMIZERS), "method that moves the picture")
-    learning_rate: float = kinds.number(1.0, "step length of the optimizer", above=True, high=1e6)
+    learning_rate: float = kinds.number(
+        1.0, "step length; another optimizer brings its usual one", above=True, high=1e6
+    )
     size: int = kinds.whole(512, "long side of the result, pixels", low=1, high=kinds.MAX_SIZE)
     scales: tuple[int, ...] = kinds.whole_numbers(
         "long sides, ascending, ending at size; empty: a ladder",
@@ -221,11 +223,12 @@ class Recipe:
         return hash(json.dumps(dataclasses.asdict(self), sort_keys=True))
 
     def replace(self, **changes: Any) -> "Recipe":
-        """Return a copy with some fields changed and the ladder of scales kept in step.
+        """Return a copy with some fields changed, and those that go with them.
 
         A new ``size`` without ``scales`` makes a new ladder (see `ladder`), or stays at one scale
         if the recipe had one. One number of ``steps`` is the total, split over the scales in this
-        recipe's proportions.
+        recipe's proportions. Another ``optimizer`` without a ``learning_rate`` brings its usual
+        one: the other's is too small for it, or diverges.
 
         Raises
         ------
@@ -236,6 +239,8 @@ class Recipe:
         --------
         >>> Recipe().replace(size=256, steps=30).steps
         (20, 10)
+        >>> Recipe().replace(optimizer="adam").learning_rate
+        0.02
         """
         return dataclasses.replace(self, **_kept_in_step(self, changes))
 
@@ -363,9 +368,12 @@ def _default_values() -> dict[str, Any]:
 
 
 def _kept_in_step(recipe: Recipe, changes: dict[str, Any]) -> dict[str, Any]:
-    """Return changes with the scales and steps that go with them; see `Recipe.replace`."""
+    """Return changes with the fields that go with them; see `Recipe.replace`."""
     for name in changes:
         field_of(name)
+    optimizer = check_field(field_of("optimizer"), changes.get("optimizer", recipe.optimizer))
+    if optimizer != recipe.optimizer:
+        changes = {"learning_rate": OPTIMIZERS[optimizer].rates[0]} | changes
     if "scales" in changes:
         scales = check_field(field_of("scales"), changes["scales"])
         size = changes.setdefault("size", scales[-1])

@@ -49,6 +49,10 @@ def test_changes_give_the_recipe_again(name, backbone, size):
     settings = recipe(name, backbone=backbone, size=size, beta=7)
     assert recipe(**recipe_changes(settings)) == settings
     assert from_json(to_json([settings])) == [settings]
+    other = settings.replace(optimizer="lbfgs", learning_rate=1.0)
+    assert recipe(**recipe_changes(other)) == other
+    other = settings.replace(optimizer="adam", learning_rate=1.0)
+    assert recipe(**recipe_changes(other)) == other
 
 
 def test_stopping_and_running_the_cut_recipe_give_the_same_picture(tiny, pictures):
