@@ -309,20 +309,17 @@ class Album:
         IPython.display.Image
             A JPEG small enough for the notebook, with its caption as alternative text.
         """
-        path, caption = self._path(name, ".png"), self._say(caption, vi)
-        record = self._record([result.provenance for result in results])
+        path, made = self._path(name, ".png"), self._made(caption, vi, *results)
         preview, file = render_figure(figure, PREVIEW_DPI), io.BytesIO()
         if self.final:
-            command = self._command()
-            save_figure(figure, path, record, caption=caption, command=command, small=True)
+            save_figure(figure, path, made, small=True)
         else:  # no PDF, which takes as long as some paintings
-            made = {"caption": caption, "command": self._command(), **record}
             with _told(path):
                 make_folder(path.parent)
                 save_png(preview, path, made, dpi=(PREVIEW_DPI, PREVIEW_DPI), compress_level=1)
                 _write_record(path, made)
         preview.save(file, "JPEG", quality=82)
-        return display.Image(file.getvalue(), format="jpeg", alt=caption)
+        return display.Image(file.getvalue(), format="jpeg", alt=made["caption"])
 
     def add_animation(
         self, figures: Sequence[Figure], name: str, caption: str, *, rate: float = 12, vi: str = ""
@@ -338,15 +335,14 @@ class Album:
         name, caption, vi : str
             As for `add`.
         """
-        path, caption = self._path(name, ".webp"), self._say(caption, vi)
+        path, made = self._path(name, ".webp"), self._made(caption, vi)
         first, *others = (render_figure(figure, ANIMATION_DPI) for figure in figures)
-        made = {"caption": caption, "command": self._command(), **self._record([])}
         with _told(path):
             make_folder(path.parent)
             options = {"quality": 40, "method": 6, "loop": 0, "duration": round(1000 / rate)}
             first.save(path, "WEBP", save_all=True, append_images=others, **options)
             _write_record(path, made)
-            return display.Image(path.read_bytes(), format="webp", alt=caption)
+            return display.Image(path.read_bytes(), format="webp", alt=made["caption"])
 
     def add_table(
         self, table: pd.DataFrame, name: str, caption: str, *, vi: str = ""
@@ -362,15 +358,13 @@ class Album:
         caption, vi : str
             What the table shows, as for `add`.
         """
-        path = self._path(name, ".csv")
-        caption = self._say(caption, vi)
-        record = {"caption": caption, "command": self._command(), **self._record([])}
+        path, made = self._path(name, ".csv"), self._made(caption, vi)
         with _told(path):
             make_folder(path.parent)
             table.to_csv(path)
-            latex = table.to_latex(float_format="%.2f", caption=caption, escape=True)
+            latex = table.to_latex(float_format="%.2f", caption=made["caption"], escape=True)
             path.with_suffix(".tex").write_text(latex, encoding="utf-8")
-            _write_record(path, record)
+            _write_record(path, made)
         return table
 
     @property
@@ -391,11 +385,14 @@ class Album:
         notebook = f"notebooks/{self.notebook}.ipynb"
         return f"python -m nst_utils rerun {notebook}{extra}"
 
-    def _record(self, runs: list[Mapping[str, Any]]) -> dict[str, Any]:
+    def _made(self, caption: str, vi: str, *results: Result) -> dict[str, Any]:
+        """Return the record of a figure or a table."""
         return {
+            "caption": self._say(caption, vi),
+            "command": self._command(),
             "notebook": self.notebook,
             "parameters": self.parameters,
-            "runs": runs,
+            "runs": [result.provenance for result in results],
             "date": paths.utc_now(),
             "versions": {"nst_utils": __version__},
         }

@@ -202,11 +202,7 @@ class Controls:
         self._tell(style_layers=self._recipe.style_layers | {layer: change["new"]})
 
     def _picked(self, name: str, value: Any) -> None:
-        fields = {name: value}
-        if name == "optimizer":
-            # Both are moves of their own, which the schedule records.
-            fields["learning_rate"] = OPTIMIZERS[value].rates[0]
-        self._tell(**fields)
+        self._tell(**{name: value})
         if not self._quiet:
             self.show(self._recipe)
 
