@@ -129,13 +129,15 @@ def keep_structure(
 
     coarse = recipe.scales[0]
     short = recipe.replace(scales=(coarse,), steps=min(SHORT, recipe.steps[0]), schedule=())
+    # With one scale and few steps, a short run is a whole one, and is not made again.
+    runs = whole_runs if short == recipe else short_runs
     bar = tqdm(
         desc="looking for beta", total=MOST_SHORT, unit="run", leave=False,
         **bar_options(progress),
     )  # fmt: skip
 
     def at_coarse(beta: float) -> float:
-        kept = paint(short.replace(beta=beta), short_runs)[1]
+        kept = paint(short.replace(beta=beta), runs)[1]
         bar.update()
         bar.set_postfix(beta=f"{beta:.3g}", kept=f"{kept:.2f}")
         return kept
@@ -151,9 +153,11 @@ def keep_structure(
     try:
         with bar, watching_signals():
             first = search.find(keep)
-            # Short runs keep more, and may never get down to what was asked where whole ones do.
-            low, high = (recipe.beta * math.exp(sign * LONGEST) for sign in (-1, 1))
-            _whole_runs(at_full_size, search, keep, min(max(first, low), high))
+            if all(abs(kept - keep) > TOLERANCE for _, kept in whole_runs):
+                # Short runs keep more, and may never get down to what was asked where whole ones
+                # do.
+                low, high = (recipe.beta * math.exp(sign * LONGEST) for sign in (-1, 1))
+                _whole_runs(at_full_size, search, keep, min(max(first, low), high))
     except KeyboardInterrupt as interruption:
         if not short_runs and not whole_runs:
             raise
@@ -167,8 +171,8 @@ def keep_structure(
             NSTWarning,
             stacklevel=2,
         )
-    runs = len(search.points), len(whole_runs)
-    return Kept(result, keep, kept, *runs, time.perf_counter() - began, stopped)
+    seconds = time.perf_counter() - began
+    return Kept(result, keep, kept, len(short_runs), len(whole_runs), seconds, stopped)
 
 
 def _check_keep(keep: Any, recipe: Recipe) -> None:

@@ -8,6 +8,7 @@ from nst_utils.experiments.metrics import ssim
 from nst_utils.experiments.structure_search import TOLERANCE, Secant, keep_structure
 from nst_utils.images.samples import open_picture
 from nst_utils.transfer.config import Recipe
+from nst_utils.transfer.run import stylize
 
 # Three fine steps of a random network cannot take a style's detail away again.
 SMALL = Recipe(size=48, scales=(32, 48), steps=(6, 3), detail="content", weights="random")
@@ -38,6 +39,13 @@ def test_the_painting_keeps_what_was_asked(tiny, pictures):
     assert kept.reached
     assert kept.seconds >= kept.result.seconds
     assert 1 <= kept.short <= module.MOST_SHORT and 1 <= kept.whole <= module.MOST_WHOLE
+
+
+def test_with_one_scale_a_run_that_kept_what_was_asked_is_not_made_again(tiny, pictures):
+    one = SMALL.replace(scales=(48,), steps=(6,), color="free")
+    usual = ssim(stylize(*pictures, one).image, open_picture(pictures[0]))
+    kept = keep_structure(*pictures, one, usual, progress=False)
+    assert (kept.short, kept.whole, kept.kept) == (0, 1, pytest.approx(usual))
 
 
 def test_whole_runs_that_keep_less_than_short_ones_are_searched_by_themselves(
