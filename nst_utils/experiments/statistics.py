@@ -84,12 +84,14 @@ def paired_differences(
     Raises
     ------
     UnknownNameError
-        If `runs` have no such setting.
+        If there are runs, but none of such a setting. Without any run there are 0 pairs.
     """
     means = runs.groupby(["content", "style", by], sort=False)[list(measures)].mean()
     rows = []
     for measure in measures:
         table = means[measure].unstack(by)
+        if runs.empty:  # no pair's curves overlap: nothing to compare, and no wrong name
+            table = table.reindex(columns=list(settings))
         for name in settings:
             if name not in table:
                 raise unknown("setting", name, map(str, table))

@@ -83,6 +83,13 @@ def test_one_pair_has_no_interval():
         statistics.paired_differences(table([-0.5]), ["gap"], ("a", "c"))
 
 
+def test_without_any_pair_there_is_nothing_to_compare_and_no_error():
+    row = statistics.paired_differences(table([]).reindex(columns=table([0]).columns), ["gap"],
+                                        ("a", "b")).loc["gap"]  # fmt: skip
+    assert row["pairs"] == 0 and np.isnan(row["difference"])
+    assert row["better"] == "not significant"
+
+
 def test_spread_tells_pairs_from_seeds():
     runs = pd.DataFrame(
         {"setting": "a", "content": f"p{i}", "style": "s", "seed": s, "gap": 10 * i + (-1) ** s}
