@@ -3,7 +3,7 @@
 - ``peak_memory``: the peak of memory during a block of code
 - ``metrics``: measures that no optimizer sees
 - ``judges``: independent judges of content and of style
-- ``trials``: a row of numbers for each run; what a recipe costs here
+- ``trials``: a row of numbers for each run
 - ``statistics``: settings of an experiment at equal structure, pair by pair
 - ``variance``: means with intervals over two kinds of pictures, shares of the variance
 - ``batch``: many runs, under one key each; what is done is not done again

@@ -1,4 +1,4 @@
-"""Many runs, measured: a row of numbers for each, and what a recipe costs on this machine."""
+"""Many runs, measured: a row of numbers for each."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -9,7 +9,6 @@ from PIL import Image
 
 from ..errors import NSTError, one_line
 from ..networks.device import describe_machine
-from ..parallel import run_in_fresh_process
 from ..paths import public_source
 from ..transfer.config import Recipe
 from ..transfer.fields import RecipeError
@@ -172,20 +171,3 @@ def style_at_start(content: Any, style: Any, recipe: Recipe) -> float:
     """Return the style loss of the first picture, before ``beta``; raises as `run.stylize`."""
     short = recipe.replace(scales=recipe.scales[:1], steps=1, schedule=())
     return _style_of(stylize(content, style, short).history[0], short)
-
-
-def cost(content: Any, style: Any, recipe: Recipe, steps: int = 4) -> dict[str, float]:
-    """Measure what a recipe costs on this machine at its last scale, in a process of its own.
-
-    The pictures are paths or names of samples. `steps` are timed, after one that warms up. Return
-    ``seconds_per_step``, and ``peak_mb`` of the whole process.
-    """
-    last = recipe.replace(scales=recipe.scales[-1:], steps=steps + 1, schedule=())
-    return run_in_fresh_process(_cost, content, style, last)
-
-
-def _cost(content: Any, style: Any, recipe: Recipe) -> dict[str, float]:
-    with PeakMemory() as memory:
-        result = stylize(content, style, recipe)
-    seconds = result.history[-1].seconds - result.history[0].seconds
-    return {"seconds_per_step": seconds / (len(result.history) - 1), "peak_mb": memory.mb}

@@ -9,10 +9,15 @@ import pytest
 from IPython.core.interactiveshell import InteractiveShell
 from IPython.utils.capture import capture_output
 
-from nst_utils.experiments import sweeps, trials
+from nst_utils.experiments import sweeps
 from nst_utils.experiments.notebooks import check_parameters
+from nst_utils.networks.backbone import load_backbone
 from nst_utils.paths import ROOT
+from nst_utils.transfer import run
+from nst_utils.transfer.feedforward import training
 from nst_utils.wikiart import practice_set
+
+from .conftest import tiny_backbone
 
 SMALL = {"content": "coffee", "size": 48, "steps": 2}
 LEAST = {"content": "coffee", "size": 32, "steps": 1}
@@ -46,15 +51,21 @@ def test_every_notebook_is_run():
 
 
 @pytest.fixture
-def in_this_process(jobs_here, monkeypatch, tmp_path):
-    """Run here what has a process of its own: it would load torch once more for each."""
+def quickly(jobs_here, monkeypatch, tmp_path):
+    """Run jobs here, and paint by a tiny VGG19: nbval and the stored runs try the real one."""
+    tiny = tiny_backbone()
+
+    def load(name, *words, **options):
+        return tiny if name == "vgg19" else load_backbone(name, *words, **options)
+
+    for module in (run, training):
+        monkeypatch.setattr(module, "load_backbone", load)
     monkeypatch.setattr(sweeps, "RUNS", tmp_path / "runs")
-    monkeypatch.setattr(trials, "run_in_fresh_process", lambda function, *given: function(*given))
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", LIVE)
-def test_it_paints_under_other_parameters(name, in_this_process, monkeypatch, tmp_path):
+def test_it_paints_under_other_parameters(name, quickly, monkeypatch, tmp_path):
     parameters = dict(LIVE[name])
     if "folds" in parameters:
         monkeypatch.setattr(practice_set, "PICTURES", 1)

@@ -48,14 +48,6 @@ def test_peak_memory_sees_a_block_that_is_freed_again():
     assert during.mb - before.mb > 150
 
 
-@pytest.mark.slow
-def test_cost_is_measured_in_a_process_of_its_own(pictures):
-    recipe = Recipe(size=48, weights="random", device="cpu", scales=(32, 48))
-    found = trials.cost(*map(str, pictures), recipe, steps=2)
-    assert 0 < found["seconds_per_step"] < 20
-    assert found["peak_mb"] > 150
-
-
 def test_judges_are_networks_with_their_layers():
     network, layers = metrics.judge("vgg19", "random")
     assert not network.trained
