@@ -5,7 +5,10 @@ other worker's core: each worker, and each notebook's kernel, gets one thread.
 """
 
 import os
+import sys
 
+# jsonschema, which nbval loads, would load a parser of grammars only to check addresses: seconds.
+sys.modules["rfc3987_syntax"] = None
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 if "PYTEST_XDIST_WORKER" in os.environ:
     for _name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):

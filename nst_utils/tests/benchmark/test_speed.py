@@ -33,7 +33,7 @@ def test_memory_is_that_of_a_process_with_nothing_else_in_it():
 
 
 @pytest.fixture
-def weights_are_decoded_once():
+def weights_are_decoded_quickly():
     """Not here, where it is measured how long that takes."""
 
 
