@@ -12,7 +12,10 @@ from .fields import RecipeError
 
 @dataclass(frozen=True)
 class Preset:
-    """A named recipe: its help, its layers for each network, and what it changes in the default."""
+    """A named recipe: its help, its layers by network, and what it changes in the default.
+
+    `_layers_of` chooses the layers of a network that is not listed.
+    """
 
     help: str
     layers: dict[str, tuple[str, dict[str, float]]]
@@ -53,8 +56,6 @@ def _layers(blocks: dict[int, int]) -> dict[str, float]:
 
 DEFAULT_LAYERS = {name: (spec.content_layer, spec.style_layers) for name, spec in BACKBONES.items()}
 
-RESNET_STAGES = ("layer2", {"relu": 1.0, "layer1": 1.0, "layer2": 1.0, "layer3": 1.0})
-
 PRESETS: dict[str, Preset] = {
     "quick": Preset(
         "the default: centered Gram matrices, relative losses, coarse to fine, L-BFGS",
@@ -68,10 +69,7 @@ PRESETS: dict[str, Preset] = {
     ),
     "gram": Preset(
         "Gram matrices alone: nothing recolored, all layers alike; for ablations",
-        {
-            "vgg19": ("relu3_4", {f"relu{block}_1": 1.0 for block in range(1, 6)}),
-            "resnet50": DEFAULT_LAYERS["resnet50"],
-        },
+        {"vgg19": ("relu3_4", {f"relu{block}_1": 1.0 for block in range(1, 6)})},
         BEFORE | {"gram": "mean", "beta": 20.0, "tv": 0.05},
     ),
     "report": Preset(
@@ -126,10 +124,7 @@ PRESETS: dict[str, Preset] = {
     "nnst": Preset(
         "neural neighbors: hypercolumns, rotated styles, a last pass block by block "
         "(Kolkin et al. 2022)",
-        {
-            "vgg19": ("relu3_3", _layers({1: 2, 2: 2, 3: 4, 4: 3})),
-            "resnet50": RESNET_STAGES,
-        },
+        {"vgg19": ("relu3_3", _layers({1: 2, 2: 2, 3: 4, 4: 3}))},
         {
             "style_statistic": "hypercolumns",
             "alpha": 0.0,
@@ -141,10 +136,7 @@ PRESETS: dict[str, Preset] = {
     ),
     "strotss": Preset(
         "relaxed optimal transport and self-similarity (Kolkin et al. 2019)",
-        {
-            "vgg19": ("relu4_1", _layers({1: 2, 2: 2, 3: 3, 4: 1})),
-            "resnet50": RESNET_STAGES,
-        },
+        {"vgg19": ("relu4_1", _layers({1: 2, 2: 2, 3: 3, 4: 1}))},
         {
             "style_statistic": "earth_mover",
             "content_statistic": "self_similarity",
@@ -173,11 +165,25 @@ RECIPES: dict[str, str] = {name: preset.help for name, preset in PRESETS.items()
 @cache
 def _named(name: str, backbone: str) -> Recipe:
     preset = PRESETS[name]
-    if backbone not in preset.layers:
-        raise RecipeError(f"recipe {name} is for {' or '.join(preset.layers)}, not for {backbone}")
-    content_layer, style_layers = preset.layers[backbone]
+    content_layer, style_layers = _layers_of(name, backbone)
     layers = {"content_layer": content_layer, "style_layers": style_layers}
     return Recipe(backbone=backbone, **layers, **preset.changes)
+
+
+def _layers_of(name: str, backbone: str) -> tuple[str, dict[str, float]]:
+    """Return the layers by which a recipe reads a network, also one that it does not list.
+
+    Such a network is read by VGG19's layers if it has them all, else by those of its own default
+    recipe. A recipe with the loss of the report or of a paper is defined by its layers: it is
+    refused.
+    """
+    preset, spec = PRESETS[name], backbone_spec(backbone)
+    content_layer, style_layers = preset.layers.get(backbone, preset.layers["vgg19"])
+    if {content_layer, *style_layers} <= {*spec.layers, *spec.aliases}:
+        return content_layer, style_layers
+    if preset.changes.get("loss") in ("report", "paper"):
+        raise RecipeError(f"recipe {name} is for {' or '.join(preset.layers)}, not for {backbone}")
+    return spec.content_layer, spec.style_layers
 
 
 def recipe(name: str = "quick", **overrides: Any) -> Recipe:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from nst_utils.cli.recipe_options import parse_value
 from nst_utils.errors import NSTError, UnknownNameError
 from nst_utils.networks.registry import BACKBONES
-from nst_utils.transfer import config
+from nst_utils.transfer import config, presets
 from nst_utils.transfer.config import Recipe
 from nst_utils.transfer.fields import RecipeError, parse_field
 from nst_utils.transfer.presets import RECIPES, recipe
@@ -55,6 +55,16 @@ def test_report_personal():
 def test_recipe_without_layers_for_a_backbone_is_refused():
     with pytest.raises(RecipeError, match="gatys2016 is for vgg19"):
         recipe("gatys2016", backbone="resnet50")
+
+
+def test_a_network_that_no_recipe_lists_is_read_by_vgg19s_layers_or_its_own(monkeypatch):
+    vgg19 = BACKBONES["vgg19"]
+    layers = tuple(name for name in vgg19.layers if not name.endswith("_4"))
+    monkeypatch.setitem(BACKBONES, "vgg16", dataclasses.replace(vgg19, layers=layers))
+    found = {name: presets._layers_of(name, "vgg16") for name in RECIPES}
+    assert found["gatys2016"] == presets.PRESETS["gatys2016"].layers["vgg19"]
+    assert found["gram"] == (vgg19.content_layer, vgg19.style_layers)  # relu3_4 is not there
+    assert all({content, *style} <= set(layers) for content, style in found.values())
 
 
 @pytest.mark.parametrize(
