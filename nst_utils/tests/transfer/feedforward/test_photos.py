@@ -68,6 +68,14 @@ def test_faces_are_looked_for_in_few_of_many_photos():
     assert 30 <= len(asked) <= 40 and max(asked) > 95
 
 
+def test_of_a_strip_the_middle_is_taken(tmp_path):
+    strip = Image.new("RGB", (20_000, 16))
+    strip.paste("white", (9_900, 0, 10_100, 16))
+    strip.save(tmp_path / "strip.png")
+    [photo] = open_photos(tmp_path / "strip.png")
+    assert photo.size == (16 * 288, 288) and min(photo.getpixel((8 * 288, 144))) > 250
+
+
 def test_where_photos_come_from(tmp_path):
     contents = [s.name for s in list_samples().values() if s.kind == "content"]
     assert len(list(open_photos())) == len(contents) - 1
