@@ -186,7 +186,7 @@ def test_a_killed_worker_loses_no_run_and_doubles_none(tmp_path):
         ]
         out = tmp_path / "out"
         command = [
-            sys.executable, "-m", "nst_utils", "sweep", "--grid", "beta=1,2,3,4,5,6,7,8",
+            sys.executable, "-m", "nst_utils", "sweep", "--grid", "beta=1,2,3,4,5",
             "--size", "32", "--steps", "4", "--set", "weights=random", "--out", str(out),
             "--scheduler", address,
         ]  # fmt: skip
@@ -195,21 +195,21 @@ def test_a_killed_worker_loses_no_run_and_doubles_none(tmp_path):
         )
         started.append(sweeping)
         deadline = time.time() + 120
-        while len(list((out / ".rows").glob("*.json"))) < 3 and time.time() < deadline:
+        while len(list((out / ".rows").glob("*.json"))) < 1 and time.time() < deadline:
             time.sleep(0.05)
         assert sweeping.poll() is None, "the sweep was over before a worker could be killed"
         workers[0].send_signal(signal.SIGKILL)
         printed, errors = sweeping.communicate(timeout=180)
         assert sweeping.returncode == 0, errors
-        assert "8 of 8 runs done" in printed
+        assert "5 of 5 runs done" in printed
     finally:
         for process in started:
             process.kill()
             process.wait()
     table = pd.read_parquet(out / "runs.parquet")
-    assert sorted(table["beta"]) == list(range(1, 9))
+    assert sorted(table["beta"]) == list(range(1, 6))
     assert table["key"].is_unique
-    assert len(list((out / "pictures").glob("*.png"))) == 8
+    assert len(list((out / "pictures").glob("*.png"))) == 5
 
 
 @pytest.mark.parametrize("text", ["[]", "5", "null", "{}", "[" * 5000, '{"error": 1}', "\x00"])
