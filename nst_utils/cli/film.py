@@ -185,22 +185,26 @@ def summarize_film(made: Any) -> None:
     for name, value in lines:
         say(f"{name:9} {value}")
     if made.stopped != "finished":
-        raise click.ClickException(
-            f"{made.stopped}; the frames so far were saved, and the same command goes on"
-        )
+        # The same command goes on where it was stopped, and not where the clip itself ends.
+        goes_on = ", and the same command goes on" if "interrupted" in made.stopped else ""
+        raise click.ClickException(f"{made.stopped}; the frames so far were saved{goes_on}")
 
 
 def _measures(measures: dict[str, Any]) -> list[tuple[str, str]]:
-    if not measures:
-        return []
+    lines = []
+    if "warping_error" in measures:
+        lines.append(("flicker", _flicker(measures)))
+    if "style" in measures:
+        gaps = ", ".join(f"{name} {value:.2f}" for name, value in measures["style"].items())
+        lines.append(("style", gaps))
+    return lines
+
+
+def _flicker(measures: dict[str, Any]) -> str:
     flicker = f"{measures['warping_error']:.5f} warping error; {measures['floor']:.5f} the clip's"
     if "ceiling" in measures:
         flicker += (
             f"; of its first two frames {measures['of_that_pair']:.5f}, and "
             f"{measures['ceiling']:.5f} if the second is painted by itself"
         )
-    lines = [("flicker", flicker)]
-    if "style" in measures:
-        gaps = ", ".join(f"{name} {value:.2f}" for name, value in measures["style"].items())
-        lines.append(("style", gaps))
-    return lines
+    return flicker

@@ -28,7 +28,7 @@ from ..images.clips import Clip, ClipError, Frame, open_clip
 from ..images.inputs import InputPicture
 from ..images.io import read_image
 from ..images.masks import as_mask_picture
-from ..images.png import read_provenance, save_png
+from ..images.png import holds_finished, read_provenance, save_png
 from ..images.tensors import to_tensor
 from ..networks.weights import find_weights
 from ..parallel import bar_options
@@ -288,6 +288,11 @@ class _FilmRun:
         count = self._count()
         if not count:
             raise FilmError(f"no frame was painted: {stopped}")
+        if stopped != "finished" and holds_finished(self.path):
+            raise FilmError(
+                f"{stopped}; {self.path} holds a finished film and stays as it was; the frames so "
+                "far are kept, and the same command goes on"
+            )
         record = self._record(count, stopped)
         if stopped == "finished" and measured:
             record["measures"] = self._measure(count, on_step)
@@ -400,8 +405,9 @@ class _FilmRun:
     def _measure(self, count: int, on_step: Callable[[LiveStep], Any] | None) -> dict[str, Any]:
         """Return the warping error, its floor and its ceiling, and the gaps to the style."""
         found = flicker(self._pairs(count))
-        measures: dict[str, Any] = found.mean()
-        if self.network is None:
+        # Without two frames to compare nothing is known, and 0 would look as if it were still.
+        measures: dict[str, Any] = found.mean() if found.floor else {}
+        if self.network is None and found.floor:
             measures |= self._ceiling(found, on_step)
         if self.styles:
             measures["style"] = style_gap(self._pairs(count), count, self.styles[0].image)

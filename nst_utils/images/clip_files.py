@@ -24,7 +24,8 @@ CONTAINERS = {".m4v": "mp4"}
 """Formats that have another name than their suffix."""
 
 OPTIONS = {
-    "libx264": {"crf": "17", "preset": "medium"},
+    # With frames that refer to later ones, a film of uneven times would tell a wrong duration.
+    "libx264": {"crf": "17", "preset": "medium", "bf": "0"},
     "libvpx-vp9": {"crf": "24", "b:v": "0", "deadline": "good", "cpu-used": "4", "row-mt": "1"},
 }
 """Quality at which brush strokes stay sharp."""
@@ -212,8 +213,10 @@ def _sound(clip: Clip, output: Any) -> Iterator[Callable[[Fraction | None], Iter
     with open_film_file(clip.path, kind) as source:
         stream, video = source.streams.audio[0], source.streams.video[0]
         target = output.add_stream_from_template(stream)
-        origin = (video.start_time or 0) * video.time_base + (clip.start or 0)
-        packets = _packets(source, stream, target, clip, origin)
+        # From the first frame that is painted: it may be later than the part begins.
+        began = next(clip.read(clip), (clip.start or 0, None))[0] if clip.start else 0
+        origin = (video.start_time or 0) * video.time_base + began
+        packets = _packets(source, stream, target, clip, origin, began)
         waiting: list[Any] = []
 
         def until(time: Fraction | None) -> Iterator[Any]:
@@ -234,7 +237,9 @@ def _taken(packets: Iterator[Any], waiting: list[Any], time: Fraction) -> Iterat
         yield packet
 
 
-def _packets(source: Any, stream: Any, target: Any, clip: Clip, origin: Fraction) -> Iterator[Any]:
+def _packets(
+    source: Any, stream: Any, target: Any, clip: Clip, origin: Fraction, began: Fraction
+) -> Iterator[Any]:
     """Yield the sound's packets as they are, moved to the beginning of the part that is read."""
     shift = round(origin / stream.time_base)
     for packet in source.demux(stream):
@@ -244,7 +249,7 @@ def _packets(source: Any, stream: Any, target: Any, clip: Clip, origin: Fraction
         after = packet.duration * stream.time_base
         if clip.start and time + after <= 0:
             continue
-        if clip.end is not None and time >= clip.end - (clip.start or 0):
+        if clip.end is not None and time >= clip.end - began:
             return
         packet.pts, packet.dts = packet.pts - shift, packet.dts - shift
         packet.stream = target
@@ -256,7 +261,8 @@ def _write_animation(path: Path, pictures: Pictures, clip: Clip, comment: str) -
     times = [round(time * 1000 / unit) for time, _ in pictures()]
     last = round(1000 / clip.rate / unit)
     ends = [*times[1:], times[-1] + last]
-    delays = [max(1, b - a) * unit for a, b in zip(times, ends, strict=True)]
+    most = 2**16 - 1 if unit == 10 else 2**24 - 1  # what the formats can hold
+    delays = [min(max(1, b - a), most) * unit for a, b in zip(times, ends, strict=True)]
     if unit == 10:
         palette = _palette(pictures, len(times))
         frames = (image.quantize(palette=palette) for _, image in pictures())

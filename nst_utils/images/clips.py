@@ -13,6 +13,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any, BinaryIO
 
+import numpy as np
 from PIL import Image, ImageSequence
 
 from ..errors import NSTError, brief, ignoring, one_line
@@ -318,6 +319,8 @@ def _read_film(clip: Clip) -> Iterator[tuple[Fraction, Image.Image | None]]:
                 continue
             for frame in frames:
                 time = _time(frame, expected, stream, origin)
+                if expected is not None and time <= expected - step:
+                    time = expected  # a damaged film may go back in time
                 image = None if frame.is_corrupt else _upright(frame, stream)
                 if clip.end is not None and time >= clip.end:
                     return
@@ -344,10 +347,22 @@ def _upright(frame: Any, stream: Any) -> Image.Image:
     if shape and shape != 1 and 0.1 < shape < 10:  # pixels that are not square
         image = image.resize((max(1, round(image.width * shape)), image.height))
     turns = round(frame.rotation / 90) % 4
+    if _is_mirrored(frame):  # a turn of a mirrored film is told as of one that is not
+        image, turns = image.transpose(Image.Transpose.FLIP_LEFT_RIGHT), (turns + 2) % 4
     turned = {
         1: Image.Transpose.ROTATE_90, 2: Image.Transpose.ROTATE_180, 3: Image.Transpose.ROTATE_270
     }  # fmt: skip
     return image.transpose(turned[turns]) if turns else image
+
+
+def _is_mirrored(frame: Any) -> bool:
+    from av.sidedata.sidedata import Type
+
+    matrix = frame.side_data.get(Type.DISPLAYMATRIX)
+    if matrix is None:
+        return False
+    a, b, _, c, d, *_ = np.frombuffer(bytes(matrix), np.int32).tolist()
+    return a * d < b * c
 
 
 def _open_animation(path: Path, digest: str) -> Clip:
@@ -392,7 +407,7 @@ def _read_animation(clip: Clip) -> Iterator[tuple[Fraction, Image.Image | None]]
                 delay, picture = 1 / (clip.rate * clip.every), None
             if clip.end is not None and time >= clip.end:
                 return
-            if time >= (clip.start or 0):
+            if time + delay > (clip.start or 0):  # what is seen where the part begins is in it
                 yield time, picture
             time += delay
 

@@ -11,7 +11,7 @@ from typing import Any, BinaryIO
 
 from PIL import Image, PngImagePlugin
 
-from ..errors import ignoring
+from ..errors import NSTError, ignoring
 from ..paths import is_address, is_folder, replacing, user_path
 from ..untrusted import DataError, parse_json
 from .clips import frame_files, kind_of, read_comment
@@ -131,6 +131,13 @@ def read_provenance(path: str | os.PathLike) -> dict[str, Any] | None:
         file.seek(8)
         text = _record_text(file)
     return _parsed(text) or None
+
+
+def holds_finished(path: Path) -> bool:
+    """Tell whether a file or folder of frames holds what a finished run made."""
+    with contextlib.suppress(NSTError, OSError):
+        return (read_provenance(path) or {}).get("stopped") == "finished"
+    return False
 
 
 def _parsed(text: str | None) -> dict[str, Any]:

@@ -7,6 +7,7 @@ import torch
 from PIL import Image
 
 from nst_utils import paths
+from nst_utils.cli.film import summarize_film
 from nst_utils.errors import NSTWarning
 from nst_utils.experiments import film_measures, film_runs
 from nst_utils.experiments.film_runs import Film, FilmError, KeptFrames, film
@@ -79,6 +80,30 @@ def test_an_interrupted_film_goes_on_and_is_the_same(tiny, clip, tmp_path):
     made = paint(clip, tmp_path / "part.mp4", measured=False, on_step=count.append)
     assert len(count) == 6  # three frames of two steps
     assert made.record["film"]["frames_sha256"] == whole.record["film"]["frames_sha256"]
+
+
+@pytest.mark.filterwarnings("ignore:the sound of clip.mp4")
+@pytest.mark.parametrize("name", ["out.mp4", "out"])
+def test_a_finished_film_is_not_replaced_by_an_interrupted_one(tiny, clip, tmp_path, name):
+    made, steps = paint(clip, tmp_path / name, measured=False), []
+
+    def stop(live):
+        steps.append(live)
+        if len(steps) == 7:
+            raise KeyboardInterrupt
+
+    with pytest.raises(FilmError, match="holds a finished film and stays as it was"):
+        paint(clip, tmp_path / name, measured=False, on_step=stop)
+    assert len(list(open_clip(made.path).frames())) == 5
+    steps.clear()
+    assert paint(clip, tmp_path / name, measured=False, on_step=steps.append).frames == 5
+    assert len(steps) == 6  # the frames were kept
+
+
+def test_without_two_frames_nothing_is_said_of_flicker(tiny, clip, tmp_path):
+    made = paint(open_clip(clip).part(end=0.02), tmp_path / "out.mp4")
+    assert made.frames == 1 and "warping_error" not in made.record["measures"]
+    summarize_film(made)
 
 
 def test_a_run_that_cannot_go_on_says_why(tiny, clip, tmp_path):

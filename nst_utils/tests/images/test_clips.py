@@ -1,9 +1,10 @@
+import struct
 from fractions import Fraction
 
 import av
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageOps
 
 from nst_utils.errors import NSTWarning
 from nst_utils.images.clip_files import CODECS, check_clip_output, warn_of_silence, write_clip
@@ -58,6 +59,46 @@ def test_a_phones_film_is_upright(tmp_path, turned):
     # A display matrix of 90 turns the stored picture counterclockwise.
     expected = moving(1)[0].rotate(turned, expand=True)
     assert gap(frame.image, expected) < 9
+
+
+def test_a_mirrored_film_is_mirrored_and_not_turned(tmp_path):
+    path = film(tmp_path / "in.mp4", turned=180)
+    turned, mirrored = (struct.pack(">5i", -65536, 0, 0, 0, down) for down in (-65536, 65536))
+    data = path.read_bytes()
+    assert turned in data
+    path.write_bytes(data.replace(turned, mirrored))
+    frame = next(open_clip(path).frames())
+    assert gap(frame.image, ImageOps.mirror(moving(1)[0])) < 9
+
+
+UNEVEN = (100, 100, 500, 50, 100)
+
+
+@pytest.fixture
+def uneven(tmp_path):
+    first, *others = moving(5)
+    path = tmp_path / "uneven.gif"
+    first.save(path, save_all=True, append_images=others, duration=UNEVEN)
+    return path
+
+
+def test_what_is_seen_where_a_part_begins_belongs_to_it(uneven):
+    part = open_clip(uneven).part(start=0.3, end=0.5)
+    assert gap(next(part.frames()).image, moving(3)[2]) < 9
+
+
+def test_a_film_of_uneven_times_tells_how_long_it_is(tmp_path, uneven):
+    with av.open(str(copied(tmp_path / "out.mp4", uneven))) as container:
+        stream = container.streams.video[0]
+        assert float(stream.duration * stream.time_base) >= sum(UNEVEN[:4]) / 1000
+
+
+def test_a_gif_holds_no_more_than_eleven_minutes_a_frame(tmp_path):
+    times = [(Fraction(0), moving(1)[0]), (Fraction(1000), moving(2)[1])]
+    clip = open_clip(film(tmp_path / "in.mp4"))
+    path = write_clip(tmp_path / "out.gif", lambda: iter(times), clip, {})
+    with Image.open(path) as image:
+        assert image.info["duration"] == 655350
 
 
 def test_sound_is_copied_packet_by_packet(tmp_path):
