@@ -304,6 +304,7 @@ def replacing(path: Path, *, folder: bool = False) -> Iterator[Path]:
     path = _resolved(Path(path))
     remove_old_drafts(path.parent)
     draft = _new_draft(path.parent, path.suffix[:8], folder)
+    usual = draft.stat().st_mode
     try:
         yield draft
         if folder:
@@ -311,7 +312,8 @@ def replacing(path: Path, *, folder: bool = False) -> Iterator[Path]:
         else:
             # Some file systems have no modes, and refuse.
             with contextlib.suppress(OSError):
-                draft.chmod(stat.S_IMODE(path.stat().st_mode))
+                # What writes the draft may replace it by a file that nobody else can read.
+                draft.chmod(stat.S_IMODE(path.stat().st_mode if path.exists() else usual))
             os.replace(draft, path)
     except BaseException:
         if folder:

@@ -125,6 +125,15 @@ def test_drafts_of_killed_processes_are_swept_up(tmp_path):
         assert sorted(tmp_path.iterdir()) == sorted([mine, draft])
 
 
+def test_a_draft_that_was_replaced_by_a_private_file_gets_the_usual_mode(tmp_path):
+    (tmp_path / "usual").touch()
+    with paths.replacing(tmp_path / "net.safetensors") as draft:
+        draft.unlink()
+        draft.touch(mode=0o600)
+    modes = [(tmp_path / name).stat().st_mode for name in ("usual", "net.safetensors")]
+    assert modes[0] == modes[1]
+
+
 def test_modes_are_the_systems_or_those_of_the_replaced_file(tmp_path, monkeypatch):
     monkeypatch.setattr(os, "umask", lambda *_: pytest.fail("the umask is the process's"))
     paths.write_text(tmp_path / "new", "a")

@@ -1,5 +1,6 @@
 """What a network is trained on: crops of photos, recolored to the style, some of them mirrored."""
 
+import contextlib
 from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
 from pathlib import Path
@@ -93,7 +94,12 @@ def _photos_of(source: Any) -> Iterator[Image.Image]:
 
 def _is_clip(path: Path) -> bool:
     with path.open("rb") as file:
-        return bool(kind_of(file.read(32))) and path.suffix.lower() != ".webp"
+        kind = kind_of(file.read(32))
+    if kind not in ("GIF", "WEBP"):
+        return bool(kind)
+    with contextlib.suppress(OSError, ValueError, SyntaxError), Image.open(path) as image:
+        return getattr(image, "n_frames", 1) > 1
+    return False
 
 
 class Crops:

@@ -13,6 +13,7 @@ import json
 import math
 import platform
 import time
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,7 +26,7 @@ from torch import Tensor
 from tqdm import tqdm
 
 from ... import __version__, paths
-from ...errors import NSTError, brief
+from ...errors import NSTError, NSTWarning, brief
 from ...images.colors import color_moments
 from ...images.inputs import InputPicture
 from ...images.masks import find_faces, read_mask
@@ -45,7 +46,7 @@ from ..presets import recipe
 from ..state import code_version
 from ..style import Style
 from .generator import new_generator
-from .network_file import FORM, StyleNetwork, check_network_output
+from .network_file import FORM, StyleNetwork, check_network_output, load_network
 from .photos import HELD_OUT, Crops, open_photos
 
 SAVE_EVERY = 30.0
@@ -96,6 +97,8 @@ class Settings:
             value = getattr(self, name)
             if not isinstance(value, int) or not low <= value <= high:
                 raise RecipeError(f"{name} must be {low} to {high}, not {brief(value)}")
+        if not isinstance(self.seed, int) or not 0 <= self.seed < 2**63:
+            raise RecipeError(f"seed must be 0 to {2**63 - 1}, not {brief(self.seed)}")
         if not 0 < self.rate <= 1 or not 0 <= self.steady <= 1e6:
             raise RecipeError(
                 "rate must be above 0 and at most 1, and steady from 0 to 1e6, not "
@@ -278,9 +281,21 @@ class _Training:
             paths.remove_run_file(self.folder / "state.safetensors")
         elif self.step:
             self._save()
-        if self.step:  # else nothing is learned, and there may be a good network
+        if self.step and stopped != "finished" and self._holds_finished():
+            warnings.warn(
+                f"{self.path} holds a network whose training ended: it stays as it was, and the "
+                "same command goes on with this one",
+                NSTWarning,
+                stacklevel=3,
+            )
+        elif self.step:  # else nothing is learned, and there may be a good network
             network.save(self.path)
         return network
+
+    def _holds_finished(self) -> bool:
+        with contextlib.suppress(NSTError):
+            return load_network(self.path).record.get("stopped") == "finished"
+        return False
 
     def _done(self) -> bool:
         if self.wanted:
@@ -320,6 +335,7 @@ class _Training:
             )
         self.optimizer.step()
         self.step += 1
+        self.planned = max(self.planned, self.step)
         self.first = total if self.step == 1 else self.first
         self.mean = total if math.isnan(self.mean) else 0.98 * self.mean + 0.02 * total
         values = {name: value.item() for name, value in terms.items()}

@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from nst_utils import paths
-from nst_utils.errors import NSTError
+from nst_utils.errors import NSTError, NSTWarning
 from nst_utils.images.tensors import to_tensor
 from nst_utils.transfer.feedforward import training
 from nst_utils.transfer.feedforward.generator import new_generator
@@ -77,6 +77,20 @@ def test_a_training_that_was_interrupted_goes_on_exactly(photos, tmp_path, stead
     assert same(made, whole)
 
 
+def test_a_finished_network_is_not_replaced_by_an_interrupted_one(photos, tmp_path):
+    out = tmp_path / "net.safetensors"
+    run(photos, out, steps=2)
+    before = out.read_bytes()
+
+    def stop(step):
+        raise KeyboardInterrupt
+
+    with pytest.warns(NSTWarning, match="stays as it was"):
+        run(photos, out, steps=8, on_step=stop)
+    assert out.read_bytes() == before
+    assert run(photos, out, steps=8).record["steps"] == 8
+
+
 def test_steadiness_is_learned(photos, tmp_path):
     photo = to_tensor(moving(1, (60, 48), 9)[0])
     noise = torch.randn(photo.shape, generator=torch.Generator().manual_seed(3))
@@ -115,7 +129,7 @@ def test_what_is_refused(photos, tmp_path):
     ):
         with pytest.raises(RecipeError, match=told):
             run(photos, out, **options)
-    for settings in ({"side": 8}, {"batch": 0}, {"rate": 0.0}, {"steady": -1.0}):
+    for settings in ({"side": 8}, {"batch": 0}, {"rate": 0.0}, {"steady": -1.0}, {"seed": 2**70}):
         with pytest.raises(RecipeError):
             Settings(**settings)
     with pytest.raises(NetworkError, match=r"must end in \.safetensors"):
