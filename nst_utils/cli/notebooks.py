@@ -148,13 +148,28 @@ def _repeat(image: Path, output: str | None, **options: Any) -> None:
     say(str(comparison))
     result, told = comparison.result, ""
     if path:
-        told = f"written {short_path(save_or_rescue(result, path))}"
+        told = f"written {short_path(save_or_rescue(result, path, **_form_of(image, path)))}"
         say(told)
     if result.stopped.startswith("interrupted"):
         if not path:
             place = paths.save_elsewhere(result.save, "painting.png")
             told = f"the best picture so far is in {place}"
         raise click.ClickException(f"{result.stopped}; {told}")
+
+
+def _form_of(image: Path, path: Path) -> dict[str, Any]:
+    """Return the bits a channel and the transparency of a painting, where the new file holds them.
+
+    A record does not name them.
+    """
+    from ..images.deep import read_deep
+    from ..images.io import read_alpha
+    from ..images.outputs import DEEP
+
+    suffix = path.suffix.lower()
+    deep = suffix in DEEP and read_deep(image) is not None
+    alpha = read_alpha(image) if suffix in (*DEEP, ".webp") else None
+    return {"depth": 16 if deep else 8, "alpha": alpha}
 
 
 def _repeat_film(film: Path, output: str | None, **options: Any) -> None:

@@ -17,6 +17,7 @@ from ..images.decode import open_undecoded
 from ..images.deep import read_deep
 from ..images.inputs import InputPicture
 from ..images.io import read_alpha, read_image
+from ..images.outputs import as_samples
 from ..images.png import read_provenance
 from ..images.samples import SOURCE, list_samples, open_picture
 from ..networks.spec import is_weights_name
@@ -214,7 +215,7 @@ def repeat_run(
     then = _saved_pixels(image)
     now = np.asarray(result.image)
     if read_deep(image) is not None:  # what 8 bits hold of it are the upper ones
-        now = (result.tensor[0].permute(1, 2, 0).double() * 65535).round().numpy() // 256
+        now = as_samples(result.tensor, 16) // 256
     if then.shape != now.shape:
         raise RepeatError(f"{image}: the picture has another size than its record makes")
     gap = np.abs(then.astype(float) - now)

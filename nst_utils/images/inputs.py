@@ -148,7 +148,7 @@ def open_input(source: Any, bound: int) -> InputPicture:
         )
     if long > LONGEST * short:
         raise ImageError(
-            f"{picture.source}: one side is {long / short:.0f} times the other; "
-            f"at most {LONGEST} times can be painted, cut a part out"
+            f"{picture.source}: one side is more than {LONGEST} times the other, which cannot be "
+            "painted; cut a part out"
         )
     return picture

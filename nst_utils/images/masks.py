@@ -88,8 +88,10 @@ def _from_file(file: InputPicture, shape: torch.Size) -> Tensor:
     other = abs(width * rows - height * columns) > 0.05 * width * rows + rounding
     if other and len(set(gray.getextrema())) > 1:
         warnings.warn(
-            f"mask {file.source} has {width} x {height} pixels, the picture {columns} x {rows}: "
-            "it is stretched; was it saved without the picture's crop or orientation?",
+            # Both may have been reduced, so their pixels would tell the user nothing.
+            f"mask {file.source} is {width / height:.2f} times as wide as high, the picture "
+            f"{columns / rows:.2f} times: it is stretched; was it saved without the "
+            "picture's crop or orientation?",
             NSTWarning,
             stacklevel=2,
         )

@@ -76,7 +76,7 @@ def save_painting(
         return save_png(_with_alpha(to_pil(tensor), alpha), path, provenance)
     with writing(path) as draft:
         if kind in DEEP:
-            _write_deep(draft, kind, _array(tensor, depth, alpha), provenance)
+            _write_deep(draft, kind, as_samples(tensor, depth, alpha), provenance)
         else:
             _write_lossy(draft, kind, _with_alpha(to_pil(tensor), alpha), provenance)
     return path
@@ -99,8 +99,8 @@ def _with_alpha(image: Image.Image, alpha: Image.Image | None) -> Image.Image:
     return image
 
 
-def _array(tensor: Tensor, depth: int, alpha: Image.Image | None) -> np.ndarray:
-    """Return pixels (H, W, 3 or 4) as unsigned integers of 8 or 16 bits."""
+def as_samples(tensor: Tensor, depth: int, alpha: Image.Image | None = None) -> np.ndarray:
+    """Return a painting as it is saved: (H, W, 3 or 4), unsigned integers of 8 or 16 bits."""
     highest = 2**depth - 1
     kind = np.uint16 if depth == 16 else np.uint8
     channels = tensor.detach().float().cpu()[0].clamp(0, 1)

@@ -4,10 +4,13 @@ import os
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 from PIL import Image
 
 from nst_utils import paths
+from nst_utils.images.deep import read_deep
+from nst_utils.images.io import read_alpha
 from nst_utils.images.png import read_provenance
 
 from ..images.test_io import colorful, jpeg
@@ -105,6 +108,21 @@ def test_a_name_that_is_no_utf8_is_painted_and_shown_escaped(tiny, pictures, tmp
     assert read_provenance(out)["content"]["source"] == bad.name
     assert run("provenance", out).exit_code == 0
     assert run("rerun", "--from", out).exit_code == 0
+
+
+def test_made_again_a_painting_keeps_its_bits_and_its_transparency(tiny, pictures, tmp_path):
+    clear = Image.open(pictures[0]).convert("RGBA")
+    clear.putalpha(Image.linear_gradient("L").resize(clear.size))
+    clear.save(tmp_path / "clear.png")
+    first, again, flat = (tmp_path / name for name in ("one.png", "two.tif", "three.jpg"))
+    keep = ("--depth", "16", "--alpha", "keep")
+    words = (tmp_path / "clear.png", pictures[1], *SMALL, *keep)
+    assert run("stylize", *words, "-o", first).exit_code == 0
+    for path in (again, flat):
+        found = run("rerun", "--from", first, "-o", path, "--content", words[0])
+        assert "identical: every pixel" in found.output
+    assert read_deep(again) is not None and read_deep(flat) is None
+    assert np.array_equal(*(np.asarray(read_alpha(path)) for path in (first, again)))
 
 
 def test_home_and_file_addresses_are_understood_everywhere(tiny, pictures, tmp_path, monkeypatch):

@@ -90,7 +90,7 @@ def test_what_can_be_read_in_two_ways_is_refused(mask):
 
 
 def test_a_mask_of_other_proportions_is_told():
-    with pytest.warns(NSTWarning, match="has 20 x 30 pixels, the picture 60 x 40: it is stretched"):
+    with pytest.warns(NSTWarning, match="0.67 times as wide as high, the picture 1.50 times"):
         read_mask("mine", RAMP, as_mask_picture(np.tri(30, 20)))
     read_mask("mine", RAMP, as_mask_picture(np.tri(20, 30)))
 
