@@ -7,6 +7,7 @@ import pytest
 from PIL import Image, ImageOps
 
 from nst_utils.errors import NSTWarning
+from nst_utils.images import clips
 from nst_utils.images.clip_files import CODECS, check_clip_output, warn_of_silence, write_clip
 from nst_utils.images.clips import ClipError, frame_files, open_clip
 from nst_utils.images.png import read_provenance
@@ -116,6 +117,29 @@ def test_sound_of_a_part_begins_with_its_first_frame(tmp_path):
     with av.open(str(path)) as container:
         first = next(p for p in container.demux(audio=0) if p.size)
         assert abs(first.pts * first.time_base) < 0.03
+
+
+def test_after_a_gap_the_sound_begins_with_the_frame_that_is_seen_first(tmp_path):
+    clip = open_clip(film(tmp_path / "in.mp4", 30, sound="aac"))
+    shown = [(f.time, f.image) for f in clip.frames() if f.index < 4 or f.index >= 20]
+    path = write_clip(tmp_path / "gap.mp4", lambda: iter(shown), clip, {})
+    part = open_clip(path).part(start=0.3)
+    frames = [(frame.time, frame.image) for frame in part.frames()]
+    assert gap(frames[0][1], moving(21)[20]) < 9
+    out = write_clip(tmp_path / "out.mp4", lambda: iter(frames), part, {})
+    taken = packets(path).index(packets(out)[0])
+    assert abs(taken * 1024 / 48000 - 20 / NTSC) < 0.05
+
+
+def test_times_that_go_back_in_a_damaged_film_rise_again(tmp_path, monkeypatch):
+    clip, times = open_clip(film(tmp_path / "in.mp4", 8)), clips._time
+
+    def back(frame, *words):
+        time = times(frame, *words)
+        return time - 3 / NTSC if time == 5 / NTSC else time
+
+    monkeypatch.setattr(clips, "_time", back)
+    assert [frame.time for frame in clip.frames()] == [i / NTSC for i in range(8)]
 
 
 def test_sound_that_cannot_be_copied_is_told(tmp_path):

@@ -97,8 +97,8 @@ def _is_clip(path: Path) -> bool:
         kind = kind_of(file.read(32))
     if kind not in ("GIF", "WEBP"):
         return bool(kind)
-    with contextlib.suppress(OSError, ValueError, SyntaxError), Image.open(path) as image:
-        return getattr(image, "n_frames", 1) > 1
+    with contextlib.suppress(NSTError):
+        return open_clip(path).count > 1  # else it is a single picture
     return False
 
 

@@ -76,6 +76,15 @@ def test_of_a_strip_the_middle_is_taken(tmp_path):
     assert photo.size == (16 * 288, 288) and min(photo.getpixel((8 * 288, 144))) > 250
 
 
+@pytest.mark.parametrize("suffix", [".gif", ".webp"])
+def test_an_animation_is_a_clip_and_a_single_picture_none(tmp_path, suffix):
+    first, *others = (Image.new("RGB", (40, 30), color) for color in ("red", "green", "blue"))
+    moving, still = tmp_path / f"moving{suffix}", tmp_path / f"still{suffix}"
+    first.save(moving, save_all=True, append_images=others)
+    first.save(still)
+    assert [len(list(open_photos(path))) for path in (moving, still)] == [3, 1]
+
+
 def test_where_photos_come_from(tmp_path):
     contents = [s.name for s in list_samples().values() if s.kind == "content"]
     assert len(list(open_photos())) == len(contents) - 1
