@@ -9,8 +9,7 @@ import hashlib
 import shutil
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
-from fractions import Fraction
+from dataclasses import asdict, dataclass, replace
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -365,11 +364,11 @@ class _FilmRun:
         return ((frame.image, picture) for frame, picture in self._painted(count))
 
     def _write(self, count: int, record: Mapping[str, Any]) -> None:
-        def timed() -> Iterator[tuple[Fraction, Image.Image]]:
-            return ((frame.time, picture) for frame, picture in self._painted(count))
+        def painted() -> Iterator[Frame]:
+            return (replace(frame, image=picture) for frame, picture in self._painted(count))
 
         try:
-            write_clip(self.path, timed, self.clip, record)
+            write_clip(self.path, painted, self.clip, record)
         except ClipError as error:
             raise FilmError(
                 f"{one_line(error, 300)}; its {count} frames are kept, and the same command goes on"

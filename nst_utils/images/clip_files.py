@@ -14,7 +14,7 @@ from PIL import Image
 
 from ..errors import NSTWarning, one_line
 from ..paths import is_folder, replacing, user_path
-from .clips import Clip, ClipError, even, kind_of, open_film_file
+from .clips import Clip, ClipError, Frame, even, kind_of, open_film_file
 from .formats import ImageError
 from .png import check_output, save_png
 
@@ -35,8 +35,11 @@ SUFFIXES = (*CODECS, ".gif", ".webp")
 BT709 = 1
 """Number of the color standard that players assume, in ffmpeg's lists."""
 
-Pictures = Callable[[], Iterable[tuple[Fraction, Image.Image]]]
-"""Gives the pictures with their times, in order, as often as it is called."""
+Frames = Callable[[], Iterable[Frame]]
+"""Gives the frames in order, as often as it is called."""
+
+SHORTEST = Fraction(1, 50)
+"""Shortest time of a frame of a GIF, seconds: players take 0.1 s for a shorter one."""
 
 
 def check_clip_output(path: str | os.PathLike) -> Path:
@@ -48,13 +51,15 @@ def check_clip_output(path: str | os.PathLike) -> Path:
         If the suffix is not known, or the file cannot be made.
     """
     name, path = os.fspath(path), user_path(path)
-    if name.endswith(("/", os.sep)) or is_folder(path) or not path.suffix:
+    suffix = path.suffix.lower()
+    if name.endswith(("/", os.sep)) or is_folder(path) or not suffix:
         if os.path.exists(path) and not is_folder(path):
             raise ClipError(f"{path}: this is a file; name a new folder, or a file with a suffix")
+        if suffix in SUFFIXES:
+            raise ClipError(f"{path}: a folder for frames cannot end in {suffix}; choose another")
         if not is_folder(path.absolute().parent):
             raise ClipError(f"{path}: the folder above it does not exist; make it first")
         return path
-    suffix = path.suffix.lower()
     if suffix not in SUFFIXES:
         raise ClipError(
             f"{path}: {suffix} cannot be written; choose {', '.join(SUFFIXES)}, or a folder"
@@ -84,7 +89,7 @@ def warn_of_silence(clip: Clip, path: Path) -> None:
     """Say where a clip's sound cannot be copied into a file."""
     import av
 
-    suffix, known = path.suffix.lower(), set()
+    suffix, known = kind_of_output(path), set()
     if suffix in CODECS:
         with av.open(io.BytesIO(), "w", format=CONTAINERS.get(suffix, suffix[1:])) as container:
             known = container.supported_codecs
@@ -97,9 +102,15 @@ def warn_of_silence(clip: Clip, path: Path) -> None:
         )
 
 
+def kind_of_output(path: Path) -> str:
+    """Return the suffix that a clip is written by; an empty text for a folder of frames."""
+    suffix = path.suffix.lower()
+    return suffix if suffix in SUFFIXES else ""
+
+
 def write_clip(
     path: Path,
-    pictures: Pictures,
+    frames: Frames,
     clip: Clip,
     record: Mapping[str, Any],
 ) -> Path:
@@ -109,10 +120,10 @@ def write_clip(
     ----------
     path : Path
         As `check_clip_output` returned it.
-    pictures : callable
-        See `Pictures`. All of one size, with even sides.
+    frames : callable
+        See `Frames`. All of one size, with even sides.
     clip : Clip
-        Gives the rate, the exact times and the sound.
+        Gives the rate, what times are multiples of, and the sound.
     record : mapping
         JSON values. Films and GIFs hold them as their comment, WebP in the EXIF description, and
         a folder in each of its PNG files.
@@ -124,14 +135,14 @@ def write_clip(
     """
     import av
 
-    suffix = path.suffix.lower()
+    suffix = kind_of_output(path)
     write = _write_animation if suffix in (".gif", ".webp") else _write_film
     try:
-        if suffix not in SUFFIXES:
-            _write_folder(path, pictures, record)
+        if not suffix:
+            _write_folder(path, frames, record)
             return path
         with replacing(path) as draft:
-            write(draft, pictures, clip, json.dumps(record))
+            write(draft, frames, clip, json.dumps(record))
     except (OSError, av.error.FFmpegError, ImageError) as error:
         reason = getattr(error, "strerror", None) or one_line(error, 120)
         raise ClipError(f"{path}: the film cannot be written ({reason})") from None
@@ -153,20 +164,18 @@ def write_steps(path: Path, pictures: Sequence[Image.Image], record: Mapping[str
     ClipError
         If it cannot be written.
     """
-    last = even(pictures[-1], None)
-    times = [Fraction(i, 10) for i in range(len(pictures))]
+    last, rate = even(pictures[-1], None), Fraction(10)
 
-    def read(_: Clip | None = None) -> Iterator[tuple[Fraction, Image.Image]]:
-        for time, picture in zip(times, pictures, strict=True):
-            yield time, picture if picture is last else picture.resize(last.size)
-        yield times[-1] + 2, last
+    def frames() -> Iterator[Frame]:
+        for i, picture in enumerate(pictures):
+            image = last if i == len(pictures) - 1 else picture.resize(last.size)
+            yield Frame(i, i / rate, image, shown=2 + 1 / rate if image is last else 1 / rate)
 
-    rate = Fraction(10)
-    clip = Clip("steps", None, "", last.size, rate, 1 / rate, len(times) + 1, read)
-    return write_clip(path, read, clip, {**record, "caption": "how a painting came about"})
+    clip = Clip("steps", None, "", last.size, rate, 1 / rate, len(pictures), lambda _: iter(()))
+    return write_clip(path, frames, clip, {**record, "caption": "how a painting came about"})
 
 
-def _write_film(path: Path, pictures: Pictures, clip: Clip, comment: str) -> None:
+def _write_film(path: Path, frames: Frames, clip: Clip, comment: str) -> None:
     import av
 
     codec = CODECS[path.suffix.lower()]
@@ -174,19 +183,23 @@ def _write_film(path: Path, pictures: Pictures, clip: Clip, comment: str) -> Non
     options = {"movflags": "+faststart"} if codec == "libx264" else {}
     with av.open(str(path), "w", options=options) as output:
         output.metadata["comment"] = comment
-        stream = None
+        stream, shown = None, 0
         with _sound(clip, output) as sound:
-            for time, image in pictures():
+            for one in frames():
                 if stream is None:
-                    stream = _video(output, codec, clip, image)
-                frame = av.VideoFrame.from_image(image)
+                    stream = _video(output, codec, clip, one.image)
+                frame = av.VideoFrame.from_image(one.image)
                 frame = frame.reformat(format="yuv420p", dst_colorspace=BT709, dst_color_range=1)
                 frame.colorspace, frame.color_range = BT709, 1
-                frame.pts, frame.time_base = round(time / clip.tick), clip.tick
+                frame.pts, frame.time_base = round(one.time / clip.tick), clip.tick
+                shown = round((one.shown or 1 / clip.rate) / clip.tick)
                 output.mux(stream.encode(frame))
-                for packet in sound(time):
+                for packet in sound(one.time):
                     output.mux(packet)
-            output.mux(stream.encode(None))
+            packets = stream.encode(None)
+            for packet in packets[-1:]:
+                packet.duration = shown  # no other frame ends the last one
+            output.mux(packets)
             for packet in sound(None):
                 output.mux(packet)
 
@@ -256,42 +269,63 @@ def _packets(
         yield packet
 
 
-def _write_animation(path: Path, pictures: Pictures, clip: Clip, comment: str) -> None:
-    unit = 10 if path.suffix.lower() == ".gif" else 1  # milliseconds
-    times = [round(time * 1000 / unit) for time, _ in pictures()]
-    last = round(1000 / clip.rate / unit)
-    ends = [*times[1:], times[-1] + last]
-    most = 2**16 - 1 if unit == 10 else 2**24 - 1  # what the formats can hold
-    delays = [min(max(1, b - a), most) * unit for a, b in zip(times, ends, strict=True)]
-    if unit == 10:
-        palette = _palette(pictures, len(times))
-        frames = (image.quantize(palette=palette) for _, image in pictures())
+def _write_animation(path: Path, frames: Frames, clip: Clip, comment: str) -> None:
+    gif = path.suffix.lower() == ".gif"
+    unit = 10 if gif else 1  # milliseconds
+    delays = _delays(frames, clip, unit, round(SHORTEST * 1000) // unit if gif else 1)
+    shown = (frame.image for frame in frames() if frame.index in delays)
+    if gif:
+        palette = _palette(frames, max(1, len(delays) // 8))
+        shown = (image.quantize(palette=palette) for image in shown)
         options = {"comment": comment.encode(), "optimize": False}
     else:
-        frames = (image for _, image in pictures())
         exif = Image.Exif()
         exif[0x010E] = comment
         options = {"exif": exif.tobytes(), "quality": 85, "method": 4}
-    first = next(frames)
-    first.save(
-        path, save_all=True, append_images=frames, loop=0, duration=delays, **options
-    )  # fmt: skip
+    next(shown).save(
+        path, save_all=True, append_images=shown, loop=0, duration=list(delays.values()), **options
+    )
 
 
-def _palette(pictures: Pictures, count: int) -> Image.Image:
+def _delays(frames: Frames, clip: Clip, unit: int, least: int) -> dict[int, int]:
+    """Return how long frames are shown, milliseconds; those that come too soon are left out.
+
+    `unit` is what the format counts in, milliseconds; `least` is the shortest time, in units.
+    """
+    begins: dict[int, int] = {}
+    end = 0
+    for frame in frames():
+        begin, last = (round(t * 1000 / unit) for t in (frame.time, frame.shown or 1 / clip.rate))
+        if not begins or begin - max(begins.values()) >= least:
+            begins[frame.index] = begin
+        end = begin + max(least, last)
+    if frame.index >= len(begins):
+        warnings.warn(
+            f"a GIF shows at most {1 / SHORTEST} frames a second: {frame.index + 1 - len(begins)} "
+            f"of {frame.index + 1} are left out of it; .webp or .mp4 holds them all",
+            NSTWarning,
+            stacklevel=5,
+        )
+    most = 2**16 - 1 if unit == 10 else 2**24 - 1  # what the formats can hold
+    ends = [*list(begins.values())[1:], end]
+    spans = zip(begins.items(), ends, strict=True)
+    return {index: min(end - begin, most) * unit for (index, begin), end in spans}
+
+
+def _palette(frames: Frames, step: int) -> Image.Image:
     """Return one palette for all frames, so that colors do not flicker."""
-    few = [image for i, (_, image) in enumerate(pictures()) if i % max(1, count // 8) == 0]
+    few = [frame.image for frame in frames() if frame.index % step == 0]
     sheet = Image.new("RGB", (few[0].width, few[0].height * len(few)))
     for i, picture in enumerate(few):
         sheet.paste(picture, (0, i * picture.height))
     return sheet.quantize(256)
 
 
-def _write_folder(path: Path, pictures: Pictures, record: Mapping[str, Any]) -> None:
+def _write_folder(path: Path, frames: Frames, record: Mapping[str, Any]) -> None:
     path.mkdir(exist_ok=True)
     number = -1
-    for number, (_, image) in enumerate(pictures()):
-        save_png(image, path / f"{number:06}.png", record)
+    for number, frame in enumerate(frames()):
+        save_png(frame.image, path / f"{number:06}.png", record)
     for old in path.glob("[0-9]" * 6 + ".png"):  # of a longer film that was here
         if int(old.stem) > number:
             old.unlink()

@@ -31,6 +31,10 @@ PICTURES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff")
 """Suffixes of the pictures that a folder of frames may hold."""
 
 
+Read = tuple[Fraction, Fraction, Image.Image | None]
+"""Time of a frame, how long it is shown, and its picture; None for one that is damaged."""
+
+
 class ClipError(NSTError, ValueError):
     """A clip that cannot be read or written; the message says why."""
 
@@ -49,12 +53,15 @@ class Frame:
         Upright RGB.
     damaged : bool
         It could not be read: the picture is the frame before it.
+    shown : Fraction
+        Seconds that it is shown for; 0 where that is not known.
     """
 
     index: int
     time: Fraction
     image: Image.Image
     damaged: bool = False
+    shown: Fraction = Fraction(0)
 
 
 @dataclass(frozen=True)
@@ -84,7 +91,7 @@ class Clip:
     every : int
         One frame in `every` is read.
     read : callable
-        Gives time and picture of each frame of a clip; None for a picture that is damaged.
+        Gives `Read` values of a clip, in order.
     """
 
     source: str
@@ -94,7 +101,7 @@ class Clip:
     rate: Fraction
     tick: Fraction
     count: int
-    read: Callable[["Clip"], Iterator[tuple[Fraction, Image.Image | None]]]
+    read: Callable[["Clip"], Iterator[Read]]
     sound: str = ""
     start: Fraction | None = None
     end: Fraction | None = None
@@ -115,7 +122,7 @@ class Clip:
         """
         first = last = None
         index = -1
-        for number, (time, image) in enumerate(self.read(self)):
+        for number, (time, shown, image) in enumerate(self.read(self)):
             if number % self.every:
                 continue
             if image is None and last is None:
@@ -132,7 +139,11 @@ class Clip:
             last = image
             first = time if first is None else first
             index += 1
-            yield Frame(index, time - first, even(image, size), bridged)
+            if self.every > 1:  # those after it that are left out are shown no longer
+                shown = 1 / self.rate
+            if self.end is not None:
+                shown = min(shown, self.end - time)
+            yield Frame(index, time - first, even(image, size), bridged, shown)
         if index < 0:
             told = "" if self.start is None and self.end is None else " in the part that was named"
             raise ClipError(f"{self.source}: no frame can be read{told}; name another clip or part")
@@ -271,7 +282,7 @@ def _open_film(path: Path, kind: str, digest: str) -> Clip:
         sound = container.streams.audio[0].codec_context.name if container.streams.audio else ""
         tick = stream.time_base
     clip = Clip(path.name, path, digest, (0, 0), Fraction(rate), tick, count, _read_film, sound)
-    first = next(_read_film(clip), (None, None))[1]
+    first = next(_read_film(clip), (None, None, None))[2]
     if first is None:
         raise ClipError(f"{path}: no frame of this film can be read; get a fresh copy")
     return dataclasses.replace(clip, size=first.size)
@@ -298,8 +309,8 @@ def _others(container: Any) -> str:
     return " and ".join(sorted({stream.type for stream in container.streams})) or "nothing"
 
 
-def _read_film(clip: Clip) -> Iterator[tuple[Fraction, Image.Image | None]]:
-    """Yield time and picture of each frame of the part; None where a frame is damaged."""
+def _read_film(clip: Clip) -> Iterator[Read]:
+    """Yield the frames of the part."""
     import av
 
     with clip.path.open("rb") as file:
@@ -328,10 +339,11 @@ def _read_film(clip: Clip) -> Iterator[tuple[Fraction, Image.Image | None]]:
                 # Frames that could not be decoded at all: their times are free.
                 while expected is not None and lost and time - expected > step * Fraction(3, 4):
                     if inside:
-                        yield expected, None
+                        yield expected, step, None
                     expected, lost = expected + step, lost - 1
                 if inside:
-                    yield time, image
+                    shown = frame.duration * stream.time_base if frame.duration else step
+                    yield time, shown, image
                 # A decoder on several threads tells of damage before it gives the frames up to it.
                 expected = time + step
 
@@ -392,7 +404,7 @@ def _delay(picture: Image.Image) -> Fraction:
     return Fraction(round(picture.info.get("duration") or 100), 1000)
 
 
-def _read_animation(clip: Clip) -> Iterator[tuple[Fraction, Image.Image | None]]:
+def _read_animation(clip: Clip) -> Iterator[Read]:
     time = Fraction(0)
     with ignoring():
         image = Image.open(clip.path, formats=["GIF", "WEBP"])
@@ -408,7 +420,7 @@ def _read_animation(clip: Clip) -> Iterator[tuple[Fraction, Image.Image | None]]
             if clip.end is not None and time >= clip.end:
                 return
             if time + delay > (clip.start or 0):  # what is seen where the part begins is in it
-                yield time, picture
+                yield time, delay, picture
             time += delay
 
 
@@ -441,7 +453,7 @@ def _open_folder(path: Path) -> Clip:
     )  # fmt: skip
 
 
-def _read_folder(clip: Clip) -> Iterator[tuple[Fraction, Image.Image | None]]:
+def _read_folder(clip: Clip) -> Iterator[Read]:
     for number, file in enumerate(frame_files(clip.path)):
         time = number / FOLDER_RATE
         if clip.end is not None and time >= clip.end:
@@ -449,9 +461,10 @@ def _read_folder(clip: Clip) -> Iterator[tuple[Fraction, Image.Image | None]]:
         if time < (clip.start or 0):
             continue
         try:
-            yield time, read_image(file)
+            picture = read_image(file)
         except NSTError:
-            yield time, None
+            picture = None
+        yield time, 1 / FOLDER_RATE, picture
 
 
 def read_comment(file: BinaryIO, kind: str, title: str) -> str:

@@ -1,16 +1,18 @@
+import dataclasses
 import struct
 from fractions import Fraction
 
 import av
 import numpy as np
 import pytest
-from PIL import Image, ImageOps
+from PIL import Image, ImageOps, ImageSequence
 
 from nst_utils.errors import NSTWarning
 from nst_utils.images import clips
 from nst_utils.images.clip_files import CODECS, check_clip_output, warn_of_silence, write_clip
-from nst_utils.images.clips import ClipError, frame_files, open_clip
+from nst_utils.images.clips import ClipError, Frame, frame_files, open_clip
 from nst_utils.images.png import read_provenance
+from nst_utils.transfer.video.sample import sample_clip
 
 from .clip_helpers import NTSC, film, moving, packets
 
@@ -23,8 +25,7 @@ def gap(image: Image.Image, other: Image.Image) -> float:
 def copied(path, source):
     """Write a clip's own frames to a file."""
     clip = open_clip(source)
-    frames = [(frame.time, frame.image) for frame in clip.frames()]
-    return write_clip(check_clip_output(path), lambda: iter(frames), clip, {"film": 1})
+    return write_clip(check_clip_output(path), clip.frames, clip, {"film": 1})
 
 
 @pytest.mark.parametrize("suffix", [".mp4", ".mov", ".webm", ".gif", ".webp"])
@@ -91,11 +92,33 @@ def test_what_is_seen_where_a_part_begins_belongs_to_it(uneven):
 def test_a_film_of_uneven_times_tells_how_long_it_is(tmp_path, uneven):
     with av.open(str(copied(tmp_path / "out.mp4", uneven))) as container:
         stream = container.streams.video[0]
-        assert float(stream.duration * stream.time_base) >= sum(UNEVEN[:4]) / 1000
+        assert float(stream.duration * stream.time_base) == pytest.approx(sum(UNEVEN) / 1000)
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".webm", ".gif", ".webp"])
+def test_the_last_frame_is_shown_as_long_as_in_the_clip(tmp_path, suffix):
+    first, *others = moving(3)
+    path = tmp_path / "waits.gif"
+    first.save(path, save_all=True, append_images=others, duration=(100, 100, 2000))
+    *_, last = open_clip(copied(tmp_path / f"out{suffix}", path)).frames()
+    assert (last.time, last.shown) == (Fraction(1, 5), 2)
+    *_, last = open_clip(path).part(end=1.5).frames()
+    assert last.shown == Fraction(13, 10)
+
+
+def test_a_fast_film_is_not_slowed_down_by_a_gif(tmp_path):
+    clip = sample_clip((48, 36), 30)
+    fast = dataclasses.replace(clip, rate=Fraction(60))
+    frames = [dataclasses.replace(f, time=f.time * clip.rate / 60, shown=0) for f in clip.frames()]
+    with pytest.warns(NSTWarning, match="50 frames a second: 10 of 30 are left out"):
+        path = write_clip(tmp_path / "out.gif", lambda: iter(frames), fast, {})
+    with Image.open(path) as image:
+        delays = [frame.info["duration"] for frame in ImageSequence.Iterator(image)]
+    assert min(delays) == 20 and sum(delays) == pytest.approx(500, abs=10)
 
 
 def test_a_gif_holds_no_more_than_eleven_minutes_a_frame(tmp_path):
-    times = [(Fraction(0), moving(1)[0]), (Fraction(1000), moving(2)[1])]
+    times = [Frame(0, Fraction(0), moving(1)[0]), Frame(1, Fraction(1000), moving(2)[1])]
     clip = open_clip(film(tmp_path / "in.mp4"))
     path = write_clip(tmp_path / "out.gif", lambda: iter(times), clip, {})
     with Image.open(path) as image:
@@ -111,9 +134,8 @@ def test_sound_is_copied_packet_by_packet(tmp_path):
 
 def test_sound_of_a_part_begins_with_its_first_frame(tmp_path):
     clip = open_clip(film(tmp_path / "in.mp4", 30, sound="aac")).part(start=0.5)
-    frames = [(frame.time, frame.image) for frame in clip.frames()]
-    assert len(frames) == 15 == clip.count
-    path = write_clip(tmp_path / "out.mp4", lambda: iter(frames), clip, {})
+    assert len(list(clip.frames())) == 15 == clip.count
+    path = write_clip(tmp_path / "out.mp4", clip.frames, clip, {})
     with av.open(str(path)) as container:
         first = next(p for p in container.demux(audio=0) if p.size)
         assert abs(first.pts * first.time_base) < 0.03
@@ -121,12 +143,11 @@ def test_sound_of_a_part_begins_with_its_first_frame(tmp_path):
 
 def test_after_a_gap_the_sound_begins_with_the_frame_that_is_seen_first(tmp_path):
     clip = open_clip(film(tmp_path / "in.mp4", 30, sound="aac"))
-    shown = [(f.time, f.image) for f in clip.frames() if f.index < 4 or f.index >= 20]
+    shown = [frame for frame in clip.frames() if frame.index < 4 or frame.index >= 20]
     path = write_clip(tmp_path / "gap.mp4", lambda: iter(shown), clip, {})
     part = open_clip(path).part(start=0.3)
-    frames = [(frame.time, frame.image) for frame in part.frames()]
-    assert gap(frames[0][1], moving(21)[20]) < 9
-    out = write_clip(tmp_path / "out.mp4", lambda: iter(frames), part, {})
+    assert gap(next(part.frames()).image, moving(21)[20]) < 9
+    out = write_clip(tmp_path / "out.mp4", part.frames, part, {})
     taken = packets(path).index(packets(out)[0])
     assert abs(taken * 1024 / 48000 - 20 / NTSC) < 0.05
 

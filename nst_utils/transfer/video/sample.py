@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 from PIL import Image, ImageOps
 
-from ...images.clips import Clip
+from ...images.clips import Clip, Read
 from ...images.samples import open_picture
 from .flow import Motion
 
@@ -100,10 +100,10 @@ def sample_clip(size: tuple[int, int] = SIZE, count: int = int(RATE * SECONDS)) 
     """Return the sample as a clip."""
     scene = SampleScene(size, count)
 
-    def read(clip: Clip) -> Iterator[tuple[Fraction, Image.Image]]:
+    def read(clip: Clip) -> Iterator[Read]:
         for number in range(count):
             time = number / RATE
             if (clip.end is None or time < clip.end) and time >= (clip.start or 0):
-                yield time, Image.fromarray(scene.frame(number))
+                yield time, 1 / RATE, Image.fromarray(scene.frame(number))
 
     return Clip("sample clip", None, "", size, RATE, 1 / RATE, count, read)
