@@ -77,7 +77,11 @@ class OneLineGroup(click.Group):
             raise click.ClickException(_explain(error)) from None
 
     def _message(self, error: BaseException, context: click.Context) -> str:
-        """Return an error's message with options for arguments: ``--trust`` for ``trust=True``."""
+        """Return an error's message with options for arguments.
+
+        It becomes ``--trust`` where it says ``trust=True``, and ``--style-size`` where it begins
+        with ``style_size must be``.
+        """
         text = one_line(error, MOST)
         command = self.get_command(context, context.invoked_subcommand or "") or self
         for option in command.params:
@@ -85,6 +89,7 @@ class OneLineGroup(click.Group):
                 flag, argument = max(option.opts, key=len), rf"(?<![^\s(]){option.name}="
                 text = re.sub(rf"{argument}True\b", flag, text)
                 text = re.sub(rf"{argument}(?=\S)", f"{flag} ", text)
+                text = re.sub(rf"^{option.name} must\b", f"{flag} must", text)
         return re.sub(r'--input \{("[a-z0-9 ]+"): FILE\}', r"--input \1 FILE", text)
 
 
@@ -134,15 +139,19 @@ class _Log:
 
 @contextmanager
 def _plain_warnings() -> Iterator[None]:
-    """Print each warning as one line, without its place in the code."""
+    """Print each warning as one line, once, without its place in the code."""
+    told = set()
+
+    def tell(message: Warning | str, *_: Any, **__: Any) -> None:
+        from tqdm import tqdm
+
+        text = one_line(message, MOST)
+        if text not in told:  # each frame of a film may have the same one
+            told.add(text)
+            # tqdm prints it, so that it does not break a progress bar.
+            tqdm.write(f"Warning: {text}", file=sys.stderr)
+
     with warnings.catch_warnings():
         warnings.simplefilter("always", NSTWarning)
-        warnings.showwarning = _show_warning
+        warnings.showwarning = tell
         yield
-
-
-def _show_warning(message: Warning | str, *_: Any, **__: Any) -> None:
-    from tqdm import tqdm
-
-    # tqdm prints it, so that it does not break a progress bar.
-    tqdm.write(f"Warning: {one_line(message, MOST)}", file=sys.stderr)

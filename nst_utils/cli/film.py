@@ -9,7 +9,7 @@ from ..transfer.config import Recipe
 from ..untrusted import parse_json
 from .errors import say
 from .network import check_network_options
-from .outputs import check_named, checked_output
+from .outputs import Name, check_named, checked_output
 from .paint import check_trained
 from .recipe_options import build_recipe, recipe_options, style_options
 from .region_options import with_regions
@@ -35,12 +35,13 @@ class Seconds(click.ParamType):
 
 
 @click.command()
-@click.argument("clip")
-@click.argument("styles", nargs=-1, metavar="[STYLE]...")
+@click.argument("clip", type=Name())
+@click.argument("styles", nargs=-1, type=Name(), metavar="[STYLE]...")
 # fmt: off
 @click.option(
     "--output",
     "-o",
+    type=Name(),
     metavar="FILE",
     help=".mp4, .mov, .webm, .gif, .webp, or a folder for frames.",
 )
@@ -79,7 +80,12 @@ class Seconds(click.ParamType):
     metavar="MASK=STYLE",
     help="Where a style goes, as for stylize; may be repeated.",
 )
-@click.option("--network", metavar="FILE", help="A network made by train paints, without STYLE.")
+@click.option(
+    "--network",
+    type=Name(),
+    metavar="FILE",
+    help="A network made by train paints, without STYLE.",
+)
 @click.option("--dry-run", is_flag=True, help="Forecast seconds and memory; paint nothing.")
 @click.option("--no-measures", is_flag=True, help="Do not measure flicker and style.")
 @recipe_options
@@ -113,7 +119,7 @@ def film(
     from ..experiments.film_runs import SIZE, open_film
     from ..experiments.film_runs import film as run
     from ..images.clip_files import check_clip_output
-    from ..transfer.video.painter import Stillness
+    from ..transfer.video.painter import Stillness, checked_changes
 
     check_named(output, dry_run)
     options["size"] = options["size"] or str(SIZE)
@@ -122,27 +128,30 @@ def film(
         styles, settings = with_regions(list(styles), texts, None, settings)
     else:
         check_network_options(context, BESIDE_NETWORK)
+    if not dry_run:
+        checked_output(output, clip, *styles, check=check_clip_output)
     if options["backbone"] and settings.weights == "auto":
         check_trained(settings)
     given = {"steps": frame_steps, "temporal": temporal, "difference": difference}
     still = Stillness(**{field: value for field, value in given.items() if value is not None})
+    on_the_way = () if schedule is None else parse_json(schedule, "a schedule")
+    checked_changes(settings, on_the_way)
     if network is None and styles:
         print_flicker(styles)
     if dry_run:
         print_forecast(open_film(clip).part(start, end, every), styles, settings, still.steps)
         return
-    path = checked_output(output, clip, *styles, check=check_clip_output)
     made = run(
         clip,
         list(styles) or None,
         settings,
-        output=path,
+        output=output,  # with its slash, if it is a folder
         network=network,
         start=start,
         end=end,
         every=every,
         still=still,
-        schedule=parse_json(schedule, "a schedule") if schedule else (),
+        schedule=on_the_way,
         measured=not no_measures,
     )
     summarize_film(made)
@@ -163,10 +172,10 @@ def print_forecast(clip: Any, styles: list[str], settings: Recipe, steps: int) -
     from ..experiments.forecasts import forecast_film
 
     told = forecast_film(clip, styles, settings, steps)
-    minutes = told.seconds / 60
+    whole = f"{told.seconds / 60:.0f} minutes" if told.seconds > 100 else f"{told.seconds:.0f} s"
     say(f"{'size':9} {told.width} x {told.height} pixels")
     say(f"{'frames':9} about {clip.count} at {clip.rate} a second")
-    say(f"{'time':9} about {minutes:.0f} minutes, {told.seconds / clip.count:.1f} s a frame")
+    say(f"{'time':9} about {whole}, {told.seconds / clip.count:.1f} s a frame")
     say(f"{'memory':9} about {told.megabytes:.0f} MB, {told.free_megabytes:.0f} MB are free")
 
 

@@ -8,7 +8,7 @@ import click
 from .. import paths
 from ..paths import short_path
 from .errors import say
-from .outputs import checked_output, save_or_rescue
+from .outputs import Name, checked_output, save_or_rescue
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -32,10 +32,13 @@ def check_network_options(context: click.Context, beside: set[str]) -> None:
 
 
 @click.command()
-@click.argument("style")
-@click.option("--output", "-o", required=True, metavar="FILE", help="File, .safetensors.")
+@click.argument("style", type=Name())
+@click.option(
+    "--output", "-o", required=True, type=Name(), metavar="FILE", help="File, .safetensors."
+)
 @click.option(
     "--photos",
+    type=Name(),
     metavar="PATH",
     help="A folder of photos, or a clip, to train on.  [default: the sample photos]",
 )
@@ -145,8 +148,8 @@ def tell_folder(rows: "pd.DataFrame", out: Path) -> None:
 
 
 @click.command()
-@click.argument("network")
-@click.option("--output", "-o", required=True, metavar="FILE", help="File, .onnx.")
+@click.argument("network", type=Name())
+@click.option("--output", "-o", required=True, type=Name(), metavar="FILE", help="File, .onnx.")
 def export(network: str, output: str) -> None:
     """Write NETWORK, which train made, as an ONNX file for other programs.
 

@@ -9,12 +9,17 @@ import click
 from .. import paths
 from ..paths import is_regular, short_path
 from .errors import say
-from .outputs import checked_output, save_or_rescue
+from .network import given
+from .outputs import Name, checked_output, save_or_rescue
 from .paint import QUICK_CONTENT, QUICK_STYLE, quickstart
 from .recipe_options import build_recipe
 
 if TYPE_CHECKING:
     from ..experiments.notebooks import NotebookOutcome
+
+FOR_NOTEBOOKS = {"parameters", "jobs", "scheduler"}
+FOR_PICTURES = {"content", "style", "inputs", "output", "trust"}
+"""Parameters of ``rerun`` that go with one of its two uses."""
 
 
 @click.command()
@@ -38,19 +43,27 @@ if TYPE_CHECKING:
     type=click.Path(path_type=Path),
     help="Repeat the run that made this picture or film.",
 )
-@click.option("--content", help="With --from: where the content picture is now.")
-@click.option("--style", help="With --from: where the style picture is now.")
+@click.option("--content", type=Name(), help="With --from: where the content picture is now.")
+@click.option("--style", type=Name(), help="With --from: where the style picture is now.")
 @click.option(
     "--input", "inputs", nargs=2, multiple=True, metavar="ROLE FILE",
     help='With --from: where another input is now, by its role: "style 2", "mask 1", start.',
 )  # fmt: skip
-@click.option("--output", "-o", metavar="FILE", help="With --from: save the new picture here.")
+@click.option(
+    "--output",
+    "-o",
+    type=Name(),
+    metavar="FILE",
+    help="With --from: save the new picture or film here.",
+)
 @click.option(
     "--trust",
     is_flag=True,
     help="With --from: also open the addresses and far paths that its record names.",
 )
+@click.pass_context
 def rerun(
+    context: click.Context,
     notebooks: tuple[Path, ...],
     parameters: tuple[tuple[str, str], ...],
     jobs: int,
@@ -64,7 +77,12 @@ def rerun(
 ) -> None:
     """Run NOTEBOOKS with papermill under new parameters, or repeat a picture's run."""
     if bool(notebooks) == bool(image):
-        raise click.UsageError("name notebooks to run, or a picture with --from")
+        raise click.UsageError("name notebooks to run, or a picture or film with --from")
+    other = FOR_NOTEBOOKS if image else FOR_PICTURES
+    for option in given(context):
+        if option.name in other:
+            with_what = "notebooks, not with --from" if image else "--from, not with notebooks"
+            raise click.UsageError(f"{max(option.opts, key=len)} goes with {with_what}")
     if image:
         _repeat(image, output, content=content, style=style, inputs=dict(inputs), trust=trust)
         return

@@ -1,5 +1,6 @@
 """What is checked of an output before a run, and how it is saved after it."""
 
+import warnings
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -8,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from .. import paths
-from ..errors import NSTError, one_line
+from ..errors import NSTError, NSTWarning, one_line
 from ..paths import short_path
 from ..signals import defer
 
@@ -60,6 +61,18 @@ def checked_output(
     return path
 
 
+class Name(click.ParamType):
+    """A name of a file, an address or a sample, which is not empty."""
+
+    name = "text"
+
+    def convert(self, value: Any, param: Any, context: Any) -> str:
+        """Return the name as it is."""
+        if not str(value).strip():
+            self.fail("it is empty; name a file or a folder", param, context)
+        return str(value)
+
+
 def check_named(output: str | None, dry_run: bool) -> None:
     """Ask for an output where something is painted."""
     if output is None and not dry_run:
@@ -69,11 +82,21 @@ def check_named(output: str | None, dry_run: bool) -> None:
 def save_or_rescue(result: "Result | Painting", path: Path, **options: Any) -> Path:
     """Save a painting; where that fails, below ``data/runs/``, so that the work is not lost.
 
-    The options are those of `outputs.save_painting`.
+    An interrupted run's painting goes there, too, where the file holds a finished one. The options
+    are those of `outputs.save_painting`.
     """
     from ..images.io import ImageError
+    from ..images.png import holds_finished
 
     defer()  # nobody who asks this process to end wants the painting lost
+    if result.stopped != "finished" and holds_finished(path):
+        place = paths.save_elsewhere(partial(result.save, **options), "painting.png")
+        warnings.warn(
+            f"{short_path(path)} holds a finished painting and stays as it was",
+            NSTWarning,
+            stacklevel=2,
+        )
+        return place
     try:
         saved = result.save(path, **options)
     except ImageError as error:

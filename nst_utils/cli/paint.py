@@ -17,7 +17,7 @@ from ..paths import short_path
 from ..transfer.config import Recipe
 from .errors import say
 from .network import check_network_options, given, paint_by_network, tell_folder
-from .outputs import check_named, checked_output, save_or_rescue
+from .outputs import Name, check_named, checked_output, save_or_rescue
 from .recipe_options import build_recipe, recipe_options, style_options
 from .region_options import part_to_keep, with_regions
 
@@ -112,12 +112,13 @@ def check_trained(settings: Recipe) -> None:
 
 
 @click.command()
-@click.argument("content", required=False)
-@click.argument("styles", nargs=-1, metavar="[STYLE]...")
+@click.argument("content", required=False, type=Name())
+@click.argument("styles", nargs=-1, type=Name(), metavar="[STYLE]...")
 # fmt: off
 @click.option(
     "--output",
     "-o",
+    type=Name(),
     metavar="FILE",
     help="File to write, .png, .tif, .jpg or .webp; a folder where CONTENT or STYLE is one.",
 )
@@ -181,9 +182,17 @@ def check_trained(settings: Recipe) -> None:
     help="Go on with the run of a checkpoint; pictures and recipe are in it.",
 )
 @click.option(
-    "--film", metavar="FILE", help="Also show how it came about: .mp4, .mov, .webm, .gif, .webp."
+    "--film",
+    type=Name(),
+    metavar="FILE",
+    help="Also show how it came about: .mp4, .mov, .webm, .gif, .webp.",
 )
-@click.option("--network", metavar="FILE", help="A network made by train paints, without STYLE.")
+@click.option(
+    "--network",
+    type=Name(),
+    metavar="FILE",
+    help="A network made by train paints, without STYLE.",
+)
 @recipe_options
 @click.pass_context
 # fmt: on
@@ -216,7 +225,7 @@ def stylize(
     """
     if content is None and resume is None:
         raise click.UsageError("name a CONTENT and a STYLE, or a checkpoint with --resume")
-    _check_names(content, styles, output, dry_run)
+    check_named(output, dry_run)
     saving = {"depth": int(depth), "alpha": _alpha_of(content, alpha)}
     if resume is not None:
         _check_resume_options(context)
@@ -259,14 +268,6 @@ def stylize(
     )
     options = keep, film, checkpoint, checkpoint_every, saving
     paint_one(content, styles, settings, path, *options)
-
-
-def _check_names(
-    content: str | None, styles: tuple[str, ...], output: str | None, dry_run: bool
-) -> None:
-    if "" in (content, *styles):
-        raise click.UsageError("CONTENT or STYLE is empty: name a picture")
-    check_named(output, dry_run)
 
 
 def _alpha_of(content: str | None, alpha: str) -> "Image.Image | None":
@@ -422,7 +423,7 @@ def paint_folders(
 
 
 @click.command()
-@click.argument("image")
+@click.argument("image", type=Name())
 def provenance(image: str) -> None:
     """Print how IMAGE was made, from the record inside it."""
     from ..images.png import read_provenance

@@ -41,7 +41,7 @@ def with_regions(
             styles = [*styles, style]
         regions.append((mask, styles.index(style) + 1, part))
     if not styles:
-        raise click.UsageError("no STYLE: name a picture behind CONTENT, or by --region MASK=STYLE")
+        raise click.UsageError("no STYLE: name a style picture, or --region MASK=STYLE")
     free = [style for style in given if not any(styles[n - 1] == style for _, n, _ in regions if n)]
     if regions and len(free) > 1:
         raise click.UsageError(

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ..images.clip_files import kind_of_output
 from ..images.clips import Clip
 from ..paths import make_run_folder
 from ..transfer.config import Recipe
@@ -64,7 +65,7 @@ class FilmComparison:
     def __str__(self) -> str:
         """Say in one sentence whether the two agree."""
         if self.identical:
-            return f"identical: every pixel of {self.film.frames} frames agrees"
+            return f"identical: every pixel agrees, in each frame ({self.film.frames} in all)"
         cause = ", ".join(f"{name} {then} -> {now}" for name, (then, now) in self.changed.items())
         return "not identical" + (f"; changed since: {cause}" if cause else "")
 
@@ -115,7 +116,7 @@ def repeat_film(
         _clip(record["content"], content, path, trust),
         [find_input(record[role], role, given.get(role), path, trust) for role in roles],
         recipe,
-        output=output or make_run_folder("repeated") / f"film{path.suffix or '.mp4'}",
+        output=output or make_run_folder("repeated") / f"film{kind_of_output(path) or '.mp4'}",
         start=of_film.get("start"),
         end=of_film.get("end"),
         every=of_film.get("every", 1),

@@ -24,7 +24,7 @@ from .. import __version__, paths
 from ..errors import NSTError, NSTWarning, one_line
 from ..images.clip_files import check_clip_output, warn_of_silence, write_clip
 from ..images.clips import Clip, ClipError, Frame, open_clip
-from ..images.inputs import InputPicture
+from ..images.inputs import LEAST_SIDE, InputPicture
 from ..images.io import read_image
 from ..images.masks import as_mask_picture
 from ..images.png import holds_finished, read_provenance, save_png
@@ -223,10 +223,15 @@ def film(
                 stacklevel=2,
             )
         run = _FilmRun(clip, style, recipe, still, changes, masks, path, network)
-        with alone_with(run.kept.folder, wait=False) as alone:
+        folder = make_folder(run.kept.folder)
+        with alone_with(folder, wait=False) as alone:
             if not alone:
-                raise FilmError(f"another process paints this film, in {run.kept.folder}")
-            return run.paint(measured, on_step)
+                raise FilmError(f"another process paints this film, in {folder}")
+            try:
+                return run.paint(measured, on_step)
+            finally:
+                with contextlib.suppress(OSError):  # not empty, or gone
+                    folder.rmdir()
 
 
 def open_film(clip: Any) -> Clip:
@@ -250,6 +255,12 @@ class _FilmRun:
     ) -> None:
         self.clip, self.still, self.changes, self.path = clip, still, changes, path
         first = next(iter(clip.frames(recipe.size))).image
+        if min(first.size) < LEAST_SIDE:
+            large_enough = -(-LEAST_SIDE * max(first.size) // min(first.size))
+            raise ClipError(
+                f"{clip.source}: frames of {first.width} x {first.height} pixels are too small to "
+                f"paint; choose size={large_enough} or more"
+            )
         # Both sides are even: the recipe's size follows.
         self.recipe = recipe.replace(size=max(first.size))
         if network is None:
@@ -272,7 +283,7 @@ class _FilmRun:
         if recipe.start not in STARTS:
             pictures.append(InputPicture.open(recipe.start, bound).sha256)
         key = run_key(self.recipe, weights, pictures, *more)
-        self.kept = KeptFrames(make_folder(paths.RUNS / "film" / key))
+        self.kept = KeptFrames(paths.RUNS / "film" / key)
         if self.network is None:
             self.painter = Painter(
                 self.styles, self.recipe, still, self.kept, self.masks or None, changes

@@ -134,9 +134,10 @@ def read_provenance(path: str | os.PathLike) -> dict[str, Any] | None:
 
 
 def holds_finished(path: Path) -> bool:
-    """Tell whether a file or folder of frames holds what a finished run made."""
+    """Tell whether a file or folder of frames holds what a finished run or a network made."""
     with contextlib.suppress(NSTError, OSError):
-        return (read_provenance(path) or {}).get("stopped") == "finished"
+        record = read_provenance(path)
+        return record is not None and record.get("stopped", "finished") == "finished"
     return False
 
 

@@ -55,6 +55,11 @@ def test_arguments_in_a_message_are_shown_as_options(tmp_path, monkeypatch):
     assert one_sentence(run("rerun", "--from", tmp_path / "x.png"), 1) == f"Error: {told}"
 
 
+def test_options_of_the_other_use_of_rerun_are_refused(tmp_path):
+    for words in (("-o", "b.png", "a.ipynb"), ("--from", "a.png", "--jobs", "1")):
+        assert "goes with" in one_sentence(run("rerun", *words), 2)
+
+
 def test_unexpected_errors_are_one_sentence_too(tiny, pictures, tmp_path, monkeypatch):
     def broken(*_):
         raise ZeroDivisionError("division by zero")

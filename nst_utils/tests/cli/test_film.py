@@ -1,4 +1,5 @@
 import pytest
+from PIL import Image
 
 from nst_utils.cli.film import Seconds
 from nst_utils.experiments import film_measures, forecasts
@@ -57,11 +58,36 @@ def test_what_is_refused_in_one_sentence(tiny, tmp_path, pictures):
         (("sample", "-o", out), "no STYLE", 2),
         (("sample", "mosaic", "-o", out, "--from", "soon"), "a time such as 3.5", 2),
         (("sample", "mosaic", "-o", out, "--schedule", "{"), "expected a schedule", 1),
+        (("sample", "mosaic", "--dry-run", "--schedule", "true"), "a film's schedule is a list", 2),
+        (("", "mosaic", "-o", out), "'CLIP': it is empty", 2),
+        (("sample", "mosaic", "-o", out, "--temporal", "nan"), "--temporal must be a number", 2),
+        (("sample", "mosaic", "-o", f"{tmp_path}/new.mp4/"), "cannot end in .mp4", 2),
+        (("sample", "mosaic", "-o", out, "--size", "8"), "too small to paint; choose --size 22", 1),
     ):
-        assert told in one_sentence(run("film", *words, *WORDS), status)
+        assert told in one_sentence(run("film", *WORDS, *words), status)
     mine = make_clip(tmp_path / "mine.mp4", 2)
     told = one_sentence(run("film", "sample", "mosaic", "-o", mine, *WORDS), 2)
     assert "was not painted here" in told
+
+
+def test_a_folder_may_have_a_point_in_its_name(tiny, tmp_path):
+    words = ("--to", "0.2", "--no-measures")
+    found = run("film", "sample", "mosaic", "-o", f"{tmp_path}/v1.2/", *WORDS, *words)
+    assert found.exit_code == 0, found.output
+    frames = sorted((tmp_path / "v1.2").iterdir())
+    assert len(frames) == 3
+    again = run("rerun", "--from", frames[1])
+    assert "identical: every pixel agrees, in each frame (3 in all)" in again.stdout, again.output
+
+
+def test_a_warning_of_every_frame_is_printed_once(tiny, tmp_path):
+    mask = Image.new("L", (20, 60), 0)
+    mask.paste(255, (0, 0, 20, 30))
+    mask.save(tmp_path / "mask.png")
+    words = ("--region", f"{tmp_path}/mask.png=mosaic", "--to", "0.2", "--no-measures")
+    found = run("film", "sample", "woodblock", "-o", tmp_path / "a.mp4", *WORDS, *words)
+    assert found.exit_code == 0, found.output
+    assert found.stderr.count("it is stretched") == 1
 
 
 @pytest.mark.parametrize(("text", "seconds"), [("3", 3), ("0:03.5", 3.5), ("1:02:03", 3723)])

@@ -109,6 +109,21 @@ def test_what_goes_on_is_saved_as_it_was_asked_for(tiny, pictures, tmp_path, mon
     assert "name CONTENT and STYLE, too" in told
 
 
+def test_an_interrupted_run_does_not_replace_a_finished_painting(
+    tiny, pictures, tmp_path, monkeypatch
+):
+    out = tmp_path / "out.png"
+    words = (*pictures, "--size", "48", "--output", out, "--steps")
+    assert run("stylize", *words, "5").exit_code == 0
+    before = out.read_bytes()
+    found = interrupted(monkeypatch, *words, "9")
+    assert "interrupted after 5 of 9 steps" in one_sentence(found, 1)
+    assert "out.png holds a finished painting and stays as it was" in found.stderr
+    assert out.read_bytes() == before
+    rescued = found.stdout.split("written")[1].split()[0]
+    assert read_provenance(rescued)["steps"] == 5
+
+
 def test_a_run_goes_on_from_its_checkpoint(tiny, pictures, tmp_path, monkeypatch):
     whole, part, state = (tmp_path / name for name in ("whole.png", "part.png", "run.state"))
     words = (*pictures, "--size", "48", "--steps", "9")

@@ -74,7 +74,7 @@ def test_keep_and_forecast_are_printed(tiny, pictures, tmp_path, monkeypatch):
     found = run("stylize", *pictures, *SMALL)
     assert "--output FILE" in one_sentence(found, 2)
     found = run("stylize", "", pictures[1], "-o", "x.png", *SMALL)
-    assert "CONTENT or STYLE is empty" in one_sentence(found, 2)
+    assert "'[CONTENT]': it is empty" in one_sentence(found, 2)
 
 
 def test_folders_list_what_failed(tiny, jobs_here, pictures, tmp_path):

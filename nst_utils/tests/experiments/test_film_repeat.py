@@ -24,7 +24,7 @@ def painted(tiny, tmp_path):
 def test_a_film_is_painted_again(painted, tmp_path):
     found = repeat_film(painted)
     assert found.identical
-    assert str(found) == "identical: every pixel of 2 frames agrees"
+    assert str(found) == "identical: every pixel agrees, in each frame (2 in all)"
     told = run("rerun", "--from", painted, "-o", tmp_path / "again.mp4")
     assert told.exit_code == 0, told.output
     assert "identical" in told.stdout

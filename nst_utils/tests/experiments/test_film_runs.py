@@ -172,6 +172,16 @@ def test_a_film_that_cannot_be_written_keeps_its_frames(tiny, clip, tmp_path, mo
     assert paint(clip, tmp_path / "out.mp4", measured=False).frames == 5
 
 
+def test_a_film_of_which_nothing_was_painted_leaves_no_folder(tiny, clip, tmp_path, monkeypatch):
+    def fail(*_, **__):
+        raise MemoryError
+
+    monkeypatch.setattr(Painter, "paint_one", fail)
+    with pytest.raises(MemoryError):
+        film(clip, "mosaic", QUICK, output=tmp_path / "a.mp4")
+    assert not list((paths.RUNS / "film").iterdir())
+
+
 def test_a_schedule_that_goes_beyond_the_film_is_told(tiny, clip, tmp_path):
     with pytest.warns(NSTWarning, match=r"goes on to 3 s, but the film ends after 0\.17 s"):
         paint(clip, tmp_path / "out.mp4", measured=False, schedule=[(3, "beta", 2.0)])

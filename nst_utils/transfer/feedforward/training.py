@@ -99,11 +99,10 @@ class Settings:
                 raise RecipeError(f"{name} must be {low} to {high}, not {brief(value)}")
         if not isinstance(self.seed, int) or not 0 <= self.seed < 2**63:
             raise RecipeError(f"seed must be 0 to {2**63 - 1}, not {brief(self.seed)}")
-        if not 0 < self.rate <= 1 or not 0 <= self.steady <= 1e6:
-            raise RecipeError(
-                "rate must be above 0 and at most 1, and steady from 0 to 1e6, not "
-                f"rate={brief(self.rate)} and steady={brief(self.steady)}"
-            )
+        if not 0 < self.rate <= 1:
+            raise RecipeError(f"rate must be above 0 and at most 1, not {brief(self.rate)}")
+        if not 0 <= self.steady <= 1e6:
+            raise RecipeError(f"steady must be 0 to 1,000,000, not {brief(self.steady)}")
 
 
 def training_recipe(**changes: Any) -> Recipe:

@@ -62,7 +62,7 @@ class Stillness:
         for name in ("temporal", "difference"):
             weight = getattr(self, name)
             if not isinstance(weight, int | float) or not 0 <= weight <= 1e12:
-                raise RecipeError(f"{name} must be a number of at least 0, not {brief(weight)}")
+                raise RecipeError(f"{name} must be a number from 0 to 1e12, not {brief(weight)}")
 
 
 Changes = Sequence[tuple[float, str, Any]]
