@@ -339,7 +339,7 @@ class Album:
         first, *others = (render_figure(figure, ANIMATION_DPI) for figure in figures)
         with _told(path):
             make_folder(path.parent)
-            options = {"quality": 40, "method": 6, "loop": 0, "duration": round(1000 / rate)}
+            options = {"quality": 38, "method": 5, "loop": 0, "duration": round(1000 / rate)}
             first.save(path, "WEBP", save_all=True, append_images=others, **options)
             _write_record(path, made)
             return display.Image(path.read_bytes(), format="webp", alt=made["caption"])
