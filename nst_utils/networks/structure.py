@@ -19,30 +19,32 @@ def layer_table(name: str, size: int = 224) -> pd.DataFrame:
 
     Parameters
     ----------
-    name : {"vgg19", "resnet50"}
+    name : str
+        One of `registry.BACKBONES` that torchvision builds under the same name.
     size : int
         Side of the square picture in pixels.
 
     Returns
     -------
     DataFrame
-        Indexed by layer; VGG19's have the names of `Backbone.layers`. Columns: ``kind``,
+        Indexed by layer; VGG's have the names of `Backbone.layers`. Columns: ``kind``,
         ``channels``, ``height``, ``width``, ``parameters``, ``multiplications`` (for one picture),
         and ``receptive field`` (side in pixels; missing in fully connected layers, which see the
         whole picture, and in ResNet-50, whose paths differ).
     """
     rows = []
     network = _build(name)
+    chain = hasattr(network, "features")  # VGG: each layer follows the one before
     names = iter(backbone_spec(name).layers)
     field, step = 1, 1
     for path, module, x, y in _passes(network, size):
         kind = type(module).__name__
-        row = {"layer": next(names, path) if name == "vgg19" and y.ndim == 4 else path}
+        row = {"layer": next(names, path) if chain and y.ndim == 4 else path}
         row |= {"kind": kind, "channels": y.shape[1]}
         row |= {"height": y.shape[2], "width": y.shape[3]} if y.ndim == 4 else {}
         row["parameters"] = sum(p.numel() for p in module.parameters())
         row["multiplications"] = _multiplications(module, x, y)
-        if name == "vgg19" and y.ndim == 4:
+        if chain and y.ndim == 4:
             if isinstance(module, nn.Conv2d | nn.MaxPool2d):
                 side, stride = (
                     value if isinstance(value, int) else value[0]
