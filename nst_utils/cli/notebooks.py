@@ -194,8 +194,9 @@ def _repeat_film(film: Path, output: str | None, **options: Any) -> None:
     from ..experiments.film_repeat import repeat_film
     from ..images.clip_files import check_clip_output
 
-    path = checked_output(output, str(film), check=check_clip_output) if output else None
-    comparison = repeat_film(film, output=path, **options)
+    if output:
+        checked_output(output, str(film), check=check_clip_output)
+    comparison = repeat_film(film, output=output, **options)  # with its slash, if it is a folder
     say(str(comparison))
     say(f"written {short_path(comparison.film.path)}")
     if comparison.film.stopped != "finished":

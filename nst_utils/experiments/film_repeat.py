@@ -73,7 +73,7 @@ class FilmComparison:
 def repeat_film(
     path: Path,
     *,
-    output: Path | None = None,
+    output: Any = None,
     content: Any = None,
     style: Any = None,
     inputs: Mapping[str, Any] | None = None,
@@ -85,7 +85,7 @@ def repeat_film(
     ----------
     path : Path
         A film written by `film_runs.film`.
-    output : Path, optional
+    output : path, optional
         Where the new one goes; below ``data/runs`` when left out.
     content, style, inputs, trust
         As for `reproduce.repeat_run`; the content is the clip.

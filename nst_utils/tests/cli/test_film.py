@@ -76,7 +76,7 @@ def test_a_folder_may_have_a_point_in_its_name(tiny, tmp_path):
     assert found.exit_code == 0, found.output
     frames = sorted((tmp_path / "v1.2").iterdir())
     assert len(frames) == 3
-    again = run("rerun", "--from", frames[1])
+    again = run("rerun", "--from", frames[1], "-o", f"{tmp_path}/v1.3/")
     assert "identical: every pixel agrees, in each frame (3 in all)" in again.stdout, again.output
 
 
