@@ -33,6 +33,17 @@ def test_the_same_seed_gives_the_same_network():
     assert 100_000 < sum(p.numel() for p in one.parameters()) < 200_000
 
 
+def test_one_picture_is_normalized_as_many_are_and_keeps_its_layout():
+    norm = generator._Norm(6, affine=True)
+    torch.nn.init.normal_(norm.weight)
+    torch.nn.init.normal_(norm.bias)
+    pictures = torch.randn(3, 6, 20, 14).contiguous(memory_format=torch.channels_last)
+    for picture, expected in zip(pictures.split(1), norm(pictures), strict=True):
+        found = norm(picture)
+        assert torch.allclose(found[0], expected, atol=1e-5)
+        assert found.is_contiguous(memory_format=torch.channels_last)
+
+
 @pytest.fixture
 def trained():
     """A network whose layers all change what they get."""
