@@ -15,6 +15,9 @@ from .paths import is_regular
 MOST_BYTES = 64 * 2**20
 """Largest size of a text in bytes; the largest notebook of this project has one million."""
 
+MOST_TABLE = 512 * 2**20
+"""Largest size of a csv file in bytes; that of WikiArt has 20 million."""
+
 DEEPEST = 40
 """Deepest nesting; a notebook with widgets has about ten levels."""
 
@@ -53,6 +56,16 @@ def parse_json(text: str | bytes, what: str) -> Any:
     if _is_deep(value):
         raise DataError(f"expected {what}, not JSON nested {DEEPEST} levels or more")
     return value
+
+
+def check_table(path: Path) -> Path:
+    """Return the path of a table; raise `DataError` for a pipe, a device, or a huge file."""
+    if path.exists() and not is_regular(path):
+        raise DataError(f"{path}: this is a pipe or a device; expected a csv file")
+    size = path.stat().st_size  # an OSError where there is none
+    if size > MOST_TABLE:
+        raise DataError(f"{path}: expected at most {MOST_TABLE >> 20} MB, not {size >> 20}")
+    return path
 
 
 def read_json(path: Path, what: str) -> Any:

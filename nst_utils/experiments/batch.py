@@ -18,7 +18,7 @@ from typing import Any
 import pandas as pd
 from PIL import Image
 
-from ..errors import NSTError, one_line, show
+from ..errors import NSTError, brief, one_line, show
 from ..images.formats import ImageError
 from ..images.mask_forms import is_file
 from ..images.png import save_png
@@ -41,6 +41,7 @@ from ..transfer.fields import STARTS
 from ..transfer.pictures import mask_files
 from ..transfer.state import code_version
 from ..untrusted import DataError, check_schema, read_json
+from ..wikiart.names import safe_path
 
 ROWS = ".rows"
 PICTURES = "pictures"
@@ -308,6 +309,12 @@ def read_row(path: Path) -> dict[str, Any]:
     """
     row = read_json(path, "a row of a batch")
     check_schema(row, ROW, "a row of a batch")
+    if row["picture"] and not safe_path(row["picture"]):
+        raise DataError(f"{path}: its picture {brief(row['picture'])} lies outside the folder")
+    try:
+        json.dumps(row, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        raise DataError(f"{path}: one of its texts is no valid text") from None
     return row
 
 
@@ -400,6 +407,8 @@ def _picture_sha256(picture: str) -> str:
 
 def _file_sha256(path: Path) -> str:
     """Return a file's SHA-256; an empty text where it cannot be read."""
+    if not is_regular(path):
+        return ""
     try:
         with path.open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()

@@ -21,7 +21,7 @@ from torch import Tensor
 from tqdm import tqdm
 
 from .. import __version__, paths
-from ..errors import NSTError, NSTWarning, one_line
+from ..errors import NSTError, NSTWarning, brief, one_line
 from ..images.clip_files import check_clip_output, warn_of_silence, write_clip
 from ..images.clips import Clip, ClipError, Frame, open_clip
 from ..images.inputs import LEAST_SIDE, InputPicture
@@ -35,7 +35,7 @@ from ..paths import alone_with, make_folder, public_name, replacing, user_path, 
 from ..signals import requested, watching_signals
 from ..transfer.config import Recipe
 from ..transfer.feedforward.network_file import load_network
-from ..transfer.fields import STARTS
+from ..transfer.fields import STARTS, RecipeError
 from ..transfer.memory import check_memory
 from ..transfer.pictures import mask_files, style_bound
 from ..transfer.presets import recipe as named_recipe
@@ -181,7 +181,8 @@ def film(
         Whether to measure the flicker and the style gap when the film is done; for the ceiling of
         the flicker one frame is painted once more.
     on_step : callable, optional
-        As for `run.stylize`, in every frame.
+        As for `run.stylize`, in every frame. The film's record does not hold what it changes, so
+        such a film cannot be repeated from it.
 
     Returns
     -------
@@ -222,7 +223,10 @@ def film(
                 NSTWarning,
                 stacklevel=2,
             )
-        run = _FilmRun(clip, style, recipe, still, changes, masks, path, network)
+        if strange := (masks or {}).keys() - {*mask_files(recipe)}:
+            raise RecipeError(f"no mask of the recipe is called {brief(sorted(strange)[0])}")
+        steered = on_step is not None
+        run = _FilmRun(clip, style, recipe, still, changes, masks, path, network, steered)
         folder = make_folder(run.kept.folder)
         with alone_with(folder, wait=False) as alone:
             if not alone:
@@ -252,6 +256,7 @@ class _FilmRun:
         masks: Mapping[str, Any] | None,
         path: Path,
         network: Any,
+        steered: bool,
     ) -> None:
         self.clip, self.still, self.changes, self.path = clip, still, changes, path
         first = next(iter(clip.frames(recipe.size))).image
@@ -282,6 +287,8 @@ class _FilmRun:
         pictures = [p.sha256 for p in (clip, *self.styles, *self.masks.values())]
         if recipe.start not in STARTS:
             pictures.append(InputPicture.open(recipe.start, bound).sha256)
+        if steered:  # what it changes is not known: its frames are no others'
+            more = (*more, "steered")
         key = run_key(self.recipe, weights, pictures, *more)
         self.kept = KeptFrames(paths.RUNS / "film" / key)
         if self.network is None:

@@ -23,7 +23,7 @@ from ..images.samples import SOURCE, list_samples, open_picture
 from ..networks.spec import is_weights_name
 from ..networks.weights import find_moved, find_weights
 from ..networks.weights_file import WeightsError
-from ..paths import is_address, is_regular, user_path
+from ..paths import is_address, is_folder, is_regular, user_path
 from ..transfer.config import Recipe
 from ..transfer.feedforward.network_file import SUFFIX
 from ..transfer.fields import STARTS
@@ -332,7 +332,7 @@ def places_of(name: str, role: str, image: Path, trust: bool) -> list[Any]:
             f"name the picture with {named_as(role)}"
         )
     files = [folder / name for folder in (image.parent, Path.cwd())]
-    return [path for path in files if is_regular(path)]
+    return [path for path in files if is_regular(path) or is_folder(path)]
 
 
 def changed_since(then: Mapping[str, Any], now: Mapping[str, Any]) -> dict[str, tuple[str, str]]:

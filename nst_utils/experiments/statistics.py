@@ -41,7 +41,8 @@ def at_equal_structure(
         A row for each setting, pair and seed. A pair whose curves do not overlap is left out.
     """
     rows = []
-    for (content, style), pair in runs.groupby(["content", "style"], sort=False):
+    known = runs.dropna(subset=[anchor])  # without runs that failed
+    for (content, style), pair in known.groupby(["content", "style"], sort=False):
         curves = [
             (name, seed, curve.sort_values(anchor))
             for (name, seed), curve in pair.groupby([by, "seed"], sort=False)
@@ -53,9 +54,15 @@ def at_equal_structure(
         level = (low + high) / 2
         for name, seed, curve in curves:
             row = {by: name, "content": content, "style": style, "seed": seed, anchor: level}
-            read = {m: float(np.interp(level, curve[anchor], curve[m])) for m in measures}
+            read = {m: _read_at(level, curve[[anchor, m]].dropna()) for m in measures}
             rows.append(row | read)
     return pd.DataFrame(rows, columns=[by, "content", "style", "seed", anchor, *measures])
+
+
+def _read_at(level: float, curve: pd.DataFrame) -> float:
+    """Return a curve's value at a level, NaN outside it; its columns are anchor and measure."""
+    at, values = (curve[name].to_numpy() for name in curve)
+    return float(np.interp(level, at, values, left=np.nan, right=np.nan)) if len(at) else np.nan
 
 
 def paired_differences(
@@ -78,8 +85,8 @@ def paired_differences(
         Indexed by measure: each setting's mean over pairs; ``difference``, with ``low`` and
         ``high``, the ends of its 95 % confidence interval (Student's t over pairs); ``p``
         (Wilcoxon's signed-rank test, two sided); ``pairs``; and ``better``, the
-        setting that is better, or "not significant". With fewer than six pairs, p cannot fall to
-        0.05.
+        setting that is better by the mean and by the median, or "not significant". With fewer than
+        six pairs, p cannot fall to 0.05.
 
     Raises
     ------
@@ -98,11 +105,13 @@ def paired_differences(
         first, second = (both for _, both in table[list(settings)].dropna().items())
         gap = first - second
         low = high = p = np.nan
-        if len(gap) > 1 and gap.std() > 0:
-            low, high = stats.ttest_rel(first, second).confidence_interval(1 - LEVEL)
+        if len(gap) > 1 and gap.any():
+            low = high = gap.mean()
+            if gap.std() > 0:
+                low, high = stats.ttest_rel(first, second).confidence_interval(1 - LEVEL)
             p = stats.wilcoxon(gap).pvalue
         better = "not significant"
-        if p <= LEVEL:
+        if p <= LEVEL and gap.median() * gap.mean() > 0:
             better = settings[0] if gap.median() < 0 else settings[1]
         row = {"measure": measure, settings[0]: first.mean(), settings[1]: second.mean()}
         row |= {"difference": gap.mean(), "low": low, "high": high, "p": p}

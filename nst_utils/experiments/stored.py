@@ -15,7 +15,7 @@ from .. import paths
 from ..errors import NSTError
 from ..images.io import read_image
 from ..paths import make_folder, replacing
-from ..untrusted import DataError
+from ..untrusted import DataError, check_table
 from .batch import PICTURES, ROWS, read_row
 
 TABLE = "runs.csv"
@@ -41,7 +41,7 @@ class StoredResults:
         self.folder = paths.RESULTS / name
         path = self.folder / TABLE
         try:
-            self.table = pd.read_csv(path, keep_default_na=False, na_values=[""])
+            self.table = pd.read_csv(check_table(path), keep_default_na=False, na_values=[""])
             self._by = {c: self.table.drop_duplicates(c).set_index(c) for c in ("key", "inputs")}
         except FileNotFoundError:
             self.table, self._by = pd.DataFrame(), {}
@@ -65,7 +65,9 @@ class StoredResults:
             if column in self._by and value in self._by[column].index:
                 row = self._by[column].loc[value].dropna().to_dict()
                 # Only a name: a table may come from anybody.
-                name = Path(row["picture"]).name
+                name = Path(str(row.get("picture", ""))).name
+                if not name or "\0" in name:
+                    return None
                 return row | {"file": str(self.folder / PICTURES / name)}
         return None
 

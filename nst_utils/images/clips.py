@@ -27,6 +27,9 @@ FOLDER_RATE = Fraction(25)
 
 MOST_FRAMES = 200_000
 
+BROKEN = (OSError, ValueError, SyntaxError, EOFError, Image.DecompressionBombError)
+"""What Pillow raises for an animation that is damaged, or too large."""
+
 PICTURES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff")
 """Suffixes of the pictures that a folder of frames may hold."""
 
@@ -159,6 +162,8 @@ class Clip:
         if (self.start, self.end, self.every) != (None, None, 1):
             raise ClipError(f"{self.source}: this is a part already; take a part of the whole clip")
         start, end = (_seconds(t) for t in (start, end))
+        if not isinstance(every, int) or every < 1:
+            raise ClipError(f"every must be a whole number of at least 1, not {brief(every)}")
         length = self.count / self.rate
         if start is not None and not 0 <= start < length:
             raise ClipError(
@@ -181,7 +186,10 @@ class Clip:
 
 
 def _seconds(time: Any) -> Fraction | None:
-    return None if time is None else Fraction(time).limit_denominator(10**6)
+    try:
+        return None if time is None else Fraction(time).limit_denominator(10**6)
+    except (ValueError, TypeError, OverflowError):
+        raise ClipError(f"expected a time in seconds, not {brief(time)}") from None
 
 
 def even(image: Image.Image, size: int | None) -> Image.Image:
@@ -388,7 +396,7 @@ def _open_animation(path: Path, digest: str) -> Clip:
                 seconds += _delay(picture)
                 if number == 100:  # enough for the mean
                     break
-    except (OSError, ValueError, SyntaxError, EOFError) as error:
+    except BROKEN as error:
         raise ClipError(
             f"{path}: the animation cannot be read ({one_line(error, 120)}); get a fresh copy"
         ) from None
@@ -415,7 +423,7 @@ def _read_animation(clip: Clip) -> Iterator[Read]:
                 with ignoring():  # not while the caller works on a frame
                     image.seek(number)
                     delay, picture = _delay(image), to_rgb(image.copy())
-            except (OSError, ValueError, SyntaxError, EOFError):
+            except BROKEN:
                 delay, picture = 1 / (clip.rate * clip.every), None
             if clip.end is not None and time >= clip.end:
                 return
@@ -480,7 +488,7 @@ def read_comment(file: BinaryIO, kind: str, title: str) -> str:
         try:
             with ignoring(), Image.open(file, formats=["GIF", "WEBP"]) as image:
                 text = image.getexif().get(0x010E) or image.info.get("comment") or ""
-        except (OSError, ValueError, SyntaxError) as error:
+        except BROKEN as error:
             raise damaged(title, error) from None
     else:
         try:

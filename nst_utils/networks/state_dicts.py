@@ -17,6 +17,9 @@ _WRAPPERS = (
 )  # fmt: skip
 """Keys under which checkpoints hold their state dict, the most common ones first."""
 
+MOST_TENSORS = 2 * 2**30
+"""Most bytes of a state dict's tensors; those of the largest VGG have 575 million."""
+
 
 def read_state(path: Path) -> dict[str, Tensor]:
     """Read the state dict of a weights file, or raise `WeightsError`; see `unwrap_state`."""
@@ -31,6 +34,11 @@ def unwrap_state(value: Any, path: Path) -> dict[str, Tensor]:
         keys = list(value)[:5] if isinstance(value, Mapping) else []
         kind = f"a dict with {brief(keys)}" if keys else type(value).__name__
         raise WeightsError(f"{path}: expected a state dict, names to tensors, not {kind}")
+    size = sum(tensor.nbytes for tensor in state.values())
+    if size > MOST_TENSORS:  # a small file may repeat a number a million times
+        raise WeightsError(
+            f"{path}: its tensors take {size >> 20} MB; expected at most {MOST_TENSORS >> 20}"
+        )
     for name, tensor in state.items():
         if tensor.layout != torch.strided or tensor.device.type != "cpu" or tensor.is_complex():
             raise WeightsError(

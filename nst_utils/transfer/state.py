@@ -32,6 +32,7 @@ from ..images.png import check_output
 from ..networks.spec import is_weights_name
 from ..paths import (
     PACKAGE,
+    is_address,
     is_regular,
     make_run_folder,
     remove_run_file,
@@ -40,9 +41,10 @@ from ..paths import (
 )
 from ..untrusted import DataError, check_schema, parse_json
 from .config import Recipe
-from .fields import RecipeError
+from .fields import STARTS, RecipeError
 from .losses.term import under
 from .memory import Plan
+from .pictures import mask_files
 from .result import StepRecord, read_step
 
 DECIDING = ("images", "networks", "transfer")
@@ -264,9 +266,13 @@ def load_checkpoint(path: Any) -> Checkpoint:
 def _read(path: Path, told: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> Checkpoint:
     recipe = Recipe.from_json(json.dumps(told["recipe"]))
     history = [read_step(entry) for entry in told["history"]]
-    if told["place"] >= len(recipe.scales) or told["taken"] > recipe.steps[told["place"]]:
+    if (
+        max(told["place"], told["good_place"]) >= len(recipe.scales)
+        or told["taken"] > recipe.steps[told["place"]]
+    ):
         raise ValueError("it names a step that its recipe does not have")
-    if tensors["random"].shape != torch.Generator().get_state().shape:
+    random = torch.Generator().get_state()
+    if (tensors["random"].shape, tensors["random"].dtype) != (random.shape, random.dtype):
         raise ValueError("its random state has another form")
     if len(history) != sum(recipe.steps[: told["place"]]) + told["taken"]:
         raise ValueError("its history has another number of steps than were taken")
@@ -282,6 +288,8 @@ def _read(path: Path, told: Mapping[str, Any], tensors: Mapping[str, Tensor]) ->
     for name in ("good", "mean"):
         if name in tensors and (tensors[name].ndim != 4 or tensors[name].shape[:2] != (1, 3)):
             raise ValueError(f"{name} is no picture")
+        if name in tensors and not (tensors[name].numel() and tensors[name].isfinite().all()):
+            raise ValueError(f"{name} holds no finite numbers")
     state = RunState(
         recipe=recipe,
         random=tensors["random"],
@@ -297,7 +305,17 @@ def _read(path: Path, told: Mapping[str, Any], tensors: Mapping[str, Tensor]) ->
     }
     if not {"content", "style"} <= pictures.keys() or not {*told["masks"].values()} <= {*pictures}:
         raise ValueError("one of its pictures is missing")
+    _check_names(recipe, told["masks"], pictures)
     return Checkpoint(path, state, pictures, told["masks"], told["own_terms"], told["made"])
+
+
+def _check_names(recipe: Recipe, masks: Mapping[str, str], pictures: Mapping[str, Any]) -> None:
+    """Refuse a recipe that names a picture outside: a checkpoint may come from anybody."""
+    inside = {*mask_files(recipe)} <= masks.keys()
+    if not inside or (recipe.start not in STARTS and "start" not in pictures):
+        raise ValueError("its recipe names a picture that is not in it")
+    if is_address(recipe.weights):
+        raise ValueError("its weights are an address")
 
 
 def _is_last(tensor: Tensor) -> bool:
@@ -322,10 +340,10 @@ def _pixels(picture: InputPicture) -> Tensor:
 
 
 def _picture(pixels: Tensor, source: str, sha256: str) -> InputPicture:
-    if pixels.dtype == torch.uint8 and pixels.ndim == 3 and pixels.shape[2] == 3:
+    if pixels.dtype == torch.uint8 and pixels.ndim == 3 and pixels.shape[2] == 3 and len(pixels):
         return InputPicture(Image.fromarray(pixels.numpy()), source, sha256)
     plain = pixels.dtype == torch.float32 and pixels.ndim == 4 and pixels.shape[:2] == (1, 3)
-    if not plain or not (pixels.min() >= 0 and pixels.max() <= 1):
+    if not plain or not pixels.numel() or not (pixels.min() >= 0 and pixels.max() <= 1):
         raise ValueError("one of its pictures has another form")
     return InputPicture(pixels, source, sha256)
 

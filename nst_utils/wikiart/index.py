@@ -15,6 +15,7 @@ import pandas as pd
 
 from ..errors import NSTError, NSTWarning, one_line
 from ..paths import is_folder, is_regular
+from ..untrusted import check_table
 from .files import read_files, read_size
 from .names import (
     STYLES,
@@ -233,6 +234,7 @@ def _read_csv(path: Path, columns: Sequence[str] | None = None) -> pd.DataFrame:
     options: dict[str, Any] = dict(dtype=str, keep_default_na=False, encoding_errors="replace")
     few = ("artist", "genre", "subset")  # few values, many cells
     try:
+        check_table(path)
         if columns is None:
             return pd.read_csv(path, header=None, **options)
         there = pd.read_csv(path, nrows=0, encoding_errors="replace").columns
@@ -241,8 +243,6 @@ def _read_csv(path: Path, columns: Sequence[str] | None = None) -> pd.DataFrame:
             raise WikiArtError(
                 f"{path}: columns {', '.join(lacking)} are missing; found {', '.join(there)[:200]}"
             )
-        if not is_regular(path):
-            raise WikiArtError(f"{path}: this is a pipe or a device; expected a csv file")
         table = pd.read_csv(path, usecols=list(columns), **options)
         for name in set(few) & set(columns):
             table[name] = table[name].astype("category")

@@ -45,6 +45,8 @@ def load_index(root: Path, key: str) -> tuple[pd.DataFrame, pd.DataFrame] | None
     folder = root / CACHE
     # The libraries raise many types; after any error the cache is rebuilt.
     try:
+        if any(path.is_symlink() for path in (folder, *folder.glob("*"))):
+            return None
         if not is_regular(folder / "key") or (folder / "key").stat().st_size > 1000:
             return None
         if (folder / "key").read_text(encoding="utf-8") != _sealed(folder, key):
@@ -108,6 +110,17 @@ def _fits(catalog: pd.DataFrame) -> bool:
     return all(safe_path(name) == name for name in catalog["path"])
 
 
+def _folder(root: Path) -> Path:
+    """Return the cache's folder, without links in it: those of a stranger lead anywhere."""
+    folder = root / CACHE
+    if folder.is_symlink():
+        raise OSError(f"{folder} is a link")
+    for path in folder.iterdir() if folder.is_dir() else ():
+        if path.is_symlink():
+            path.unlink()
+    return folder
+
+
 def _write(table: pd.DataFrame, path: Path) -> None:
     with replacing(path) as draft:
         table.to_parquet(draft, index=False)
@@ -117,7 +130,7 @@ def store_index(root: Path, key: str, catalog: pd.DataFrame, report: pd.DataFram
     """Cache an index in the dataset's folder; warn if that is not possible."""
     folder = root / CACHE
     try:
-        folder.mkdir(exist_ok=True)
+        _folder(root).mkdir(exist_ok=True)
         (folder / "key").unlink(missing_ok=True)  # invalid until every table is written
         for name, table in (("catalog", catalog), ("report", report)):
             _write(table, folder / f"{name}.parquet")
@@ -133,8 +146,8 @@ def store_problems(root: Path, catalog: pd.DataFrame) -> None:
     What is known of files that are not in `catalog` stays: it may be a part of the dataset.
     """
     bad = catalog.loc[catalog["problem"] != "", ["path", "problem"]]
-    place = root / CACHE / "problems.parquet"
     try:
+        place = _folder(root) / "problems.parquet"
         if place.exists():
             known = _read(place)
             bad = pd.concat([known[~known["path"].isin(catalog["path"])], bad])

@@ -2,6 +2,7 @@
 
 import dataclasses
 import errno
+import json
 import os
 import shutil
 import threading
@@ -19,6 +20,7 @@ from nst_utils.benchmark import leaderboard
 from nst_utils.errors import NSTWarning
 from nst_utils.experiments import folders, judges, sweeps
 from nst_utils.experiments.batch import (
+    NOT_DONE,
     Job,
     _file_sha256,
     _painted,
@@ -257,6 +259,21 @@ def test_thousands_of_names_take_no_time(tiny, tmp_path, monkeypatch):
 def _done(jobs: list[Job]) -> tuple[pd.DataFrame, list[bool]]:
     assert not any(job.row() for job in jobs)
     return pd.DataFrame([job.last_row() for job in jobs]), [False] * len(jobs)
+
+
+@pytest.mark.parametrize("picture", ["/etc/hostname", "../a.png", "a\0b", "\ud800.png"])
+def test_a_strangers_row_leads_nowhere(tmp_path, picture):
+    job = Job(tmp_path, "a" * 24, None, "a.png", {"content": "c", "style": "s"})
+    job.place.parent.mkdir()
+    row = {"content": "c", "style": "s", "key": job.key, "error": "", "picture": picture}
+    job.place.write_text(json.dumps(row))
+    assert job.row() is None
+    assert job.last_row()["error"] == NOT_DONE
+
+
+def test_a_picture_that_is_a_pipe_is_none(tmp_path):
+    os.mkfifo(tmp_path / "a.png")
+    assert _file_sha256(tmp_path / "a.png") == ""
 
 
 def test_a_judge_that_was_asked_for_since_and_a_replaced_picture_are_seen(tmp_path):

@@ -5,6 +5,7 @@ from nst_utils.experiments.film_runs import film
 from nst_utils.experiments.reproduce import RepeatError, repeat_run
 from nst_utils.transfer.config import Recipe
 from nst_utils.transfer.video.painter import Stillness
+from nst_utils.transfer.video.sample import sample_clip
 
 from ..cli.helpers import run
 from ..images.clip_helpers import film as make_clip
@@ -29,6 +30,15 @@ def test_a_film_is_painted_again(painted, tmp_path):
     assert told.exit_code == 0, told.output
     assert "identical" in told.stdout
     assert (tmp_path / "again.mp4").is_file()
+
+
+def test_a_folder_of_frames_is_found_again(tiny, tmp_path):
+    for i, frame in enumerate(sample_clip((48, 36), 3).frames()):
+        (tmp_path / "clip").mkdir(exist_ok=True)
+        frame.image.save(tmp_path / "clip" / f"{i}.png")
+    words = dict(output=tmp_path / "out.gif", still=Stillness(1), measured=False)
+    made = film(tmp_path / "clip", "mosaic", QUICK, **words)
+    assert repeat_film(made.path).identical
 
 
 def test_what_is_missing_or_another_is_refused(painted, tmp_path):

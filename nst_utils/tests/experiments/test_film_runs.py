@@ -15,6 +15,7 @@ from nst_utils.images import clip_files
 from nst_utils.images.clips import ClipError, open_clip
 from nst_utils.images.png import read_provenance
 from nst_utils.transfer.config import Recipe
+from nst_utils.transfer.fields import RecipeError
 from nst_utils.transfer.run import StopRun
 from nst_utils.transfer.video.painter import Painter, Stillness
 
@@ -180,6 +181,14 @@ def test_a_film_of_which_nothing_was_painted_leaves_no_folder(tiny, clip, tmp_pa
     with pytest.raises(MemoryError):
         film(clip, "mosaic", QUICK, output=tmp_path / "a.mp4")
     assert not list((paths.RUNS / "film").iterdir())
+
+
+def test_frames_that_were_steered_are_no_others(tiny, clip, tmp_path):
+    words = (open_clip(clip), "mosaic", QUICK, STILL, (), None, tmp_path / "a.mp4", None)
+    folders = {film_runs._FilmRun(*words, steered).kept.folder for steered in (True, False)}
+    assert len(folders) == 2
+    with pytest.raises(RecipeError, match="no mask of the recipe is called 'sky'"):
+        paint(clip, tmp_path / "a.mp4", masks={"sky": "mosaic"})
 
 
 def test_a_schedule_that_goes_beyond_the_film_is_told(tiny, clip, tmp_path):

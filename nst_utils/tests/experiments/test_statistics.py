@@ -75,6 +75,30 @@ def test_five_pairs_are_never_significant_and_seeds_are_no_pairs():
     assert found.pairs["gap"] == 5
 
 
+def test_a_gap_that_is_the_same_in_all_pairs_is_significant():
+    row = statistics.paired_differences(table([-0.5] * 8), ["gap"], ("a", "b")).loc["gap"]
+    assert row["p"] == pytest.approx(2 / 2**8) and row["better"] == "a"
+    assert row["low"] == row["high"] == pytest.approx(-0.5)
+
+
+def test_where_mean_and_median_disagree_none_is_better():
+    found = statistics.paired_differences(table([-1.0] * 19 + [100.0]), ["gap"], ("a", "b"))
+    assert found.loc["gap", "p"] < 0.05 and found.better["gap"] == "not significant"
+
+
+def test_failed_runs_change_no_curve():
+    rows = [
+        {"setting": name, "content": "c", "style": "s", "seed": 0, "ssim": at, "gap": gap}
+        for name, gap in (("a", 1.0), ("b", 2.0))
+        for at in (0.2, 0.5, 0.8)
+    ]
+    failed = {"setting": "b", "content": "c", "style": "s", "seed": 0}
+    whole = statistics.at_equal_structure(pd.DataFrame(rows), ["gap"])
+    for order in ([*rows, failed], [failed, *rows]):
+        found = statistics.at_equal_structure(pd.DataFrame(order), ["gap"])
+        assert found[["setting", "gap"]].equals(whole[["setting", "gap"]])
+
+
 def test_one_pair_has_no_interval():
     row = statistics.paired_differences(table([-0.5]), ["gap"], ("a", "b")).loc["gap"]
     assert np.isnan(row["low"]) and np.isnan(row["p"])

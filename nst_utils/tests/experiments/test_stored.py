@@ -1,4 +1,5 @@
 import json
+import os
 from pathlib import Path
 
 import numpy as np
@@ -82,6 +83,20 @@ def test_a_table_leads_out_of_its_folder_nowhere(here, stored):
     table.write_text(table.read_text().replace("pictures/", "../../secret/"))
     runs = sweeps.sweep(SETTINGS, **stored)
     assert {Path(file).parent for file in runs["file"]} == {table.parent / "pictures"}
+
+
+def test_a_table_that_is_no_file_or_names_no_picture(stored):
+    table = paths.RESULTS / "05_x" / "runs.csv"
+    rows = pd.read_csv(table)
+    key = rows["key"][0]
+    for change in (rows.drop(columns="picture"), rows.assign(picture=5), rows.assign(picture="")):
+        change.to_csv(table, index=False)
+        found = StoredResults("05_x").find(key, "", False)
+        assert found is None or Path(found["file"]).name == "5"
+    table.unlink()
+    os.mkfifo(table)
+    with pytest.raises(NSTError, match="a pipe or a device"):
+        StoredResults("05_x")
 
 
 def test_a_row_is_stored_once(stored, tmp_path):

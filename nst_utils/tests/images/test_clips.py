@@ -11,6 +11,7 @@ from nst_utils.errors import NSTWarning
 from nst_utils.images import clips
 from nst_utils.images.clip_files import CODECS, check_clip_output, warn_of_silence, write_clip
 from nst_utils.images.clips import ClipError, Frame, frame_files, open_clip
+from nst_utils.images.formats import ImageError
 from nst_utils.images.png import read_provenance
 from nst_utils.transfer.video.sample import sample_clip
 
@@ -104,6 +105,22 @@ def test_the_last_frame_is_shown_as_long_as_in_the_clip(tmp_path, suffix):
     assert (last.time, last.shown) == (Fraction(1, 5), 2)
     *_, last = open_clip(path).part(end=1.5).frames()
     assert last.shown == Fraction(13, 10)
+
+
+def test_a_bomb_is_one_sentence(tmp_path, uneven):
+    data = bytearray(uneven.read_bytes())
+    data[6:10] = b"\xff" * 4
+    uneven.write_bytes(data)
+    with pytest.raises(ClipError, match="cannot be read"):
+        open_clip(uneven)
+    with pytest.raises(ImageError):
+        read_provenance(uneven)
+
+
+@pytest.mark.parametrize("words", [{"start": float("nan")}, {"every": 0}, {"every": 1.5}])
+def test_a_part_that_is_none_is_refused(uneven, words):
+    with pytest.raises(ClipError, match="expected a time|whole number"):
+        open_clip(uneven).part(**words)
 
 
 def test_a_fast_film_is_not_slowed_down_by_a_gif(tmp_path):

@@ -105,6 +105,12 @@ def test_a_zip_that_unpacks_to_much_is_refused_before(tmp_path, monkeypatch):
         read_state(tmp_path / "bomb.pth")
 
 
+def test_a_small_file_of_huge_tensors_is_refused_before(tmp_path):
+    torch.save({"a": torch.zeros(1).expand(30_000, 50_000)}, tmp_path / "w.pth")
+    with pytest.raises(WeightsError, match="its tensors take 5722 MB"):
+        read_state(tmp_path / "w.pth")
+
+
 def test_names_and_tensors_by_hand(tmp_path):
     state = {"x.a": torch.ones(1), "x.b": torch.zeros(1), "step": torch.tensor(3)}
     found = match_names(state, [["a", "b"], ["0", "1"]], "X", tmp_path)

@@ -145,6 +145,12 @@ def rewritten(kept, path, change=None, **texts):
         ('"beta": 8.0', '"beta": -8.0', "beta must be"),
         ('"rate": 1.0', '"rate": 0.0', "rate"),
         ('"taken": 2', '"stolen": 2', "taken"),
+        ('"good_place": 1', '"good_place": 5', "does not have"),
+        ('"content_mask": "faces"', '"content_mask": "http://host/a.png"', "that is not in it"),
+        ('"content_mask": "faces"', '"content_mask": "/private/a.png"', "that is not in it"),
+        ('"regions": []', '"regions": [["/etc/hostname", 1, ""]]', "that is not in it"),
+        ('"start": "content"', '"start": "/private/a.png"', "that is not in it"),
+        ('"weights": "random"', '"weights": "http://host/w.pth"', "an address"),
     ],
 )
 def test_a_state_that_was_made_up_is_refused(kept, tmp_path, old, new, told):
@@ -163,6 +169,9 @@ def test_a_state_that_was_made_up_is_refused(kept, tmp_path, old, new, told):
         lambda t: t.pop("moving/x"),
         lambda t: t.pop("picture/style"),
         lambda t: t.update({"random": torch.zeros(3, dtype=torch.uint8)}),
+        lambda t: t.update({"random": t["random"].float()}),
+        lambda t: t["good"].fill_(torch.nan),
+        lambda t: t.update({"picture/content": torch.zeros(1, 3, 0, 5)}),
     ],
 )
 def test_tensors_that_were_made_up_are_refused(kept, tmp_path, change):

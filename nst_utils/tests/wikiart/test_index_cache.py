@@ -4,6 +4,7 @@ import pandas as pd
 import pytest
 from PIL import Image
 
+from nst_utils.errors import NSTWarning
 from nst_utils.wikiart import catalog as wikiart_catalog
 from nst_utils.wikiart import index_cache
 from nst_utils.wikiart.catalog import WikiArt
@@ -105,3 +106,19 @@ def test_names_that_are_no_utf8_are_kept_and_opened(folder, built):
     assert len(built) == 1
     found.verify(progress=False)
     assert WikiArt(folder).filter(style="Cubism").sample(3)["path"].str.contains("%E9").any()
+
+
+def test_a_link_in_a_strangers_dataset_changes_nothing_elsewhere(folder, tmp_path):
+    mine = tmp_path / "mine"
+    (folder / CACHE).rename(mine)
+    (mine / "key").write_text("mine")
+    (folder / CACHE).symlink_to(mine)
+    before = {path: path.read_bytes() for path in mine.iterdir()}
+    with pytest.warns(NSTWarning, match="is a link"):
+        assert len(WikiArt(folder)) == 3
+    assert {path: path.read_bytes() for path in mine.iterdir()} == before
+    (folder / CACHE).unlink()
+    (folder / CACHE).mkdir()
+    (folder / CACHE / "catalog.parquet").symlink_to(mine / "catalog.parquet")
+    assert len(WikiArt(folder)) == 3
+    assert {path: path.read_bytes() for path in mine.iterdir()} == before

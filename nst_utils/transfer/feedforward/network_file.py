@@ -46,6 +46,10 @@ CHANNEL_BYTES = 32
 SMALL = 512
 """Longest side whose memory is not looked at: that takes a tenth of the time of a film's frame."""
 
+FORMATS = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
+LARGEST = 1e6
+"""Largest number in a network; larger ones would overflow while it paints."""
+
 MOST_WHOLE = 1536
 """Longest side that is painted in one pass, pixels."""
 
@@ -265,7 +269,7 @@ def load_network(path: Any) -> StyleNetwork:
 
 
 def _checked(record: dict[str, Any], tensors: dict[str, Tensor]) -> StyleNetwork:
-    generator = Generator(record["channels"], record["blocks"])
+    generator = Generator([int(count) for count in record["channels"]], int(record["blocks"]))
     wanted = {f"network.{name}": t.shape for name, t in generator.state_dict().items()}
     wanted |= {"style.mean": torch.Size([3]), "style.covariance": torch.Size([3, 3])}
     for name, shape in wanted.items():
@@ -273,8 +277,8 @@ def _checked(record: dict[str, Any], tensors: dict[str, Tensor]) -> StyleNetwork
         if tensor is None or tensor.shape != shape:
             came = "nothing" if tensor is None else tuple(tensor.shape)
             raise ValueError(f"{name} must have shape {tuple(shape)}, not {came}")
-        if not tensor.is_floating_point() or not torch.isfinite(tensor).all():
-            raise ValueError(f"{name} holds values that are no finite numbers")
+        if tensor.dtype not in FORMATS or not tensor.float().abs().max() <= LARGEST:
+            raise ValueError(f"{name} holds values that are not between -1e6 and 1e6")
     if extra := tensors.keys() - wanted.keys():
         raise ValueError(f"{sorted(extra)[0]} belongs to no such network")
     state = {name.removeprefix("network."): tensors[name].float() for name in tensors}
