@@ -3,6 +3,7 @@
 import base64
 import json
 import re
+import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -214,6 +215,10 @@ def repeat_run(
     )
     then = _saved_pixels(image)
     now = np.asarray(result.image)
+    if image.suffix.lower() in (".jpg", ".jpeg", ".webp"):  # as it is when it is compressed
+        with tempfile.TemporaryDirectory() as folder:
+            again = Path(folder) / f"again{image.suffix}"
+            now = _saved_pixels(result.save(again, alpha=read_alpha(image)))
     if read_deep(image) is not None:  # what 8 bits hold of it are the upper ones
         now = as_samples(result.tensor, 16) // 256
     if then.shape != now.shape:

@@ -23,7 +23,7 @@ from .formats import (
     orientation_of,
     without_metadata,
 )
-from .tiff import read_tiff
+from .tiff import HIGHLIGHT, read_tiff
 
 FORMATS = tuple("AVIF BMP GIF HEIF ICO JPEG JPEG2000 PCX PNG PPM TGA TIFF WEBP".split())
 """Pillow's names of the formats that are read."""
@@ -119,9 +119,7 @@ def _decode_otherwise(
 
     Return None if the second fails; a TIFF that cannot be read raises `ImageError`.
     """
-    file.seek(0)
-    if file.read(4) in (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"):
-        file.seek(0)
+    if _is_tiff(file):
         image = read_tiff(file, name)
         return _upright(to_rgb(image, background=background), image.info["orientation"])
     file.seek(0)
@@ -132,6 +130,14 @@ def _decode_otherwise(
     with contextlib.suppress(Exception):  # the caller reports the first error
         return _decode(io.BytesIO(bare), name, size, background)
     return None
+
+
+def _is_tiff(file: BinaryIO) -> bool:
+    """Tell by its head whether a file is a TIFF, and go to its beginning."""
+    file.seek(0)
+    head = file.read(4)
+    file.seek(0)
+    return head in (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 
 
 def open_undecoded(file: BinaryIO) -> Image.Image:
@@ -292,13 +298,20 @@ def decode_alpha(file: BinaryIO, name: str) -> Image.Image | None:
             image = open_undecoded(file)
             if not _has_alpha(image):
                 return None
+            if _misread(image):
+                raise ValueError("16 bits in planes")
             plan(image, file, name, None)
             image.load()
             alpha = image.convert("RGBA").getchannel("A")
     except ImageError:
         raise
     except Exception as error:  # the decoders of many formats raise many types
-        raise damaged(name, error) from None
+        if not _is_tiff(file):
+            raise damaged(name, error) from None
+        image = read_tiff(file, name)
+        if "A" not in image.getbands():
+            return None
+        return _upright(image.getchannel("A"), image.info["orientation"])
     return _upright(alpha, orientation(image))
 
 
@@ -315,7 +328,7 @@ def _strip_to_rgb(
 ) -> Image.Image:
     if part.mode.startswith(("I", "F")):
         values = np.asarray(part)
-        if part.mode == "F" and highest <= 1:
+        if part.mode == "F" and highest <= HIGHLIGHT:
             values = np.rint(values * 255)
         elif highest > 255 or part.mode.startswith("I;16"):
             values = np.clip(values, 0, 65535).astype(np.uint16) >> 8

@@ -41,11 +41,12 @@ def read_deep(source: Any) -> tuple[Tensor, str, str] | None:
                 return None
             turn = orientation(image)
             png = image.format == "PNG"
+            multiplied = not png and image.tag_v2.get(338, (0,))[0] == 1
             file.seek(0)
             array = _read_png(file) if png else read_array(file, path.name)[0]
             file.seek(0)
             digest = hashlib.file_digest(file, "sha256").hexdigest()
-        return _to_tensor(array, turn), path.name, digest
+        return _to_tensor(array, turn, multiplied), path.name, digest
     return None
 
 
@@ -74,8 +75,11 @@ def _read_png(file: BinaryIO) -> np.ndarray:
     return array[..., [2, 1, 0, 3][: array.shape[2]]]  # blue comes first
 
 
-def _to_tensor(array: np.ndarray, turn: int) -> Tensor:
-    """Return samples (H, W) or (H, W, 1 to 4) of 16 bits as upright RGB on white."""
+def _to_tensor(array: np.ndarray, turn: int, multiplied: bool) -> Tensor:
+    """Return samples (H, W) or (H, W, 1 to 4) of 16 bits as upright RGB on white.
+
+    `multiplied` tells whether the colors were multiplied by their alpha already.
+    """
     array = array[..., None] if array.ndim == 2 else array
     if array.dtype.itemsize != 2 or array.dtype.kind != "u" or array.shape[2] > 4:
         raise ValueError("no picture of 16 bits")
@@ -86,7 +90,10 @@ def _to_tensor(array: np.ndarray, turn: int) -> Tensor:
     colors.div_(65535)
     if count in (2, 4):
         alpha = torch.from_numpy(array[..., -1].astype(np.float32)).div_(65535)
-        colors.sub_(1).mul_(alpha).add_(1)
+        if multiplied:
+            colors.add_(1 - alpha).clamp_(max=1)
+        else:
+            colors.sub_(1).mul_(alpha).add_(1)
     return _turned(colors.expand(3, -1, -1), turn)[None].contiguous()
 
 

@@ -9,6 +9,9 @@ from PIL import Image
 from ..errors import ignoring, one_line
 from .formats import MAX_PIXELS, MEMORY, ImageError, describe
 
+HIGHLIGHT = 16.0
+"""Largest value of a floating-point picture whose white is 1; above it, white is 255 or more."""
+
 
 def read_tiff(file: BinaryIO, name: str) -> Image.Image:
     """Read the first page of a TIFF in mode L, LA, RGB or RGBA.
@@ -89,7 +92,11 @@ def _array_to_bytes(array: np.ndarray, name: str) -> np.ndarray:
     if not np.isfinite(array).all():
         raise ImageError(f"{name}: the picture has values that are not finite; get a fresh copy")
     highest = float(array.max(initial=0))
-    unit = 255.0 if array.dtype.kind == "f" and highest <= 1 else 1.0
-    if highest > 255:
+    unit = 1.0
+    if array.dtype.kind == "f" and highest <= HIGHLIGHT:
+        unit = 255.0
+    elif array.dtype == np.int16:
+        unit = 1 / 128
+    elif highest > 255:
         unit = 1 / 256 if highest <= 65535 else 255 / highest
     return np.clip(np.rint(array * unit), 0, 255).astype(np.uint8)

@@ -38,6 +38,13 @@ def test_more_bits_and_transparency_repeat_every_pixel(
     assert repeat_run(result.save(tmp_path / f"out{suffix}", depth=depth, alpha=alpha)).identical
 
 
+@pytest.mark.parametrize("suffix", [".jpg", ".webp"])
+def test_a_compressed_painting_is_repeated_too(tiny, pictures, tmp_path, suffix):
+    alpha = Image.linear_gradient("L") if suffix == ".webp" else None
+    path = stylize(*pictures, QUICK).save(tmp_path / f"a{suffix}", alpha=alpha)
+    assert repeat_run(path).identical
+
+
 def test_other_weights_are_refused_before_anything_is_painted(picture):
     record = read_provenance(picture)
     record["weights"] |= {"sha256": "0" * 64, "label": "VGG19 (mine)"}

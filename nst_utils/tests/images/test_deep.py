@@ -58,6 +58,13 @@ def test_every_filter_of_a_png_is_undone(filters, channels, tmp_path):
     assert np.abs((seen >> 8 if channels == 1 else seen) - (array >> 8).squeeze()).max() == 0
 
 
+def test_colors_that_were_multiplied_by_their_alpha_are_not_multiplied_again(tmp_path):
+    array = np.full((20, 30, 4), 32768, np.uint16)  # white, half transparent
+    path = tmp_path / "a.tif"
+    tifffile.imwrite(path, array, photometric="rgb", extrasamples=["assocalpha"])
+    assert read_deep(path)[0].min() > 0.999
+
+
 def test_transparency_becomes_white(tmp_path):
     array = np.zeros((4, 5, 4), np.uint16)
     array[..., 3] = 65535

@@ -5,7 +5,7 @@ import pytest
 import tifffile
 
 from nst_utils.images import tiff
-from nst_utils.images.decode import decode
+from nst_utils.images.decode import decode, decode_alpha
 from nst_utils.images.formats import ImageError
 from nst_utils.images.tiff import read_tiff
 
@@ -23,6 +23,9 @@ def test_numbers_of_any_kind_become_bytes():
         (np.full((4, 5, 3), 2, np.uint8), 2),
         (np.full((4, 5), 2**31, np.uint32), 255),  # the largest value there is white
         (np.full((4, 5, 3), 65280, np.uint16), 255),
+        (np.full((4, 5), 16384, np.int16), 128),
+        (np.array([[0.5, 0.5, 1.0005, 4.0]] * 4, np.float32), 128),  # white is 1, with highlights
+        (np.array([[100, 100, 255, 255]] * 4, np.float32), 100),
     ):
         assert read_tiff(written(array), "x").convert("RGB").getpixel((1, 1)) == (expected,) * 3
 
@@ -43,6 +46,18 @@ def test_transparency_inks_and_inverted_gray_are_read_as_what_they_are():
         gray = np.full((20, 30), np.iinfo(kind).max, kind)
         black = decode(written(gray, photometric="miniswhite"), "x.tif")
         assert black.getpixel((3, 3)) == (0, 0, 0)
+
+
+@pytest.mark.parametrize("kind", [np.uint16, np.float32])
+@pytest.mark.parametrize("planes", ["contig", "separate"])
+def test_transparency_of_any_tiff_is_kept(kind, planes):
+    most = 65535 if kind == np.uint16 else 1.0
+    alpha = (np.linspace(0, 1, 20)[:, None] * np.ones((20, 30))).astype(np.float32)
+    array = np.stack([*np.full((3, 20, 30), 0.5, np.float32), alpha], -1) * most
+    array = array.astype(kind) if planes == "contig" else np.moveaxis(array, -1, 0).astype(kind)
+    options = {"photometric": "rgb", "extrasamples": ["unassalpha"], "planarconfig": planes}
+    found = decode_alpha(written(array, **options), "x.tif")
+    assert np.abs(np.asarray(found) / 255 - alpha).max() < 0.01
 
 
 def test_orientation_is_handed_on():
