@@ -8,7 +8,7 @@ from ..paths import short_path
 from ..transfer.config import Recipe
 from ..untrusted import parse_json
 from .errors import say
-from .network import check_network_options
+from .network import check_network_options, network_option
 from .outputs import Name, check_named, checked_output
 from .paint import check_trained
 from .recipe_options import build_recipe, recipe_options, style_options
@@ -80,12 +80,7 @@ class Seconds(click.ParamType):
     metavar="MASK=STYLE",
     help="Where a style goes, as for stylize; may be repeated.",
 )
-@click.option(
-    "--network",
-    type=Name(),
-    metavar="FILE",
-    help="A network made by train paints, without STYLE.",
-)
+@network_option
 @click.option("--dry-run", is_flag=True, help="Forecast seconds and memory; paint nothing.")
 @click.option("--no-measures", is_flag=True, help="Do not measure flicker and style.")
 @recipe_options

@@ -14,6 +14,15 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
+network_option = click.option(
+    "--network",
+    type=Name(),
+    metavar="FILE",
+    help="A network made by train paints, without STYLE.",
+)
+"""The option of the commands that paint."""
+
+
 def given(context: click.Context) -> list[click.Parameter]:
     """Return what the command line names, of a command's arguments and options."""
     line = click.core.ParameterSource.COMMANDLINE

@@ -16,7 +16,13 @@ from ..networks.registry import BACKBONES
 from ..paths import short_path
 from ..transfer.config import Recipe
 from .errors import say
-from .network import check_network_options, given, paint_by_network, tell_folder
+from .network import (
+    check_network_options,
+    given,
+    network_option,
+    paint_by_network,
+    tell_folder,
+)
 from .outputs import Name, check_named, checked_output, save_or_rescue
 from .recipe_options import build_recipe, recipe_options, style_options
 from .region_options import part_to_keep, with_regions
@@ -187,12 +193,7 @@ def check_trained(settings: Recipe) -> None:
     metavar="FILE",
     help="Also show how it came about: .mp4, .mov, .webm, .gif, .webp.",
 )
-@click.option(
-    "--network",
-    type=Name(),
-    metavar="FILE",
-    help="A network made by train paints, without STYLE.",
-)
+@network_option
 @recipe_options
 @click.pass_context
 # fmt: on
