@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
+LARGEST = 16_384
+"""Pixels of the long side of what a network paints, at most."""
+
 network_option = click.option(
     "--network",
     type=Name(),
@@ -139,8 +142,8 @@ def paint_by_network(
 
 
 def _side(size: str) -> int:
-    if not size.isdecimal() or not 16 <= int(size) <= 16_384:
-        raise click.UsageError(f"--size takes 16 to 16384 pixels, not {size!r}")
+    if not size.isdecimal() or not 16 <= int(size) <= LARGEST:
+        raise click.UsageError(f"--size takes 16 to {LARGEST} pixels, not {size!r}")
     return int(size)
 
 

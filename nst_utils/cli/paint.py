@@ -15,8 +15,10 @@ from ..images.mask_forms import MASK_FORMS
 from ..networks.registry import BACKBONES
 from ..paths import short_path
 from ..transfer.config import Recipe
+from ..transfer.fields import MAX_SIZE
 from .errors import say
 from .network import (
+    LARGEST,
     check_network_options,
     given,
     network_option,
@@ -233,13 +235,15 @@ def stylize(
         path = checked_output(output, depth=int(depth), alpha=alpha == "keep")
         paint_on(resume, content, styles, path, checkpoint_every, saving)
         return
-    if options["size"] == "full":
-        options["size"] = full_size(content)
+    check_folders(content, *styles)
+    if (options["size"] or "").lower() == "full":
+        options["size"] = full_size(content, MAX_SIZE if network is None else LARGEST)
     if network is not None:
         beside = {"content", "output", "size", "network", "depth", "alpha", "workers", "scheduler"}
         check_network_options(context, beside)
         if paths.is_folder(paths.user_path(content)):
             _check_folder_options(context, [network])
+            _check_folder_output(output)
         spread = {"workers": workers, "scheduler": scheduler}
         paint_by_network(content, network, output, options["size"], saving, **spread)
         return
@@ -251,10 +255,11 @@ def stylize(
         check_trained(settings)
     if any(paths.is_folder(paths.user_path(source)) for source in (content, *styles)):
         _check_folder_options(context, styles)
+        _check_folder_output(output)
         paint_folders(content, styles[0], output, settings, pairs == "zip", workers, scheduler)
         return
     if dry_run:
-        print_forecast(content, styles, settings)
+        print_forecast(content, styles, settings, keep)
         return
     if len(styles) > 1 and (
         output.endswith(("/", os.sep)) or paths.is_folder(paths.user_path(output))
@@ -284,20 +289,50 @@ def _alpha_of(content: str | None, alpha: str) -> "Image.Image | None":
     return read_alpha(content)
 
 
-def full_size(content: str) -> str:
-    """Return the long side of a photo, upright, as a value of --size."""
+def full_size(content: str, most: int) -> str:
+    """Return the long side of a photo, upright, as a value of --size; refuse one above `most`."""
     from ..images.inputs import open_input
 
     if paths.is_folder(paths.user_path(content)):
         raise click.UsageError("--size full takes one photo: those of a folder differ in size")
-    return str(max(open_input(content, ANY_SIZE).size))
+    width, height = open_input(content, ANY_SIZE).size
+    if max(width, height) > most:
+        raise click.UsageError(
+            f"--size full takes a photo of at most {most} pixels a side, not of {width} x "
+            f"{height}; choose --size {most} or less"
+        )
+    return str(max(width, height))
+
+
+def check_folders(*sources: str) -> None:
+    """Refuse a name that is written as that of a folder and names none."""
+    for source in sources:
+        if source.endswith(("/", os.sep)) and not paths.is_address(source):
+            path = paths.user_path(source)
+            if not paths.is_folder(path):
+                raise click.UsageError(f"{source}: there is no such folder; check the path")
 
 
 def _check_folder_options(context: click.Context, styles: list[str]) -> None:
-    single = ["--region", "--keep", "--dry-run", "--checkpoint", "--depth", "--alpha", "--film"]
-    if len(styles) != 1 or any({*option.opts} & {*single} for option in given(context)):
+    single = {"--region", "--keep", "--dry-run", "--checkpoint", "--depth", "--alpha", "--film"}
+    if len(styles) != 1:
+        raise click.UsageError(f"folders take one STYLE, not {len(styles)}")
+    for option in given(context):
+        if asked := {*option.opts} & single:
+            raise click.UsageError(
+                f"{asked.pop()} goes with one picture, and CONTENT or STYLE is a folder: leave it "
+                "out, or name a picture"
+            )
+
+
+def _check_folder_output(output: str) -> None:
+    """Refuse the name of a picture where a folder of paintings is to be written."""
+    from ..images.outputs import FORMATS
+
+    path = paths.user_path(output)
+    if path.suffix.lower() in FORMATS and not paths.is_folder(path):
         raise click.UsageError(
-            f"folders take one CONTENT and one STYLE, without {', '.join(single)}"
+            f"{output}: CONTENT or STYLE is a folder, so --output names one, too, and not a picture"
         )
 
 
@@ -394,18 +429,24 @@ def _words_again(
     return words if saving["depth"] == 8 else [*words, "--depth", str(saving["depth"])]
 
 
-def print_forecast(content: str, styles: list[str], settings: Recipe) -> None:
+def print_forecast(content: str, styles: list[str], settings: Recipe, keep: str | None) -> None:
     """Print what a run would take."""
     from ..experiments.forecasts import forecast
-    from ..transfer.memory import check_memory
+    from ..experiments.structure_search import search_cost
+    from ..transfer.memory import check_memory, in_bytes
 
+    part = part_to_keep(keep)
     told = forecast(content, styles, settings)
     say(f"{'size':9} {told.width} x {told.height} pixels")
     say(f"{'steps':9} {sum(settings.steps)} at {', '.join(map(str, settings.scales))} px")
     if told.tile:
         say(f"{'tiles':9} of about {told.tile} pixels a side, which do not change the picture")
     say(f"{'seconds':9} about {told.seconds:.0f}")
-    say(f"{'memory':9} about {told.megabytes:.0f} MB, {told.free_megabytes:.0f} MB are free")
+    if part is not None:
+        low, high = (told.seconds * times for times in search_cost(settings))
+        say(f"{'search':9} about {low:.0f} to {high:.0f} seconds in all, until beta is found")
+    needed, free = (in_bytes(1e6 * size) for size in (told.megabytes, told.free_megabytes))
+    say(f"{'memory':9} about {needed}, {free} are free")
     check_memory((told.width, told.height), settings)
 
 

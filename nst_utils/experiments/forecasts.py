@@ -25,7 +25,7 @@ from ..transfer.optimizers import OPTIMIZERS
 from ..transfer.pictures import open_pair
 from ..transfer.run import stylize
 from ..transfer.style import active_layers
-from ..transfer.tiles import margin_of, read_pixels
+from ..transfer.tiles import check_tile, margin_of, read_pixels
 from .peak_memory import PeakMemory
 
 PROBES = (256, 448)
@@ -85,6 +85,8 @@ def forecast(content: Any, style: Any, recipe: Recipe, masks: Any = None) -> For
         size: make_plan(recipe, pixels[size], free, form, last["margin"], steps)
         for size, steps in zip(recipe.scales, recipe.steps, strict=True)
     }
+    for plan in plans.values():
+        check_tile(plan.tile if plan.tile < recipe.size else 0, last["margin"])
     seconds = last["overhead"]
     for scale, count in zip(recipe.scales, recipe.steps, strict=True):
         shallow = min(recipe.texture_steps, count) if scale == recipe.size else 0

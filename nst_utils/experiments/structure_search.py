@@ -48,6 +48,9 @@ LONGEST = 4.0
 MOST_SHORT, MOST_WHOLE = 8, 5
 """Runs of either kind, at most."""
 
+FEW_SHORT = 3
+"""Short runs of a search that soon finds what it looks for."""
+
 
 @dataclass(frozen=True)
 class Kept:
@@ -173,6 +176,14 @@ def keep_structure(
         )
     seconds = time.perf_counter() - began
     return Kept(result, keep, kept, len(short_runs), len(whole_runs), seconds, stopped)
+
+
+def search_cost(recipe: Recipe) -> tuple[float, float]:
+    """Return what a search takes at least and at most, as a multiple of one run's seconds."""
+    pairs = list(zip(recipe.scales, recipe.steps, strict=True))
+    whole = sum(steps * scale**2 for scale, steps in pairs)
+    short = min(SHORT, recipe.steps[0]) * recipe.scales[0] ** 2 / whole
+    return 1 + FEW_SHORT * short, MOST_WHOLE + MOST_SHORT * short
 
 
 def _check_keep(keep: Any, recipe: Recipe) -> None:

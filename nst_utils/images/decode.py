@@ -23,7 +23,7 @@ from .formats import (
     orientation_of,
     without_metadata,
 )
-from .tiff import HIGHLIGHT, read_tiff
+from .tiff import HIGHLIGHT, is_tiff, read_tiff
 
 FORMATS = tuple("AVIF BMP GIF HEIF ICO JPEG JPEG2000 PCX PNG PPM TGA TIFF WEBP".split())
 """Pillow's names of the formats that are read."""
@@ -53,6 +53,9 @@ TURNS = {
 }
 """Pillow's transposition for each orientation of EXIF."""
 
+ASIDE = (5, 6, 7, 8)
+"""Those that exchange width and height."""
+
 
 def decode(
     file: BinaryIO, name: str, size: int | None = None, background: str = "white"
@@ -68,7 +71,7 @@ def decode(
     size : int, optional
         Long side in pixels to which the caller will resize. A larger picture may be returned
         reduced, but not below twice this size. A JPEG of more than `MAX_PIXELS` may be reduced
-        further.
+        further; ``info["full"]`` of the result is width and height before that.
     background : str
         Color on which transparent pixels are laid, by a name that Pillow knows.
 
@@ -98,11 +101,14 @@ def decode(
 def _decode(file: BinaryIO, name: str, size: int | None, background: str = "white") -> Image.Image:
     with ignoring():
         image = open_undecoded(file)
+        full = image.size
         reduction = plan(image, file, name, size)
         if _misread(image):
             raise ValueError("16 bits in planes, or counted from white")
         image.load()
-    return to_rgb(image, reduction, background)
+    rgb = to_rgb(image, reduction, background)
+    rgb.info["full"] = full[::-1] if orientation(image) in ASIDE else full
+    return rgb
 
 
 def _misread(image: Image.Image) -> bool:
@@ -119,7 +125,7 @@ def _decode_otherwise(
 
     Return None if the second fails; a TIFF that cannot be read raises `ImageError`.
     """
-    if _is_tiff(file):
+    if _begins_tiff(file):
         image = read_tiff(file, name)
         return _upright(to_rgb(image, background=background), image.info["orientation"])
     file.seek(0)
@@ -132,12 +138,12 @@ def _decode_otherwise(
     return None
 
 
-def _is_tiff(file: BinaryIO) -> bool:
+def _begins_tiff(file: BinaryIO) -> bool:
     """Tell by its head whether a file is a TIFF, and go to its beginning."""
     file.seek(0)
     head = file.read(4)
     file.seek(0)
-    return head in (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
+    return is_tiff(head)
 
 
 def open_undecoded(file: BinaryIO) -> Image.Image:
@@ -306,7 +312,7 @@ def decode_alpha(file: BinaryIO, name: str) -> Image.Image | None:
     except ImageError:
         raise
     except Exception as error:  # the decoders of many formats raise many types
-        if not _is_tiff(file):
+        if not _begins_tiff(file):
             raise damaged(name, error) from None
         image = read_tiff(file, name)
         if "A" not in image.getbands():

@@ -39,11 +39,14 @@ class InputPicture:
         ``"tensor"``.
     sha256 : str
         Checksum of the file, or of the pixels if there is no file.
+    full : tuple of two int, optional
+        Width and height of the file in pixels, where the picture was reduced when it was opened.
     """
 
     pixels: Image.Image | Tensor
     source: str
     sha256: str
+    full: tuple[int, int] | None = None
 
     @classmethod
     def open(cls, source: Any, bound: int | None = None) -> "InputPicture":
@@ -68,7 +71,8 @@ class InputPicture:
             if deep := read_deep(source):
                 return cls(*deep)
             image = open_picture(source, bound)
-            return cls(image, image.info["source"], image.info["sha256"])
+            info = image.info
+            return cls(image, info["source"], info["sha256"], info.get("full"))
         odd = source.is_meta or source.is_complex() or source.is_quantized or source.is_nested
         if odd or source.layout != torch.strided:
             raise ImageError(
@@ -96,7 +100,9 @@ class InputPicture:
 
     @property
     def size(self) -> tuple[int, int]:
-        """Width and height in pixels."""
+        """Width and height in pixels, before the picture was reduced."""
+        if self.full is not None:
+            return self.full
         if isinstance(self.pixels, Tensor):
             return self.pixels.shape[3], self.pixels.shape[2]
         return self.pixels.size
@@ -114,7 +120,8 @@ class InputPicture:
         Tensor, shape (1, 3, h, w)
             On the CPU, in [0, 1], with the same proportions, resized with Lanczos.
         """
-        return self._resized(lambda image: fit(image, size, enlarge=True, least=least))
+        shape = {"least": least, "of": self.full}
+        return self._resized(lambda image: fit(image, size, enlarge=True, **shape))
 
     def filling(self, height: int, width: int) -> Tensor:
         """Return the picture in this size; it is cropped to the proportions, not stretched."""

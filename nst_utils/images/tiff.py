@@ -13,6 +13,11 @@ HIGHLIGHT = 16.0
 """Largest value of a floating-point picture whose white is 1; above it, white is 255 or more."""
 
 
+def is_tiff(head: bytes) -> bool:
+    """Tell by the first bytes of a file whether it is a TIFF or a BigTIFF."""
+    return head[:4] in (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
+
+
 def read_tiff(file: BinaryIO, name: str) -> Image.Image:
     """Read the first page of a TIFF in mode L, LA, RGB or RGBA.
 
@@ -97,6 +102,8 @@ def _array_to_bytes(array: np.ndarray, name: str) -> np.ndarray:
         unit = 255.0
     elif array.dtype == np.int16:
         unit = 1 / 128
-    elif highest > 255:
-        unit = 1 / 256 if highest <= 65535 else 255 / highest
+    elif highest > 255:  # white is the largest number of 16, 24 or 32 bits
+        whites = (2.0**24, 2.0**32, highest + 1)
+        white = next(white for white in whites if highest < white)
+        unit = 1 / 256 if highest <= 65535 else 255 / (white - 1)
     return np.clip(np.rint(array * unit), 0, 255).astype(np.uint8)

@@ -90,6 +90,8 @@ class Descent:
                     f"the checkpoint holds {name} of shape {tuple(tensor.shape)}, but the picture "
                     f"has {tuple(self.x.shape)}"
                 )
+            if not tensor.isfinite().all():
+                raise CheckpointError(f"the checkpoint holds {name} with numbers not finite")
         with torch.no_grad():
             self.x.copy_(state["x"])
         self.optimizer.load_state_dict({k: self._placed(t) for k, t in own.items()})

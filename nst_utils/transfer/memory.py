@@ -145,9 +145,28 @@ def check_memory(picture: tuple[int, int], recipe: Recipe) -> None:
     sure = 1.0 if recipe.tile == "auto" else 0.5
 
     def needed(pixels: int) -> float:
-        return sure * make_plan(recipe, pixels, free, form).bytes(recipe, pixels, form)
+        return make_plan(recipe, pixels, free, form).bytes(recipe, pixels, form)
 
-    refuse_size(picture, recipe.size, needed, free, "of memory", "close other programs")
+    refuse_size(picture, recipe.size, needed, free, "of memory", "close other programs", sure)
+
+
+def check_plan(plan: Plan, recipe: Recipe, pixels: int) -> None:
+    """Refuse the plan of a saved state on the CPU where not even half of its memory is free.
+
+    A plan cannot be changed: the picture would differ in its last digits.
+
+    Raises
+    ------
+    NSTError
+    """
+    device = pick_device(recipe.device)
+    needed = plan.bytes(recipe, pixels, number_format(recipe))
+    free = max(room(device), BASE_BYTES + LEAST_ROOM)
+    if device.type == "cpu" and needed / 2 > free:
+        raise NSTError(
+            f"the run was begun with {in_bytes(needed)} of memory, but {in_bytes(free)} are free; "
+            "close other programs, or start it again"
+        )
 
 
 def refuse_size(
@@ -157,6 +176,7 @@ def refuse_size(
     free: float,
     where: str,
     otherwise: str,
+    sure: float = 1.0,
 ) -> None:
     """Raise an error where a painting needs more bytes than are free.
 
@@ -172,18 +192,22 @@ def refuse_size(
         Bytes.
     where, otherwise : str
         For the message: where the bytes are needed, and what to do where no size fits.
+    sure : float
+        Part of them that a painting needs in any case: a size is refused where this part is not
+        free, and advised where all of them are.
     """
 
     def of(long: int) -> float:
         width, height = shape_at(picture, long)
         return needed(width * height)
 
-    if of(size) <= free:
+    if sure * of(size) <= free:
         return
     fits = [long for long in range(64, size, 32) if of(long) <= free]
     told = f"the largest that would fit is size={fits[-1]}" if fits else otherwise
     raise NSTError(
-        f"{size} pixels need about {_bytes(of(size))} {where}, but {_bytes(free)} are free; {told}"
+        f"{size} pixels need about {in_bytes(of(size))} {where}, but {in_bytes(free)} are free; "
+        f"{told}"
     )
 
 
@@ -193,7 +217,8 @@ def shape_at(picture: tuple[int, int], long: int) -> tuple[int, int]:
     return round(picture[0] * factor), round(picture[1] * factor)
 
 
-def _bytes(number: float) -> str:
+def in_bytes(number: float) -> str:
+    """Return a number of bytes as it is shown: ``1.6 GB``, ``350 MB``."""
     return f"{number / 1e9:.1f} GB" if number >= 1e9 else f"{round(number / 1e6, 1):.3g} MB"
 
 

@@ -21,7 +21,7 @@ from .coloring import SceneColors, color_content, color_painting, color_style
 from .config import Recipe
 from .feedforward.network_file import SUFFIX, load_network
 from .fields import STARTS, RecipeError
-from .memory import check_memory
+from .memory import check_memory, shape_at
 from .proposals import propose_parts
 from .regions import Region, check_regions, mask_at, regions_at
 
@@ -128,6 +128,7 @@ class RunPictures:
         self.recipe = self.public(recipe)
         self.inputs = {"content": open_input(content, bound)}
         check_memory(self.inputs["content"].size, recipe)
+        self._warn_of_narrow()
         self.style_roles = ["style", *(f"style {i + 2}" for i in range(len(styles) - 1))]
         for role, source, scale in zip(self.style_roles, styles, scales, strict=True):
             self.inputs[role] = open_input(source, max(bound, round(bound * scale)))
@@ -176,6 +177,17 @@ class RunPictures:
             faces = None
         if faces is not None:
             self.masks["faces"] = InputPicture.open(faces[0].expand(3, -1, -1))
+
+    def _warn_of_narrow(self) -> None:
+        """Warn where the painting becomes larger than its size, for the sake of its short side."""
+        shape = shape_at(self.inputs["content"].size, self.recipe.size)
+        if max(shape) > self.recipe.size:
+            warnings.warn(
+                f"the painting has {shape[0]} x {shape[1]} pixels, more than the size "
+                f"{self.recipe.size}: its short side needs {LEAST_SIDE}",
+                NSTWarning,
+                stacklevel=5,
+            )
 
     def _check_scale(self, role: str, scale: float) -> None:
         """Check that the style picture has enough pixels for strokes of this size.

@@ -79,7 +79,9 @@ def check_regions(recipe: Recipe, styles: int) -> None:
         count = len(getattr(recipe, name))
         single = name == "style_scale" and count == 1
         if count and not single and count != styles:
-            raise RecipeError(f"{name} has {count} numbers for {styles} styles; give one for each")
+            numbers = f"{count} number{'s' * (count > 1)}"
+            images = f"{styles} style{'s' * (styles > 1)}"
+            raise RecipeError(f"{name} has {numbers} for {images}; give one for each")
     if recipe.blend and recipe.regions:
         raise RecipeError(
             "blend mixes styles everywhere, regions give each its own place: set one of them"

@@ -31,7 +31,7 @@ from .config import Recipe
 from .descent import Descent
 from .fields import RecipeError
 from .losses.term import Term, checked_terms, under
-from .memory import make_plan, room
+from .memory import check_plan, make_plan, room
 from .objective import Objective, prepare
 from .optimizers import OPTIMIZERS, RunningMean
 from .pictures import RunPictures, ScalePictures, moved
@@ -44,6 +44,9 @@ from .tiles import check_tile, margin_of
 
 SAVE_EVERY = 60.0
 """Seconds between two saves of the state."""
+
+WORTH_SAVING = 10.0
+"""Seconds after which a run that Ctrl-C ends saves its state."""
 
 MAX_RECOVERIES = 8
 
@@ -186,9 +189,20 @@ def resume(
         pictures = RunPictures(
             kept.pictures["content"], kept.styles, kept.state.recipe, masks, start
         )
-        run = _Run(pictures, kept.state, own, on_step, Keeper(kept.path, checkpoint_every))
-        kept.check_made(run.made())
-        return run.paint()
+        taken = len(kept.state.history)
+        try:
+            run = _Run(pictures, kept.state, own, on_step, Keeper(kept.path, checkpoint_every))
+            kept.check_made(run.made())
+            return run.paint()
+        except NSTError:
+            raise
+        except Exception as error:  # a state that somebody made up may lack anything
+            if len(kept.state.history) > taken:
+                raise
+            raise CheckpointError(
+                f"{kept.path}: the state does not fit its own recipe ({one_line(error, 120)}); "
+                "start the run again"
+            ) from error
 
 
 class Shared:
@@ -327,7 +341,8 @@ class _Run:
         if stopped == "finished":
             self.keeper.remove()
         # Whoever sent SIGTERM may kill the process before its caller has saved anything.
-        asked = self.shared is None and requested() not in ("", "SIGINT")
+        long = self._seconds() > WORTH_SAVING or requested() != "SIGINT"
+        asked = self.shared is None and bool(requested()) and long
         if self.keeper.path is not None or asked:
             self._save()
         # A step may rise before it is taken again, shorter; after a change losses start anew.
@@ -374,21 +389,15 @@ class _Run:
         moving, state.moving = state.moving, {}
         x = self.here.content if moving else self._start(self.here)
         x = x.to(self.device)
-        try:
-            if not moving:
-                self._plan()
-            self.descent = Descent(self._objective(x, moving), x, self.now, state.rate, state.plan)
-            if moving:
-                self.descent.load_state_dict(moving)
-            else:
-                state.best = None
-        except (KeyError, IndexError, ValueError) as error:
-            if not moving or isinstance(error, NSTError):
-                raise
-            raise CheckpointError(
-                f"the checkpoint does not fit its own recipe ({one_line(error, 120)}); start the "
-                "run again"
-            ) from None
+        if moving:
+            check_plan(state.plan, state.recipe, x[0, 0].numel())
+        else:
+            self._plan()
+        self.descent = Descent(self._objective(x, moving), x, self.now, state.rate, state.plan)
+        if moving:
+            self.descent.load_state_dict(moving)
+        else:
+            state.best = None
 
     def _objective(self, picture: Tensor, moving: Mapping[str, Tensor] | None = None) -> Objective:
         """Learn styles and content at this scale, under the recipe in effect."""

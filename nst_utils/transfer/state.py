@@ -40,10 +40,10 @@ from ..paths import (
     user_path,
 )
 from ..untrusted import DataError, check_schema, parse_json
+from . import memory
 from .config import Recipe
 from .fields import STARTS, RecipeError
 from .losses.term import under
-from .memory import Plan
 from .pictures import mask_files
 from .result import StepRecord, read_step
 
@@ -53,6 +53,8 @@ DECIDING = ("images", "networks", "transfer")
 _TEXT = {"type": "string", "maxLength": 4096}
 _NUMBER = {"type": "number"}
 _COUNT = {"type": "integer", "minimum": 0, "maximum": 2**31}
+_SIDE = {"type": "integer", "minimum": 1, "maximum": 2**24}
+_SIZE = {"type": "array", "minItems": 2, "maxItems": 2, "items": _SIDE}
 _PLAIN = {
     "place": _COUNT,
     "taken": _COUNT,
@@ -78,7 +80,7 @@ _PROPERTIES = _PLAIN | {
         "additionalProperties": {
             "type": "object",
             "required": ["source", "sha256"],
-            "properties": {"source": _TEXT, "sha256": _TEXT},
+            "properties": {"source": _TEXT, "sha256": _TEXT, "full": _SIZE},
         },
     },
     "masks": {"type": "object", "maxProperties": 128, "additionalProperties": _TEXT},
@@ -129,9 +131,9 @@ class RunState:
     narrow: bool = False
 
     @property
-    def plan(self) -> Plan:
+    def plan(self) -> memory.Plan:
         """The plan of the scale under way."""
-        return Plan(self.tile, self.pairs, self.narrow)
+        return memory.Plan(self.tile, self.pairs, self.narrow)
 
 
 @dataclass(frozen=True)
@@ -163,10 +165,7 @@ class Checkpoint:
             | {
                 "recipe": state.recipe.to_dict() | {"weights": _found_again(state.recipe.weights)},
                 "history": [dataclasses.asdict(step) for step in state.history],
-                "pictures": {
-                    role: {"source": picture.source, "sha256": picture.sha256}
-                    for role, picture in self.pictures.items()
-                },
+                "pictures": {role: _origin(picture) for role, picture in self.pictures.items()},
                 "masks": self.masks,
                 "own_terms": self.own_terms,
                 "made": self.made,
@@ -240,6 +239,12 @@ def load_checkpoint(path: Any) -> Checkpoint:
     path = user_path(path)
     if not is_regular(path):
         raise CheckpointError(f"{path}: no such file; name the checkpoint of a run")
+    size, room = path.stat().st_size, memory.room(torch.device("cpu"))
+    if size > room:
+        raise CheckpointError(
+            f"{path}: it holds {memory.in_bytes(size)}, but {memory.in_bytes(room)} of memory are "
+            "free; close other programs"
+        )
     try:
         with safe_open(path, "pt") as file:
             kept = file.metadata() or {}
@@ -257,7 +262,9 @@ def load_checkpoint(path: Any) -> Checkpoint:
         raise
     except OSError as error:
         raise CheckpointError(f"{path}: cannot be read ({one_line(error, 120)})") from None
-    except (SafetensorError, DataError, ValueError, KeyError, TypeError, AttributeError) as error:
+    except (
+        SafetensorError, DataError, ValueError, KeyError, TypeError, AttributeError, ArithmeticError
+    ) as error:  # fmt: skip
         raise CheckpointError(
             f"{path}: not a whole checkpoint of a run ({one_line(error, 120)}); start the run again"
         ) from None
@@ -339,13 +346,21 @@ def _pixels(picture: InputPicture) -> Tensor:
     return torch.from_numpy(np.array(picture.pixels.convert("RGB")))
 
 
-def _picture(pixels: Tensor, source: str, sha256: str) -> InputPicture:
+def _origin(picture: InputPicture) -> dict[str, Any]:
+    origin = {"source": picture.source, "sha256": picture.sha256}
+    return origin if picture.full is None else origin | {"full": list(picture.full)}
+
+
+def _picture(
+    pixels: Tensor, source: str, sha256: str, full: Sequence[int] | None = None
+) -> InputPicture:
+    full = None if full is None else tuple(full)
     if pixels.dtype == torch.uint8 and pixels.ndim == 3 and pixels.shape[2] == 3 and len(pixels):
-        return InputPicture(Image.fromarray(pixels.numpy()), source, sha256)
+        return InputPicture(Image.fromarray(pixels.numpy()), source, sha256, full)
     plain = pixels.dtype == torch.float32 and pixels.ndim == 4 and pixels.shape[:2] == (1, 3)
     if not plain or not pixels.numel() or not (pixels.min() >= 0 and pixels.max() <= 1):
         raise ValueError("one of its pictures has another form")
-    return InputPicture(pixels, source, sha256)
+    return InputPicture(pixels, source, sha256, full)
 
 
 class Keeper:

@@ -58,7 +58,7 @@ def test_a_folder_of_photos_is_painted_by_a_network(network, jobs_here, tmp_path
     (out / names[0]).unlink()
     open_picture("coffee").resize((40, 30)).save(photos / "cat.png")
     assert "2 painted, 1 there already" in run(*words).stdout
-    assert "without" in one_sentence(run(*words, "--depth", "16"), 2)
+    assert "--depth goes with one picture" in one_sentence(run(*words, "--depth", "16"), 2)
     open_picture("coffee").resize((40, 30)).save(out / names[2])  # somebody's own
     found = run(*words)
     assert found.exit_code == 1 and "was not painted here and is left as it is" in found.stderr

@@ -1,3 +1,5 @@
+import re
+
 import click
 import pytest
 
@@ -70,7 +72,12 @@ def test_keep_and_forecast_are_printed(tiny, pictures, tmp_path, monkeypatch):
     monkeypatch.setattr(forecasts, "run_in_fresh_process", lambda work, *words: work(*words))
     found = run("stylize", *pictures, "--dry-run", *SMALL)
     assert found.exit_code == 0, found.output
-    assert "32 x 24 pixels" in found.stdout and "MB are free" in found.stdout
+    assert "32 x 24 pixels" in found.stdout and "are free" in found.stdout
+    found = run("stylize", *pictures, "--dry-run", "--keep", "0.5", *SMALL)
+    low, high = re.search(r"search    about (\d+) to (\d+) seconds in all", found.stdout).groups()
+    assert int(low) <= int(high)
+    found = run("stylize", *pictures, "--dry-run", *SMALL, "--set", "tile=32", "--size", "48")
+    assert "tile must be at least" in one_sentence(found, 2)
     found = run("stylize", *pictures, *SMALL)
     assert "--output FILE" in one_sentence(found, 2)
     found = run("stylize", "", pictures[1], "-o", "x.png", *SMALL)
@@ -89,7 +96,11 @@ def test_folders_list_what_failed(tiny, jobs_here, pictures, tmp_path):
     found = run("stylize", photos, pictures[1], "--output", tmp_path / "out", *SMALL)
     assert "0 painted, 1 there already" in found.stdout
     found = run("stylize", photos, pictures[1], "--output", "x", "--keep", "0.5", *SMALL)
-    assert "without --region, --keep" in one_sentence(found, 2)
+    assert "--keep goes with one picture" in one_sentence(found, 2)
+    found = run("stylize", photos, pictures[1], "--output", "x.png", *SMALL)
+    assert "--output names one, too" in one_sentence(found, 2)
+    found = run("stylize", "nowhere/", pictures[1], "--output", "out/", *SMALL)
+    assert "nowhere/: there is no such folder" in one_sentence(found, 2)
 
 
 def test_paths_with_signs_of_the_syntax_in_them(pictures, tmp_path, monkeypatch):

@@ -273,7 +273,7 @@ def test_several_styles_are_blended_or_have_their_regions(here, pictures, tmp_pa
     Image.new("L", (8, 8), 200).save(mask)  # another mask is another run
     sweeps.sweep(grid, base=BASE, pairs=several, out=tmp_path / "out")
     assert len(here) == 1
-    with pytest.raises(RecipeError, match="2 numbers for 1 styles"):
+    with pytest.raises(RecipeError, match="2 numbers for 1 style;"):
         sweeps.sweep({"blend": [(1, 2)]}, base=BASE, pairs=[(content, style)], out=tmp_path / "b")
 
 

@@ -1,16 +1,21 @@
 import io
 import struct
+import warnings
 import zlib
 
+import cv2
 import numpy as np
 import pytest
 import tifffile
 import torch
 from PIL import Image
 
+from nst_utils.errors import NSTWarning
 from nst_utils.images.deep import read_deep
 from nst_utils.images.inputs import InputPicture
 from nst_utils.images.outputs import save_painting
+
+from .test_decode import ADOBE
 
 RANDOM = np.random.default_rng(0)
 
@@ -118,3 +123,26 @@ def test_others_are_read_with_eight_bits(tmp_path, capfd):
     assert capfd.readouterr().err == ""  # OpenCV is silent
     for source in (None, 3, tmp_path, "chelsea", "http://127.0.0.1:9/a.png", b"bytes"):
         assert read_deep(source) is None
+
+
+@pytest.mark.parametrize("kind", ["lzw", "packbits", "BigTIFF"])
+def test_packed_and_big_tiffs_keep_their_bits(kind, tmp_path):
+    array = RANDOM.integers(0, 65536, (20, 31, 3), np.uint16)
+    path = tmp_path / "a.tif"
+    if kind == "BigTIFF":
+        tifffile.imwrite(path, array, photometric="rgb", bigtiff=True)
+    else:
+        packing = {"lzw": 5, "packbits": 32773}[kind]
+        cv2.imwrite(str(path), array[..., ::-1], [cv2.IMWRITE_TIFF_COMPRESSION, packing])
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        tensor = InputPicture.open(path).pixels
+    wanted = torch.from_numpy(array.astype(np.float32)).div(65535)
+    assert torch.equal(tensor[0].permute(1, 2, 0), wanted)
+
+
+def test_what_is_read_with_fewer_bits_is_said(tmp_path):
+    array = RANDOM.integers(0, 65536, (20, 31, 3), np.uint16)
+    tifffile.imwrite(tmp_path / "a.tif", array, photometric="rgb", iccprofile=ADOBE)
+    with pytest.warns(NSTWarning, match="8 bits a channel, not 16: it has a color profile"):
+        assert isinstance(InputPicture.open(tmp_path / "a.tif").pixels, Image.Image)

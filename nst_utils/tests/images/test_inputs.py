@@ -29,7 +29,7 @@ def test_a_tensor_is_resized_as_a_picture_is(pictures):
 def test_what_is_open_is_not_opened_again(pictures, monkeypatch):
     opened = InputPicture.open(pictures[0], 24)
     monkeypatch.setattr(samples, "read_image", None)
-    assert InputPicture.open(opened) is opened and opened.size == (24, 18)
+    assert InputPicture.open(opened) is opened and opened.image.size == (24, 18)
     assert opened.source == "content.png" and opened.image.mode == "RGB"
 
 
@@ -47,3 +47,15 @@ def test_arrays_and_pictures_are_named(pictures):
     assert InputPicture.open(np.asarray(image)).source == "array"
     assert InputPicture.open(image).source == "picture"
     assert InputPicture.open("mosaic", 64).source == "sample mosaic"
+
+
+def test_a_reduced_picture_keeps_the_proportions_of_its_file(tmp_path):
+    Image.new("RGB", (1999, 1333)).save(tmp_path / "a.jpg")  # 12 x 8.002
+    Image.new("RGB", (1333, 1999)).save(tmp_path / "b.png")
+    for name in ("a.jpg", "b.png"):
+        whole = InputPicture.open(tmp_path / name)
+        for bound in (50, 93, 201, 640):
+            reduced = InputPicture.open(tmp_path / name, bound)
+            assert reduced.size == whole.size and max(reduced.image.size) == bound
+            for size in (33, 47, 500):
+                assert reduced.at(size).shape == whole.at(size).shape

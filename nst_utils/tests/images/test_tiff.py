@@ -21,7 +21,8 @@ def test_numbers_of_any_kind_become_bytes():
     for array, expected in (
         (np.full((4, 5), 0.5, np.float64), 128),
         (np.full((4, 5, 3), 2, np.uint8), 2),
-        (np.full((4, 5), 2**31, np.uint32), 255),  # the largest value there is white
+        (np.full((4, 5), 2**31, np.uint32), 128),  # white is the largest number of 32 bits
+        (np.full((4, 5), 2**23, np.uint32), 128),  # or of 24, where no number is larger
         (np.full((4, 5, 3), 65280, np.uint16), 255),
         (np.full((4, 5), 16384, np.int16), 128),
         (np.array([[0.5, 0.5, 1.0005, 4.0]] * 4, np.float32), 128),  # white is 1, with highlights

@@ -1,3 +1,5 @@
+import re
+
 import pytest
 import torch
 
@@ -43,6 +45,24 @@ def test_what_cannot_fit_is_refused_with_what_would(tiny, pictures, monkeypatch)
     memory.check_memory((48, 36), Recipe(device="cpu", tile="none"))
     with pytest.raises(NSTError, match="1.6 GB are free"):
         memory.check_memory((48, 36), large)
+
+
+def test_a_plan_that_cannot_be_kept_is_refused(monkeypatch):
+    monkeypatch.setattr(memory, "room", lambda device: 2e9)
+    large = Recipe(size=4096, device="cpu")
+    memory.check_plan(PLANS[-1], large, 1024 * 768)
+    with pytest.raises(NSTError, match="was begun with .* GB of memory, but 2.0 GB are free"):
+        memory.check_plan(Plan(), large, 4096 * 3072)
+
+
+def test_what_is_advised_has_all_of_its_memory(monkeypatch):
+    monkeypatch.setattr(memory, "room", lambda device: 4e9)
+    large = Recipe(size=4096, device="cpu", tile="none")
+    with pytest.raises(NSTError, match=r"size=(\d+)") as caught:
+        memory.check_memory((4, 3), large)
+    size = int(re.search(r"size=(\d+)", str(caught.value))[1])
+    needed = Plan().bytes(large, size * size * 3 // 4, memory.number_format(large))
+    assert 3.5e9 < needed <= 4e9
 
 
 def test_files_in_the_systems_cache_count_as_free(tmp_path, monkeypatch):

@@ -1,5 +1,6 @@
 """A run that goes on from its state ends with the same picture; what is no state is refused."""
 
+import contextlib
 import random
 import shutil
 import subprocess
@@ -12,8 +13,8 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 
 from nst_utils.errors import NSTWarning
+from nst_utils.transfer import memory, state
 from nst_utils.transfer import run as transfer_run
-from nst_utils.transfer import state
 from nst_utils.transfer.config import Recipe
 from nst_utils.transfer.fields import RecipeError
 from nst_utils.transfer.run import resume, stylize
@@ -151,6 +152,7 @@ def rewritten(kept, path, change=None, **texts):
         ('"regions": []', '"regions": [["/etc/hostname", 1, ""]]', "that is not in it"),
         ('"start": "content"', '"start": "/private/a.png"', "that is not in it"),
         ('"weights": "random"', '"weights": "http://host/w.pth"', "an address"),
+        ('"step": 7, "scale": 48', '"step": 7, "scale": Infinity', "infinity"),
     ],
 )
 def test_a_state_that_was_made_up_is_refused(kept, tmp_path, old, new, told):
@@ -171,6 +173,9 @@ def test_a_state_that_was_made_up_is_refused(kept, tmp_path, old, new, told):
         lambda t: t.update({"random": torch.zeros(3, dtype=torch.uint8)}),
         lambda t: t.update({"random": t["random"].float()}),
         lambda t: t["good"].fill_(torch.nan),
+        lambda t: t.update({"moving/optimizer/numbers": torch.zeros(2, 2)}),
+        lambda t: t.update({"moving/optimizer/direction": torch.zeros(())}),
+        lambda t: t["moving/optimizer/numbers"].fill_(torch.inf),
         lambda t: t.update({"picture/content": torch.zeros(1, 3, 0, 5)}),
     ],
 )
@@ -178,6 +183,30 @@ def test_tensors_that_were_made_up_are_refused(kept, tmp_path, change):
     other = rewritten(kept, tmp_path / "other.safetensors", change)
     with pytest.raises(CheckpointError):
         resume(other)
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [('"optimizer": "lbfgs"', '"optimizer": "adam"'), ('"narrow": false', '"narrow": true')],
+)
+def test_a_state_of_another_recipe_is_refused_or_goes_on(kept, tmp_path, old, new):
+    other = rewritten(kept, tmp_path / "other.safetensors", text=(old, new))
+    with contextlib.suppress(CheckpointError):
+        assert resume(other).stopped == "finished"
+
+
+def test_memory_that_is_not_there_is_not_planned_with(kept, monkeypatch):
+    monkeypatch.setattr(memory, "room", lambda device: 1000.0)
+    with pytest.raises(CheckpointError, match="holds .* MB, but .* are free"):
+        resume(kept)
+
+
+def test_an_error_of_a_callers_own_is_not_taken_for_the_files(kept):
+    def wrong(live):
+        raise ValueError("mine")
+
+    with pytest.raises(ValueError, match="mine"):
+        resume(kept, on_step=wrong)
 
 
 def test_other_pictures_weights_versions_and_terms_are_refused_by_name(
