@@ -94,6 +94,16 @@ def unknown(kind: str, name: object, valid: Iterable[str]) -> UnknownNameError:
     return UnknownNameError(f"unknown {kind} {brief(name)}: {hint}: {', '.join(valid)}")
 
 
+def check_choice(kind: str, value: Any, valid: Iterable[Any]) -> None:
+    """Raise the error of `unknown` where a value is not among the valid ones."""
+    try:
+        known = value in valid
+    except TypeError:  # a list or a dict has no hash
+        known = False
+    if not known:
+        raise unknown(kind, value, map(str, valid))
+
+
 _HARMLESS = {
     "crop", "dpr", "fit", "fm", "format", "h", "height", "lang", "max", "page", "q", "quality",
     "s", "size", "w", "width",

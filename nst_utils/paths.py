@@ -22,7 +22,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from .errors import NSTError, NSTWarning, one_line, public_address
+from .errors import NSTError, NSTWarning, brief, one_line, public_address
 
 PACKAGE = Path(__file__).absolute().parent
 ROOT = PACKAGE.parent
@@ -58,6 +58,10 @@ SAMPLES = _PACKED if _PACKED.is_dir() else ROOT / "data" / "samples"
 """Sample pictures: in a clone beside the package, in an installed wheel inside it."""
 
 
+class PathError(NSTError, TypeError):
+    """What is no path where one was expected."""
+
+
 class FolderError(NSTError, OSError):
     """A folder that cannot be made or written to."""
 
@@ -70,6 +74,8 @@ def user_path(text: str | os.PathLike) -> Path:
     >>> user_path("file:///a%20b/c.png").as_posix()
     '/a b/c.png'
     """
+    if not isinstance(text, str | os.PathLike):
+        raise PathError(f"expected a path, not {brief(text)}")
     text = os.fspath(text)
     if text[:5].lower() == "file:":
         place = urllib.parse.urlsplit(text).path

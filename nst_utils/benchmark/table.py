@@ -5,7 +5,7 @@ A figure is a function that yields rows.
 
 from collections.abc import Callable, Iterator
 
-from ..errors import unknown
+from ..errors import check_choice
 from .ablation import measure_levers, measure_quality_over_time
 from .common import BenchError, Exhibit, Row
 from .convergence import measure_pastiche_time, measure_report_time
@@ -52,8 +52,7 @@ def run_benchmark(
         For a name that is not in `FIGURES`.
     """
     for name in names:
-        if name not in FIGURES:
-            raise unknown("figure", name, FIGURES)
+        check_choice("figure", name, FIGURES)
     for name in names:
         for row in FIGURES[name]():
             if not isinstance(row, Exhibit):

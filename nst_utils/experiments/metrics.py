@@ -26,6 +26,9 @@ from ..networks.backbone import Backbone, load_backbone
 from ..networks.registry import backbone_spec
 from ..transfer import losses
 
+MEASURES = ("ssim", "edges", "color", "texture")
+"""What `measure` returns without a judge."""
+
 _DIRECTIONS = 64
 _QUANTILES = 512
 _SCALES = 4
@@ -47,7 +50,7 @@ def names_small_pictures(measure: Callable[..., float]) -> Callable[..., float]:
         try:
             return measure(image, other, *more, **options)
         except (ValueError, RuntimeError):
-            if max(image.size) >= LEAST_SIDE * LONGEST:
+            if min(image.size) >= LEAST_SIDE * LONGEST:
                 raise
             sizes = " and ".join(" x ".join(map(str, p.size)) for p in (image, other))
             raise MeasureError(

@@ -18,7 +18,7 @@ from typing import Any
 from traitlets.config import Config
 
 from .. import paths
-from ..errors import NSTError, brief, one_line, unknown
+from ..errors import NSTError, brief, check_choice, one_line
 from ..parallel import count_cores, map_jobs
 from ..paths import make_folder
 from ..untrusted import DataError, check_schema, parse_json, read_json
@@ -142,8 +142,7 @@ def check_parameters(notebook: Path, parameters: Mapping[str, Any]) -> None:
     """
     known = read_parameters(notebook)
     for name in parameters:
-        if name not in known:
-            raise unknown(f"parameter of {notebook.name}", name, known)
+        check_choice(f"parameter of {notebook.name}", name, known)
 
 
 def parse_parameter(notebook: Path, name: str, text: str) -> Any:
@@ -161,8 +160,7 @@ def parse_parameter(notebook: Path, name: str, text: str) -> Any:
         If it has no such parameter.
     """
     known = read_parameters(notebook)
-    if name not in known:
-        raise unknown(f"parameter of {notebook.name}", name, known)
+    check_choice(f"parameter of {notebook.name}", name, known)
     if isinstance(known[name], str):
         return text
     words = {"True": True, "False": False, "None": None}

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from ..errors import unknown
+from ..errors import check_choice
 
 LEVEL = 0.05
 """Largest p-value that is called significant."""
@@ -100,8 +100,7 @@ def paired_differences(
         if runs.empty:  # no pair's curves overlap: nothing to compare, and no wrong name
             table = table.reindex(columns=list(settings))
         for name in settings:
-            if name not in table:
-                raise unknown("setting", name, map(str, table))
+            check_choice("setting", name, table)
         first, second = (both for _, both in table[list(settings)].dropna().items())
         gap = first - second
         low = high = p = np.nan

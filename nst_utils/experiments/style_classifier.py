@@ -24,7 +24,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 from tqdm import tqdm
 
-from ..errors import NSTError, NSTWarning, ignoring, unknown
+from ..errors import NSTError, NSTWarning, check_choice, ignoring
 from ..images.tensors import normalize, to_tensor
 from ..networks.backbone import Backbone
 from ..parallel import bar_options
@@ -270,8 +270,7 @@ def fine_tune(
 
 
 def _classifier(kind: str, names: Sequence[str]) -> BaseEstimator:
-    if kind not in CLASSIFIERS:
-        raise unknown("classifier", kind, CLASSIFIERS)
+    check_choice("classifier", kind, CLASSIFIERS)
     if kind == "most frequent":
         return DummyClassifier()
     model = LinearSVC(C=0.01, dual="auto", random_state=0)

@@ -8,9 +8,10 @@ from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
-from ..errors import unknown
+from ..errors import brief, check_choice
 from ..images.samples import list_samples
 from ..networks.weights import find_weights
 from ..paths import RUNS, public_source, user_path
@@ -33,7 +34,7 @@ from .batch import (
     run_batch,
     run_key,
 )
-from .metrics import judge
+from .metrics import MEASURES, judge
 from .stored import StoredResults
 from .trials import name_styles, recipe_columns, run_trial
 
@@ -167,13 +168,13 @@ def sweep(
     RecipeError, UnknownNameError, ImageError, WeightsError, ClusterError
         Before anything runs.
     """
-    if stale not in STALE:
-        raise unknown("stale", stale, STALE)
+    check_choice("stale", stale, STALE)
     if out is None and not stored:
         raise BatchError("a sweep needs out, a folder for its results, or stored, a name")
+    _check_judges(judges)
     out = user_path(out or RUNS / "results" / stored).absolute()
-    settings = _with_seeds(_settings(grid, base or Recipe()), seeds, "seed" in grid)
-    pairs = pair_samples(pairs) if isinstance(pairs, int) else list(pairs)
+    settings = _with_seeds(_settings(grid, base), seeds, "seed" in grid)
+    pairs = pair_samples(pairs) if isinstance(pairs, int) else _checked_pairs(pairs)
     jobs = _jobs(settings, pairs, out, stale, judges)
     rows = {}
     if stored and not fresh:
@@ -198,8 +199,41 @@ def sweep(
     return pd.DataFrame(records).assign(file=files)
 
 
-def _settings(grid: Mapping[str, Any], base: Recipe) -> list[tuple[str, Recipe]]:
+def _check_judges(judges: Mapping[str, tuple[str, str]]) -> None:
+    """Refuse judges that are not networks, or are called as a measure is."""
+    pairs = judges.values() if isinstance(judges, Mapping) else [judges]
+    for pair in pairs:
+        if not isinstance(pair, list | tuple) or len(pair) != 2:
+            raise BatchError(
+                "judges must map names to (backbone, weights), for example "
+                f"{{'resnet': ('resnet50', 'auto')}}, not {brief(judges)}"
+            )
+        find_weights(*pair)
+    if taken := {*judges} & {*MEASURES}:
+        raise BatchError(f"a judge cannot be called {taken.pop()}: a measure has this name")
+
+
+def _checked_pairs(pairs: Any) -> list[Pair]:
+    listed = list(pairs) if isinstance(pairs, Iterable) and not isinstance(pairs, str) else [pairs]
+    for pair in listed:
+        if not isinstance(pair, list | tuple) or len(pair) != 2:
+            raise BatchError(
+                f"pairs must be (content, style) each, for example ('chelsea', 'mosaic'), not "
+                f"{brief(pair)}"
+            )
+    return listed
+
+
+def _settings(grid: Mapping[str, Any], base: Recipe | None) -> list[tuple[str, Recipe]]:
     """Return the recipes to run, each with the name of its setting."""
+    base = Recipe() if base is None else base
+    values = grid.values() if isinstance(grid, Mapping) else [grid]
+    listed = all(isinstance(v, Recipe | list | tuple | range | np.ndarray) for v in values)
+    if not isinstance(grid, Mapping) or not listed or not isinstance(base, Recipe):
+        raise BatchError(
+            "a grid maps recipe fields to lists of values, for example {'beta': [3, 10]}, and base "
+            f"is a Recipe; got {brief(grid)} and {brief(base)}"
+        )
     named = {k: [v] if isinstance(v, Recipe) else list(v) for k, v in grid.items()}
     if named and all(isinstance(r, Recipe) for recipes in named.values() for r in recipes):
         return [(name, recipe) for name, recipes in named.items() for recipe in recipes]
@@ -210,8 +244,8 @@ def _with_seeds(
     settings: list[tuple[str, Recipe]], seeds: int, in_grid: bool
 ) -> list[tuple[str, Recipe]]:
     """Return every recipe with every seed, and with the noise that makes a seed tell."""
-    if seeds < 1:
-        raise BatchError(f"seeds must be at least 1, not {seeds}")
+    if not isinstance(seeds, int) or seeds < 1:
+        raise BatchError(f"seeds must be a whole number of at least 1, not {brief(seeds)}")
     if seeds == 1:
         return settings
     if in_grid:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from ..errors import NSTError, one_line
+from ..errors import NSTError, brief, one_line
 from ..networks.device import describe_machine
 from ..paths import public_source
 from ..transfer.config import Recipe
@@ -145,6 +145,10 @@ def paint(
     frames : list of (StepRecord, PIL.Image.Image)
         As `progress.Watch` keeps them.
     """
+    if not isinstance(recipe, Recipe):
+        raise RecipeError(
+            f"expected a Recipe, for example nst_utils.recipe('quick'), not {brief(recipe)}"
+        )
     with Watch(sum(recipe.steps), show_every=show_every) as watch:
         result = stylize(content, style, recipe, masks=masks, on_step=watch)
     return result, watch.frames

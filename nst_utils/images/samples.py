@@ -16,7 +16,7 @@ from PIL import Image
 
 from .. import paths
 from ..download import FetchError, download_file, sha256
-from ..errors import unknown
+from ..errors import check_choice, unknown
 from .io import ImageError, read_image
 
 SOURCE = "sample "
@@ -122,8 +122,7 @@ def open_sample(name: str, size: int | None = None, *, enlarge: bool = False) ->
     ImageError
         If the sample is a painting that is not downloaded yet.
     """
-    if name not in list_samples():
-        raise unknown("sample", name, list_samples())
+    check_choice("sample", name, list_samples())
     sample = list_samples()[name]
     if not sample.available:
         raise ImageError(

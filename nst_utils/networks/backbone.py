@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from ..errors import NSTWarning, unknown
+from ..errors import NSTWarning, check_choice, unknown
 from . import vgg19
 from .device import own_settings
 from .layers import Convolution, MaxPool
@@ -97,8 +97,7 @@ class Backbone:
         """Return the layers as a list; an unknown one raises `UnknownNameError`."""
         layers = list(layers)
         for layer in layers:
-            if layer not in self.layers:
-                raise unknown(f"layer of {self.name}", layer, self.layers)
+            check_choice(f"layer of {self.name}", layer, self.layers)
         return layers
 
     def convolution(self, layer: str) -> nn.Conv2d:
@@ -268,8 +267,7 @@ def load_backbone(
         ("pooling", pooling, ("max", "average")),
         ("padding", padding, ("zero", "replicate")),
     ):
-        if value not in valid:
-            raise unknown(what, value, valid)
+        check_choice(what, value, valid)
     file = find_weights(name, weights)
     if weights == "auto" and not file.trained:
         warnings.warn(

@@ -5,7 +5,7 @@ To add a network, write a module here whose `SPEC` describes it, and add its nam
 
 from importlib import import_module
 
-from ..errors import unknown
+from ..errors import check_choice
 from .spec import BackboneSpec
 
 NAMES = ("vgg19", "resnet50")
@@ -25,6 +25,5 @@ KNOWN_FILES: dict[str, str] = {
 
 def backbone_spec(name: str) -> BackboneSpec:
     """Return a backbone's description; an unknown name raises `UnknownNameError`."""
-    if name not in BACKBONES:
-        raise unknown("backbone", name, BACKBONES)
+    check_choice("backbone", name, BACKBONES)
     return BACKBONES[name]

@@ -95,7 +95,7 @@ def find_weights(backbone: str, name: str = "auto") -> WeightsFile:
     UnknownNameError
         For an unknown backbone or source.
     """
-    spec = backbone_spec(backbone)
+    spec, name = backbone_spec(backbone), str(name)
     if name == "random":
         return WeightsFile(None, "random", f"{spec.title} (untrained)", "")
     if is_weights_name(name):

@@ -4,7 +4,7 @@ import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from ..errors import unknown
+from ..errors import check_choice
 
 LANGUAGES = ("en", "vi")
 
@@ -42,8 +42,7 @@ def translator(
     >>> translator("vi")("step"), translator("en")("tv")
     ('bước', 'total variation')
     """
-    if language not in LANGUAGES:
-        raise unknown("language", language, LANGUAGES)
+    check_choice("language", language, LANGUAGES)
 
     def say(phrase: str) -> str:
         if phrase in names:

@@ -4,7 +4,7 @@ import io
 
 import ipywidgets as widgets
 
-from ..errors import unknown
+from ..errors import check_choice
 from ..experiments.building_blocks import KERNELS
 from ..images.samples import open_picture
 from ..plotting.album import PREVIEW_DPI, render_figure
@@ -33,8 +33,7 @@ class KernelExplorer(Asleep, widgets.VBox):
 
     def __init__(self, photo: object, kernel: str = "vertical edges", language: str = "en") -> None:
         self._say = say = studio_translator(language)
-        if kernel not in KERNELS:
-            raise unknown("kernel", kernel, KERNELS)
+        check_choice("kernel", kernel, KERNELS)
         self._photo, self._language = open_picture(photo, 64), language
         side = len(KERNELS[kernel])
         self.kernel = widgets.Dropdown(

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, fields
 from typing import Any
 
-from ..errors import brief, unknown
+from ..errors import brief, check_choice, unknown
 from ..networks.registry import BACKBONES, backbone_spec
 from ..networks.spec import is_weights_name
 from ..untrusted import DataError, parse_json
@@ -200,8 +200,7 @@ class Recipe:
             raise unknown(f"weights for {self.backbone}", self.weights, valid)
         known = spec.layers
         for layer in (self.content_layer, *self.style_layers):
-            if layer not in known:
-                raise unknown(f"layer of {self.backbone}", layer, known)
+            check_choice(f"layer of {self.backbone}", layer, known)
         if self.texture_steps:
             self._texture({})
         object.__setattr__(self, "schedule", tuple(self._checked_schedule()))
@@ -209,8 +208,7 @@ class Recipe:
     def _checked_schedule(self) -> Iterator[tuple[int, str, Any]]:
         """Yield the schedule's entries, each value checked by its field's own rules."""
         for step, name, value in sorted(self.schedule, key=lambda entry: entry[0]):
-            if name not in STEERABLE:
-                raise unknown("field in schedule", name, STEERABLE)
+            check_choice("field in schedule", name, STEERABLE)
             if not 0 <= step < sum(self.steps):
                 raise RecipeError(
                     f"schedule names step {step}, but the run has steps 0 to {sum(self.steps) - 1}"
@@ -304,6 +302,11 @@ class Recipe:
         """
         if not isinstance(wanted, Recipe):
             raise RecipeError(f"on_step must return a Recipe or None, not {brief(wanted)}")
+        if any(entry not in self.schedule for entry in wanted.schedule):
+            raise RecipeError(
+                "on_step cannot change the schedule: return live.in_effect.replace(…) with the "
+                "values that hold from the next step on"
+            )
         now = self if wanted.schedule else self.at(step - 1)
         changes = [
             spec.name
@@ -415,6 +418,5 @@ def _read_fields(text: str) -> dict[str, Any]:
 def field_of(name: str) -> dataclasses.Field:
     """Return a field of `Recipe`, or raise `UnknownNameError` with the nearest."""
     named = {spec.name: spec for spec in fields(Recipe)}
-    if name not in named:
-        raise unknown("recipe field", name, list(named))
+    check_choice("recipe field", name, named)
     return named[name]

@@ -14,7 +14,7 @@ from numbers import Real
 from pathlib import PurePath
 from typing import Any
 
-from ..errors import NSTError, brief, unknown
+from ..errors import NSTError, brief, check_choice, unknown
 from ..untrusted import parse_json
 
 GRAMS = ("sum", "mean", "chw", "centered", "moments")
@@ -97,8 +97,7 @@ def choice(default: str, choices: Sequence[str], help: str) -> Any:
     """Declare a field that takes one of some texts."""
 
     def check(name: str, value: Any) -> str:
-        if value not in choices:
-            raise unknown(name, value, choices)
+        check_choice(name, value, choices)
         return value
 
     return _declare(default, Rule(help, check, choices=tuple(choices)))

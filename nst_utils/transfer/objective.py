@@ -5,7 +5,9 @@ from collections.abc import Callable, Mapping, Sequence
 import torch
 from torch import Tensor
 
+from ..errors import brief
 from ..images.tensors import normalize
+from .fields import RecipeError
 from .losses import load_loss
 from .losses.picture import TotalVariation
 from .losses.term import LayerMask, StyleTerm, Term, joined, under
@@ -110,6 +112,12 @@ class Objective:
     def _total(self, values: Mapping[str, Tensor]) -> tuple[Tensor, dict[str, Tensor]]:
         """Return the weighted sum of the terms, and the terms detached."""
         recipe = self.recipe
+        for term in self.style.further:
+            if not isinstance(value := values[term.name], Tensor) or value.ndim:
+                raise RecipeError(
+                    f"the term {term.name} must return its loss as a tensor with one number and no "
+                    f"dimension, not {brief(value)}"
+                )
         parts = torch.stack([values[term.name] for term in self.styles])
         shares = parts.new_tensor([recipe.style_weight(term.name) for term in self.styles])
         style = (shares * parts).sum()

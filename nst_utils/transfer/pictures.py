@@ -119,6 +119,10 @@ class RunPictures:
             raise RecipeError(f"expected 1 to {MOST_STYLES} style images, not {len(styles)}")
         check_regions(recipe, len(styles))
         self.scene: SceneColors | None = None
+        if not isinstance(masks, Mapping | None):
+            raise RecipeError(
+                f"masks must be a mapping of the recipe's names to masks, not {brief(masks)}"
+            )
         masks = dict(masks or {})
         scales = recipe.style_scale * (len(styles) if len(recipe.style_scale) == 1 else 1)
         self.scales = scales

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-from ..errors import unknown
+from ..errors import check_choice
 from ..networks.registry import BACKBONES, backbone_spec
 from .config import BEFORE, Recipe
 from .fields import RecipeError
@@ -210,8 +210,7 @@ def recipe(name: str = "quick", **overrides: Any) -> Recipe:
     >>> recipe(size=256).scales
     (128, 256)
     """
-    if name not in RECIPES:
-        raise unknown("recipe", name, RECIPES)
+    check_choice("recipe", name, RECIPES)
     backbone = overrides.pop("backbone", "vgg19")
     backbone_spec(backbone)
     return _named(name, backbone).replace(**overrides)

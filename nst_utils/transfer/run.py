@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from .. import __version__
-from ..errors import NSTError, NSTWarning, ignoring, one_line
+from ..errors import NSTError, NSTWarning, brief, ignoring, one_line
 from ..images.tensors import normalize
 from ..networks.backbone import Backbone, load_backbone
 from ..networks.device import (
@@ -30,7 +30,7 @@ from ..signals import defer, requested, watching_signals
 from .config import Recipe
 from .descent import Descent
 from .fields import RecipeError
-from .losses.term import Term, checked_terms, under
+from .losses.term import Term, checked_terms, under, weights_of
 from .memory import check_plan, make_plan, room
 from .objective import Objective, prepare
 from .optimizers import OPTIMIZERS, RunningMean
@@ -183,7 +183,7 @@ def resume(
     with own_settings(), watching_signals():
         kept = load_checkpoint(path)
         own = checked_terms(terms)
-        kept.check_inputs(content, style, [term.name for term in own])
+        kept.check_inputs(content, style, weights_of(own))
         masks = {form: kept.pictures[role] for form, role in kept.masks.items()}
         start = kept.pictures.get("start")
         pictures = RunPictures(
@@ -287,6 +287,8 @@ class _Run:
         self.shared = shared
         self.began = time.perf_counter() - state.seconds
         self.pictures, self.state, self.own = pictures, state, own
+        if not callable(on_step) and on_step is not None:
+            raise RecipeError(f"on_step must be a function, not {brief(on_step)}")
         self.on_step, self.keeper = on_step, keeper
         recipe = state.recipe
         self.now = recipe.at(max(0, len(state.history) - 1))  # the recipe in effect
@@ -540,7 +542,7 @@ class _Run:
         pictures = self.pictures
         roles = {id(picture): role for role, picture in pictures.inputs.items()}
         masks = {form: roles[id(p)] for form, p in pictures.masks.items() if id(p) in roles}
-        own = [term.name for term in self.own]
+        own = weights_of(self.own)
         self.keeper.save(
             lambda path: Checkpoint(path, now, pictures.inputs, masks, own, self.made()).save()
         )
@@ -588,7 +590,7 @@ class _Run:
                 machine=self._machine()
                 | ({"tile": state.tile} if state.tile else {})
                 | {"format": explain_precision(state.recipe.precision, self.dtype, self.device)},
-                own_terms={term.name: getattr(term, "weight", 1.0) for term in self.own},
+                own_terms=weights_of(self.own),
             ),
             checkpoint=self.keeper.path,
         )

@@ -84,7 +84,7 @@ _PROPERTIES = _PLAIN | {
         },
     },
     "masks": {"type": "object", "maxProperties": 128, "additionalProperties": _TEXT},
-    "own_terms": {"type": "array", "maxItems": 64, "items": _TEXT},
+    "own_terms": {"type": "object", "maxProperties": 64, "additionalProperties": _NUMBER},
     "made": {"type": "object", "additionalProperties": {"type": ["string", "integer"]}},
     "channels_last": {"type": "array", "items": _TEXT},
 }
@@ -144,7 +144,7 @@ class Checkpoint:
     state: RunState
     pictures: dict[str, InputPicture]  # by role, as in `pictures.RunPictures`
     masks: dict[str, str]  # roles of the masks, by what the recipe calls them
-    own_terms: list[str]  # names of the user's own terms
+    own_terms: dict[str, float]  # weights of the user's own terms, by name
     # Weights, device, number format, threads and versions that the run was made with.
     made: dict[str, Any]
 
@@ -179,7 +179,7 @@ class Checkpoint:
         except SafetensorError as error:
             raise OSError(f"{self.path} cannot be written ({one_line(error, 120)})") from None
 
-    def check_inputs(self, content: Any, style: Any, own_terms: Sequence[str]) -> None:
+    def check_inputs(self, content: Any, style: Any, own_terms: Mapping[str, float]) -> None:
         """Refuse pictures and terms that are not those of the checkpoint."""
         styles = list(style) if isinstance(style, list | tuple) else [style]
         given = {"content": content}
@@ -200,8 +200,9 @@ class Checkpoint:
                     f"{self.path}: the {role} picture of the run is {brief(mine.source)} with "
                     f"SHA-256 {mine.sha256[:16]}; {brief(picture.source)} is another picture"
                 )
-        if sorted(own_terms) != sorted(self.own_terms):
-            wanted = ", ".join(self.own_terms) or "none"
+        if own_terms != self.own_terms:
+            wanted = ", ".join(f"{name} with weight {w:g}" for name, w in self.own_terms.items())
+            wanted = wanted or "none"
             raise CheckpointError(
                 f"{self.path}: the run has these terms of its own: {wanted}; hand over the same "
                 "ones as terms=[…]"

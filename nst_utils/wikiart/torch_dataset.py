@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.utils.data import Dataset
 from torchvision.transforms import v2
 
-from ..errors import NSTWarning, unknown
+from ..errors import NSTWarning, check_choice
 from ..images.formats import ImageError
 from ..images.io import read_image
 from ..images.tensors import IMAGENET_MEAN, IMAGENET_STD
@@ -52,8 +52,7 @@ class Paintings(Dataset):
         size: int = 512,
         transform: Callable[[Tensor], Any] | None = None,
     ) -> None:
-        if label not in ("style", "artist", "genre"):
-            raise unknown("label", label, ("style", "artist", "genre"))
+        check_choice("label", label, ("style", "artist", "genre"))
         usable = wikiart.catalog[wikiart.catalog["problem"] == ""]
         self.root = wikiart.root
         self.paths = usable["path"].tolist()

@@ -14,7 +14,7 @@ import pytest
 from PIL import Image
 
 from nst_utils import paths
-from nst_utils.errors import UnknownNameError
+from nst_utils.errors import NSTError, UnknownNameError
 from nst_utils.experiments import batch, sweeps
 from nst_utils.experiments.batch import BatchError
 from nst_utils.experiments.sweeps import expand, pair_samples
@@ -130,7 +130,7 @@ def test_bad_grids_are_refused_before_anything_runs(here, tmp_path):
         sweeps.sweep({"beta": [-1]}, base=BASE, out=tmp_path / "out")
     with pytest.raises(BatchError, match="pairs must be 1 to 90, not 99"):
         sweeps.sweep({"beta": [1]}, base=BASE, pairs=99, out=tmp_path / "out")
-    with pytest.raises(BatchError, match="seeds must be at least 1"):
+    with pytest.raises(BatchError, match="seeds must be a whole number of at least 1"):
         sweeps.sweep({"beta": [1]}, base=BASE, seeds=0, out=tmp_path / "out")
     with pytest.raises(RecipeError, match="seed is in the grid"):
         sweeps.sweep({"seed": [1]}, base=BASE, seeds=2, out=tmp_path / "out")
@@ -275,6 +275,26 @@ def test_several_styles_are_blended_or_have_their_regions(here, pictures, tmp_pa
     assert len(here) == 1
     with pytest.raises(RecipeError, match="2 numbers for 1 style;"):
         sweeps.sweep({"blend": [(1, 2)]}, base=BASE, pairs=[(content, style)], out=tmp_path / "b")
+
+
+@pytest.mark.parametrize(
+    ("grid", "options", "told"),
+    [
+        ({"beta": 3}, {}, "a grid maps recipe fields to lists"),
+        ([1], {}, "a grid maps recipe fields to lists"),
+        ({"beta": [3]}, {"base": "quick"}, "base is a Recipe"),
+        ({"beta": [3]}, {"pairs": "chelsea"}, r"pairs must be \(content, style\) each"),
+        ({"beta": [3]}, {"pairs": [("chelsea",)]}, r"pairs must be \(content, style\) each"),
+        ({"beta": [3]}, {"seeds": "two"}, "seeds must be a whole number"),
+        ({"beta": [3]}, {"judges": ["vgg19"]}, "judges must map names"),
+        ({"beta": [3]}, {"judges": {"color": ("vgg19", "random")}}, "a measure has this name"),
+        ({"beta": [3]}, {"judges": {"mine": ("vgg9", "random")}}, "unknown backbone"),
+    ],
+)
+def test_arguments_of_another_kind_are_refused_before_anything_runs(grid, options, told, tmp_path):
+    with pytest.raises(NSTError, match=told):
+        sweeps.sweep(grid, out=tmp_path / "out", **options)
+    assert not (tmp_path / "out").exists()
 
 
 SCRIPT = """

@@ -9,6 +9,7 @@ from nst_utils.networks import device
 from nst_utils.networks.device import explain_precision, pick_device, pick_precision
 from nst_utils.transfer import losses, objective
 from nst_utils.transfer.config import Recipe
+from nst_utils.transfer.fields import RecipeError
 from nst_utils.transfer.losses.picture import Laplacian
 from nst_utils.transfer.objective import Objective
 from nst_utils.transfer.style import Style
@@ -178,6 +179,18 @@ def test_a_term_of_ones_own_is_in_the_sum_and_stays_untouched():
     assert found.weights["histogram"] == 2
     assert total.item() == pytest.approx((plain(CONTENT)[0] + 2 * terms["histogram"]).item())
     assert terms["histogram"] > 0 and not hasattr(own, "goal")
+
+
+@pytest.mark.parametrize("returned", [3.0, None, "x", torch.ones(3), torch.ones(1)])
+def test_a_term_that_returns_no_number_is_named(returned):
+    own = Histogram()
+    own.__class__ = type("Odd", (Histogram,), {"__call__": lambda *_: returned})
+    for recipe in (RECIPE, RECIPE.replace(tile=32)):
+        found = Objective(Style(tiny_backbone(), recipe, STYLE, [own]), CONTENT)
+        with pytest.raises(
+            RecipeError, match="the term histogram must return its loss as"
+        ):
+            found(CONTENT)
 
 
 def test_one_style_serves_two_contents():

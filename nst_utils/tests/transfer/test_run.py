@@ -8,7 +8,7 @@ import torch
 from PIL import Image
 
 from nst_utils import paths
-from nst_utils.errors import NSTWarning, UnknownNameError
+from nst_utils.errors import NSTError, NSTWarning, UnknownNameError
 from nst_utils.images.inputs import LEAST_SIDE
 from nst_utils.images.io import ImageError
 from nst_utils.images.samples import open_picture
@@ -294,6 +294,21 @@ def test_something_else_than_a_recipe_is_refused(pictures):
             stylize(*pictures, other)
 
 
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        ({"masks": [1]}, "masks must be a mapping"),
+        ({"on_step": 5}, "on_step must be a function, not 5"),
+        ({"checkpoint": 5}, "expected a path, not 5"),
+        ({"start": 5}, "expected a path"),
+        ({"terms": 5}, "5 lacks one"),
+    ],
+)
+def test_arguments_of_another_kind_are_one_sentence(tiny, pictures, options, told):
+    with pytest.raises(NSTError, match=told):
+        stylize(*pictures, QUICK, **options)
+
+
 def test_a_change_made_from_the_runs_own_recipe_keeps_earlier_ones():
     base = Recipe(size=64, scales=[64], steps=[40], schedule=[[10, "beta", 99]])
     steered = base.steered(base.replace(tv=0.1), 21)
@@ -307,6 +322,8 @@ def test_what_cannot_change_during_a_run_is_refused(tiny, pictures):
         stylize(*pictures, QUICK, on_step=lambda r: QUICK.replace(seed=5))
     with pytest.raises(RecipeError, match="must return a Recipe or None"):
         stylize(*pictures, QUICK, on_step=lambda r: "faster")
+    with pytest.raises(RecipeError, match="on_step cannot change the schedule"):
+        stylize(*pictures, QUICK, on_step=lambda r: r.in_effect.replace(schedule=[[4, "beta", 9]]))
 
 
 def test_long_runs_save_their_state_by_themselves(tiny, pictures):

@@ -19,7 +19,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from ...errors import unknown
+from ...errors import check_choice, unknown
 from ..fields import GRAMS
 from .term import LEAST, Additive, Sums
 
@@ -136,8 +136,7 @@ def gram_matrix(features: Tensor, variant: str = "mean", weights: Tensor | None 
     UnknownNameError
         If the variant does not exist.
     """
-    if variant not in GRAMS:
-        raise unknown("gram", variant, GRAMS)
+    check_choice("gram", variant, GRAMS)
     return gram_of(gram_sums(features, variant, weights), variant)
 
 

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from ...errors import unknown
+from ...errors import check_choice
 from .term import Features
 
 
@@ -37,8 +37,7 @@ def total_variation(image: Tensor, power: int = 2) -> Tensor:
     >>> total_variation(board[None, None].float()).item()
     1.5
     """
-    if power not in (1, 2):
-        raise unknown("power", power, ["1", "2"])
+    check_choice("power", power, (1, 2))
     across = image[..., :, 1:] - image[..., :, :-1]
     down = image[..., 1:, :] - image[..., :-1, :]
     size = (lambda t: t.abs()) if power == 1 else torch.square

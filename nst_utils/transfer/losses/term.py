@@ -105,6 +105,11 @@ def checked_terms(terms: Sequence[Term]) -> list[Term]:
     return own
 
 
+def weights_of(terms: Sequence[Term]) -> dict[str, float]:
+    """Return the weights of a user's own terms, by name."""
+    return {term.name: getattr(term, "weight", 1.0) for term in terms}
+
+
 class LayerMask:
     """A mask (1, 1, h, w) in [0, 1], read at any layer's size (Gatys et al., CVPR 2017)."""
 
