@@ -4,7 +4,8 @@
 - ``weights_file``: weights files, read without running code
 - ``quantized``: decoder for a product-quantized ResNet-50
 - ``state_dicts``: state dicts of other origins, renamed to a network's own names
-- ``vgg19``: VGG19: layers, weights, construction
+- ``vgg``: networks of the VGG family: layers, construction, weights of any origin
+- ``vgg19``: VGG19 and its weights
 - ``resnet50``: ResNet-50: layers, weights, construction
 - ``registry``: the networks by name
 - ``structure``: shapes, parameters and multiplications of each layer
@@ -23,7 +24,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submodules=(
         "backbone device layers oxford packaged quantized registry resnet50 spec state_dicts "
-        "structure vgg19 weights weights_file winograd"
+        "structure vgg vgg19 weights weights_file winograd"
     ).split(),
     submod_attrs={
         "backbone": ["Backbone", "load_backbone", "torchvision_state"],

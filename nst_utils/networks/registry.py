@@ -1,6 +1,7 @@
 """The networks by name; free of torch.
 
-To add a network, write a module here whose `SPEC` describes it, and add its name.
+To add a network, write a module here whose `SPEC` describes it (`vgg.Vgg` does for one of that
+family), and add its name.
 """
 
 from importlib import import_module

@@ -1,10 +1,13 @@
 import pytest
+import torch
 
 from nst_utils import paths
 from nst_utils.errors import UnknownNameError, unknown
 from nst_utils.networks import resnet50, vgg19
+from nst_utils.networks.backbone import load_backbone
 from nst_utils.networks.registry import BACKBONES, backbone_spec
 from nst_utils.networks.spec import Source
+from nst_utils.networks.vgg import Vgg
 
 
 def test_vgg19_has_16_convolutions_in_five_blocks():
@@ -49,3 +52,13 @@ def test_a_network_is_one_file_with_all_that_belongs_to_it():
         read = {spec.content_layer, *spec.style_layers, *spec.judge_layers}
         assert read | spec.halvings | set(spec.aliases) <= set(spec.layers)
     assert vgg19.SPEC.stride("relu4_1") == 8 and resnet50.SPEC.stride("layer4") == 32
+
+
+def test_another_vgg_is_its_blocks(monkeypatch):
+    small = Vgg("VGG16", ((2, 8), (2, 8), (3, 16), (3, 16), (3, 16)))
+    spec = small.spec(sources={})
+    assert len(spec.layers) == 31 and spec.layers[28:30] == ("conv5_3", "relu5_3")
+    monkeypatch.setitem(BACKBONES, "vgg16", spec)
+    network = load_backbone("vgg16", "random")
+    found = network.extract(torch.rand(1, 3, 40, 33), spec.judge_layers)
+    assert found["relu5_1"].shape == (1, 16, 2, 2)

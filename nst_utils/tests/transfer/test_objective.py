@@ -187,9 +187,7 @@ def test_a_term_that_returns_no_number_is_named(returned):
     own.__class__ = type("Odd", (Histogram,), {"__call__": lambda *_: returned})
     for recipe in (RECIPE, RECIPE.replace(tile=32)):
         found = Objective(Style(tiny_backbone(), recipe, STYLE, [own]), CONTENT)
-        with pytest.raises(
-            RecipeError, match="the term histogram must return its loss as"
-        ):
+        with pytest.raises(RecipeError, match="the term histogram must return its loss as"):
             found(CONTENT)
 
 
