@@ -207,7 +207,8 @@ def write_index(folder: Path) -> Path:
             continue
         files = f"[{path.stem}]({path.stem}.{kinds[0]})"
         files += "".join(f", [{kind.upper()}]({path.stem}.{kind})" for kind in kinds[1:])
-        lines.append(f"| {files} | {record['caption']} | `{record.get('command', '')}` |")
+        told = [str(record.get(name, "")).replace("|", "\\|") for name in ("caption", "command")]
+        lines.append(f"| {files} | {told[0]} | `{told[1]}` |")
     page, first = folder / "README.md", "\n".join(lines[:3])
     with contextlib.suppress(OSError):
         if not page.read_text(encoding="utf-8", errors="replace").startswith(first):

@@ -61,12 +61,16 @@ def test_pdf_is_kept_small_too(tmp_path, monkeypatch):
 def test_the_folders_page_lists_every_figure_with_its_command(tmp_path):
     for name in ("b", "a"):
         album_module.save_figure(
-            Figure((1, 1)), tmp_path / f"{name}.png", {}, caption=f"shows {name}", command="make it"
+            Figure((1, 1)),
+            tmp_path / f"{name}.png",
+            {},
+            caption=f"shows {name}|",
+            command="make it",
         )
     lines = (tmp_path / "README.md").read_text(encoding="utf-8").splitlines()
     assert lines[-2:] == [
-        "| [a](a.png), [PDF](a.pdf) | shows a | `make it` |",
-        "| [b](b.png), [PDF](b.pdf) | shows b | `make it` |",
+        "| [a](a.png), [PDF](a.pdf) | shows a\\| | `make it` |",
+        "| [b](b.png), [PDF](b.pdf) | shows b\\| | `make it` |",
     ]
 
 
