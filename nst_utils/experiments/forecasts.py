@@ -1,7 +1,9 @@
 """What a run will take on this machine, before it begins: seconds, memory, the painting's size."""
 
 import dataclasses
+import math
 import shutil
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,6 +15,7 @@ from ..networks.backbone import load_backbone
 from ..parallel import run_in_fresh_process
 from ..paths import short_path
 from ..transfer.config import Recipe
+from ..transfer.losses import LOSSES
 from ..transfer.memory import (
     PAIR_BYTES,
     free_bytes,
@@ -36,6 +39,10 @@ PROBE_STEPS = 4
 
 RESCUED = 50e6
 """Bytes of a painting that is made even where the disk is full; see `paths.save_elsewhere`."""
+
+MATCHED_PIXELS = 16 * 16_384
+"""Pixels of a picture whose positions are all matched, a position for each 4 x 4; see
+`losses.neighbors`. In a larger one some are drawn."""
 
 TILED_STEP = 1.45
 """What a step in tiles takes, over a step as a whole on as many pixels: two passes forward, one
@@ -75,7 +82,7 @@ def forecast(content: Any, style: Any, recipe: Recipe, masks: Any = None) -> For
         As for `run.stylize`; paths or names of samples.
     """
     opened, _ = open_pair(content, style, recipe)
-    sizes = [size for size in PROBES if size <= recipe.size] or [recipe.size]
+    sizes = sorted({min(size, recipe.size) for size in PROBES})
     rows = run_in_fresh_process(_probe, content, style, recipe, sizes, masks)
     shapes = {size: shape_at(opened.size, size) for size in (*sizes, *recipe.scales)}
     pixels = {size: w * h for size, (w, h) in shapes.items()}
@@ -87,11 +94,12 @@ def forecast(content: Any, style: Any, recipe: Recipe, masks: Any = None) -> For
     }
     for plan in plans.values():
         check_tile(plan.tile if plan.tile < recipe.size else 0, last["margin"])
-    seconds = last["overhead"]
+    seconds, grows = last["overhead"], _growth(rows, pixels, recipe)
     for scale, count in zip(recipe.scales, recipe.steps, strict=True):
         shallow = min(recipe.texture_steps, count) if scale == recipe.size else 0
         for steps, kind in ((count - shallow, ""), (shallow, "texture_")):
             each = last[f"{kind}seconds_per_step"] / pixels[last["size"]]
+            each *= grows(pixels[scale])
             read = pixels[scale]
             if plans[scale].tile:
                 tiled = read_pixels(shapes[scale], plans[scale].tile, last[f"{kind}margin"])
@@ -100,14 +108,14 @@ def forecast(content: Any, style: Any, recipe: Recipe, masks: Any = None) -> For
     # To go over to a finer scale takes as long as some steps: images anew, and their finest band.
     finer = sum(pixels[scale] for scale in recipe.scales[1:])
     seconds += last["change"] * finer / pixels[last["size"]]
-    grows = 0.0
+    slope = 0.0
     if len(rows) > 1:
         gap = pixels[last["size"]] - pixels[rows[0]["size"]]
-        grows = max(0.0, (last["mb"] - rows[0]["mb"]) / gap)
+        slope = max(0.0, (last["mb"] - rows[0]["mb"]) / gap)
     # A whole run remembers more steps than the probe: float32.
     remembered = min(OPTIMIZERS[recipe.optimizer].memory, recipe.steps[-1])
-    grows += max(0, remembered - PROBE_STEPS) * PAIR_BYTES / 1e6
-    megabytes = last["mb"] + grows * (pixels[recipe.size] - pixels[last["size"]])
+    slope += max(0, remembered - PROBE_STEPS) * PAIR_BYTES / 1e6
+    megabytes = last["mb"] + slope * (pixels[recipe.size] - pixels[last["size"]])
     width, height = shapes[recipe.size]
     plan = plans[recipe.size]
     if plan.tile:
@@ -155,6 +163,22 @@ def check_disk(path: Path, content: InputPicture, recipe: Recipe, depth: int = 8
         f"in {short_path(path.parent)}",
         "remove what is not needed there",
     )
+
+
+def _growth(
+    rows: list[dict[str, float]], pixels: dict[int, int], recipe: Recipe
+) -> Callable[[float], float]:
+    """Return how a pixel's seconds grow with the number of pixels, over the last probe's.
+
+    Matching compares every position with every one of the style, up to a number of positions.
+    """
+    if LOSSES[recipe.style_statistic].layerwise or len(rows) < 2:
+        return lambda count: 1.0
+    first, last = rows[0], rows[-1]
+    most, known = MATCHED_PIXELS, pixels[last["size"]]
+    slower = math.log(last["seconds_per_step"] / first["seconds_per_step"])
+    power = min(1.0, max(0.0, slower / math.log(known / pixels[first["size"]]) - 1))
+    return lambda count: (min(count, most) / min(known, most)) ** power
 
 
 def _probe(

@@ -51,6 +51,20 @@ def test_a_run_in_tiles_takes_what_its_tiles_read(tiny, pictures, probed):
     assert told.megabytes == pytest.approx(expected / 1e6)
 
 
+def test_matching_grows_faster_than_the_pixels_until_positions_are_drawn(tiny, pictures, probed):
+    matching = SMALL.replace(style_statistic="hypercolumns", scales=(512,), steps=(10,))
+    plain = module.forecast(*pictures, SMALL.replace(scales=(512,), steps=(10,)))
+    told = module.forecast(*pictures, matching)
+    # Between the probes a step took 30 times as long for three times the pixels: the most is taken.
+    assert told.seconds - 1 == pytest.approx((plain.seconds - 1) * (512 / 448) ** 2)
+    large = [
+        module.forecast(*pictures, r.replace(size=2048, scales=(2048,)))
+        for r in (matching, SMALL.replace(steps=(10,)))
+    ]
+    known = 448 * 336
+    assert large[0].seconds - 1 == pytest.approx((large[1].seconds - 1) * 512 * 512 / known)
+
+
 def test_the_probe_measures(tiny, pictures):
     [row] = module._probe(*pictures, SMALL, [32], None)
     assert row["seconds_per_step"] > 0 and row["mb"] > 50 and row["change"] >= 0
