@@ -36,6 +36,13 @@ in float32; half of it in bfloat16."""
 USABLE = 0.9
 """Part of the free memory that a run plans with."""
 
+WHOLE, TILED = 8e9, 5.4e9
+"""Bytes that a run keeps to where it can, as a whole and in tiles, however much is free: other
+programs need memory, too. The second hold 4,096 x 3,072 pixels of the default recipe."""
+
+USUAL_TILE = 512
+"""Side of the smallest tiles that a run is read in for the sake of `TILED`: smaller ones are slow."""
+
 LEAST_ROOM = 0.6e9
 """Bytes beyond `BASE_BYTES` that a run may always plan with, however little memory seems free. They
 hold 512 pixels of the default recipe without tiles and with all pairs of L-BFGS."""
@@ -115,11 +122,15 @@ def make_plan(
     else:
         tile = 0 if recipe.tile == "none" else int(recipe.tile)
         fitting = [Plan(tile), Plan(tile, 10, True), Plan(tile, 5, True)][: 3 if tile else 1]
-    for plan in fitting:
-        needed = plan.bytes(recipe, pixels, form, margin, steps)
-        if needed <= max(USABLE * free, BASE_BYTES + LEAST_ROOM):
-            return plan
-    return fitting[-1]
+    room = max(USABLE * free, BASE_BYTES + LEAST_ROOM)
+    needed = {plan: plan.bytes(recipe, pixels, form, margin, steps) for plan in fitting}
+
+    def modest(plan: Plan) -> bool:
+        usual = plan.tile >= USUAL_TILE and needed[plan] <= TILED
+        return usual if plan.tile else needed[plan] <= WHOLE
+
+    fitting = [plan for plan in fitting if needed[plan] <= room] or fitting[-1:]
+    return next(filter(modest, fitting), fitting[0])
 
 
 def check_memory(picture: tuple[int, int], recipe: Recipe) -> None:

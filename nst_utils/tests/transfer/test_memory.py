@@ -26,6 +26,12 @@ def test_auto_takes_tiles_only_where_memory_asks_for_them():
     little = make_plan(Recipe(), pixels, 6e9, "bfloat16")
     assert little.tile and little.narrow and little.bytes(Recipe(), pixels, "bfloat16") < 6e9
     assert make_plan(Recipe(), pixels, 1e9, "float32") == PLANS[-1]
+    # However much is free, 4,096 pixels take no more than they need.
+    usual = Recipe(size=4096)
+    for form in ("float32", "bfloat16"):
+        assert make_plan(usual, pixels, 64e9, form) == Plan(512, 10, True)
+        assert make_plan(usual, pixels, 64e9, form).bytes(usual, pixels, form) < 5.4e9
+    assert make_plan(Recipe(size=2048), pixels // 4, 64e9, "float32") == Plan()
     # Deep layers of ResNet-50 see further than the smaller tiles are wide.
     assert make_plan(Recipe(), pixels, 1e9, "float32", margin=300).tile == 384
 
