@@ -41,7 +41,7 @@ WHOLE, TILED = 8e9, 5.4e9
 programs need memory, too. The second hold 4,096 x 3,072 pixels of the default recipe."""
 
 USUAL_TILE = 512
-"""Side of the smallest tiles that a run is read in for the sake of `TILED`: smaller ones are slow."""
+"""Side of the smallest tiles that a run takes for the sake of `TILED`: smaller ones are slow."""
 
 LEAST_ROOM = 0.6e9
 """Bytes beyond `BASE_BYTES` that a run may always plan with, however little memory seems free. They
