@@ -53,9 +53,6 @@ TURNS = {
 }
 """Pillow's transposition for each orientation of EXIF."""
 
-ASIDE = (5, 6, 7, 8)
-"""Those that exchange width and height."""
-
 
 def decode(
     file: BinaryIO, name: str, size: int | None = None, background: str = "white"
@@ -71,7 +68,7 @@ def decode(
     size : int, optional
         Long side in pixels to which the caller will resize. A larger picture may be returned
         reduced, but not below twice this size. A JPEG of more than `MAX_PIXELS` may be reduced
-        further; ``info["full"]`` of the result is width and height before that.
+        further.
     background : str
         Color on which transparent pixels are laid, by a name that Pillow knows.
 
@@ -101,14 +98,11 @@ def decode(
 def _decode(file: BinaryIO, name: str, size: int | None, background: str = "white") -> Image.Image:
     with ignoring():
         image = open_undecoded(file)
-        full = image.size
         reduction = plan(image, file, name, size)
         if _misread(image):
             raise ValueError("16 bits in planes, or counted from white")
         image.load()
-    rgb = to_rgb(image, reduction, background)
-    rgb.info["full"] = full[::-1] if orientation(image) in ASIDE else full
-    return rgb
+    return to_rgb(image, reduction, background)
 
 
 def _misread(image: Image.Image) -> bool:

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from ..errors import NSTWarning, ignoring
 from ..paths import is_address, is_regular, user_path
-from .decode import ASIDE, TURNS, open_undecoded, orientation, profile
+from .decode import TURNS, open_undecoded, orientation, profile
 from .formats import MEMORY, ImageError
 from .tiff import is_tiff, read_array
 
@@ -130,7 +130,7 @@ def _turned(pixels: Tensor, turn: int) -> Tensor:
     """Apply an EXIF orientation, as `decode.TURNS` does to pictures."""
     if turn not in TURNS:
         return pixels
-    if turn in ASIDE:
+    if turn in (5, 6, 7, 8):
         pixels = pixels.transpose(1, 2)
     axes = {2: [2], 3: [1, 2], 4: [1], 5: [], 6: [2], 7: [1, 2], 8: [1]}[turn]
     return pixels.flip(axes)

@@ -39,14 +39,11 @@ class InputPicture:
         ``"tensor"``.
     sha256 : str
         Checksum of the file, or of the pixels if there is no file.
-    full : tuple of two int, optional
-        Width and height of the file in pixels, where the picture was reduced when it was opened.
     """
 
     pixels: Image.Image | Tensor
     source: str
     sha256: str
-    full: tuple[int, int] | None = None
 
     @classmethod
     def open(cls, source: Any, bound: int | None = None) -> "InputPicture":
@@ -57,8 +54,8 @@ class InputPicture:
         source : path, address, sample name, PIL.Image.Image, ndarray, Tensor or InputPicture
             Tensors have shape (1, 3, H, W) or (3, H, W) and values in [0, 1].
         bound : int, optional
-            Maximum length of the long side in pixels. Larger pictures are reduced; tensors and
-            files with 16 bits a channel are not.
+            Maximum length of the long side in pixels. Larger pictures are reduced, but for
+            tensors.
 
         Raises
         ------
@@ -69,10 +66,13 @@ class InputPicture:
             return source
         if not isinstance(source, Tensor):
             if deep := read_deep(source):
-                return cls(*deep)
+                picture = cls(*deep)
+                if bound is None or max(picture.size) <= bound:
+                    return picture
+                # As a picture with 8 bits: else its proportions would be rounded otherwise.
+                return cls(picture.at(bound), *deep[1:])
             image = open_picture(source, bound)
-            info = image.info
-            return cls(image, info["source"], info["sha256"], info.get("full"))
+            return cls(image, image.info["source"], image.info["sha256"])
         odd = source.is_meta or source.is_complex() or source.is_quantized or source.is_nested
         if odd or source.layout != torch.strided:
             raise ImageError(
@@ -100,9 +100,7 @@ class InputPicture:
 
     @property
     def size(self) -> tuple[int, int]:
-        """Width and height in pixels, before the picture was reduced."""
-        if self.full is not None:
-            return self.full
+        """Width and height in pixels."""
         if isinstance(self.pixels, Tensor):
             return self.pixels.shape[3], self.pixels.shape[2]
         return self.pixels.size
@@ -120,8 +118,7 @@ class InputPicture:
         Tensor, shape (1, 3, h, w)
             On the CPU, in [0, 1], with the same proportions, resized with Lanczos.
         """
-        shape = {"least": least, "of": self.full}
-        return self._resized(lambda image: fit(image, size, enlarge=True, **shape))
+        return self._resized(lambda image: fit(image, size, enlarge=True, least=least))
 
     def filling(self, height: int, width: int) -> Tensor:
         """Return the picture in this size; it is cropped to the proportions, not stretched."""

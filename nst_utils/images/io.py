@@ -42,7 +42,7 @@ def read_image(source: Any, size: int | None = None, *, enlarge: bool = False) -
         ``source`` and ``sha256``. The source is a file name, an address without secrets,
         ``"upload"`` for bytes, ``"array"`` or ``"picture"``. The checksum is that of the file, or
         of the pixels before resizing if there is no file. A result of this function that was
-        edited since counts as a new picture. ``full`` is width and height before it was reduced.
+        edited since counts as a new picture.
 
     Raises
     ------
@@ -53,15 +53,14 @@ def read_image(source: Any, size: int | None = None, *, enlarge: bool = False) -
         size.
     """
     image, name, digest = _open(source, size)
-    known, image = image.info, image if image.mode == "RGB" else to_rgb(image)
-    pixels, full = _pixels_sha256(image), known.get("full", image.size)
-    if known.get("pixels") not in (None, pixels):
+    known, image = image.info.get("pixels"), image if image.mode == "RGB" else to_rgb(image)
+    pixels = _pixels_sha256(image)
+    if known not in (None, pixels):
         # Edited since it was read: no longer the picture that ``source`` names.
-        name, digest, full = "picture", "", image.size
+        name, digest = "picture", ""
     if size is not None:
-        image = fit(image, size, enlarge=enlarge, of=full)
+        image = fit(image, size, enlarge=enlarge)
     image.info = {"source": name, "sha256": digest or pixels, "pixels": _pixels_sha256(image)}
-    image.info["full"] = full
     return image
 
 
@@ -106,8 +105,7 @@ def _own(image: Image.Image) -> Image.Image:
         raise
     except Exception as error:  # Pillow may only now decode the file behind the picture
         raise damaged(image.info.get("source", "picture"), error) from None
-    kept = ("source", "sha256", "pixels", "full")
-    rgb.info = {k: v for k, v in image.info.items() if k in kept and "pixels" in image.info}
+    rgb.info = {k: v for k, v in image.info.items() if k in ("source", "sha256", "pixels")}
     return rgb
 
 
@@ -177,14 +175,7 @@ def _from_array(array: np.ndarray) -> Image.Image:
     return Image.fromarray(array[..., 0] if array.shape[2:] == (1,) else array)
 
 
-def fit(
-    image: Image.Image,
-    size: int,
-    *,
-    enlarge: bool = False,
-    least: int = 1,
-    of: tuple[int, int] | None = None,
-) -> Image.Image:
+def fit(image: Image.Image, size: int, *, enlarge: bool = False, least: int = 1) -> Image.Image:
     """Resize a picture with Lanczos to a long side of at most `size`, with the same proportions.
 
     Parameters
@@ -197,14 +188,12 @@ def fit(
         Also enlarge smaller pictures to `size`.
     least : int
         Minimum length of the short side in pixels; it takes precedence over `size`.
-    of : tuple of two int, optional
-        Width and height of the file that the picture was reduced from: they give the proportions.
     """
-    small = max(image.size) < size and not enlarge
-    of = image.size if small or of is None else of
-    scale = 1.0 if small else size / max(of)
-    scale = max(scale, least / min(of)) if least > 1 else scale
-    shape = tuple(max(1, round(side * scale)) for side in of)
+    scale = size / max(image.size)
+    if scale > 1 and not enlarge:
+        scale = 1.0
+    scale = max(scale, least / min(image.size)) if least > 1 else scale
+    shape = tuple(max(1, round(side * scale)) for side in image.size)
     return image if shape == image.size else image.resize(shape, Image.Resampling.LANCZOS)
 
 

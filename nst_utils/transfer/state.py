@@ -12,7 +12,7 @@ import json
 import math
 import time
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -53,8 +53,6 @@ DECIDING = ("images", "networks", "transfer")
 _TEXT = {"type": "string", "maxLength": 4096}
 _NUMBER = {"type": "number"}
 _COUNT = {"type": "integer", "minimum": 0, "maximum": 2**31}
-_SIDE = {"type": "integer", "minimum": 1, "maximum": 2**24}
-_SIZE = {"type": "array", "minItems": 2, "maxItems": 2, "items": _SIDE}
 _PLAIN = {
     "place": _COUNT,
     "taken": _COUNT,
@@ -80,7 +78,7 @@ _PROPERTIES = _PLAIN | {
         "additionalProperties": {
             "type": "object",
             "required": ["source", "sha256"],
-            "properties": {"source": _TEXT, "sha256": _TEXT, "full": _SIZE},
+            "properties": {"source": _TEXT, "sha256": _TEXT},
         },
     },
     "masks": {"type": "object", "maxProperties": 128, "additionalProperties": _TEXT},
@@ -165,7 +163,10 @@ class Checkpoint:
             | {
                 "recipe": state.recipe.to_dict() | {"weights": _found_again(state.recipe.weights)},
                 "history": [dataclasses.asdict(step) for step in state.history],
-                "pictures": {role: _origin(picture) for role, picture in self.pictures.items()},
+                "pictures": {
+                    role: {"source": picture.source, "sha256": picture.sha256}
+                    for role, picture in self.pictures.items()
+                },
                 "masks": self.masks,
                 "own_terms": self.own_terms,
                 "made": self.made,
@@ -347,21 +348,13 @@ def _pixels(picture: InputPicture) -> Tensor:
     return torch.from_numpy(np.array(picture.pixels.convert("RGB")))
 
 
-def _origin(picture: InputPicture) -> dict[str, Any]:
-    origin = {"source": picture.source, "sha256": picture.sha256}
-    return origin if picture.full is None else origin | {"full": list(picture.full)}
-
-
-def _picture(
-    pixels: Tensor, source: str, sha256: str, full: Sequence[int] | None = None
-) -> InputPicture:
-    full = None if full is None else tuple(full)
+def _picture(pixels: Tensor, source: str, sha256: str) -> InputPicture:
     if pixels.dtype == torch.uint8 and pixels.ndim == 3 and pixels.shape[2] == 3 and len(pixels):
-        return InputPicture(Image.fromarray(pixels.numpy()), source, sha256, full)
+        return InputPicture(Image.fromarray(pixels.numpy()), source, sha256)
     plain = pixels.dtype == torch.float32 and pixels.ndim == 4 and pixels.shape[:2] == (1, 3)
     if not plain or not pixels.numel() or not (pixels.min() >= 0 and pixels.max() <= 1):
         raise ValueError("one of its pictures has another form")
-    return InputPicture(pixels, source, sha256, full)
+    return InputPicture(pixels, source, sha256)
 
 
 class Keeper:
