@@ -94,6 +94,17 @@ def unknown(kind: str, name: object, valid: Iterable[str]) -> UnknownNameError:
     return UnknownNameError(f"unknown {kind} {brief(name)}: {hint}: {', '.join(valid)}")
 
 
+def counted(number: int, noun: str) -> str:
+    """Return a number with its noun.
+
+    Examples
+    --------
+    >>> counted(1, "frame"), counted(2000, "frame")
+    ('1 frame', '2,000 frames')
+    """
+    return f"{number:,} {noun}{'s' * (number != 1)}"
+
+
 def check_choice(kind: str, value: Any, valid: Iterable[Any]) -> None:
     """Raise the error of `unknown` where a value is not among the valid ones."""
     try:

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from ..errors import counted
 from ..paths import is_regular, short_path, user_path
 from .errors import say
 
@@ -79,7 +80,7 @@ def leaderboard(
                       own_steps=own_steps, equal_seconds=equal_seconds, seeds=seeds,
                       networks=networks, workers=workers, scheduler=scheduler)  # fmt: skip
     print_tables(rows)
-    say(f"{short_path(path)}: {len(rows)} pictures")
+    say(f"{short_path(path)}: {counted(len(rows), 'picture')}")
     failed = rows[rows["error"] != ""]
     for reason, count in failed["error"].value_counts().items():
         say(f"{count} failed: {reason}", err=True)
@@ -149,7 +150,10 @@ def print_tables(rows: "pd.DataFrame") -> None:
     )
     used = tables.used_judges(judged)
     pairs = len(rows[["content", "style"]].drop_duplicates())
-    say(f"\nMethods over {pairs} pairs at {int(rows['size'].max())} px; style by {', '.join(used)}")
+    say(
+        f"\nMethods over {counted(pairs, 'pair')} at {int(rows['size'].max())} px; style by "
+        + ", ".join(used)
+    )
     say(tables.standings(rows, used).round(3).to_string())
     beside = tables.at_their_structure(rows, used)
     if not beside.empty:

@@ -21,7 +21,7 @@ from torch import Tensor
 from tqdm import tqdm
 
 from .. import __version__, paths
-from ..errors import NSTError, NSTWarning, brief, one_line
+from ..errors import NSTError, NSTWarning, brief, counted, one_line
 from ..images.clip_files import check_clip_output, warn_of_silence, write_clip
 from ..images.clips import Clip, ClipError, Frame, open_clip
 from ..images.inputs import LEAST_SIDE, InputPicture
@@ -341,7 +341,7 @@ class _FilmRun:
         except ClipError as error:
             if not done:
                 raise
-            return f"ended after {done} frames: {error}"
+            return f"ended after {counted(done, 'frame')}: {error}"
         finally:
             with contextlib.suppress(OSError, ValueError):
                 bar.close()
@@ -389,7 +389,8 @@ class _FilmRun:
             write_clip(self.path, painted, self.clip, record)
         except ClipError as error:
             raise FilmError(
-                f"{one_line(error, 300)}; its {count} frames are kept, and the same command goes on"
+                f"{one_line(error, 300)}; its {counted(count, 'frame')} stay, and the same command "
+                "goes on"
             ) from None
 
     def _record(self, count: int, stopped: str) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from typing import Any, BinaryIO
 import numpy as np
 from PIL import Image, ImageSequence
 
-from ..errors import NSTError, brief, ignoring, one_line
+from ..errors import NSTError, brief, counted, ignoring, one_line
 from ..paths import is_folder, is_regular, user_path
 from .decode import to_rgb
 from .formats import MAX_PIXELS, ImageError, damaged
@@ -447,8 +447,8 @@ def _open_folder(path: Path) -> Clip:
     files = frame_files(path)
     if len(files) < 2 or len(files) > MOST_FRAMES:
         raise ClipError(
-            f"{path}: {len(files)} pictures in this folder; a clip needs 2 to {MOST_FRAMES:,} "
-            f"({', '.join(PICTURES[:3])}, …)"
+            f"{path}: {counted(len(files), 'picture')} in this folder; a clip needs 2 to "
+            f"{MOST_FRAMES:,} ({', '.join(PICTURES[:3])}, …)"
         )
     digest = hashlib.sha256()
     for file in files:

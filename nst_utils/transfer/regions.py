@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from ..errors import brief
+from ..errors import brief, counted
 from ..images.inputs import InputPicture
 from ..images.mask_forms import MaskError, check_mask, proposed_part
 from ..images.masks import read_mask
@@ -79,8 +79,7 @@ def check_regions(recipe: Recipe, styles: int) -> None:
         count = len(getattr(recipe, name))
         single = name == "style_scale" and count == 1
         if count and not single and count != styles:
-            numbers = f"{count} number{'s' * (count > 1)}"
-            images = f"{styles} style{'s' * (styles > 1)}"
+            numbers, images = counted(count, "number"), counted(styles, "style")
             raise RecipeError(f"{name} has {numbers} for {images}; give one for each")
     if recipe.blend and recipe.regions:
         raise RecipeError(

@@ -25,7 +25,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
-from ..errors import NSTError, NSTWarning, brief, one_line
+from ..errors import NSTError, NSTWarning, brief, counted, one_line
 from ..images.formats import ImageError
 from ..images.inputs import InputPicture
 from ..images.png import check_output
@@ -188,8 +188,8 @@ class Checkpoint:
         if style is not None:
             if len(styles) != len(roles):
                 raise CheckpointError(
-                    f"{self.path}: the run has {len(roles)} style pictures, not {len(styles)}; "
-                    "give all of them in their order, or none"
+                    f"{self.path}: the run has {counted(len(roles), 'style picture')}, not "
+                    f"{len(styles)}; give all of them in their order, or none"
                 )
             given |= dict(zip(roles, styles, strict=True))
         for role, source in given.items():

@@ -167,7 +167,7 @@ def test_a_film_that_cannot_be_written_keeps_its_frames(tiny, clip, tmp_path, mo
 
     with monkeypatch.context() as patch:
         patch.setattr(clip_files, "_write_film", full)
-        with pytest.raises(FilmError, match=r"No space left.*its 5 frames are kept.*goes on"):
+        with pytest.raises(FilmError, match=r"No space left.*its 5 frames stay.*goes on"):
             paint(clip, tmp_path / "out.mp4", measured=False)
     monkeypatch.setattr(Painter, "paint_one", None)
     assert paint(clip, tmp_path / "out.mp4", measured=False).frames == 5

@@ -215,7 +215,7 @@ def test_other_pictures_weights_versions_and_terms_are_refused_by_name(
     assert resume(shutil.copy(kept, tmp_path / "copy.safetensors"), content=pictures[0]).history
     with pytest.raises(CheckpointError, match="the content picture of the run is 'content.png'"):
         resume(kept, content=pictures[1])
-    with pytest.raises(CheckpointError, match="the run has 1 style pictures, not 2"):
+    with pytest.raises(CheckpointError, match="the run has 1 style picture, not 2"):
         resume(kept, style=[pictures[1]] * 2)
     term = type("Term", (), {"name": "glow", "layers": (), "learns": "", "__call__": print})()
     with pytest.raises(CheckpointError, match="has these terms of its own: none"):
