@@ -20,7 +20,7 @@ from ..images.inputs import InputPicture
 from ..images.io import read_alpha, read_image
 from ..images.outputs import as_samples
 from ..images.png import read_provenance
-from ..images.samples import SOURCE, list_samples, open_picture
+from ..images.samples import SOURCE, list_samples
 from ..networks.spec import is_weights_name
 from ..networks.weights import find_moved, find_weights
 from ..networks.weights_file import WeightsError
@@ -145,7 +145,7 @@ def read_record(image: Path) -> dict[str, Any]:
 
 
 def repeat_run(
-    image: Path,
+    image: Any,
     *,
     content: Any = None,
     style: Any = None,
@@ -161,11 +161,11 @@ def repeat_run(
 
     Parameters
     ----------
-    image : Path
-        A PNG saved by `Result.save`.
+    image : path
+        A picture saved by `Result.save`.
     content, style : optional
-        The content and the style picture. They are needed if the files that the record names are
-        neither beside the picture nor in the working directory.
+        The content and the style picture, in any form that `run.stylize` takes. They are needed if
+        the files that the record names are neither beside the picture nor in the working directory.
     inputs : mapping of str to path or picture, optional
         Any input by its role in the record: ``"style 2"``, ``"mask 1"``, ``"start"``.
     trust : bool
@@ -181,6 +181,7 @@ def repeat_run(
         If the picture has no sound record of a finished run, an input is missing, or the checksum
         of an input or of the weights is another.
     """
+    image = user_path(image)
     record = read_record(image)
     if "film" in record:
         raise RepeatError(f"{image}: this is a film; repeat it with film_repeat.repeat_film")
@@ -269,7 +270,7 @@ def input_sha256(place: Any) -> str:
     """Return the checksum of an input: of a network's file that of its bytes."""
     if isinstance(place, str | Path) and Path(place).suffix.lower() == SUFFIX:
         return sha256(user_path(place))
-    return open_picture(place, 64).info["sha256"]
+    return InputPicture.open(place, 64).sha256
 
 
 def find_input(

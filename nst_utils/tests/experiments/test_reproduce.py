@@ -7,6 +7,7 @@ from nst_utils.cli.main import main
 from nst_utils.errors import NSTError
 from nst_utils.experiments.reproduce import RepeatError, repeat_run
 from nst_utils.images.png import read_provenance, save_png
+from nst_utils.images.tensors import load
 from nst_utils.transfer.config import Recipe
 from nst_utils.transfer.run import stylize
 
@@ -237,3 +238,11 @@ def test_terminal_commands_of_a_record_are_escaped(picture, monkeypatch):
     assert found.exit_code == 1 and "\x1b" not in found.output and "\u202e" not in found.output
     found = CliRunner().invoke(main, ["provenance", str(made)])
     assert "\x1b" not in found.output
+
+
+def test_a_run_of_tensors_is_repeated_with_the_same_tensors(tiny, tmp_path):
+    pair = [load(Image.effect_noise((48, 36), 60).convert("RGB")) for _ in range(2)]
+    path = stylize(*pair, Recipe(size=32, steps=2, weights="random")).save(tmp_path / "a.png")
+    assert repeat_run(str(path), content=pair[0], style=pair[1]).identical
+    with pytest.raises(RepeatError, match="content"):
+        repeat_run(path, content=pair[1], style=pair[1])
