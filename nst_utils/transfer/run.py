@@ -92,8 +92,8 @@ def stylize(
     terms : sequence of Term
         Losses of your own, objects as `losses.term.Term` describes them, with their weights.
     on_step : callable, optional
-        Called with a `LiveStep` after every step. It may return a changed recipe, for example
-        ``live.in_effect.replace(beta=50)``. Its changes (see `config.STEERABLE`) hold from the
+        Called with a `LiveStep` after every step. It may return a changed recipe, made from the one
+        in effect: ``live.in_effect.replace(beta=50)``. Its changes (see `config.STEERABLE`) hold from the
         next step on, clear the optimizer's memory, and join the ``schedule`` of the result's
         recipe. It may raise `StopRun`.
     checkpoint : path, optional
