@@ -205,10 +205,10 @@ def _measures(measures: dict[str, Any]) -> list[tuple[str, str]]:
 
 
 def _flicker(measures: dict[str, Any]) -> str:
-    flicker = f"{measures['warping_error']:.5f} warping error; {measures['floor']:.5f} the clip's"
+    flicker = f"warping error {measures['warping_error']:.5f}, of the clip {measures['floor']:.5f}"
     if "ceiling" in measures:
         flicker += (
-            f"; of its first two frames {measures['of_that_pair']:.5f}, and "
-            f"{measures['ceiling']:.5f} if the second is painted by itself"
+            f"; first two frames {measures['of_that_pair']:.5f}, and {measures['ceiling']:.5f} "
+            "where the second is painted by itself"
         )
     return flicker

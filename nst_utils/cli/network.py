@@ -1,11 +1,13 @@
 """The command ``train``, and painting by a network that it made."""
 
+import contextlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from .. import paths
+from ..errors import NSTError
 from ..paths import short_path
 from .errors import say
 from .outputs import Name, checked_output, save_or_rescue
@@ -97,14 +99,21 @@ def train(
         losses=training_recipe(**{name: v for name, v in changes.items() if v is not None}),
         settings=Settings(**{name: value for name, value in given.items() if value is not None}),
     )
-    record = network.record
+    record, path = network.record, paths.user_path(output)
+    if record["stopped"] != "finished" and not _is_in(path, record):
+        there = "is not written yet"
+        if path.exists():
+            there = "holds a network whose training ended, and stays as it was"
+        raise click.ClickException(
+            f"{record['stopped']}; {short_path(path)} {there}; the same command goes on"
+        )
     lines = [
         ("style", record["style"]["source"]),
-        ("photos", f"{record['photos']} of {record['photos_source']}"),
+        ("photos", f"{record['photos']} from {record['photos_source']}"),
         ("steps", f"{record['steps']} in {record['seconds']:.0f} s"),
         ("loss", f"{record['losses']['first']:.3g} first, {record['losses']['last']:.3g} last"),
         ("weights", f"{sum(p.numel() for p in network.generator.parameters()):,}"),
-        ("written", short_path(paths.user_path(output))),
+        ("written", short_path(path)),
     ]
     for name, value in lines:
         say(f"{name:9} {value}")
@@ -112,6 +121,16 @@ def train(
         raise click.ClickException(
             f"{record['stopped']}; the network so far was saved, and the same command goes on"
         )
+
+
+def _is_in(path: Path, record: dict[str, Any]) -> bool:
+    """Tell whether a file holds the network of a record."""
+    from ..transfer.feedforward.network_file import load_network
+
+    with contextlib.suppress(NSTError):
+        there = load_network(path).record
+        return all(there.get(name) == record[name] for name in ("style", "steps", "date"))
+    return False
 
 
 def paint_by_network(

@@ -29,9 +29,8 @@ def checked_output(
 
     `check` looks at the name; when left out, it is that of a picture with `depth` bits a channel.
     """
-    from ..images.io import ImageError
     from ..images.outputs import FORMATS, check_format
-    from ..images.png import check_output, read_provenance
+    from ..images.png import check_lost, check_output
 
     try:
         if check is None:
@@ -39,25 +38,9 @@ def checked_output(
             check_format(path, depth, alpha)
         else:
             path = check(name)
+        check_lost(path, *inputs)
     except NSTError as error:
         raise click.UsageError(one_line(error)) from None
-    try:
-        empty = not any(path.iterdir()) if paths.is_folder(path) else path.stat().st_size == 0
-        mine = empty or read_provenance(path) is not None
-    except FileNotFoundError:
-        mine = True
-    except ImageError:
-        mine = False
-    if not mine:
-        raise click.UsageError(
-            f"{name}: this picture was not painted here and would be lost; choose another name"
-        )
-    for source in inputs:
-        given = paths.user_path(source)
-        if given.absolute() == path.absolute() or paths.is_same(given, path):
-            raise click.UsageError(
-                f"{name}: the output would overwrite an input picture or the other output"
-            )
     return path
 
 

@@ -467,10 +467,12 @@ def paint_folders(
 @click.command()
 @click.argument("image", type=Name())
 def provenance(image: str) -> None:
-    """Print how IMAGE was made, from the record inside it."""
+    """Print how IMAGE, a painting, a film or a network, was made: the record inside it."""
     from ..images.png import read_provenance
+    from ..transfer.feedforward.network_file import SUFFIX, load_network
 
-    record = read_provenance(image)
+    network = image.lower().endswith(SUFFIX)
+    record = load_network(image).record if network else read_provenance(image)
     if record is None:
-        raise click.ClickException(f"{image}: no record of nst_utils is stored in this picture")
+        raise click.ClickException(f"{image}: no record of nst_utils is stored in this file")
     say(json.dumps(record, indent=1))

@@ -27,14 +27,14 @@ from ..images.clips import Clip, ClipError, Frame, open_clip
 from ..images.inputs import LEAST_SIDE, InputPicture
 from ..images.io import read_image
 from ..images.masks import as_mask_picture
-from ..images.png import holds_finished, read_provenance, save_png
+from ..images.png import check_lost, holds_finished, read_provenance, save_png
 from ..images.tensors import to_tensor
 from ..networks.weights import find_weights
 from ..parallel import bar_options
-from ..paths import alone_with, make_folder, public_name, replacing, user_path, utc_now
+from ..paths import alone_with, make_folder, public_name, replacing, utc_now
 from ..signals import requested, watching_signals
 from ..transfer.config import Recipe
-from ..transfer.feedforward.network_file import load_network
+from ..transfer.feedforward.network_file import network_of
 from ..transfer.fields import STARTS, RecipeError
 from ..transfer.memory import check_memory
 from ..transfer.pictures import mask_files, style_bound
@@ -157,13 +157,14 @@ def film(
     Parameters
     ----------
     clip : path, Clip or ``"sample"``
-        MP4, MOV, WebM, MKV, AVI, an animated GIF or WebP, or a folder of frames.
+        MP4, MOV, WebM, MKV, AVI, an animated GIF or WebP, or a folder of frames. Transparency
+        becomes white.
     style : path, address, sample name, picture, or list of them
         As for `run.stylize`. Beside a network it is only measured against.
     recipe : Recipe, optional
         Of the first frame of each scene; `presets.recipe` at 384 pixels when left out. Beside a
         network only its size counts.
-    network : path, optional
+    network : path or StyleNetwork, optional
         A network of one style, which paints instead; see `feedforward.training.train`.
     output : path
         ``.mp4``, ``.mov``, ``.webm``, ``.gif``, ``.webp``, or a folder.
@@ -194,13 +195,15 @@ def film(
     ClipError
         If the clip cannot be read, or the film cannot be written.
     FilmError
-        If a frame cannot be kept, or another process paints this film.
+        If a frame cannot be kept, or another process paints this film or its output.
     ImageError, MaskError, RecipeError, WeightsError
-        As for `run.stylize`.
+        As for `run.stylize`; also if `output` is an input, or holds what was not painted here.
     """
     with watching_signals():
         recipe, still = recipe or named_recipe(size=SIZE), still or Stillness()
         path = check_clip_output(output)
+        styles = style if isinstance(style, list | tuple) else [style]
+        check_lost(path, clip.path if isinstance(clip, Clip) else clip, *styles, network)
         clip = open_film(clip)
         if (start, end, every) != (None, None, 1):  # a clip may be a part already
             clip = clip.part(start, end, every)
@@ -228,9 +231,12 @@ def film(
         steered = on_step is not None
         run = _FilmRun(clip, style, recipe, still, changes, masks, path, network, steered)
         folder = make_folder(run.kept.folder)
-        with alone_with(folder, wait=False) as alone:
-            if not alone:
-                raise FilmError(f"another process paints this film, in {folder}")
+        with alone_with(folder, wait=False) as alone, alone_with(path, wait=False) as first:
+            if not alone or not first:
+                raise FilmError(
+                    f"another process paints this film, or one for {path}; wait, or choose another "
+                    "output"
+                )
             try:
                 return run.paint(measured, on_step)
             finally:
@@ -276,13 +282,13 @@ class _FilmRun:
         self.masks = {
             form: as_mask_picture((masks or {}).get(form, form)) for form in mask_files(recipe)
         }
-        self.network = None if network is None else load_network(network)
+        self.network = None if network is None else network_of(network)
         part = (clip.source, clip.start, clip.end, clip.every, clip.count)
         if self.network is None:
             weights = find_weights(recipe.backbone, recipe.weights).sha256
             more = (str(part), str(still), str(changes), code_version())
         else:
-            weights = hashlib.sha256(user_path(network).read_bytes()).hexdigest()
+            weights = self.network.sha256
             more = (str(part), "network", code_version())
         pictures = [p.sha256 for p in (clip, *self.styles, *self.masks.values())]
         if recipe.start not in STARTS:

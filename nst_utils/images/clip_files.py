@@ -14,7 +14,7 @@ from PIL import Image
 
 from ..errors import NSTWarning, one_line
 from ..paths import is_folder, replacing, user_path
-from .clips import Clip, ClipError, Frame, even, kind_of, open_film_file
+from .clips import NUMBERED, Clip, ClipError, Frame, even, kind_of, open_film_file
 from .formats import ImageError
 from .png import check_output, save_png
 
@@ -326,6 +326,6 @@ def _write_folder(path: Path, frames: Frames, record: Mapping[str, Any]) -> None
     number = -1
     for number, frame in enumerate(frames()):
         save_png(frame.image, path / f"{number:06}.png", record)
-    for old in path.glob("[0-9]" * 6 + ".png"):  # of a longer film that was here
+    for old in path.glob(NUMBERED):  # of a longer film that was here
         if int(old.stem) > number:
             old.unlink()

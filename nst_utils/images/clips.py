@@ -4,6 +4,7 @@ The file's first bytes say its format, and only that reader is tried: a playlist
 files. Frames are decoded one by one and never kept.
 """
 
+import contextlib
 import dataclasses
 import hashlib
 import re
@@ -18,7 +19,7 @@ from PIL import Image, ImageSequence
 
 from ..errors import NSTError, brief, counted, ignoring, one_line
 from ..paths import is_folder, is_regular, user_path
-from .decode import to_rgb
+from .decode import open_undecoded, orientation, to_rgb
 from .formats import MAX_PIXELS, ImageError, damaged
 from .io import fit, read_image
 
@@ -36,6 +37,10 @@ PICTURES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff")
 
 Read = tuple[Fraction, Fraction, Image.Image | None]
 """Time of a frame, how long it is shown, and its picture; None for one that is damaged."""
+
+
+NUMBERED = "[0-9]" * 6 + ".png"
+"""Names of the frames in a folder that a film was written to."""
 
 
 class ClipError(NSTError, ValueError):
@@ -148,8 +153,12 @@ class Clip:
                 shown = min(shown, self.end - time)
             yield Frame(index, time - first, even(image, size), bridged, shown)
         if index < 0:
-            told = "" if self.start is None and self.end is None else " in the part that was named"
-            raise ClipError(f"{self.source}: no frame can be read{told}; name another clip or part")
+            if self.start is None and self.end is None:
+                raise ClipError(f"{self.source}: no frame can be read; name another clip")
+            raise ClipError(
+                f"{self.source}: no frame begins in this part, or none can be read; choose a "
+                f"longer part: a frame lasts {float(1 / self.rate):.3g} s"
+            )
 
     def part(self, start: Any = None, end: Any = None, every: int = 1) -> "Clip":
         """Return the part from `start` to `end`, in seconds, and of that one frame in `every`.
@@ -172,8 +181,8 @@ class Clip:
             )
         if end is not None and end <= (start or 0):
             raise ClipError(
-                f"the part must end after it begins, at {float(start or 0):g} seconds, and not at "
-                f"{float(end):g} seconds"
+                f"the part would end at {float(end):g} seconds, but it begins at "
+                f"{float(start or 0):g}; choose a later end"
             )
         # On the grid of the frames, so that the sound begins with the first one.
         start = None if start is None else -int(-(start * self.rate) // 1) / self.rate
@@ -269,8 +278,9 @@ def open_film_file(file: Path | BinaryIO, kind: str, title: str = "") -> Any:
     try:
         return av.open(str(file) if isinstance(file, Path) else file, format=kind)
     except (av.error.FFmpegError, OSError, ValueError) as error:
+        reason = one_line(str(getattr(error, "strerror", None) or error), 120)
         raise ClipError(
-            f"{title or file}: the film cannot be opened ({one_line(error, 120)}); get a fresh copy"
+            f"{title or file}: the film cannot be opened ({reason}); get a fresh copy"
         ) from None
 
 
@@ -450,15 +460,28 @@ def _open_folder(path: Path) -> Clip:
             f"{path}: {counted(len(files), 'picture')} in this folder; a clip needs 2 to "
             f"{MOST_FRAMES:,} ({', '.join(PICTURES[:3])}, …)"
         )
-    digest = hashlib.sha256()
+    digest, size = hashlib.sha256(), read_image(files[0]).size
     for file in files:
         with file.open("rb") as opened:
             digest.update(hashlib.file_digest(opened, "sha256").digest())
-    size = read_image(files[0]).size
+            other = _upright_size(opened) or size
+        if other != size:
+            raise ClipError(
+                f"{path}: {file.name} has {other[0]} x {other[1]} pixels, but {files[0].name} has "
+                f"{size[0]} x {size[1]}; bring all frames to one size"
+            )
     return Clip(
         path.name, path, digest.hexdigest(), size, FOLDER_RATE, 1 / FOLDER_RATE, len(files),
         _read_folder,
     )  # fmt: skip
+
+
+def _upright_size(file: BinaryIO) -> tuple[int, int] | None:
+    """Return width and height of a picture, upright; None if it cannot be read."""
+    with contextlib.suppress(Exception), ignoring():
+        image = open_undecoded(file)
+        return image.size[::-1] if orientation(image) >= 5 else image.size
+    return None
 
 
 def _read_folder(clip: Clip) -> Iterator[Read]:

@@ -12,9 +12,9 @@ from typing import Any, BinaryIO
 from PIL import Image, PngImagePlugin
 
 from ..errors import NSTError, ignoring
-from ..paths import is_address, is_folder, replacing, user_path
+from ..paths import is_address, is_folder, is_same, replacing, user_path
 from ..untrusted import DataError, parse_json
-from .clips import frame_files, kind_of, read_comment
+from .clips import NUMBERED, frame_files, kind_of, read_comment
 from .decode import decode, open_undecoded
 from .formats import ImageError
 from .io import open_source
@@ -131,6 +131,41 @@ def read_provenance(path: str | os.PathLike) -> dict[str, Any] | None:
         file.seek(8)
         text = _record_text(file)
     return _parsed(text) or None
+
+
+def check_lost(path: Path, *inputs: Any) -> None:
+    """Refuse to write over an input, or over what was not painted here.
+
+    Of a folder the numbered frames are looked at; of one without any, all of its pictures.
+
+    Raises
+    ------
+    ImageError
+        With the file that would be lost.
+    """
+    for source in inputs:
+        if not isinstance(source, str | os.PathLike) or is_address(source):
+            continue
+        given = user_path(source)
+        if given.absolute() == path.absolute() or is_same(given, path):
+            raise ImageError(
+                f"{path}: the output would overwrite an input or the other output; choose another "
+                "name"
+            )
+    files = [path]
+    if is_folder(path):
+        files = list(path.glob(NUMBERED)) or frame_files(path)
+    for file in files:
+        try:
+            mine = file.stat().st_size == 0 or read_provenance(file) is not None
+        except FileNotFoundError:
+            mine = True
+        except ImageError:
+            mine = False
+        if not mine:
+            raise ImageError(
+                f"{file}: this was not painted here and would be lost; choose another name"
+            )
 
 
 def holds_finished(path: Path) -> bool:

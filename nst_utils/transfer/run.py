@@ -93,9 +93,9 @@ def stylize(
         Losses of your own, objects as `losses.term.Term` describes them, with their weights.
     on_step : callable, optional
         Called with a `LiveStep` after every step. It may return a changed recipe, made from the one
-        in effect: ``live.in_effect.replace(beta=50)``. Its changes (see `config.STEERABLE`) hold from the
-        next step on, clear the optimizer's memory, and join the ``schedule`` of the result's
-        recipe. It may raise `StopRun`.
+        in effect: ``live.in_effect.replace(beta=50)``. Its changes (see `config.STEERABLE`) hold
+        from the next step on, clear the optimizer's memory, and join the ``schedule`` of the
+        result's recipe. It may raise `StopRun`.
     checkpoint : path, optional
         File in which the run saves its state, from the first step on; see `resume`. When left out,
         a run that takes long saves it below ``data/runs`` and removes it when it has finished.

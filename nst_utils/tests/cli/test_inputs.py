@@ -133,7 +133,7 @@ def test_home_and_file_addresses_are_understood_everywhere(tiny, pictures, tmp_p
     assert run("provenance", "~/out.png").exit_code == 0
     assert run("rerun", "--from", "~/out.png").exit_code == 0
     again = run("stylize", "~/content.png", "~/style.png", *SMALL, "-o", "~/content.png")
-    assert "was not painted here" in one_sentence(again, 2)
+    assert "would overwrite an input" in one_sentence(again, 2)
 
 
 def test_no_secret_of_an_address_is_printed_or_kept(tiny, pictures, server, tmp_path):

@@ -1,15 +1,21 @@
 import json
+from types import SimpleNamespace
 
+import numpy as np
 import pytest
+import torch
 
 from nst_utils import paths
 from nst_utils.download import sha256
+from nst_utils.experiments.film_runs import film
 from nst_utils.images.clips import open_clip
 from nst_utils.images.formats import ImageError
 from nst_utils.images.png import read_provenance
 from nst_utils.images.samples import open_picture
+from nst_utils.transfer.config import Recipe
 from nst_utils.transfer.feedforward import network_file, training
 from nst_utils.transfer.feedforward.generator import new_generator
+from nst_utils.transfer.feedforward.network_file import NetworkError
 
 from ..images.clip_helpers import film as make_clip
 from .helpers import one_sentence, run
@@ -25,7 +31,7 @@ def network(tiny, tmp_path, monkeypatch):
     words = ("--photos", tmp_path / "photo.png", "--steps", "1", "--side", "32", "--batch", "1")
     found = run("train", "mosaic", "-o", path, *words, "--style-size", "48", "--weights", "random")
     assert found.exit_code == 0, found.output
-    for word in ("photos    1 of photo.png", "steps     1 in", "loss", "written"):
+    for word in ("photos    1 from photo.png", "steps     1 in", "loss", "written"):
         assert word in found.stdout
     return path
 
@@ -132,3 +138,35 @@ def test_what_does_not_go_with_a_network(network, tmp_path):
         (("train", "mosaic", "--steps", "1"), "must end in .safetensors", 1),
     ):
         assert told in one_sentence(run(*words, "-o", out), status)
+
+
+def test_the_record_of_a_network_is_printed(network, tmp_path):
+    found = run("provenance", network)
+    assert json.loads(found.stdout)["steps"] == 1
+    (tmp_path / "odd.safetensors").write_bytes(b"odd")
+    assert "not a whole network" in one_sentence(run("provenance", tmp_path / "odd.safetensors"), 1)
+
+
+def test_a_network_that_was_loaded_paints_a_film(network, tmp_path):
+    source, out = make_clip(tmp_path / "in.mp4", 3), tmp_path / "out.gif"
+    loaded = network_file.load_network(network)
+    recipe = Recipe(size=48, weights="random")
+    made = film(source, None, recipe, output=out, network=loaded, measured=False)
+    assert (made.frames, made.stopped) == (3, "finished")
+    for wrong in (np.zeros((9, 9, 3)), torch.zeros(3, 9, 9), "photo.png"):
+        with pytest.raises(NetworkError, match="expected a photo as a tensor"):
+            loaded.paint(wrong)
+
+
+def test_an_interrupted_training_does_not_say_that_it_was_written(network, monkeypatch):
+    def interrupted(*_, **__):
+        record = network_file.load_network(network).record
+        stopped = {"stopped": "interrupted after 3 of 8 steps", "steps": 3}
+        return SimpleNamespace(record=record | stopped)
+
+    monkeypatch.setattr(training, "train", interrupted)
+    before = network.read_bytes()
+    found = run("train", "mosaic", "-o", network, "--steps", "8")
+    told = one_sentence(found, 1)
+    assert "interrupted after 3 of 8 steps; " in told and "stays as it was" in told
+    assert "written" not in found.stdout and network.read_bytes() == before

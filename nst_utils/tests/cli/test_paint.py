@@ -149,6 +149,8 @@ def test_outputs_that_are_refused(pictures, tmp_path):
     assert "must end in .png or .tif" in one_sentence(found, 2)
     before = pictures[0].read_bytes()
     found = run("stylize", *pictures, "--output", pictures[0])
+    assert "would overwrite an input" in one_sentence(found, 2)
+    found = run("stylize", "chelsea", "mosaic", "--output", pictures[0])
     assert "was not painted here" in one_sentence(found, 2)
     assert pictures[0].read_bytes() == before
 

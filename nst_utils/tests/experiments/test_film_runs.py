@@ -11,8 +11,9 @@ from nst_utils.cli.film import summarize_film
 from nst_utils.errors import NSTWarning
 from nst_utils.experiments import film_measures, film_runs
 from nst_utils.experiments.film_runs import Film, FilmError, KeptFrames, film
-from nst_utils.images import clip_files
+from nst_utils.images import clip_files, clips
 from nst_utils.images.clips import ClipError, open_clip
+from nst_utils.images.formats import ImageError
 from nst_utils.images.png import read_provenance
 from nst_utils.transfer.config import Recipe
 from nst_utils.transfer.fields import RecipeError
@@ -136,7 +137,8 @@ def test_a_damaged_frame_is_named_and_bridged(tiny, tmp_path):
     assert painted[2].image.tobytes() == painted[1].image.tobytes()
 
 
-def test_a_clip_whose_size_changes_keeps_what_was_painted(tiny, tmp_path):
+def test_a_clip_whose_size_changes_keeps_what_was_painted(tiny, tmp_path, monkeypatch):
+    monkeypatch.setattr(clips, "_upright_size", lambda file: None)  # as in a film's file
     source = tmp_path / "frames"
     source.mkdir()
     for i, frame in enumerate(open_clip(make_clip(tmp_path / "a.mp4", 4)).frames()):
@@ -237,3 +239,33 @@ def test_parts_and_outputs_are_checked_first(tiny, clip, tmp_path):
         paint(clip, tmp_path / "out.mp4", start=9)
     with pytest.raises(ClipError, match="cannot be written"):
         paint(clip, tmp_path / "out.mpg")
+
+
+def test_what_is_not_ours_is_not_painted_over(tiny, clip, tmp_path):
+    before = clip.read_bytes()
+    with pytest.raises(ImageError, match="would overwrite an input"):
+        paint(clip, clip)
+    mine = make_clip(tmp_path / "mine.mp4", 2)
+    kept = mine.read_bytes()
+    with pytest.raises(ImageError, match=r"mine\.mp4: this was not painted here"):
+        paint(clip, mine)
+    assert (clip.read_bytes(), mine.read_bytes()) == (before, kept)
+    frames = tmp_path / "frames"
+    frames.mkdir()
+    Image.new("RGB", (40, 40)).save(frames / "000000.png")
+    Image.new("RGB", (40, 40)).save(frames / "000001.png")
+    for source in (clip, frames):
+        with pytest.raises(ImageError, match="was not painted here|overwrite an input"):
+            paint(source, f"{frames}/")
+    silent = make_clip(tmp_path / "silent.mp4", 2)
+    ours = paint(silent, f"{tmp_path}/ours/", measured=False).path
+    Image.new("RGB", (40, 40)).save(ours / "000009.png")  # a longer film would have this name
+    with pytest.raises(ImageError, match=r"000009\.png: this was not painted here"):
+        paint(silent, f"{ours}/", measured=False)
+    assert (ours / "000009.png").is_file()
+
+
+def test_two_films_into_one_file_wait_for_each_other(tiny, clip, tmp_path):
+    out = tmp_path / "out.mp4"
+    with paths.alone_with(out), pytest.raises(FilmError, match="another process paints"):
+        paint(clip, out)

@@ -211,8 +211,8 @@ def test_a_folder_of_frames_in_the_order_of_numbers(tmp_path):
     out = copied(tmp_path / "out", folder)
     assert len(frame_files(out)) == 11
     Image.new("RGB", (20, 20)).save(folder / "f5.png")
-    with pytest.raises(ClipError, match="frame 5 has 20 x 20 pixels"):
-        list(open_clip(folder).frames())
+    with pytest.raises(ClipError, match=r"f5\.png has 20 x 20 pixels, but f0\.png has"):
+        open_clip(folder)
 
 
 def test_a_damaged_frame_is_bridged(tmp_path):
@@ -259,7 +259,7 @@ def test_parts_that_do_not_exist(tmp_path):
     clip = open_clip(film(tmp_path / "in.mp4", rate=Fraction(6)))
     with pytest.raises(ClipError, match=r"lasts 1\.00 seconds"):
         clip.part(start=2)
-    with pytest.raises(ClipError, match="must end after it begins"):
+    with pytest.raises(ClipError, match="would end at 0.5 seconds, but it begins at 0.5"):
         clip.part(start=0.5, end=0.5)
     assert [f.index for f in clip.part(0.5).frames()] == [0, 1, 2]
 

@@ -4,6 +4,7 @@ A file may come from anybody: it is never unpickled, its size is bounded, its re
 against a schema, and every tensor against the network that the record names.
 """
 
+import hashlib
 import json
 import os
 from dataclasses import dataclass
@@ -17,7 +18,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from ... import __version__
-from ...errors import NSTError, one_line
+from ...errors import NSTError, brief, one_line
 from ...images.colors import recolor_to
 from ...images.formats import ImageError
 from ...images.inputs import open_input
@@ -128,6 +129,14 @@ class StyleNetwork:
     covariance: Tensor
     record: dict[str, Any]
 
+    @property
+    def sha256(self) -> str:
+        """Checksum of its weights and of its style's colors."""
+        digest = hashlib.sha256()
+        for tensor in (*self.generator.state_dict().values(), self.mean, self.covariance):
+            digest.update(tensor.detach().cpu().contiguous().numpy().tobytes())
+        return digest.hexdigest()
+
     def recolored(self, photo: Tensor, of: Tensor | None = None) -> Tensor:
         """Return a photo in the style's colors; see `colors.recolor_to`."""
         return recolor_to(photo, self.mean, self.covariance, of)
@@ -152,9 +161,16 @@ class StyleNetwork:
 
         Raises
         ------
+        NetworkError
+            If it is no such tensor.
         NSTError
             If it does not fit into the memory.
         """
+        if not isinstance(photo, Tensor) or photo.ndim != 4 or photo.shape[:2] != (1, 3):
+            raise NetworkError(
+                "expected a photo as a tensor of shape (1, 3, H, W) with values in [0, 1], not "
+                f"{brief(getattr(photo, 'shape', photo))}; paint_file takes files and pictures"
+            )
         where, (height, width) = pick_device(device), photo.shape[-2:]
         self._check_memory((width, height), max(width, height))
         with own_settings(), torch.no_grad():
@@ -229,6 +245,11 @@ def check_network_output(path: Any, suffix: str = SUFFIX) -> Path:
     if path.exists() and not own:
         raise NetworkError(f"{path}: this is no network of ours and would be lost; choose another")
     return path
+
+
+def network_of(network: Any) -> StyleNetwork:
+    """Return a network; one that is named is read from its file."""
+    return network if isinstance(network, StyleNetwork) else load_network(network)
 
 
 def load_network(path: Any) -> StyleNetwork:

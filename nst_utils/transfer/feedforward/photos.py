@@ -1,6 +1,8 @@
 """What a network is trained on: crops of photos, recolored to the style, some of them mirrored."""
 
 import contextlib
+import os
+import warnings
 from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
 from pathlib import Path
@@ -10,7 +12,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from ...errors import NSTError
+from ...errors import NSTError, NSTWarning, brief, counted, one_line
 from ...images.clips import PICTURES, kind_of, open_clip
 from ...images.io import fit
 from ...images.samples import list_samples, open_picture
@@ -75,14 +77,24 @@ def _photos_of(source: Any) -> Iterator[Image.Image]:
         names = [s.name for s in list_samples().values() if s.kind == "content" and s.available]
         yield from (open_picture(name) for name in names if name != HELD_OUT)
         return
+    if not isinstance(source, str | os.PathLike):
+        raise PhotosError(f"photos must be a folder, a film or a picture, not {brief(source)}")
     path = user_path(source)
     if is_folder(path):
         files = sorted(p for p in path.rglob("*") if p.suffix.lower() in PICTURES)
-        for file in files[:: max(1, -(-len(files) // MOST_PHOTOS))]:
+        files, bad = files[:: max(1, -(-len(files) // MOST_PHOTOS))], []
+        for file in files:
             try:
                 yield open_picture(str(file), 2 * SHORT_SIDE)
-            except NSTError:  # one bad picture among many
-                continue
+            except NSTError as error:  # one bad picture among many
+                bad.append(str(error))
+        if bad and len(bad) < len(files):
+            warnings.warn(
+                f"{len(bad)} of {counted(len(files), 'photo')} cannot be read and are left out "
+                f"({one_line(bad[0], 200)})",
+                NSTWarning,
+                stacklevel=2,
+            )
         return
     if is_regular(path) and _is_clip(path):
         clip = open_clip(path)

@@ -46,7 +46,7 @@ from ..presets import recipe
 from ..state import code_version
 from ..style import Style
 from .generator import new_generator
-from .network_file import FORM, StyleNetwork, check_network_output, load_network
+from .network_file import FORM, NetworkError, StyleNetwork, check_network_output, load_network
 from .photos import HELD_OUT, Crops, open_photos
 
 SAVE_EVERY = 30.0
@@ -247,6 +247,15 @@ class _Training:
         return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:24]
 
     def run(self, on_step: Callable[[Step], None] | None) -> StyleNetwork:
+        with paths.alone_with(self.path, wait=False) as alone:
+            if not alone:
+                raise NetworkError(
+                    f"{self.path}: another process trains a network for this file; wait, or choose "
+                    "another output"
+                )
+            return self._run(on_step)
+
+    def _run(self, on_step: Callable[[Step], None] | None) -> StyleNetwork:
         make_folder(self.folder)
         self._load()
         stopped, saved_at, began = "finished", time.perf_counter(), time.perf_counter()

@@ -2,6 +2,7 @@ import pytest
 import torch
 from PIL import Image
 
+from nst_utils.errors import NSTWarning
 from nst_utils.images.samples import list_samples
 from nst_utils.transfer.feedforward import photos
 from nst_utils.transfer.feedforward.photos import HELD_OUT, Crops, PhotosError, open_photos
@@ -94,7 +95,10 @@ def test_where_photos_come_from(tmp_path):
     for i, image in enumerate(moving(2)):
         image.save(folder / f"{i}.png")
     (folder / "bad.png").write_bytes(b"no picture")
-    assert len(list(open_photos(tmp_path / "photos"))) == 2
+    with pytest.warns(NSTWarning, match="1 of 3 photos cannot be read and are left out"):
+        assert len(list(open_photos(tmp_path / "photos"))) == 2
+    with pytest.raises(PhotosError, match=r"must be a folder, a film or a picture, not \[\]"):
+        list(open_photos([]))
     assert len(list(open_photos(film(tmp_path / "clip.mp4", 4)))) == 4
     assert len(list(open_photos(folder / "0.png"))) == 1
     with pytest.raises(PhotosError, match="name a folder of photos"):

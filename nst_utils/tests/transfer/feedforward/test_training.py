@@ -91,6 +91,13 @@ def test_a_finished_network_is_not_replaced_by_an_interrupted_one(photos, tmp_pa
     assert run(photos, out, steps=8).record["steps"] == 8
 
 
+def test_two_trainings_into_one_file_wait_for_each_other(photos, tmp_path):
+    out = tmp_path / "net.safetensors"
+    with paths.alone_with(out), pytest.raises(NetworkError, match="another process trains"):
+        run(photos, out, steps=2)
+    assert not out.exists()
+
+
 def test_steadiness_is_learned(photos, tmp_path):
     photo = to_tensor(moving(1, (60, 48), 9)[0])
     noise = torch.randn(photo.shape, generator=torch.Generator().manual_seed(3))
