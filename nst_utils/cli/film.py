@@ -10,7 +10,7 @@ from ..untrusted import parse_json
 from .errors import say
 from .network import check_network_options, network_option
 from .outputs import Name, check_named, checked_output
-from .paint import check_trained
+from .paint import check_trained, say_memory
 from .recipe_options import build_recipe, recipe_options, style_options
 from .region_options import with_regions
 
@@ -70,7 +70,7 @@ class Seconds(click.ParamType):
 @click.option(
     "--schedule",
     metavar="JSON",
-    help='Changes on the way: [[0, "beta", 1], [2, "beta", 8]], in seconds.',
+    help='Changes on the way: [[0, "beta", 1], [2, "beta", 8]], in seconds from its first frame.',
 )
 @style_options
 @click.option(
@@ -171,7 +171,7 @@ def print_forecast(clip: Any, styles: list[str], settings: Recipe, steps: int) -
     say(f"{'size':9} {told.width} x {told.height} pixels")
     say(f"{'frames':9} about {clip.count} at {clip.rate} a second")
     say(f"{'time':9} about {whole}, {told.seconds / clip.count:.1f} s a frame")
-    say(f"{'memory':9} about {told.megabytes:.0f} MB, {told.free_megabytes:.0f} MB are free")
+    say_memory(told)
 
 
 def summarize_film(made: Any) -> None:

@@ -153,9 +153,15 @@ def _is_file(value: Any) -> bool:
 
 def _repeat(image: Path, output: str | None, **options: Any) -> None:
     from ..experiments.reproduce import read_record, repeat_run
+    from ..transfer.feedforward.network_file import SUFFIX
     from ..transfer.progress import Watch
 
     image = paths.user_path(image)
+    if image.suffix.lower() == SUFFIX:
+        raise click.UsageError(
+            f"{image}: this is a network, and a training is not repeated; see provenance for how "
+            "it was trained"
+        )
     record = read_record(image)
     if "film" in record:
         _repeat_film(image, output, **options)

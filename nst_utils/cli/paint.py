@@ -32,6 +32,7 @@ from .region_options import part_to_keep, with_regions
 if TYPE_CHECKING:
     from PIL import Image
 
+    from ..experiments.forecasts import Forecast
     from ..transfer.result import Result
 
 QUICK_CONTENT, QUICK_STYLE = "chelsea", "nocturne"
@@ -433,7 +434,7 @@ def print_forecast(content: str, styles: list[str], settings: Recipe, keep: str 
     """Print what a run would take."""
     from ..experiments.forecasts import forecast
     from ..experiments.structure_search import search_cost
-    from ..transfer.memory import check_memory, in_bytes
+    from ..transfer.memory import check_memory
 
     part = part_to_keep(keep)
     told = forecast(content, styles, settings)
@@ -445,9 +446,16 @@ def print_forecast(content: str, styles: list[str], settings: Recipe, keep: str 
     if part is not None:
         low, high = (told.seconds * times for times in search_cost(settings))
         say(f"{'search':9} about {low:.0f} to {high:.0f} seconds in all, until beta is found")
+    say_memory(told)
+    check_memory((told.width, told.height), settings)
+
+
+def say_memory(told: "Forecast") -> None:
+    """Print what a run needs of the memory."""
+    from ..transfer.memory import in_bytes
+
     needed, free = (in_bytes(1e6 * size) for size in (told.megabytes, told.free_megabytes))
     say(f"{'memory':9} about {needed}, {free} are free")
-    check_memory((told.width, told.height), settings)
 
 
 def paint_folders(

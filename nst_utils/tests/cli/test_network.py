@@ -143,6 +143,7 @@ def test_what_does_not_go_with_a_network(network, tmp_path):
 def test_the_record_of_a_network_is_printed(network, tmp_path):
     found = run("provenance", network)
     assert json.loads(found.stdout)["steps"] == 1
+    assert "a training is not repeated" in one_sentence(run("rerun", "--from", network), 2)
     (tmp_path / "odd.safetensors").write_bytes(b"odd")
     assert "not a whole network" in one_sentence(run("provenance", tmp_path / "odd.safetensors"), 1)
 
