@@ -272,7 +272,7 @@ def load_checkpoint(path: Any) -> Checkpoint:
         ) from None
 
 
-def _read(path: Path, told: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> Checkpoint:
+def _read(path: Path, told: Mapping[str, Any], tensors: dict[str, Tensor]) -> Checkpoint:
     recipe = Recipe.from_json(json.dumps(told["recipe"]))
     history = [read_step(entry) for entry in told["history"]]
     if (
@@ -286,14 +286,10 @@ def _read(path: Path, told: Mapping[str, Any], tensors: Mapping[str, Tensor]) ->
     if len(history) != sum(recipe.steps[: told["place"]]) + told["taken"]:
         raise ValueError("its history has another number of steps than were taken")
     # Copies, in the memory layout of the run: sums are rounded by where and how a tensor lies.
-    tensors = {
-        name: tensor.clone(
-            memory_format=torch.channels_last
-            if name in told["channels_last"] and tensor.ndim == 4
-            else torch.contiguous_format
-        )
-        for name, tensor in tensors.items()
-    }
+    for name in list(tensors):  # one by one: of a large painting they take gigabytes
+        last = name in told["channels_last"] and tensors[name].ndim == 4
+        form = torch.channels_last if last else torch.contiguous_format
+        tensors[name] = tensors[name].clone(memory_format=form)
     for name in ("good", "mean"):
         if name in tensors and (tensors[name].ndim != 4 or tensors[name].shape[:2] != (1, 3)):
             raise ValueError(f"{name} is no picture")
