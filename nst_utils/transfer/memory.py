@@ -36,12 +36,12 @@ in float32; half of it in bfloat16."""
 USABLE = 0.9
 """Part of the free memory that a run plans with."""
 
-WHOLE, TILED = 8e9, 5.4e9
-"""Bytes that a run keeps to where it can, as a whole and in tiles, however much is free: other
-programs need memory, too. The second hold 4,096 x 3,072 pixels of the default recipe."""
+MODEST = 5.4e9
+"""Bytes that a run keeps to where it can, however much is free: other programs need memory, too.
+They hold 4,096 x 3,072 pixels of the default recipe."""
 
 USUAL_TILE = 512
-"""Side of the smallest tiles that a run takes for the sake of `TILED`: smaller ones are slow."""
+"""Side of the smallest tiles that a run takes for the sake of `MODEST`: smaller ones are slow."""
 
 LEAST_ROOM = 0.6e9
 """Bytes beyond `BASE_BYTES` that a run may always plan with, however little memory seems free. They
@@ -126,8 +126,7 @@ def make_plan(
     needed = {plan: plan.bytes(recipe, pixels, form, margin, steps) for plan in fitting}
 
     def modest(plan: Plan) -> bool:
-        usual = plan.tile >= USUAL_TILE and needed[plan] <= TILED
-        return usual if plan.tile else needed[plan] <= WHOLE
+        return needed[plan] <= MODEST and not 0 < plan.tile < USUAL_TILE
 
     fitting = [plan for plan in fitting if needed[plan] <= room] or fitting[-1:]
     return next(filter(modest, fitting), fitting[0])

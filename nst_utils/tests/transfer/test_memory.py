@@ -31,7 +31,9 @@ def test_auto_takes_tiles_only_where_memory_asks_for_them():
     for form in ("float32", "bfloat16"):
         assert make_plan(usual, pixels, 64e9, form) == Plan(512, 10, True)
         assert make_plan(usual, pixels, 64e9, form).bytes(usual, pixels, form) < 5.4e9
-    assert make_plan(Recipe(size=2048), pixels // 4, 64e9, "float32") == Plan()
+    # So do the scales before.
+    assert make_plan(Recipe(size=2048), pixels // 4, 64e9, "float32") == Plan(1024)
+    assert make_plan(Recipe(size=2048), pixels // 4, 64e9, "bfloat16") == Plan()
     # Deep layers of ResNet-50 see further than the smaller tiles are wide.
     assert make_plan(Recipe(), pixels, 1e9, "float32", margin=300).tile == 384
 
