@@ -105,7 +105,8 @@ PLANS = (
     Plan(384, 5, True),
     Plan(256, 5, True),
 )
-"""What ``tile="auto"`` chooses from: the first that fits, else the last."""
+"""What ``tile="auto"`` chooses from: the first that fits and keeps to `MODEST`, else the first that
+fits, else the last."""
 
 
 def make_plan(
