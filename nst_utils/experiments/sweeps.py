@@ -13,6 +13,7 @@ import pandas as pd
 
 from ..errors import brief, check_choice
 from ..images.samples import list_samples
+from ..networks.registry import backbone_spec
 from ..networks.weights import find_weights
 from ..paths import RUNS, public_source, user_path
 from ..transfer.config import Recipe
@@ -208,7 +209,7 @@ def _check_judges(judges: Mapping[str, tuple[str, str]]) -> None:
                 "judges must map names to (backbone, weights), for example "
                 f"{{'resnet': ('resnet50', 'auto')}}, not {brief(judges)}"
             )
-        find_weights(*pair)
+        backbone_spec(pair[0])  # weights are looked for, and downloaded, only where one judges
     if taken := {*judges} & {*MEASURES}:
         raise BatchError(f"a judge cannot be called {taken.pop()}: a measure has this name")
 
