@@ -36,9 +36,10 @@ in float32; half of it in bfloat16."""
 USABLE = 0.9
 """Part of the free memory that a run plans with."""
 
-MODEST = 5.4e9
-"""Bytes that a run keeps to where it can, however much is free: other programs need memory, too.
-They hold 4,096 x 3,072 pixels of the default recipe."""
+MODEST = (3.1e9, 2.2e9, 190)
+"""Bytes that a run on the CPU keeps to where it can, however much is free, since other programs
+need memory, too: the least, and by the long side of the result a constant and bytes for its square.
+They hold the default recipe: 3.1 GB 2,048 x 1,536 pixels, 5.4 GB 4,096 x 3,072."""
 
 USUAL_TILE = 512
 """Side of the smallest tiles that a run takes for the sake of `MODEST`: smaller ones are slow."""
@@ -105,8 +106,8 @@ PLANS = (
     Plan(384, 5, True),
     Plan(256, 5, True),
 )
-"""What ``tile="auto"`` chooses from: the first that fits and keeps to `MODEST`, else the first that
-fits, else the last."""
+"""What ``tile="auto"`` chooses from: the first that fits and keeps to `MODEST`, else the smallest
+that fits, else the last."""
 
 
 def make_plan(
@@ -125,12 +126,14 @@ def make_plan(
         fitting = [Plan(tile), Plan(tile, 10, True), Plan(tile, 5, True)][: 3 if tile else 1]
     room = max(USABLE * free, BASE_BYTES + LEAST_ROOM)
     needed = {plan: plan.bytes(recipe, pixels, form, margin, steps) for plan in fitting}
-
-    def modest(plan: Plan) -> bool:
-        return needed[plan] <= MODEST and not 0 < plan.tile < USUAL_TILE
-
     fitting = [plan for plan in fitting if needed[plan] <= room] or fitting[-1:]
-    return next(filter(modest, fitting), fitting[0])
+    usual = [plan for plan in fitting if not 0 < plan.tile < USUAL_TILE]
+    if not usual or pick_device(recipe.device).type != "cpu":
+        return fitting[0]
+    least, constant, rate = MODEST
+    modest = max(least, constant + rate * recipe.size**2)
+    small = (plan for plan in usual if needed[plan] <= modest)
+    return next(small, min(usual, key=needed.get))
 
 
 def check_memory(picture: tuple[int, int], recipe: Recipe) -> None:

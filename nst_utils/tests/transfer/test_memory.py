@@ -20,9 +20,7 @@ SMALL = Recipe(
 
 def test_auto_takes_tiles_only_where_memory_asks_for_them():
     pixels = 4096 * 3072
-    assert make_plan(Recipe(), pixels, 64e9, "float32") == Plan()
-    some = make_plan(Recipe(), pixels, 12e9, "float32")
-    assert some.tile and not some.narrow
+    assert make_plan(Recipe(), pixels, 12e9, "float32").tile
     little = make_plan(Recipe(), pixels, 6e9, "bfloat16")
     assert little.tile and little.narrow and little.bytes(Recipe(), pixels, "bfloat16") < 6e9
     assert make_plan(Recipe(), pixels, 1e9, "float32") == PLANS[-1]
@@ -31,11 +29,23 @@ def test_auto_takes_tiles_only_where_memory_asks_for_them():
     for form in ("float32", "bfloat16"):
         assert make_plan(usual, pixels, 64e9, form) == Plan(512, 10, True)
         assert make_plan(usual, pixels, 64e9, form).bytes(usual, pixels, form) < 5.4e9
-    # So do the scales before.
-    assert make_plan(Recipe(size=2048), pixels // 4, 64e9, "float32") == Plan(1024)
-    assert make_plan(Recipe(size=2048), pixels // 4, 64e9, "bfloat16") == Plan()
+    # Smaller ones take less, and are not read in tiles below 1,024 pixels.
+    half = Recipe(size=2048)
+    for form in ("float32", "bfloat16"):
+        plan = make_plan(half, pixels // 4, 64e9, form)
+        assert plan == Plan(512) and plan.bytes(half, pixels // 4, form) < 3.1e9
+        assert make_plan(Recipe(size=1024), 1024 * 1024, 64e9, form) == Plan()
+    # Where nothing keeps to that, it is the smallest that fits.
+    assert make_plan(Recipe(size=8192), 4 * pixels, 64e9, "float32").tile == 512
     # Deep layers of ResNet-50 see further than the smaller tiles are wide.
     assert make_plan(Recipe(), pixels, 1e9, "float32", margin=300).tile == 384
+
+
+def test_a_graphics_cards_memory_is_nobody_elses(monkeypatch):
+    monkeypatch.setattr(memory, "pick_device", torch.device)
+    for size in (512, 2048, 4096):
+        card = Recipe(size=size, device="cuda")
+        assert make_plan(card, size * size * 3 // 4, 64e9, "float32") == Plan()
 
 
 def test_what_is_recorded_is_never_tiled_however_little_seems_free():
