@@ -269,7 +269,7 @@ def paired_standings(
     for method in sorted({*methods} - {find_reference(methods), *CONTROLS}):
         fair = [judge for judge in judges if judge != TOOK_PART.get(method)]
         both = with_overall(known, fair, content)
-        table[method] = paired_measures(both, method, ["overall"]).loc["overall"]
+        table[method] = paired_measures(both, method, ["overall"]).to_dict("index")["overall"]
     return pd.DataFrame.from_dict(table, orient="index").sort_values("difference")
 
 
@@ -339,7 +339,7 @@ def at_their_structure(rows: pd.DataFrame, judges: Sequence[str]) -> pd.DataFram
         both = both.assign(gap=both[fair].mean(axis=1))
         read = at_equal_structure(both, ["gap"], by="method").assign(error="", factor=1)
         if {method, reference} <= set(read["method"]):  # else no curve reaches what it keeps
-            table[method] = paired_measures(read, method, ["gap"]).loc["gap"]
+            table[method] = paired_measures(read, method, ["gap"]).to_dict("index")["gap"]
     return pd.DataFrame.from_dict(table, orient="index")
 
 

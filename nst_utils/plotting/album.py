@@ -4,7 +4,9 @@
 writes the page that lists all figures of a folder.
 """
 
+import base64
 import contextlib
+import html
 import io
 import json
 import os
@@ -324,8 +326,10 @@ class Album:
 
     def add_animation(
         self, figures: Sequence[Figure], name: str, caption: str, *, rate: float = 12, vi: str = ""
-    ) -> display.Image:
+    ) -> display.HTML:
         """Save figures of one size as an animated WebP, and return it for the notebook.
+
+        It is returned as HTML, because a notebook that is exported shows no WebP by itself.
 
         Parameters
         ----------
@@ -343,7 +347,9 @@ class Album:
             options = {"quality": 38, "method": 5, "loop": 0, "duration": round(1000 / rate)}
             first.save(path, "WEBP", save_all=True, append_images=others, **options)
             _write_record(path, made)
-            return display.Image(path.read_bytes(), format="webp", alt=made["caption"])
+            shown = base64.b64encode(path.read_bytes()).decode()
+            alt = html.escape(made["caption"])
+            return display.HTML(f'<img alt="{alt}" src="data:image/webp;base64,{shown}">')
 
     def add_table(
         self, table: pd.DataFrame, name: str, caption: str, *, vi: str = ""

@@ -11,7 +11,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patheffects import withStroke
-from matplotlib.ticker import NullFormatter, ScalarFormatter, StrMethodFormatter
+from matplotlib.ticker import LogFormatter, NullFormatter, ScalarFormatter, StrMethodFormatter
 
 from ..experiments.stored import read_curve
 from .style import CYCLE, MARKERS, WIDTH, draw_grid, legend_below, line_look, one_panel, own_look
@@ -129,7 +129,8 @@ def difference_figure(
     axes.set_yticks([])
     axes.set_ylim(-0.6, len(table) - 0.4)
     said = f"{say('difference at equal structure')}: {settings[0]} \N{MINUS SIGN} {settings[1]}"
-    axes.set_xlabel(f"{said} ({say('lower is better')})", fontsize=8)
+    nearer = say("below 0 {} is nearer to the style").format(settings[0])
+    axes.set_xlabel(f"{said}\n{nearer}; {say('filled dots: p ≤ 0.05')}", fontsize=8)
     draw_grid(axes)
     return figure
 
@@ -155,6 +156,9 @@ def race_figure(runs: pd.DataFrame, *, language: str = "en") -> Figure:
             axes.plot(total[total.index < coarse], **line_look(k) | {"alpha": 0.5})
             axes.plot(total[total.index >= coarse], label=row["setting"], **line_look(k))
         axes.set_yscale("log")
+        # Within two decades the powers of ten alone leave the ends of the curves unread.
+        axes.yaxis.set_minor_formatter(LogFormatter(minor_thresholds=(2, 0.5)))
+        axes.tick_params(which="minor", labelsize=7)
         axes.set_title(name, fontsize=9)
         axes.set_xlabel(say("step"), fontsize=8)
         draw_grid(axes)

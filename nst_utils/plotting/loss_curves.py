@@ -127,7 +127,7 @@ def plot_terms(
     axes.set_ylabel(say("loss"))
     for step, scale in _begins(steps, scales):
         axes.axvline(step, color="0.7", linewidth=0.8, zorder=0)
-        _note(axes, step, f"{scale} px", left=step > 0.1 * axes.get_xlim()[1])
+        _note(axes, step, f"{scale} px", left=step > 0.8 * axes.get_xlim()[1])
     axes.legend(fontsize=8, loc="upper right", ncols=4, edgecolor="none")
     draw_grid(axes)
 

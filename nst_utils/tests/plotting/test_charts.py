@@ -53,7 +53,7 @@ def test_charts_are_labeled_and_whole(runs, tiny, pictures, language):
         (charts.tradeoff_figure(runs, ["color", "by VGG19"], language=language), say("color")),
         (
             charts.difference_figure(table, ("one", "two"), language=language),
-            say("lower is better"),
+            say("filled dots: p ≤ 0.05"),
         ),
         (charts.race_figure(raced, language=language), say("step")),
         (charts.share_figure({"styles": shares, "artists": shares}, language=language), "%"),
