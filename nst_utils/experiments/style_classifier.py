@@ -30,6 +30,7 @@ from ..networks.backbone import Backbone
 from ..parallel import bar_options
 from ..wikiart.names import file_of
 from .style_features import StyleFeatures, read_square
+from .variance import DRAWS
 
 CLASSIFIERS = ("logistic", "svm", "most frequent")
 
@@ -131,23 +132,41 @@ def predict_styles(
     return pd.concat(parts, ignore_index=True)
 
 
-def accuracy(
-    predictions: pd.DataFrame, *, draws: int = 2000, level: float = 0.95, seed: int = 0
-) -> dict[str, float]:
-    """Return the share of correct predictions, with an interval over artists.
+def accuracy(predictions: pd.DataFrame) -> dict[str, float]:
+    """Return the share of correct predictions, with a 95 % interval over artists.
+
+    `predictions` are as `predict_styles` returns them. Return ``accuracy``, ``low``, ``high``,
+    ``paintings``, ``artists``.
+    """
+    mean, low, high = _mean_over_artists(_right(predictions), predictions["artist"])
+    whole = {"accuracy": mean, "low": low, "high": high}
+    return {**whole, "paintings": len(predictions), "artists": predictions["artist"].nunique()}
+
+
+def accuracy_difference(one: pd.DataFrame, other: pd.DataFrame) -> tuple[float, float, float]:
+    """Return the difference of two accuracies on the same paintings, with its 95 % interval.
+
+    The difference is taken painting by painting, so that what makes a painting hard for both drops
+    out. Both are as `predict_styles` returns them, for the same folds.
+    """
+    return _mean_over_artists(_right(one) - _right(other), one["artist"])
+
+
+def _right(predictions: pd.DataFrame) -> pd.Series:
+    return (predictions["style"] == predictions["predicted"]).astype(float)
+
+
+def _mean_over_artists(values: pd.Series, artists: pd.Series) -> tuple[float, float, float]:
+    """Return a mean over paintings with the ends of its 95 % interval.
 
     Paintings by one artist are alike, so resampling paintings would make the interval too narrow.
-    Artists are resampled instead, each with all of their paintings (a cluster bootstrap with
-    `draws` resamples). `predictions` are as `predict_styles` returns them. Return ``accuracy``,
-    ``low``, ``high``, ``paintings``, ``artists``.
+    Artists are resampled instead, each with all of their paintings (a cluster bootstrap).
     """
-    right = predictions["style"] == predictions["predicted"]
-    by_artist = right.groupby(predictions["artist"]).agg(["sum", "size"]).to_numpy(float)
-    rng = np.random.default_rng(seed)
-    drawn = by_artist[rng.integers(0, len(by_artist), (draws, len(by_artist)))].sum(1)
-    low, high = np.quantile(drawn[:, 0] / drawn[:, 1], [(1 - level) / 2, (1 + level) / 2])
-    whole = {"accuracy": right.mean(), "low": low, "high": high}
-    return {**whole, "paintings": len(right), "artists": len(by_artist)}
+    by_artist = values.groupby(artists).agg(["sum", "size"]).to_numpy(float)
+    rng = np.random.default_rng(0)
+    drawn = by_artist[rng.integers(0, len(by_artist), (DRAWS, len(by_artist)))].sum(1)
+    low, high = np.quantile(drawn[:, 0] / drawn[:, 1], [0.025, 0.975])
+    return float(values.mean()), float(low), float(high)
 
 
 def compare_descriptors(
@@ -176,15 +195,21 @@ def by_layer(
 ) -> pd.DataFrame:
     """Return how well each statistic of each layer tells styles apart.
 
-    The columns are ``statistic`` (``mean``, ``moments``, ``gram``), ``layer``, and those of
-    `accuracy`.
+    The columns are ``statistic`` (``gram``, ``mean``, ``moments``), ``layer``, those of `accuracy`,
+    and ``beyond gram``, the difference to the layer's Gram matrix painting by painting, with its
+    interval ``beyond low`` and ``beyond high``; see `accuracy_difference`.
     """
-    rows = [
-        {"statistic": statistic, "layer": layer}
-        | accuracy(predict_styles(features, f"{statistic} {layer}", folds, classifier=classifier))
-        for statistic in ("mean", "moments", "gram")
-        for layer in layers
-    ]
+    rows = []
+    for layer in layers:
+        gram = None
+        for statistic in ("gram", "mean", "moments"):
+            name = f"{statistic} {layer}"
+            predicted = predict_styles(features, name, folds, classifier=classifier)
+            gram = predicted if gram is None else gram
+            beyond = accuracy_difference(predicted, gram)
+            row = {"statistic": statistic, "layer": layer} | accuracy(predicted)
+            names = ("beyond gram", "beyond low", "beyond high")
+            rows.append(row | dict(zip(names, beyond, strict=True)))
     return pd.DataFrame(rows)
 
 

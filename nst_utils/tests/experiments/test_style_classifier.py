@@ -91,3 +91,14 @@ def test_the_last_block_is_trained_and_the_network_is_not(tmp_path):
     assert (vgg.convolution("conv5_1").weight == before).all()
     with pytest.raises(NSTError, match="last block of VGG19"):
         classifier.fine_tune(known, fold, SimpleNamespace(name="resnet50"))
+
+
+def test_a_difference_is_taken_painting_by_painting():
+    predictions = pd.DataFrame(
+        {"style": ["a", "b"] * 6, "artist": list("uuvvwwxxyyzz"), "predicted": ["a", "a"] * 6}
+    )
+    better = predictions.assign(predicted=predictions["style"])
+    assert classifier.accuracy_difference(better, predictions) == (0.5, 0.5, 0.5)
+    mean, low, high = classifier.accuracy_difference(better, better.assign(predicted="a"))
+    assert (mean, low, high) == (0.5, 0.5, 0.5)  # every artist has the same
+    assert classifier.accuracy_difference(better, better) == (0, 0, 0)
