@@ -41,6 +41,8 @@ class Sample:
         Address from which a painting is downloaded; otherwise empty.
     sha256 : str
         Expected checksum of the file, if known.
+    package, file : str
+        Of a photo: the installed package that holds it, and its path there.
     """
 
     name: str
@@ -49,19 +51,17 @@ class Sample:
     credit: str
     address: str = ""
     sha256: str = ""
+    package: str = ""
+    file: str = ""
 
     @property
     def path(self) -> Path:
         """Path of the file, which may not be downloaded yet."""
-        if self.kind == "painting":
-            return paths.PAINTINGS / f"{self.name}.jpg"
-        if self.kind == "style":
-            return paths.SAMPLES / f"{self.name}.jpg"
-        entry = _photos()[self.name]
-        name = entry.get("package", "skimage")
-        package = importlib.util.find_spec(name)
-        place = Path(package.submodule_search_locations[0] if package else name)
-        return place / ("data" if name == "skimage" else "") / entry["file"]
+        if self.kind != "content":
+            folder = paths.PAINTINGS if self.kind == "painting" else paths.SAMPLES
+            return folder / f"{self.name}.jpg"
+        found = importlib.util.find_spec(self.package)
+        return Path(found.submodule_search_locations[0] if found else self.package) / self.file
 
     @property
     def available(self) -> bool:
@@ -70,37 +70,10 @@ class Sample:
 
 
 @lru_cache(maxsize=1)
-def _manifest() -> dict[str, list[dict[str, Any]]]:
-    return json.loads((paths.SAMPLES / "manifest.json").read_text(encoding="utf-8"))
-
-
-def _photos() -> dict[str, dict[str, Any]]:
-    return {entry["name"]: entry for entry in _manifest()["content"]}
-
-
-@lru_cache(maxsize=1)
 def list_samples() -> dict[str, Sample]:
     """Return every sample by name: photos, then styles, then paintings to download."""
-    listed = [
-        Sample(entry["name"], "content", entry["title"], entry["credit"])
-        for entry in _photos().values()
-    ]
-    listed += [
-        Sample(entry["name"], "style", entry["title"], "made for nst_utils", sha256=entry["sha256"])
-        for entry in _manifest()["styles"]
-    ]
-    listed += [
-        Sample(
-            entry["name"],
-            "painting",
-            f"{entry['artist']}, {entry['title']}, {entry['year']}",
-            "public domain",
-            entry["address"],
-            entry["sha256"] or "",
-        )
-        for entry in _manifest()["paintings"]
-    ]
-    return {sample.name: sample for sample in listed}
+    manifest = json.loads((paths.SAMPLES / "manifest.json").read_text(encoding="utf-8"))
+    return {entry["name"]: Sample(**entry) for entry in manifest}
 
 
 def open_sample(name: str, size: int | None = None, *, enlarge: bool = False) -> Image.Image:
