@@ -254,7 +254,7 @@ class Controller:
         from ..images.tensors import to_pil
         from ..transfer.state import load_checkpoint
 
-        kept = load_checkpoint(unfinished.checkpoint)
+        kept = load_checkpoint(unfinished.path)
         take_over(unfinished)
         with _HANDS, self.thread.changed:
             self._note()
@@ -263,7 +263,7 @@ class Controller:
             self.history.content, self.history.style = unfinished.content, first
             self.history.others, self.history.wanted = tuple(others), unfinished.wanted(kept.state)
             self.history.take_up(kept.state, unfinished.passages)
-            self.thread.job = Passage(checkpoint=unfinished.checkpoint)
+            self.thread.job = Passage(checkpoint=unfinished.path)
             if kept.state.good is not None:
                 self.thread.frames.append(Frame(to_pil(kept.state.good), self.history.step))
             self._go(single=False)

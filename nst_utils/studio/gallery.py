@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 from pathlib import Path
@@ -15,6 +14,7 @@ from ..paths import newest_first
 from ..transfer.config import Recipe
 from ..untrusted import DataError, read_json
 from .controller import Controller, studio_recipe
+from .going_on import KeptPainting
 from .pickers import BUTTON, Thumbnail, ThumbnailStrip, name_pair
 from .replay import from_json
 from .toolbar import make_button
@@ -25,25 +25,8 @@ MOST = 24
 _RECIPE = "_recipe.json"
 
 
-@dataclass(frozen=True)
-class SavedPainting:
-    """A painting that a studio saved.
-
-    Attributes
-    ----------
-    path : Path
-        The painting.
-    content : str
-    styles : tuple of str
-        Sources, as `samples.open_picture` takes them.
-    passages : tuple of Recipe
-        The recipes that led to it.
-    """
-
-    path: Path
-    content: str
-    styles: tuple[str, ...]
-    passages: tuple[Recipe, ...]
+class SavedPainting(KeptPainting):
+    """A painting that a studio saved."""
 
     @property
     def files(self) -> list[Path]:

@@ -43,24 +43,17 @@ SCHEMA = {
 
 
 @dataclass(frozen=True)
-class Unfinished:
-    """A painting that a kernel left unfinished.
+class KeptPainting:
+    """A painting on disk: its file, its sources, and the recipes that led to it."""
 
-    Attributes
-    ----------
-    checkpoint : Path
-        The state of the passage that was under way.
-    content : str
-    styles : tuple of str
-        Sources, as `samples.open_picture` takes them.
-    passages : tuple of Recipe
-        Those before the one under way.
-    """
-
-    checkpoint: Path
+    path: Path
     content: str
     styles: tuple[str, ...]
     passages: tuple[Recipe, ...]
+
+
+class Unfinished(KeptPainting):
+    """A painting that a kernel left unfinished: a checkpoint, and the passages before it."""
 
     def wanted(self, state: "RunState") -> Recipe:
         """Return the settings when the state was saved."""
@@ -117,7 +110,7 @@ def take_over(unfinished: Unfinished) -> None:
     NSTError
         If another process has taken it over, or it is gone.
     """
-    place = unfinished.checkpoint.with_name(RECORD)
+    place = unfinished.path.with_name(RECORD)
     record = read_json(place, "an unfinished painting")
     check_schema(record, SCHEMA, "an unfinished painting")
     if _runs(record):

@@ -75,7 +75,7 @@ def test_a_number_that_another_process_has_by_now_is_no_obstacle(left):
 def test_a_damaged_state_is_refused_and_nothing_is_changed(left):
     folder, _ = left
     [unfinished] = list_unfinished(folder)
-    unfinished.checkpoint.write_bytes(unfinished.checkpoint.read_bytes()[:-9])
+    unfinished.path.write_bytes(unfinished.path.read_bytes()[:-9])
     other = Controller("chelsea", "mosaic", TINY, folder=folder / "two")
     other.wait(20)
     with pytest.raises(CheckpointError):
@@ -93,6 +93,6 @@ def test_only_the_newest_are_kept(tmp_path):
         (folder / CHECKPOINT).write_bytes(b"state")
         (folder / RECORD).write_text(json.dumps(told))
         os.utime(folder / CHECKPOINT, (i, i))
-    assert [u.checkpoint.parent.name for u in list_unfinished(tmp_path)] == ["4", "3", "2"]
+    assert [u.path.parent.name for u in list_unfinished(tmp_path)] == ["4", "3", "2"]
     assert sorted(path.parent.name for path in tmp_path.rglob(RECORD)) == ["2", "3", "4"]
     assert going_on.MOST == 3
