@@ -1,13 +1,11 @@
 """The studio: a panel of widgets beside a painting that follows them.
 
 - ``labels``: the studio's words in English and Vietnamese
-- ``state``: the status, and the picture to be shown
+- ``state``: the status, the pictures, how long steps take and will take at another size
 - ``door``: one message of the browser after the other
 - ``replay``: the recipes that led to a picture, as code, as a command, run again
 - ``history``: the loss curve, the changes and the snapshots, as plain data
 - ``going_on``: what is kept so that a painting survives a restart of its kernel
-- ``film``: how a painting came about, frame by frame
-- ``pace``: how long steps take, and will take at another size
 - ``painting_thread``: the thread that paints, one step at a time among several paintings
 - ``controller``: a painting in the background, steered by its user; two of them compared
 - ``browser_widgets``: a picture, an upload field, a mask over a photo, with code in the browser
@@ -34,7 +32,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submodules=(
         "asleep browser_widgets camera canvas controller controls curve_data door export faces "
-        "film gallery going_on history kernel_explorer labels pace painting_thread panel "
+        "gallery going_on history kernel_explorer labels painting_thread panel "
         "parts pickers regions_tab replay state toolbar zoom_view"
     ).split(),
     submod_attrs={

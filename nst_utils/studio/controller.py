@@ -20,9 +20,8 @@ from ..transfer.config import STEERABLE, Recipe
 from ..transfer.presets import recipe
 from .going_on import Unfinished, forget, keep_going, take_over
 from .history import History, Passage, Snapshot, StudioError
-from .pace import share_steps
 from .painting_thread import PaintingThread
-from .state import BUDGET, Frame, Status
+from .state import BUDGET, Frame, Status, share_steps
 
 if TYPE_CHECKING:
     from ..transfer.result import Result

@@ -13,8 +13,7 @@ from ..transfer.optimizers import OPTIMIZERS
 from .browser_widgets import NumberSlider
 from .faces import KINDS, fields_for, kind_of
 from .labels import LABELS, field_help, field_name
-from .pace import told_time
-from .state import BUDGET
+from .state import BUDGET, told_time
 from .toolbar import make_button
 
 SIZES = (128, 192, 256, 384, 512, 768, 1024)

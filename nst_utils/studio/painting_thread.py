@@ -14,10 +14,8 @@ from typing import TYPE_CHECKING, Self
 from ..errors import NSTError, ignoring
 from ..networks.registry import backbone_spec
 from ..transfer.config import Recipe
-from .film import Film
 from .history import History, Passage, Snapshot
-from .pace import Pace, share_steps
-from .state import Frame, Status
+from .state import Film, Frame, Pace, Status, share_steps
 
 if TYPE_CHECKING:
     from ..transfer.result import LiveStep

@@ -9,8 +9,7 @@ from functools import partial
 import ipywidgets as widgets
 
 from .labels import LABELS
-from .pace import told_time
-from .state import BUDGET, Status
+from .state import BUDGET, Status, told_time
 
 SAID_FOR = 15.0
 """Seconds for which a sentence stays on the screen."""

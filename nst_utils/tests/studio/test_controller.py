@@ -16,10 +16,9 @@ from nst_utils.studio.controller import (
     studio_recipe,
 )
 from nst_utils.studio.history import StudioError
-from nst_utils.studio.pace import share_steps
 from nst_utils.studio.painting_thread import ENGINE_LOCK
 from nst_utils.studio.replay import replay_passages
-from nst_utils.studio.state import BUDGET
+from nst_utils.studio.state import BUDGET, share_steps
 from nst_utils.transfer import run as transfer_run
 from nst_utils.transfer.config import Recipe
 from nst_utils.transfer.fields import RecipeError
