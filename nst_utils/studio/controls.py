@@ -93,10 +93,9 @@ class Controls:
             value=0.5, usual=0.5, label=say("keep share"), help=say("keep help")
         )
         find = make_button(say("keep find"), say("keep help"), lambda: keep(self.keep.value))
-        kept = widgets.HBox([self.keep, find])
-        kept.add_class("nst-keep")
-        self.simple = widgets.HBox([self.strength, self.menus["size"], self.faces])
-        self.simple.add_class("nst-simple")
+        kept = widgets.HBox([self.keep, find]).add_class("nst-keep")
+        simple = [self.strength, self.menus["size"], self.faces]
+        self.simple = widgets.HBox(simple).add_class("nst-simple")
         weights = widgets.VBox([*self.sliders.values(), self._layer_box, kept])
         further = [menu for name, menu in self.menus.items() if name != "size"]
         method = widgets.VBox([*further, self.budget])

@@ -489,32 +489,23 @@ def _arranged(panel: Studio) -> list[widgets.Widget]:
     toolbar, canvas, status, controls = (
         panel._toolbar, panel._canvas, panel._status, panel._controls
     )  # fmt: skip
-    pickers = widgets.HBox([panel._pickers["content"], toolbar.swap, panel._pickers["style"]])
-    pickers.add_class("nst-pickers")
+    pickers = [panel._pickers["content"], toolbar.swap, panel._pickers["style"]]
     switch = ExpertSwitch(label=panel._say("expert"), help=panel._say("expert help"))
-    first = widgets.HBox([*toolbar.first, panel._offer, switch])
-    first.add_class("nst-toolbar")
-    snapshots = _expert(widgets.VBox([panel._pin, canvas.strip]))
+    first = [*toolbar.first, panel._offer, switch]
+    snapshots = widgets.VBox([panel._pin, canvas.strip]).add_class("nst-for-experts")
     left = widgets.VBox([toolbar.side, panel._files, canvas.view, snapshots])
-    right = _expert(widgets.VBox([controls.tabs, canvas.chart]))
-    columns = widgets.Box([left, right])
-    columns.add_class("nst-columns")
+    right = widgets.VBox([controls.tabs, canvas.chart]).add_class("nst-for-experts")
     return [
         canvas.strip_style,
-        pickers,
+        widgets.HBox(pickers).add_class("nst-pickers"),
         controls.simple,
-        first,
-        _expert(toolbar.row),
+        widgets.HBox(first).add_class("nst-toolbar"),
+        toolbar.row.add_class("nst-for-experts"),
         status.question,
         status.box,
-        _expert(status.text),
-        columns,
+        status.text.add_class("nst-for-experts"),
+        widgets.Box([left, right]).add_class("nst-columns"),
     ]
-
-
-def _expert(widget: widgets.Widget) -> widgets.Widget:
-    widget.add_class("nst-for-experts")
-    return widget
 
 
 def _run_beside(look: Any) -> asyncio.Task | None:

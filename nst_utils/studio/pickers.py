@@ -41,8 +41,7 @@ class ThumbnailStrip:
     """Buttons in a row, each with its picture; the widget `style` stands anywhere in the page."""
 
     def __init__(self) -> None:
-        self.row = widgets.HBox()
-        self.row.add_class("nst-strip")
+        self.row = widgets.HBox().add_class("nst-strip")
         self.style = widgets.HTML(layout=widgets.Layout(height="0", margin="0"))
 
     def show(self, thumbnails: Sequence[Thumbnail]) -> None:
@@ -115,10 +114,8 @@ class PicturePicker(widgets.HBox):
             placeholder=say("path"), continuous_update=False, layout=widgets.Layout(width="100%")
         )
         label = widgets.Label(say(f"pick {role}"))
-        further = widgets.VBox([self.path, *self._wikiart_row(say)])
-        further.add_class("nst-for-experts")
-        column = widgets.VBox([label, self.menu, further])
-        column.add_class("nst-picker-column")
+        further = widgets.VBox([self.path, *self._wikiart_row(say)]).add_class("nst-for-experts")
+        column = widgets.VBox([label, self.menu, further]).add_class("nst-picker-column")
         super().__init__([self.slot, column])
         self.add_class("nst-picker")
         self.show(source)

@@ -77,8 +77,8 @@ class Toolbar:
         self.first = [self.buttons[name] for name in ("start", "pause", "save")]
         others = [n for n in _BUTTONS if n not in ("start", "pause", "save", "swap", "close")]
         shown = [self.buttons[name] for name in others]
-        self.row = widgets.HBox([*shown, self.compare, self.buttons["close"]])
-        self.row.add_class("nst-toolbar")
+        shown += [self.compare, self.buttons["close"]]
+        self.row = widgets.HBox(shown).add_class("nst-toolbar")
 
     def show_state(self, state: str) -> None:
         """Color the button that can be pressed next."""
@@ -119,14 +119,11 @@ class StatusBar:
     def __init__(self, say: Callable[[str], str]) -> None:
         self._say = say
         self.complaint = self.news = ""
-        self.line = widgets.HTML()
-        self.line.add_class("nst-status")
+        self.line = widgets.HTML().add_class("nst-status")
         self.progress = widgets.IntProgress(0, 0, BUDGET, layout={"width": "98%", "height": "8px"})
-        self.box = widgets.VBox([self.line, self.progress])
-        self.box.add_class("nst-status-box")
+        self.box = widgets.VBox([self.line, self.progress]).add_class("nst-status-box")
         self.text = widgets.HTML(layout={"width": "98%"})
-        self.question = widgets.HBox(layout={"display": "none"})
-        self.question.add_class("nst-question")
+        self.question = widgets.HBox(layout={"display": "none"}).add_class("nst-question")
 
     def ask(self, question: str, answers: Mapping[str, Callable[[], object]]) -> None:
         """Ask something with a button for each answer; the question goes with the answer."""
