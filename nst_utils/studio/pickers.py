@@ -42,7 +42,7 @@ class ThumbnailStrip:
 
     def __init__(self) -> None:
         self.row = widgets.HBox().add_class("nst-strip")
-        self.style = widgets.HTML(layout=widgets.Layout(height="0", margin="0"))
+        self.style = widgets.HTML(layout={"height": "0", "margin": "0"})
 
     def show(self, thumbnails: Sequence[Thumbnail]) -> None:
         """Replace the pictures."""
@@ -108,10 +108,9 @@ class PicturePicker(widgets.HBox):
         listed += [s.name for s in known if s.available and s.name not in listed]
         titles = {s.name: f"{s.title[:1].upper()}{s.title[1:]}" for s in known}
         options = [(say("none"), "")] * optional + [(titles[name], name) for name in listed]
-        self.menu = widgets.Dropdown(options=options, value=None)
-        self.menu.layout.width = "auto"
+        self.menu = widgets.Dropdown(options=options, value=None, layout={"width": "auto"})
         self.path = widgets.Text(
-            placeholder=say("path"), continuous_update=False, layout=widgets.Layout(width="100%")
+            placeholder=say("path"), continuous_update=False, layout={"width": "100%"}
         )
         label = widgets.Label(say(f"pick {role}"))
         further = widgets.VBox([self.path, *self._wikiart_row(say)]).add_class("nst-for-experts")
@@ -187,11 +186,9 @@ class PicturePicker(widgets.HBox):
         except NSTError:
             return []
         menu = widgets.Dropdown(
-            options=[(style.replace("_", " "), style) for style in styles],
-            description="WikiArt",
-            layout=widgets.Layout(width="auto"),
-        )
-        menu.style.description_width = "72px"
+            options=[(style.replace("_", " "), style) for style in styles], description="WikiArt",
+            style={"description_width": "72px"}, layout={"width": "auto"},
+        )  # fmt: skip
 
         def draw() -> None:
             try:

@@ -35,8 +35,8 @@ def make_button(
     label: str, help: str, press: Callable[[], object], *, icon: str = "", width: str = "auto"
 ) -> widgets.Button:
     """Return a button that calls `press`, as wide as its label if no other width is given."""
-    button = widgets.Button(description=label, tooltip=help, icon=icon)
-    button.layout = widgets.Layout(width=width, flex="0 0 auto")
+    layout = {"width": width, "flex": "0 0 auto"}
+    button = widgets.Button(description=label, tooltip=help, icon=icon, layout=layout)
     button.on_click(lambda _: press())
     return button
 
@@ -64,15 +64,14 @@ class Toolbar:
         self.swap.description = ""
         self.swap.layout.width = "40px"
         self.compare = widgets.ToggleButton(
-            description=say("Compare"), tooltip=say("compare help"), icon="columns"
-        )
-        self.compare.layout.width = "auto"
+            description=say("Compare"), tooltip=say("compare help"), icon="columns",
+            layout={"width": "auto"},
+        )  # fmt: skip
         self.compare.observe(lambda change: compared(change["new"]), "value")
         self.side = widgets.ToggleButtons(
-            options=[("A", 0), ("B", 1)], tooltips=[f"{say('controls of')} {x}" for x in "AB"]
-        )
-        self.side.style.button_width = "30px"
-        self.side.layout = widgets.Layout(display="none", flex="0 0 auto")
+            options=[("A", 0), ("B", 1)], tooltips=[f"{say('controls of')} {x}" for x in "AB"],
+            style={"button_width": "30px"}, layout={"display": "none", "flex": "0 0 auto"},
+        )  # fmt: skip
         self.side.observe(lambda change: switched(change["new"]), "value")
         self.first = [self.buttons[name] for name in ("start", "pause", "save")]
         others = [n for n in _BUTTONS if n not in ("start", "pause", "save", "swap", "close")]
