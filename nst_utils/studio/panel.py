@@ -173,9 +173,8 @@ class Studio(Asleep, widgets.VBox):
             for controller in self.controllers:
                 controller.close()
                 controller.forget_state()
-            if (
-                self._task is not None and not self._task.done()
-            ):  # it belongs to the notebook's thread
+            if self._task is not None and not self._task.done():
+                # It belongs to the notebook's thread.
                 self._task.get_loop().call_soon_threadsafe(self._task.cancel)
             super().close()
 
@@ -266,9 +265,6 @@ class Studio(Asleep, widgets.VBox):
         self._canvas.first_look = self._canvas.loaded = None
         self.controller.reset()
 
-    def _swap_pictures(self) -> None:
-        self._choose(content=self.controller.style, style=self.controller.content)
-
     def _go_back(self, snapshot: Snapshot) -> None:
         self._change(lambda: self.controller.back_to(snapshot))
 
@@ -316,15 +312,11 @@ class Studio(Asleep, widgets.VBox):
             answers = {
                 "keep A": partial(self._keep_side, 0),
                 "keep B": partial(self._keep_side, 1),
-                "compare on": self._compare_on,
+                "compare on": partial(setattr, self._toolbar.compare, "value", True),
             }
             self._status.ask("which side", answers)
 
-    def _compare_on(self) -> None:
-        self._toolbar.compare.value = True
-
     def _keep_side(self, side: int) -> None:
-        """End the comparison with one of its paintings."""
         end_comparison(self.controllers[side], self.controllers[1 - side])
         self.controllers, self._active = [self.controllers[side]], 0
         self._canvas.forget_pictures()  # before the next look, which takes the newest picture
@@ -351,15 +343,12 @@ class Studio(Asleep, widgets.VBox):
         while not all(controller.status().state == "closed" for controller in self.controllers):
             # The notebook does not wait for the panel: there is another look soon.
             with self._door.try_open() as is_open:
-                if is_open:
-                    self._look_once()
+                try:
+                    if is_open:
+                        self.refresh()
+                except Exception as error:  # the panel must not die of one bad look
+                    self._complain(f"unexpected {type(error).__name__}: {error}")
             await asyncio.sleep(LOOK_EVERY)
-
-    def _look_once(self) -> None:
-        try:
-            self.refresh()
-        except Exception as error:  # the panel must not die of one bad look
-            self._complain(f"unexpected {type(error).__name__}: {error}")
 
     def refresh(self) -> None:
         """Look at the controllers once and show what has changed.
@@ -439,7 +428,9 @@ def _make_actions(panel: Studio) -> dict[str, Callable[[], object]]:
         "code": lambda: panel._write(as_code),
         "command": lambda: panel._write(as_command),
         "close": panel._ask_to_close,
-        "swap": panel._swap_pictures,
+        "swap": lambda: panel._choose(
+            content=panel.controller.style, style=panel.controller.content
+        ),
     }
     return {name: lambda act=act: panel._try(act) for name, act in actions.items()}
 
@@ -469,8 +460,7 @@ def _make_pin(panel: Studio) -> widgets.HBox:
         panel.controller.pin(name.value)
         name.value = ""
 
-    def pressed() -> None:
-        panel._try(pin)
+    pressed = partial(panel._try, pin)
 
     def sent(_: widgets.Widget, message: dict[str, Any], __: object) -> None:
         if message.get("event") == "submit":  # the Enter key
