@@ -117,15 +117,8 @@ class Canvas:
         if shown is not None:
             return ()
         now, look = controller.wanted, self._look(controller)
-        return (
-            look,
-            self.loaded,
-            controller.style,
-            now.start,
-            now.start_noise,
-            now.seed,
-            now.scales[0],
-        )
+        start = now.start, now.start_noise, now.seed, now.scales[0]
+        return look, self.loaded, controller.style, *start
 
     def _look(self, controller: Controller) -> str:
         """Tell what is shown before the first step: a painting just loaded, a filter's, or ""."""

@@ -29,14 +29,8 @@ _FADE = 1.5
 """Pixels over which a part's mark fades at its edge."""
 
 _TOOLS = (
-    "mask brush",
-    "mask eraser",
-    "mask box",
-    "mask part",
-    "mask undo",
-    "mask clear",
-    "mask width",
-)
+    "mask brush", "mask eraser", "mask box", "mask part", "mask undo", "mask clear", "mask width",
+)  # fmt: skip
 _WHERE = {"second": "marked second", "photo": "marked photo", "only": "marked only"}
 _LABEL = {"description_width": "150px"}
 
