@@ -2,15 +2,13 @@
 
 import json
 import os
-import struct
-import zlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from PIL import Image
+from PIL import Image, PngImagePlugin
 from torch import Tensor
 
 from .formats import ImageError
@@ -72,13 +70,19 @@ def save_painting(
     if alpha is not None and alpha.size != size:
         alpha = alpha.resize(size, Image.Resampling.LANCZOS)
     kind = path.suffix.lower()
-    if kind == ".png" and depth == 8:
-        return save_png(_with_alpha(to_pil(tensor), alpha), path, provenance)
-    with writing(path) as draft:
-        if kind in DEEP:
+    if kind in DEEP and (kind != ".png" or depth == 16):
+        with writing(path) as draft:
             _write_deep(draft, kind, as_samples(tensor, depth, alpha), provenance)
-        else:
-            _write_lossy(draft, kind, _with_alpha(to_pil(tensor), alpha), provenance)
+        return path
+    image = to_pil(tensor)
+    if alpha is not None:
+        image.putalpha(alpha)
+    if kind == ".png":
+        return save_png(image, path, provenance)
+    form, options = ("WEBP", {"method": 4}) if kind == ".webp" else ("JPEG", {"subsampling": 0})
+    with writing(path) as draft:
+        exif = record_exif(provenance, kind)
+        image.save(draft, form, exif=exif, quality=QUALITY, **options)
     return path
 
 
@@ -91,12 +95,6 @@ def check_format(path: Path, depth: int, alpha: bool) -> None:
         raise ImageError(f"{path}: {kind} holds 8 bits a channel; for 16 end it in .png or .tif")
     if alpha and kind in (".jpg", ".jpeg"):
         raise ImageError(f"{path}: a JPEG holds no alpha channel; end it in .png, .tif or .webp")
-
-
-def _with_alpha(image: Image.Image, alpha: Image.Image | None) -> Image.Image:
-    if alpha is not None:
-        image.putalpha(alpha)
-    return image
 
 
 def as_samples(tensor: Tensor, depth: int, alpha: Image.Image | None = None) -> np.ndarray:
@@ -117,10 +115,12 @@ def _write_deep(draft: Path, kind: str, array: np.ndarray, provenance: Mapping[s
 
         array = array[..., [2, 1, 0, 3][: array.shape[2]]]  # OpenCV wants blue first
         data = cv2.imencode(".png", array, [cv2.IMWRITE_PNG_COMPRESSION, 3])[1].tobytes()
-        text = b"tEXt" + f"{PROVENANCE_KEY}\0{json.dumps(provenance)}".encode("latin-1")
-        length, checksum = struct.pack(">I", len(text) - 4), struct.pack(">I", zlib.crc32(text))
         head = 33  # bytes of the signature and the first chunk, the header
-        draft.write_bytes(b"".join([data[:head], length, text, checksum, data[head:]]))
+        with draft.open("wb") as file:
+            file.write(data[:head])
+            text = f"{PROVENANCE_KEY}\0{json.dumps(provenance)}".encode("latin-1")
+            PngImagePlugin.putchunk(file, b"tEXt", text)
+            file.write(data[head:])
         return
     import tifffile
 
@@ -152,11 +152,3 @@ def record_exif(provenance: Mapping[str, Any], kind: str) -> Image.Exif:
     exif = Image.Exif()
     exif[0x010E] = text  # ImageDescription
     return exif
-
-
-def _write_lossy(draft: Path, kind: str, image: Image.Image, provenance: Mapping[str, Any]) -> None:
-    options = {"exif": record_exif(provenance, kind), "quality": QUALITY}
-    if kind == ".webp":
-        image.save(draft, "WEBP", method=4, **options)
-    else:
-        image.save(draft, "JPEG", subsampling=0, **options)
