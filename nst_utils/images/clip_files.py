@@ -108,12 +108,7 @@ def kind_of_output(path: Path) -> str:
     return suffix if suffix in SUFFIXES else ""
 
 
-def write_clip(
-    path: Path,
-    frames: Frames,
-    clip: Clip,
-    record: Mapping[str, Any],
-) -> Path:
+def write_clip(path: Path, frames: Frames, clip: Clip, record: Mapping[str, Any]) -> Path:
     """Write a clip with the record of how it was made; a failed write leaves no partial file.
 
     Parameters
@@ -230,24 +225,16 @@ def _sound(clip: Clip, output: Any) -> Iterator[Callable[[Fraction | None], Iter
         began = next(clip.read(clip), (clip.start or 0, None))[0] if clip.start else 0
         origin = (video.start_time or 0) * video.time_base + began
         packets = _packets(source, stream, target, clip, origin, began)
-        waiting: list[Any] = []
+        waiting: list[Any] = []  # the first one that is later
 
         def until(time: Fraction | None) -> Iterator[Any]:
-            yield from (*waiting, *packets) if time is None else _taken(packets, waiting, time)
+            while (packet := waiting.pop() if waiting else next(packets, None)) is not None:
+                if time is not None and packet.dts * packet.time_base > time:
+                    waiting.append(packet)
+                    return
+                yield packet
 
         yield until
-
-
-def _taken(packets: Iterator[Any], waiting: list[Any], time: Fraction) -> Iterator[Any]:
-    """Yield packets up to a time; the first later one waits."""
-    while True:
-        packet = waiting.pop() if waiting else next(packets, None)
-        if packet is None:
-            return
-        if packet.dts * packet.time_base > time:
-            waiting.append(packet)
-            return
-        yield packet
 
 
 def _packets(
