@@ -293,7 +293,9 @@ def _open_film(path: Path, kind: str, digest: str) -> Clip:
                 f"expected 1 to {MAX_PIXELS:,} pixels a frame"
             )
         rate = stream.average_rate or stream.guessed_rate or FOLDER_RATE
-        seconds = _duration(container, stream)
+        seconds = Fraction(container.duration or 0, 1_000_000)
+        if stream.duration:
+            seconds = stream.duration * stream.time_base
         count = stream.frames or round(seconds * rate)
         if not count:  # recordings of browsers do not say how long they are
             count = sum(packet.size > 0 for packet in container.demux(stream))
@@ -306,29 +308,19 @@ def _open_film(path: Path, kind: str, digest: str) -> Clip:
     return dataclasses.replace(clip, size=first.size)
 
 
-def _duration(container: Any, stream: Any) -> Fraction:
-    if stream.duration:
-        return stream.duration * stream.time_base
-    return Fraction(container.duration or 0, 1_000_000)
-
-
 def _video_of(container: Any, path: Path) -> Any:
     """Return the film's video; a cover picture does not count."""
     streams = [s for s in container.streams.video if not s.disposition & 0x400]
     if not streams:
-        raise ClipError(f"{path}: this file has no video, only {_others(container)}")
+        kinds = " and ".join(sorted({stream.type for stream in container.streams}))
+        raise ClipError(f"{path}: this file has no video, only {kinds or 'nothing'}")
     if not streams[0].codec_context:
         raise ClipError(f"{path}: its video codec cannot be read; convert it to H.264")
     streams[0].thread_type = "AUTO"
     return streams[0]
 
 
-def _others(container: Any) -> str:
-    return " and ".join(sorted({stream.type for stream in container.streams})) or "nothing"
-
-
 def _read_film(clip: Clip) -> Iterator[Read]:
-    """Yield the frames of the part."""
     import av
 
     with clip.path.open("rb") as file:
@@ -379,10 +371,7 @@ def _upright(frame: Any, stream: Any) -> Image.Image:
     turns = round(frame.rotation / 90) % 4
     if _is_mirrored(frame):  # a turn of a mirrored film is told as of one that is not
         image, turns = image.transpose(Image.Transpose.FLIP_LEFT_RIGHT), (turns + 2) % 4
-    turned = {
-        1: Image.Transpose.ROTATE_90, 2: Image.Transpose.ROTATE_180, 3: Image.Transpose.ROTATE_270
-    }  # fmt: skip
-    return image.transpose(turned[turns]) if turns else image
+    return image.rotate(90 * turns, expand=True) if turns else image
 
 
 def _is_mirrored(frame: Any) -> bool:
