@@ -48,18 +48,13 @@ def recolor(
     transfer: Gatys et al., "Preserving Color in Neural Artistic Style Transfer", arXiv 1606.05897.
     """
     now = color_moments(picture if of is None else of, where)
-    return _moved(picture, now, color_moments(like, like_where))
+    return move_colors(picture, now, color_moments(like, like_where))
 
 
-def recolor_to(
-    picture: Tensor, mean: Tensor, covariance: Tensor, of: Tensor | None = None
+def move_colors(
+    picture: Tensor, now: tuple[Tensor, Tensor], wanted: tuple[Tensor, Tensor]
 ) -> Tensor:
-    """Give a picture a mean (3,) and a covariance (3, 3) of its colors; see `recolor`."""
-    return _moved(picture, color_moments(picture if of is None else of), (mean, covariance))
-
-
-def _moved(picture: Tensor, now: tuple[Tensor, Tensor], wanted: tuple[Tensor, Tensor]) -> Tensor:
-    """Move colors by the map that brings one mean and covariance to others."""
+    """Move colors by the map that brings one mean (3,) and covariance (3, 3) to others."""
     (mean, spread), (wanted, goal) = now, wanted
     root, inverse = _roots(spread)
     between, _ = _roots(root @ goal @ root)

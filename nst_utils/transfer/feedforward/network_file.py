@@ -19,7 +19,7 @@ from torch import Tensor
 
 from ... import __version__
 from ...errors import NSTError, brief, one_line
-from ...images.colors import recolor_to
+from ...images.colors import color_moments, move_colors
 from ...images.formats import ImageError
 from ...images.inputs import open_input
 from ...images.outputs import save_painting
@@ -138,8 +138,9 @@ class StyleNetwork:
         return digest.hexdigest()
 
     def recolored(self, photo: Tensor, of: Tensor | None = None) -> Tensor:
-        """Return a photo in the style's colors; see `colors.recolor_to`."""
-        return recolor_to(photo, self.mean, self.covariance, of)
+        """Return a photo in the style's colors; see `colors.move_colors`."""
+        now = color_moments(photo if of is None else of)
+        return move_colors(photo, now, (self.mean, self.covariance))
 
     def paint(self, photo: Tensor, of: Tensor | None = None, device: str = "auto") -> Tensor:
         """Paint a photo: in one pass, or by tiles if a side is longer than `MOST_WHOLE`.
