@@ -12,7 +12,7 @@ from torch import Tensor
 
 from ..errors import NSTWarning, ignoring
 from ..paths import is_address, is_regular, user_path
-from .decode import TURNS, open_undecoded, orientation, profile
+from .decode import open_undecoded, orientation, profile
 from .formats import MEMORY, ImageError
 from .tiff import is_tiff, read_array
 
@@ -123,14 +123,8 @@ def _to_tensor(array: np.ndarray, turn: int, multiplied: bool) -> Tensor:
             colors.add_(1 - alpha).clamp_(max=1)
         else:
             colors.sub_(1).mul_(alpha).add_(1)
-    return _turned(colors.expand(3, -1, -1), turn)[None].contiguous()
-
-
-def _turned(pixels: Tensor, turn: int) -> Tensor:
-    """Apply an EXIF orientation, as `decode.TURNS` does to pictures."""
-    if turn not in TURNS:
-        return pixels
-    if turn in (5, 6, 7, 8):
+    pixels = colors.expand(3, -1, -1)
+    if turn in (5, 6, 7, 8):  # as `decode.TURNS` turns pictures
         pixels = pixels.transpose(1, 2)
-    axes = {2: [2], 3: [1, 2], 4: [1], 5: [], 6: [2], 7: [1, 2], 8: [1]}[turn]
-    return pixels.flip(axes)
+    axes = {2: [2], 3: [1, 2], 4: [1], 6: [2], 7: [1, 2], 8: [1]}.get(turn)
+    return (pixels.flip(axes) if axes else pixels)[None].contiguous()
