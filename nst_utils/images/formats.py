@@ -22,23 +22,19 @@ _RAW = (".arw", ".cr2", ".cr3", ".dng", ".nef", ".nrw", ".orf", ".pef", ".raf", 
 _EXPORT = "export it as JPEG or PNG"
 _DEVELOP = "develop it in a raw converter and save a JPEG or TIFF"
 
-_STARTS: tuple[tuple[bytes, str, str], ...] = (
+_STARTS: tuple[tuple[bytes | tuple[bytes, ...], str, str], ...] = (
     (b"%PDF", "a PDF document", "export its page as PNG"),
     (b"%!PS", "a PostScript text", _EXPORT),
     (b"\xc5\xd0\xd3\xc6", "an EPS drawing", _EXPORT),
     (b"8BPS", "a Photoshop document", _EXPORT),
     (b"gimp xcf", "a GIMP document", _EXPORT),
-    (b"\xff\x0a", "a JPEG XL picture", _EXPORT),
-    (b"\0\0\0\x0cJXL ", "a JPEG XL picture", _EXPORT),
+    ((b"\xff\x0a", b"\0\0\0\x0cJXL "), "a JPEG XL picture", _EXPORT),
     (b"v/1\x01", "an OpenEXR picture", "tone-map it and save a PNG"),
-    (b"#?RADIANCE", "a Radiance HDR picture", "tone-map it and save a PNG"),
-    (b"#?RGBE", "a Radiance HDR picture", "tone-map it and save a PNG"),
+    ((b"#?RADIANCE", b"#?RGBE"), "a Radiance HDR picture", "tone-map it and save a PNG"),
     (b"DDS ", "a DirectDraw texture", _EXPORT),
     (b"SIMPLE  =", "a FITS image", "save it as a 16-bit TIFF"),
     (b"\xd7\xcd\xc6\x9a", "a WMF drawing", _EXPORT),
-    (b"FUJIFILMCCD-RAW", "a raw photo", _DEVELOP),
-    (b"IIRO", "a raw photo", _DEVELOP),
-    (b"IIU\0", "a raw photo", _DEVELOP),
+    ((b"FUJIFILMCCD-RAW", b"IIRO", b"IIU\0"), "a raw photo", _DEVELOP),
     (b"PK\3\4", "a ZIP archive or an office document", "unpack it and give a picture in it"),
     (b"Rar!", "a RAR archive", "unpack it and give a picture in it"),
     (b"7z\xbc\xaf", "a 7z archive", "unpack it and give a picture in it"),
@@ -46,8 +42,7 @@ _STARTS: tuple[tuple[bytes, str, str], ...] = (
     (b"\x93NUMPY", "a NumPy array", "load it with numpy.load and give the array"),
     (b"\x89HDF", "an HDF5 file", "read the array out of it and give that"),
     (b"\x1aE\xdf\xa3", "a video", "save one of its frames as PNG"),
-    (b"\x7fELF", "a program", "give a picture"),
-    (b"MZ", "a program", "give a picture"),
+    ((b"\x7fELF", b"MZ"), "a program", "give a picture"),
 )
 
 _HEIC = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")

@@ -152,7 +152,6 @@ def open_source(source: Any) -> Iterator[tuple[BinaryIO, str, str]]:
 
 
 def _from_array(array: np.ndarray) -> Image.Image:
-    """Convert an array to a picture."""
     shape_ok = array.ndim == 2 or (array.ndim == 3 and array.shape[2] in (1, 3, 4))
     if not shape_ok or 0 in array.shape:
         raise ImageError(

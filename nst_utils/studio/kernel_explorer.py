@@ -1,7 +1,5 @@
 """A kernel moved over a photo by sliders: what lies under it, and what comes out."""
 
-import io
-
 import ipywidgets as widgets
 
 from ..errors import check_choice
@@ -10,6 +8,7 @@ from ..images.samples import open_picture
 from ..plotting.album import PREVIEW_DPI, render_figure
 from ..plotting.background import kernel_figure
 from .asleep import Asleep
+from .browser_widgets import jpeg
 from .labels import studio_translator
 
 
@@ -70,9 +69,7 @@ class KernelExplorer(Asleep, widgets.VBox):
         place = [(self.row.value, self.column.value)]
         kernel = KERNELS[self.kernel.value]
         figure = kernel_figure(self._photo, kernel, place, language=self._language)
-        written = io.BytesIO()
-        render_figure(figure, PREVIEW_DPI).save(written, "JPEG", quality=85)
-        self.picture.value = written.getvalue()
+        self.picture.value = jpeg(render_figure(figure, PREVIEW_DPI), 85)
         rows = "".join(f"<tr><td>{'<td>'.join(row)}</tr>" for row in self._rows())
         self.numbers.value = f"{self._say('kernel numbers')}<table>{rows}</table>"
         self.leave()
