@@ -15,7 +15,7 @@ from nst_utils.networks.backbone import load_backbone
 from nst_utils.paths import ROOT
 from nst_utils.transfer import run
 from nst_utils.transfer.feedforward import training
-from nst_utils.wikiart import practice_set
+from nst_utils.wikiart import miniature
 
 from .conftest import tiny_backbone
 
@@ -68,8 +68,8 @@ def quickly(jobs_here, monkeypatch, tmp_path):
 def test_it_paints_under_other_parameters(name, quickly, monkeypatch, tmp_path):
     parameters = dict(LIVE[name])
     if "folds" in parameters:
-        monkeypatch.setattr(practice_set, "PICTURES", 1)
-        parameters["root"] = str(practice_set.make_practice_set(tmp_path / "styles"))
+        monkeypatch.setattr(miniature, "PICTURES", 1)
+        parameters["root"] = str(miniature.make_practice_set(tmp_path / "styles"))
     for line in run_cells(ROOT / "notebooks" / f"{name}.ipynb", parameters, monkeypatch):
         assert line is None, line
 

@@ -6,8 +6,8 @@
 - ``index_cache``: that table cached in the dataset's folder
 - ``download``: the dataset from Kaggle or Hugging Face
 - ``catalog``: the dataset: filter, sample, pair, verify, compare with the report
-- ``miniature``: a small stand-in with the layout and the defects of WikiArt
-- ``practice_set``: a small stand-in whose style labels are right
+- ``miniature``: two small stand-ins: one with the layout and the defects of WikiArt, and a practice
+  set whose style labels are right
 - ``torch_dataset``: paintings and labels for PyTorch, the report's augmentations
 """
 
@@ -16,14 +16,13 @@ import lazy_loader
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submodules=(
-        "catalog download files index index_cache miniature names practice_set torch_dataset"
+        "catalog download files index index_cache miniature names torch_dataset"
     ).split(),
     submod_attrs={
         "catalog": ["WikiArt"],
         "index": ["WikiArtError"],
-        "miniature": ["find_wikiart", "make_miniature"],
+        "miniature": ["find_styles", "find_wikiart", "make_miniature", "make_practice_set"],
         "names": ["repair"],
-        "practice_set": ["find_styles", "make_practice_set"],
         "torch_dataset": ["Paintings", "augment_each", "augmentation", "preparation"],
     },
 )

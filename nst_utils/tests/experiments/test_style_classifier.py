@@ -8,7 +8,7 @@ from nst_utils.errors import NSTError, NSTWarning, UnknownNameError
 from nst_utils.experiments import style_classifier as classifier
 from nst_utils.networks.backbone import load_backbone
 from nst_utils.wikiart.catalog import WikiArt
-from nst_utils.wikiart.practice_set import make_practice_set
+from nst_utils.wikiart.miniature import make_practice_set
 
 
 def catalog(**styles):
