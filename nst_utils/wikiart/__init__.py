@@ -15,9 +15,7 @@ import lazy_loader
 
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
-    submodules=(
-        "catalog download files index index_cache miniature names torch_dataset"
-    ).split(),
+    submodules=("catalog download files index index_cache miniature names torch_dataset").split(),
     submod_attrs={
         "catalog": ["WikiArt"],
         "index": ["WikiArtError"],

@@ -66,21 +66,6 @@ class WikiArt:
             store_index(self.root, key, *loaded)
         self.catalog, self._findings = loaded
 
-    @classmethod
-    def from_huggingface(
-        cls, count: int = 500, *, folder: str | os.PathLike | None = None, **options: Any
-    ) -> "WikiArt":
-        """Download some pictures of the Hugging Face dataset into a folder of style folders.
-
-        The folder is ``data/wikiart_hf`` by default; pictures already there are kept. The options
-        and errors are those of `download.stream_huggingface`.
-        """
-        from .download import stream_huggingface
-
-        place = Path(folder) if folder else paths.DATA / "wikiart_hf"
-        stream_huggingface(place, count, **options)
-        return cls(place, progress=options.get("progress", True))
-
     def __len__(self) -> int:
         """Return the number of files."""
         return len(self.catalog)
