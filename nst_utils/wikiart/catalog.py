@@ -159,10 +159,11 @@ class WikiArt:
             matched.append(known[comparable(str(name))])
         return matched
 
-    def sample(
-        self, count: int, *, seed: int = 0, balance: str | None = None, check_files: bool = True
-    ) -> pd.DataFrame:
+    def sample(self, count: int, *, seed: int = 0, balance: str | None = None) -> pd.DataFrame:
         """Draw files at random, without replacement; the same seed draws the same.
+
+        Each drawn file is decoded, and replaced if it cannot be used; the catalog then notes its
+        ``problem``. Files with a known problem are never drawn.
 
         Parameters
         ----------
@@ -171,9 +172,6 @@ class WikiArt:
         balance : {"style", "artist"}, optional
             Draw equally many files of each, as long as there are any. By default every file is
             equally likely.
-        check_files : bool
-            Decode each drawn file, and replace it if it cannot be used; the catalog then notes its
-            ``problem``. Files with a known problem are never drawn.
 
         Returns
         -------
@@ -191,7 +189,7 @@ class WikiArt:
             raise unknown("balance", balance, ("style", "artist"))
         if count < 1:
             raise WikiArtError(f"count must be at least 1, not {count}")
-        kept = draw(self.catalog, count, seed, balance, self._usable if check_files else None)
+        kept = draw(self.catalog, count, seed, balance, self._usable)
         if len(kept) < count:
             raise WikiArtError(f"expected {count} usable files, found {len(kept)}; ask for fewer")
         return self.catalog.loc[kept]
