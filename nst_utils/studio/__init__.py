@@ -15,10 +15,9 @@
 - ``canvas``: pictures, snapshots, the loss curve
 - ``faces``: what becomes of faces, how much of the photo stays
 - ``parts``: parts of a photo to be marked by a click
-- ``export``: the painting, its figure and its recipe, saved
 - ``regions_tab``: a second style, its share, and where it goes
 - ``camera``: what a camera sees, painted by a network of one style
-- ``gallery``: saved paintings, loaded again
+- ``gallery``: paintings, their figures and recipes: saved, shown and loaded again
 - ``toolbar``: the buttons and the line of state
 - ``panel``: the panel itself
 - ``kernel_explorer``: a kernel moved over a photo by sliders
@@ -31,13 +30,13 @@ import lazy_loader
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submodules=(
-        "asleep browser_widgets camera canvas controller controls curve_data door export faces "
+        "asleep browser_widgets camera canvas controller controls curve_data door faces "
         "gallery going_on history kernel_explorer labels painting_thread panel "
         "parts pickers regions_tab replay state toolbar zoom_view"
     ).split(),
     submod_attrs={
         "controller": ["Controller", "studio_recipe"],
-        "export": ["save_painting"],
+        "gallery": ["save_painting"],
         "history": ["StudioError"],
         "kernel_explorer": ["KernelExplorer"],
         "panel": ["Studio"],

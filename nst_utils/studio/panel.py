@@ -27,9 +27,15 @@ from .canvas import Canvas
 from .controller import Controller, begin_comparison, end_comparison, studio_recipe
 from .controls import Controls
 from .door import Door
-from .export import painting_file, save_film, save_painting
 from .faces import find_strength, look_for_faces
-from .gallery import Gallery, SavedPainting, load_saved
+from .gallery import (
+    Gallery,
+    SavedPainting,
+    load_saved,
+    painting_file,
+    save_film,
+    save_painting,
+)
 from .going_on import Unfinished, list_unfinished
 from .history import Snapshot, StudioError
 from .labels import studio_translator
