@@ -15,20 +15,11 @@ SAID_FOR = 15.0
 """Seconds for which a sentence stays on the screen."""
 
 _BUTTONS = {
-    "start": ("Start", "start help", "play"),
-    "pause": ("Pause", "pause help", "pause"),
-    "step": ("Step", "step help", "step-forward"),
-    "reset": ("Reset", "reset help", "fast-backward"),
-    "undo": ("Undo", "undo help", "undo"),
-    "redo": ("Redo", "redo help", "repeat"),
-    "save": ("Save", "save help", "save"),
-    "film": ("Film", "film help", "film"),
-    "code": ("Code", "code help", "code"),
-    "command": ("Command", "command help", "terminal"),
-    "close": ("Close", "close help", "times"),
-    "swap": ("Swap", "swap help", "exchange"),
-}
-"""Label, help and icon of each button."""
+    "start": "play", "pause": "pause", "step": "step-forward", "reset": "fast-backward",
+    "undo": "undo", "redo": "repeat", "save": "save", "film": "film", "code": "code",
+    "command": "terminal", "close": "times", "swap": "exchange",
+}  # fmt: skip
+"""Icon of each button; its label is its name, and its help is called after it."""
 
 
 def make_button(
@@ -57,8 +48,8 @@ class Toolbar:
     ) -> None:
         self.buttons = {}
         for name, act in actions.items():
-            label, help, icon = _BUTTONS[name]
-            self.buttons[name] = make_button(say(label), say(help), act, icon=icon)
+            label, help = say(name.capitalize()), say(f"{name} help")
+            self.buttons[name] = make_button(label, help, act, icon=_BUTTONS[name])
         self.buttons["start"].button_style = "success"
         self.swap = self.buttons["swap"]
         self.swap.description = ""

@@ -5,6 +5,7 @@ from nst_utils.paths import ROOT
 from nst_utils.studio.controller import studio_recipe
 from nst_utils.studio.controls import Controls
 from nst_utils.studio.labels import LABELS, studio_translator
+from nst_utils.studio.toolbar import _BUTTONS
 from nst_utils.transfer.config import field_of
 from nst_utils.transfer.fields import rule_of
 
@@ -22,6 +23,7 @@ def test_every_label_is_used():
         for path in (ROOT / "nst_utils" / folder).glob("*.py")
         if path.stem != "labels"
     )
+    texts += "".join(f'"{name.capitalize()}" "{name} help"' for name in _BUTTONS)
     named = [key for key in LABELS if not key.startswith(("field ", "value ", "pick ", "help "))]
     unused = [key for key in named if not re.search(rf'"{re.escape(key)}"|\b{key}\b', texts)]
     assert unused == []
