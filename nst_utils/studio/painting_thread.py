@@ -203,8 +203,12 @@ class PaintingThread:
                 if ended:
                     self.state, self.message = "failed", message
                     self.leave_passage()
-            if ended and self.partner is not None:
-                self._stop_partner(self.partner)
+            partner = self.partner
+            if ended and partner is not None:  # what is compared with it does not go on alone
+                with partner.changed:
+                    if partner.state == "running":
+                        partner.state = "paused"
+                    partner.changed.notify_all()
 
     def _warm_up(self) -> None:
         """Take two steps that are not shown, to load imports, weights, pictures and kernels."""
@@ -276,13 +280,6 @@ class PaintingThread:
         if other is None or other.state in ("ready", "failed", "closed"):
             return 0
         return self.history.step - other.history.step
-
-    def _stop_partner(self, partner: "PaintingThread") -> None:
-        """Let the painting compared with this one, which failed, not go on alone."""
-        with partner.changed:
-            if partner.state == "running":
-                partner.state = "paused"
-            partner.changed.notify_all()
 
     def _check(self, run: object) -> None:
         from ..transfer.run import StopRun
