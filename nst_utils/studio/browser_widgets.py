@@ -33,6 +33,11 @@ def jpeg(image: Image.Image, quality: int = 90) -> bytes:
     return data.getvalue()
 
 
+def _script(name: str) -> str:
+    """Return a widget's script, after the function that makes elements."""
+    return "".join((_HERE / f"{file}.js").read_text(encoding="utf-8") for file in ("dom", name))
+
+
 def _as_bytes(value: Any, _: object) -> bytes:
     """Return what a browser has set as bytes: they come as a view of the message's memory."""
     return bytes(value) if isinstance(value, bytes | bytearray | memoryview) else b""
@@ -58,7 +63,7 @@ class PictureView(anywidget.AnyWidget):
     zooms without Ctrl. `caption` stands beside the tools and is read out in place of the picture.
     """
 
-    _esm = (_HERE / "picture_view.js").read_text(encoding="utf-8")
+    _esm = _script("picture_view")
     _css = (_HERE / "panel.css").read_text(encoding="utf-8")
     painting = traitlets.Bytes(b"").tag(sync=True)
     photo = traitlets.Bytes(b"").tag(sync=True)
@@ -135,7 +140,7 @@ class LossCurve(anywidget.AnyWidget):
     axes.
     """
 
-    _esm = (_HERE / "loss_curve.js").read_text(encoding="utf-8")
+    _esm = _script("loss_curve")
     runs = traitlets.List().tag(sync=True)
     words = traitlets.Dict().tag(sync=True)
 
@@ -149,7 +154,7 @@ class NumberSlider(anywidget.AnyWidget):
     slider instead of a field.
     """
 
-    _esm = (_HERE / "number_slider.js").read_text(encoding="utf-8")
+    _esm = _script("number_slider")
     value = traitlets.Float(1.0).tag(sync=True)
     usual = traitlets.Float(1.0).tag(sync=True)
     low = traitlets.Float(0.0).tag(sync=True)
@@ -164,7 +169,7 @@ class NumberSlider(anywidget.AnyWidget):
 class ExpertSwitch(anywidget.AnyWidget):
     """A switch that shows all of the panel in this browser, which remembers it."""
 
-    _esm = (_HERE / "expert_switch.js").read_text(encoding="utf-8")
+    _esm = _script("expert_switch")
     label = traitlets.Unicode("").tag(sync=True)
     help = traitlets.Unicode("").tag(sync=True)
 
@@ -178,7 +183,7 @@ class PictureSlot(anywidget.AnyWidget):
     `anywhere` the whole panel takes what is dropped, where no other place does.
     """
 
-    _esm = (_HERE / "picture_slot.js").read_text(encoding="utf-8")
+    _esm = _script("picture_slot")
     thumb = traitlets.Bytes(b"").tag(sync=True)
     alt = traitlets.Unicode("").tag(sync=True)
     words = traitlets.Dict().tag(sync=True)
@@ -228,7 +233,7 @@ class SavedFiles(anywidget.AnyWidget):
     `files` are dictionaries with ``name``, ``type`` (as in ``image/png``) and ``data`` (bytes).
     """
 
-    _esm = (_HERE / "saved_files.js").read_text(encoding="utf-8")
+    _esm = _script("saved_files")
     files = traitlets.List().tag(sync=True)
     words = traitlets.Dict().tag(sync=True)
 
@@ -254,7 +259,7 @@ class MaskPainter(anywidget.AnyWidget):
     PNG file that is white where parts meet. `busy` says over the photo what is being done.
     """
 
-    _esm = (_HERE / "mask_painter.js").read_text(encoding="utf-8")
+    _esm = _script("mask_painter")
     photo = traitlets.Bytes(b"").tag(sync=True)
     mask = traitlets.Bytes(b"").tag(sync=True, from_json=_as_bytes)
     outlines = traitlets.Bytes(b"").tag(sync=True)
@@ -297,7 +302,7 @@ class CameraView(anywidget.AnyWidget):
     that comes while two others of its page wait is left out.
     """
 
-    _esm = (_HERE / "camera_view.js").read_text(encoding="utf-8")
+    _esm = _script("camera_view")
     words = traitlets.Dict().tag(sync=True)
     side = traitlets.Int(256).tag(sync=True)
 

@@ -7,20 +7,12 @@ const AHEAD = 2; // frames on their way
 function render({ model, el }) {
   const words = model.get("words"), own = Math.random().toString(36).slice(2);
   el.classList.add("nst-camera");
-  const make = (parent, kind, name) => {
-    const made = document.createElement(kind);
-    made.className = name;
-    parent.append(made);
-    return made;
-  };
   const tools = make(el, "div", "nst-tools"), pair = make(el, "div", "nst-camera-pair");
-  const video = Object.assign(make(pair, "video", "nst-live"), { muted: true, playsInline: true });
-  const painted = make(pair, "img", "nst-painted");
-  painted.alt = words.painted;
+  const video = make(pair, "video", "nst-live", { muted: true, playsInline: true });
+  const painted = make(pair, "img", "nst-painted", { alt: words.painted });
   const canvas = document.createElement("canvas");
   const button = (label, help, press) => {
-    const made = make(tools, "button", "jupyter-button nst-tool");
-    Object.assign(made, { textContent: label, title: help });
+    const made = make(tools, "button", "jupyter-button nst-tool", { textContent: label, title: help });
     made.addEventListener("click", press);
     return made;
   };

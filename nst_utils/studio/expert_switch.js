@@ -7,14 +7,9 @@ function remembered() {
 }
 
 function render({ model, el }) {
-  const label = document.createElement("label");
-  label.className = "nst-expert-switch";
-  label.title = model.get("help");
-  const box = document.createElement("input");
-  box.type = "checkbox";
-  box.checked = remembered();
-  label.append(box, model.get("label"));
-  el.append(label);
+  const label = make(el, "label", "nst-expert-switch", { title: model.get("help") });
+  const box = make(label, "input", "", { type: "checkbox", checked: remembered() });
+  label.append(model.get("label"));
 
   function show() {
     const panel = el.closest(".nst-studio");

@@ -3,7 +3,7 @@
 const NS = "http://www.w3.org/2000/svg";
 const LEFT = 56, RIGHT = 12, BOTTOM = 30, ROW = 13, MOST_ROWS = 4, HEIGHT = 150;
 
-function make(parent, name, options = {}, text = "") {
+function makeSvg(parent, name, options = {}, text = "") {
   const made = document.createElementNS(NS, name);
   for (const [key, value] of Object.entries(options)) made.setAttribute(key, value);
   if (text) made.textContent = text;
@@ -53,32 +53,20 @@ function wholeTicks(last, width) {
 function render({ model, el }) {
   el.classList.add("nst-curve");
   const words = model.get("words");
-  const legend = document.createElement("div");
-  legend.className = "nst-legend";
-  const tip = document.createElement("div");
-  tip.className = "nst-tip";
-  const svg = document.createElementNS(NS, "svg");
-  svg.setAttribute("tabindex", "0");
-  svg.setAttribute("role", "img");
-  el.append(legend, svg, tip);
+  const legend = make(el, "div", "nst-legend");
+  const svg = makeSvg(el, "svg", { tabindex: 0, role: "img" });
+  const tip = make(el, "div", "nst-tip");
   let runs = [], cursor = null, scale = null, hair = null;
 
   function showLegend() {
     legend.replaceChildren();
     for (const [i, run] of runs.entries()) {
-      if (runs.length > 1) {
-        const name = document.createElement("b");
-        name.textContent = run.name;
-        legend.append(name);
-      }
+      if (runs.length > 1) make(legend, "b", "", { textContent: run.name });
       for (const term of run.terms) {
-        const item = document.createElement("span");
-        const sign = document.createElementNS(NS, "svg");
-        sign.setAttribute("width", 24);
-        sign.setAttribute("height", 8);
-        make(sign, "line", { x1: 0, x2: 24, y1: 4, y2: 4, ...look(term, i) });
-        item.append(sign, term.label);
-        legend.append(item);
+        const item = make(legend, "span");
+        const sign = makeSvg(item, "svg", { width: 24, height: 8 });
+        makeSvg(sign, "line", { x1: 0, x2: 24, y1: 4, y2: 4, ...look(term, i) });
+        item.append(term.label);
       }
     }
   }
@@ -97,7 +85,7 @@ function render({ model, el }) {
       return free < 0 ? ends.length : free;
     };
     for (const [step, what] of marks) {
-      const text = make(group, "text", { class: "nst-mark-name" }, what);
+      const text = makeSvg(group, "text", { class: "nst-mark-name" }, what);
       const long = text.getComputedTextLength();
       const start = Math.min(Math.max(LEFT, x(step) + 3), width - RIGHT - long);
       const place = row(start);
@@ -118,7 +106,7 @@ function render({ model, el }) {
     const last = Math.max(20, ...runs.map((run) => run.steps.at(-1) ?? 0));
     const x = (step) => LEFT + ((width - LEFT - RIGHT) * step) / last;
     svg.replaceChildren();
-    const notes = make(svg, "g");
+    const notes = makeSvg(svg, "g");
     const marks = runs.flatMap((run) => run.marks);
     const rows = nameMarks(notes, marks.filter((mark) => mark[1]), x, width);
     const top = 6 + ROW * rows, bottom = top + HEIGHT;
@@ -127,27 +115,27 @@ function render({ model, el }) {
     svg.setAttribute("width", width);
     svg.setAttribute("height", bottom + BOTTOM);
     for (const value of ticks(low, high)) {
-      make(svg, "line", { x1: LEFT, x2: width - RIGHT, y1: y(value), y2: y(value), class: "nst-grid" });
-      make(svg, "text", { x: LEFT - 5, y: y(value) + 4, class: "nst-y" }, told(value));
+      makeSvg(svg, "line", { x1: LEFT, x2: width - RIGHT, y1: y(value), y2: y(value), class: "nst-grid" });
+      makeSvg(svg, "text", { x: LEFT - 5, y: y(value) + 4, class: "nst-y" }, told(value));
     }
     for (const step of wholeTicks(last, width - LEFT - RIGHT)) {
-      make(svg, "text", { x: x(step), y: bottom + 13, class: "nst-x" }, String(step));
+      makeSvg(svg, "text", { x: x(step), y: bottom + 13, class: "nst-x" }, String(step));
     }
-    make(svg, "text", { x: (LEFT + width - RIGHT) / 2, y: bottom + 26, class: "nst-x" }, words.step);
+    makeSvg(svg, "text", { x: (LEFT + width - RIGHT) / 2, y: bottom + 26, class: "nst-x" }, words.step);
     const middle = `translate(10 ${top + HEIGHT / 2}) rotate(-90)`;
-    make(svg, "text", { transform: middle, class: "nst-x" }, words.loss);
+    makeSvg(svg, "text", { transform: middle, class: "nst-x" }, words.loss);
     let free = -1;
-    const names = make(svg, "g");
+    const names = makeSvg(svg, "g");
     for (const [step, size] of runs[0]?.sizes ?? []) {
-      make(svg, "line", { x1: x(step), x2: x(step), y1: top, y2: bottom, class: "nst-grid nst-size" });
+      makeSvg(svg, "line", { x1: x(step), x2: x(step), y1: top, y2: bottom, class: "nst-grid nst-size" });
       if (x(step) < free) continue;
-      const text = make(names, "text", { x: x(step) + 3, y: bottom - 3, class: "nst-size-name" }, `${size} px`);
+      const text = makeSvg(names, "text", { x: x(step) + 3, y: bottom - 3, class: "nst-size-name" }, `${size} px`);
       const long = text.getComputedTextLength();
       if (x(step) + 3 + long > width) text.setAttribute("x", Math.max(free, x(step) - 3 - long));
       free = x(step) + long + 8;
     }
     for (const [step] of marks) {
-      make(svg, "line", { x1: x(step), x2: x(step), y1: top, y2: bottom, class: "nst-mark" });
+      makeSvg(svg, "line", { x1: x(step), x2: x(step), y1: top, y2: bottom, class: "nst-mark" });
     }
     for (const [i, run] of runs.entries()) {
       for (const term of run.terms) {
@@ -157,11 +145,11 @@ function render({ model, el }) {
           path += `${pen}${x(run.steps[j]).toFixed(1)},${y(value).toFixed(1)}`;
           pen = "L";
         });
-        make(svg, "path", { d: path, "data-term": term.name, ...look(term, i) });
+        makeSvg(svg, "path", { d: path, "data-term": term.name, ...look(term, i) });
       }
     }
     svg.append(names); // over the curves
-    hair = make(svg, "line", { y1: top, y2: bottom, class: "nst-hair", visibility: "hidden" });
+    hair = makeSvg(svg, "line", { y1: top, y2: bottom, class: "nst-hair", visibility: "hidden" });
     scale = { x, last, width };
     point(cursor);
   }

@@ -9,11 +9,9 @@ const SIGNS = {
 };
 const MOST_UNDO = 30;
 
-function button(name, words, press) {
-  const made = document.createElement("button");
-  made.className = "nst-tool jupyter-button";
+function button(tools, name, words, press) {
+  const made = make(tools, "button", "nst-tool jupyter-button", { title: words[name] });
   made.innerHTML = `<i class="fa ${SIGNS[name]}" aria-hidden="true"></i>`;
-  made.title = words[name];
   made.setAttribute("aria-label", words[name]);
   made.addEventListener("click", press);
   return made;
@@ -36,21 +34,11 @@ function stripes(pen) {
 function render({ model, el }) {
   const words = model.get("words");
   el.classList.add("nst-painter");
-  const tools = document.createElement("div");
-  tools.className = "nst-tools";
-  const frame = document.createElement("div");
-  frame.className = "nst-mask-frame";
-  const photo = document.createElement("img");
-  photo.draggable = false;
-  const canvas = document.createElement("canvas");
-  canvas.className = "nst-mask";
-  const busy = document.createElement("div");
-  busy.className = "nst-busy";
+  const tools = make(el, "div", "nst-tools"), frame = make(el, "div", "nst-mask-frame");
+  const photo = make(frame, "img", "", { draggable: false });
+  const lines = make(frame, "canvas", "nst-outlines"), canvas = make(frame, "canvas", "nst-mask");
+  const busy = make(frame, "div", "nst-busy");
   busy.setAttribute("role", "status");
-  const lines = document.createElement("canvas");
-  lines.className = "nst-outlines";
-  frame.append(photo, lines, canvas, busy);
-  el.append(tools, frame);
   const pen = canvas.getContext("2d", { willReadFrequently: true });
   const pattern = stripes(pen);
 
@@ -64,17 +52,13 @@ function render({ model, el }) {
     lines.style.visibility = tool === "part" ? "visible" : "hidden";
     if (tool === "part" && !model.get("outlines").byteLength) model.send({ kind: "parts" });
   }
-  for (const name of TOOLS) {
-    buttons[name] = button(name, words, () => choose(name));
-    tools.append(buttons[name]);
-  }
-  const width = document.createElement("input");
-  Object.assign(width, { type: "range", min: 2, max: 30, value: 10, title: words.width });
+  for (const name of TOOLS) buttons[name] = button(tools, name, words, () => choose(name));
+  const width = make(tools, "input", "nst-brush-width", {
+    type: "range", min: 2, max: 30, value: 10, title: words.width,
+  });
   width.setAttribute("aria-label", words.width);
-  width.className = "nst-brush-width";
-  tools.append(
-    width, button("undo", words, undo), button("clear", words, () => { clear(); keep(); }),
-  );
+  button(tools, "undo", words, undo);
+  button(tools, "clear", words, () => { clear(); keep(); });
   choose("brush");
 
   function clear() {

@@ -5,18 +5,11 @@ const STOPS = 200;
 function render({ model, el }) {
   el.classList.add("nst-slider");
   const id = `nst-${Math.random().toString(36).slice(2)}`;
-  const label = document.createElement("label");
-  label.htmlFor = id;
-  const track = document.createElement("div");
-  track.className = "nst-track";
-  const range = document.createElement("input");
-  Object.assign(range, { type: "range", min: 0, max: STOPS, step: 1, id });
-  const marks = document.createElement("div");
-  marks.className = "nst-marks";
-  track.append(range, marks);
-  const field = document.createElement("input");
-  Object.assign(field, { type: "text", inputMode: "decimal", className: "nst-number" });
-  el.append(label, track, field);
+  const label = make(el, "label", "", { htmlFor: id });
+  const track = make(el, "div", "nst-track");
+  const range = make(track, "input", "", { type: "range", min: 0, max: STOPS, step: 1, id });
+  const marks = make(track, "div", "nst-marks");
+  const field = make(el, "input", "nst-number", { type: "text", inputMode: "decimal" });
 
   const [low, high, log, zero] = ["low", "high", "log", "zero"].map((name) => model.get(name));
   const at = (share) => log ? low * (high / low) ** share : low + (high - low) * share;
@@ -72,14 +65,13 @@ function render({ model, el }) {
     field.setAttribute("aria-label", model.get("label"));
     const words = model.get("marks");
     el.classList.toggle("nst-in-words", words.length > 0);
-    marks.replaceChildren(...words.map(([value, word]) => {
-      const mark = document.createElement("button");
-      mark.textContent = word;
+    marks.replaceChildren();
+    for (const [value, word] of words) {
+      const mark = make(marks, "button", "", { textContent: word });
       // The handle's middle stays half its width inside the track.
       mark.style.left = `calc(8px + ${shareOf(value)} * (100% - 16px))`;
       mark.addEventListener("click", () => set(value));
-      return mark;
-    }));
+    }
   }
 
   model.on("change:value", show);

@@ -6,19 +6,16 @@ function render({ model, el }) {
   const words = model.get("words");
   el.classList.add("nst-slot");
   el.tabIndex = 0;
-  const thumb = document.createElement("img");
-  thumb.className = "nst-thumb";
-  const choose = document.createElement("button");
-  choose.className = "jupyter-button nst-choose";
-  choose.textContent = words.upload;
-  choose.title = words.help;
-  const input = document.createElement("input");
-  input.type = "file";
-  input.accept = "image/*,.heic,.heif,.avif,.tif,.tiff";
+  el.title = words.help;
+  const thumb = make(el, "img", "nst-thumb");
+  const choose = make(el, "button", "jupyter-button nst-choose", {
+    textContent: words.upload, title: words.help,
+  });
+  const input = make(el, "input", "", {
+    type: "file", accept: "image/*,.heic,.heif,.avif,.tif,.tiff",
+  });
   input.style.display = "none";
   input.setAttribute("aria-label", words.upload);
-  el.append(thumb, choose, input);
-  el.title = words.help;
 
   async function send(file) {
     if (!file) return;

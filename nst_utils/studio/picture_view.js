@@ -7,13 +7,6 @@ function address(bytes, type) {
   return URL.createObjectURL(new Blob([bytes], { type }));
 }
 
-function make(parent, kind, name, options = {}) {
-  const made = Object.assign(document.createElement(kind), options);
-  made.className = name;
-  parent.append(made);
-  return made;
-}
-
 // One of the two pictures: a coarse one, and tiles over it.
 function makeLayer(stage, name) {
   const box = make(stage, "div", "nst-layer");

@@ -11,29 +11,22 @@ function render({ model, el }) {
     for (const { name, type, data } of model.get("files")) {
       const address = URL.createObjectURL(new Blob([data], { type }));
       addresses.push(address);
-      const link = document.createElement("a");
-      link.href = address;
-      link.download = name;
-      link.textContent = name;
       const tag = { image: "img", video: "video" }[type.split("/")[0]];
       if (tag && !el.querySelector("img, video")) {
-        const preview = document.createElement(tag);
-        preview.src = address;
-        if (tag === "img") preview.alt = name;
-        else Object.assign(preview, { controls: true, loop: true, muted: true, autoplay: true });
-        el.append(preview);
+        const options = tag === "img" ? { alt: name }
+          : { controls: true, loop: true, muted: true, autoplay: true };
+        make(el, tag, "", { src: address, ...options });
       }
-      el.append(link);
+      make(el, "a", "", { href: address, download: name, textContent: name });
     }
     if (!addresses.length) return;
-    const hide = document.createElement("button");
-    hide.className = "jupyter-button nst-tool";
-    hide.textContent = model.get("words").hide;
+    const hide = make(el, "button", "jupyter-button nst-tool", {
+      textContent: model.get("words").hide,
+    });
     hide.addEventListener("click", () => {
       model.set("files", []);
       model.save_changes();
     });
-    el.append(hide);
   }
   model.on("change:files", show);
   show();
