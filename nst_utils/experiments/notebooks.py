@@ -4,6 +4,7 @@ Free of torch.
 """
 
 import ast
+import contextlib
 import itertools
 import logging
 import os
@@ -20,7 +21,6 @@ from traitlets.config import Config
 from .. import paths
 from ..errors import NSTError, brief, check_choice, one_line
 from ..parallel import count_cores, map_jobs
-from ..paths import make_folder
 from ..untrusted import DataError, check_schema, parse_json, read_json
 
 _NOTEBOOK = {
@@ -119,15 +119,10 @@ def read_parameters(notebook: Path) -> dict[str, Any]:
             targets = [node.target] if isinstance(node, ast.AnnAssign) else targets
             for target in targets:
                 if isinstance(target, ast.Name):
-                    parameters[target.id] = _literal(node.value)
+                    parameters[target.id] = None
+                    with contextlib.suppress(ValueError, TypeError, RecursionError, MemoryError):
+                        parameters[target.id] = ast.literal_eval(node.value)
     return parameters
-
-
-def _literal(node: ast.expr | None) -> Any:
-    try:
-        return None if node is None else ast.literal_eval(node)
-    except (ValueError, TypeError, RecursionError, MemoryError):
-        return None
 
 
 def check_parameters(notebook: Path, parameters: Mapping[str, Any]) -> None:
@@ -193,11 +188,12 @@ def run_notebooks(
     parameters: Mapping[str, Any] | None = None,
     *,
     jobs: int = 1,
-    folder: Path | None = None,
     scheduler: str | None = None,
     progress: bool = True,
 ) -> list[NotebookOutcome]:
-    """Execute notebooks with papermill and keep the copies; a failure stops only its notebook.
+    """Execute notebooks with papermill; a failure stops only its notebook.
+
+    The executed copies are kept in ``data/runs/<time>``.
 
     Parameters
     ----------
@@ -207,8 +203,6 @@ def run_notebooks(
         Replaces defaults in each notebook's ``parameters`` cell; all are checked first.
     jobs : int
         Notebooks at a time, each in a kernel of its own.
-    folder : Path, optional
-        Folder of the copies, by default ``data/runs/<time>``.
     scheduler : str, optional
         Address of a Dask scheduler, as for `parallel.map_jobs`.
     progress : bool
@@ -227,9 +221,7 @@ def run_notebooks(
     parameters = dict(parameters or {})
     for notebook in notebooks:
         check_parameters(notebook, parameters)
-    if folder is None:
-        folder = paths.make_run_folder()
-    copies = _copies(notebooks, make_folder(folder).absolute())
+    copies = _copies(notebooks, paths.make_run_folder().absolute())
     execute = partial(
         _execute,
         parameters=parameters,
