@@ -63,7 +63,9 @@ def run_trial(
         return row | {"error": reason if known else f"{type(error).__name__}: {reason}"}, None
     best = result.best
     row |= {"loss_first": result.history[0].total, "loss_total": best.total}
-    row |= loss_columns(best, result.recipe)
+    # Each loss term is before its weight in the total.
+    row |= {f"loss_{name.rpartition('/')[2]}": value for name, value in best.terms.items()}
+    row |= {"loss_style": _style_of(best, result.recipe)}
     row |= {"label": result.weights_label, "done": len(result.history), "stopped": result.stopped}
     row |= {"recipe": result.recipe.to_json(defaults=False), "curve": loss_curve(result.history)}
     row |= {"machine": describe_machine(), "date": result.provenance["date"][:10]}
@@ -85,15 +87,6 @@ def loss_curve(history: Sequence[StepRecord], points: int = 40) -> str:
         for name, values in curve.items()
     }
     return json.dumps(rounded, separators=(",", ":"))
-
-
-def loss_columns(step: StepRecord, recipe: Recipe) -> dict[str, float]:
-    """Return the terms of a step as columns: ``loss_content``, ``loss_style``, ``loss_relu1_1``, ….
-
-    Each is before its weight in the total.
-    """
-    columns = {f"loss_{name.rpartition('/')[2]}": value for name, value in step.terms.items()}
-    return columns | {"loss_style": _style_of(step, recipe)}
 
 
 def _style_of(step: StepRecord, recipe: Recipe) -> float:
@@ -152,23 +145,6 @@ def paint(
     with Watch(sum(recipe.steps), show_every=show_every) as watch:
         result = stylize(content, style, recipe, masks=masks, on_step=watch)
     return result, watch.frames
-
-
-def level_beta(content: Any, style: Any, recipe: Recipe, like: Recipe) -> Recipe:
-    """Return a recipe whose style weighs as much at the start as that of the recipe `like`.
-
-    A ``beta`` means something else for every loss, Gram variant and set of layers. After this,
-    ``beta`` times the style loss of the first picture is the same for both.
-
-    Raises
-    ------
-    NSTError
-        As `run.stylize`; also if the start has no style loss at all.
-    """
-    wanted, own = (style_at_start(content, style, r) for r in (like, recipe))
-    if not own > 0:
-        raise RecipeError("the start has no style loss, so no beta can level it")
-    return recipe.replace(beta=like.beta * wanted / own)
 
 
 def style_at_start(content: Any, style: Any, recipe: Recipe) -> float:

@@ -3,7 +3,6 @@ import pytest
 
 from nst_utils.experiments import metrics, peak_memory, trials
 from nst_utils.transfer.config import Recipe
-from nst_utils.transfer.fields import RecipeError
 from nst_utils.transfer.run import stylize
 
 QUICK = Recipe(size=48, scales=(32, 48), steps=(4, 3), weights="random")
@@ -54,11 +53,7 @@ def test_judges_are_networks_with_their_layers():
     assert set(layers) <= set(network.layers)
 
 
-def test_a_leveled_beta_weighs_the_start_alike(tiny, pictures):
-    other = QUICK.replace(gram="sum", loss="report")
-    leveled = trials.level_beta(*pictures, other, QUICK)
-    first, second = (stylize(*pictures, r).history[0] for r in (QUICK, leveled))
-    assert second.weighted()["style"] == pytest.approx(first.weighted()["style"], rel=1e-4)
-    still = QUICK
-    with pytest.raises(RecipeError, match="no beta can level it"):
-        trials.level_beta(pictures[1], pictures[1], still, QUICK)
+def test_the_style_loss_at_the_start_is_before_beta(tiny, pictures):
+    first = stylize(*pictures, QUICK).history[0]
+    found = trials.style_at_start(*pictures, QUICK)
+    assert QUICK.beta * found == pytest.approx(first.weighted()["style"], rel=1e-4)
