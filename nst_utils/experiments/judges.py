@@ -100,8 +100,7 @@ def st_lpips(image: Image.Image, content: Image.Image) -> float:
     Ghildyal and Liu, "Shift-tolerant Perceptual Similarity Metric", ECCV 2022 (ST-LPIPS).
     """
     state = _perceptual()
-    if content.size != image.size:
-        content = content.resize(image.size, Image.Resampling.LANCZOS)
+    content = content.resize(image.size, Image.Resampling.LANCZOS)
     total = 0.0
     for layer, (a, b) in enumerate(zip(_activations(image), _activations(content), strict=True)):
         a, b = (functional.normalize(x, dim=1, eps=1e-10) for x in (a, b))

@@ -29,11 +29,6 @@ from ..transfer import losses
 MEASURES = ("ssim", "edges", "color", "texture")
 """What `measure` returns without a judge."""
 
-_DIRECTIONS = 64
-_QUANTILES = 512
-_SCALES = 4
-_ANGLES = 8
-
 
 class MeasureError(NSTError, ValueError):
     """Pictures that are too small for a measure."""
@@ -65,15 +60,11 @@ def _array(image: Image.Image) -> np.ndarray:
     return np.asarray(image.convert("RGB"), np.float64) / 255
 
 
-def _same_size(image: Image.Image, like: Image.Image) -> Image.Image:
-    same = image.size == like.size
-    return image if same else image.resize(like.size, Image.Resampling.LANCZOS)
-
-
 @names_small_pictures
 def ssim(image: Image.Image, content: Image.Image) -> float:
     """Return the structural similarity of luminance, 1 for the same picture (Wang et al., 2004)."""
-    a, b = (color.rgb2gray(_array(p)) for p in (image, _same_size(content, image)))
+    content = content.resize(image.size, Image.Resampling.LANCZOS)
+    a, b = (color.rgb2gray(_array(p)) for p in (image, content))
     return float(metrics.structural_similarity(a, b, data_range=1.0))
 
 
@@ -84,8 +75,8 @@ def edge_agreement(image: Image.Image, content: Image.Image) -> float:
     """
     from scipy.ndimage import binary_dilation
 
-    pictures = (image, _same_size(content, image))
-    a, b = (feature.canny(color.rgb2gray(_array(p)), sigma=2) for p in pictures)
+    content = content.resize(image.size, Image.Resampling.LANCZOS)
+    a, b = (feature.canny(color.rgb2gray(_array(p)), sigma=2) for p in (image, content))
     near_a, near_b = (binary_dilation(edges, iterations=2) for edges in (a, b))
     precision = (a & near_b).sum() / max(1, a.sum())
     recall = (b & near_a).sum() / max(1, b.sum())
@@ -100,7 +91,7 @@ def color_distance(image: Image.Image, style: Image.Image) -> float:
     """
     style = fit(style, max(image.size), enlarge=True)
     rng = np.random.default_rng(0)
-    directions = rng.normal(size=(3, _DIRECTIONS))
+    directions = rng.normal(size=(3, 64))
     directions /= np.linalg.norm(directions, axis=0)
     a, b = (
         _quantiles(directions.T @ color.rgb2lab(_array(p)).reshape(-1, 3).T) for p in (image, style)
@@ -109,9 +100,9 @@ def color_distance(image: Image.Image, style: Image.Image) -> float:
 
 
 def _quantiles(rows: np.ndarray) -> np.ndarray:
-    """Return quantiles of each row; `numpy.quantile` takes ten times as long for so many."""
+    """Return 512 quantiles of each row; `numpy.quantile` takes ten times as long for so many."""
     rows = np.sort(rows)
-    places = np.linspace(0, rows.shape[1] - 1, _QUANTILES)
+    places = np.linspace(0, rows.shape[1] - 1, 512)
     low, high = (rows[:, near(places).astype(int)] for near in (np.floor, np.ceil))
     return low + (places % 1) * (high - low)
 
@@ -129,10 +120,10 @@ def texture_distance(image: Image.Image, style: Image.Image) -> float:
 
 def _energies(image: Image.Image) -> np.ndarray:
     gray, energies = color.rgb2gray(_array(image)), []
-    for _ in range(_SCALES):
+    for _ in range(4):
         gy, gx = np.gradient(gray)
         angle = np.mod(np.arctan2(gy, gx), np.pi)
-        energy, _ = np.histogram(angle, _ANGLES, (0, np.pi), weights=gx**2 + gy**2)
+        energy, _ = np.histogram(angle, 8, (0, np.pi), weights=gx**2 + gy**2)
         # 1e-4 keeps the logarithm finite; gradients that small cannot be seen.
         energies.append(np.log(np.sqrt(energy / gray.size) + 1e-4))
         gray = transform.rescale(gray, 0.5, anti_aliasing=True)
@@ -174,10 +165,8 @@ def peak(features: Tensor) -> float:
     return float(positive.max() / positive.mean().clamp(min=1e-300))
 
 
-Judge = tuple[Backbone, Iterable[str]] | Callable[[Image.Image, Image.Image], float]
-"""A network with its layers, or a distance of two pictures."""
-
-Judges = Mapping[str, Judge]
+Judges = Mapping[str, tuple[Backbone, Iterable[str]] | Callable[[Image.Image, Image.Image], float]]
+"""By name a network with its layers, or a distance of two pictures."""
 
 
 def measure(
@@ -214,30 +203,17 @@ def measure(
     content = fit(content, max(image.size), enlarge=True)
     untouched = {} if untouched is None else untouched
     measured = {"ssim": ssim(image, content), "edges": edge_agreement(image, content)}
-    missing = {name: j for name, j in _style_judges(judges).items() if name not in untouched}
-    for name, distance in missing.items():
-        untouched[name] = max(distance(content, style), 1e-9)
-    for name, value in style_distances(image, style, judges).items():
-        measured[name] = value / untouched[name]
-    return measured
-
-
-def style_distances(
-    image: Image.Image, style: Image.Image, judges: Judges | None = None
-) -> dict[str, float]:
-    """Return the distances of a picture and a style: ``color``, ``texture``, one by each judge."""
-    return {name: judged(image, style) for name, judged in _style_judges(judges).items()}
-
-
-def _style_judges(judges: Judges | None) -> dict[str, Callable[[Image.Image, Image.Image], float]]:
     distances = {"color": color_distance, "texture": texture_distance}
-    for name, judge in (judges or {}).items():
-        if callable(judge):
-            distances[name] = judge
-        else:
-            network, layers = judge
-            distances[name] = partial(gram_distance, judge=network, layers=list(layers))
-    return distances
+    for name, held_out in (judges or {}).items():
+        if not callable(held_out):
+            network, layers = held_out
+            held_out = partial(gram_distance, judge=network, layers=list(layers))
+        distances[name] = held_out
+    for name, distance in distances.items():
+        if name not in untouched:
+            untouched[name] = max(distance(content, style), 1e-9)
+        measured[name] = distance(image, style) / untouched[name]
+    return measured
 
 
 def judge(backbone: str, weights: str = "auto") -> tuple[Backbone, tuple[str, ...]]:
