@@ -18,8 +18,8 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "album": "Album FigureError banner save_figure".split(),
         "loss_curves": ["loss_figure", "plot_losses", "plot_terms", "training_figure"],
         "pictures": (
-            "contact_sheet describe feature_plate flow_picture gram_plate progress_strip "
-            "quickstart_figure show_picture source_name"
+            "contact_sheet describe feature_plate flow_picture gram_plate quickstart_figure "
+            "show_picture source_name"
         ).split(),
         "translations": ["translator"],
     },

@@ -16,7 +16,7 @@ from PIL import Image
 from torch import Tensor
 
 from ..images.samples import SOURCE
-from ..transfer.result import Result, StepRecord
+from ..transfer.result import Result
 from .loss_curves import plot_losses
 from .style import DPI, LETTER, WIDTH, hide_ticks, own_look
 from .translations import translator
@@ -181,28 +181,4 @@ def gram_plate(
             axes.set_title(f"{title}, {layer}", fontsize=7)
             hide_ticks(axes)
     figure.suptitle(say("Gram matrix"), fontsize=9)
-    return figure
-
-
-@own_look()
-def progress_strip(
-    rows: Mapping[str, Sequence[tuple[StepRecord, Image.Image]]], *, language: str = "en"
-) -> Figure:
-    """Show pictures of runs at intervals, each with its step and loss; one row for each run.
-
-    `rows` holds frames by title, as in `Watch.frames`.
-    """
-    say = translator(language)
-    columns = max(len(frames) for frames in rows.values())
-    ratio = max(image.height / image.width for frames in rows.values() for _, image in frames)
-    height = WIDTH / columns * ratio + 0.42
-    figure = Figure(figsize=(WIDTH, len(rows) * height), layout="constrained")
-    parts = np.atleast_1d(figure.subfigures(len(rows), 1))
-    for part, (title, frames) in zip(parts, rows.items(), strict=True):
-        part.suptitle(title, fontsize=8)
-        grid = part.add_gridspec(1, columns)
-        for j, (record, image) in enumerate(frames):
-            axes = part.add_subplot(grid[0, j])
-            show_picture(axes, image, f"{say('step')} {record.step}\n{record.total:.4g}")
-            axes.title.set_fontsize(7)
     return figure
