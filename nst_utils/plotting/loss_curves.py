@@ -29,26 +29,15 @@ def plot_losses(axes: Axes, result: "Result", language: str = "en") -> None:
     records = [record for record in result.history if np.isfinite(record.total)]
     steps = [record.step for record in records]
     parts = [record.weighted() for record in records]
-    curves = curves_of([record.total for record in records], parts)
+    curves = {"total": [record.total for record in records]}
+    for name in dict.fromkeys(name for groups in parts for name in groups):
+        curves[name] = [groups.get(name, 0.0) for groups in parts]  # 0 where a step lacks it
     axes.set_xlim(0, max(1, len(result.history) - 1))
     plot_terms(axes, steps, curves, [record.scale for record in records], language)
     for step, field, value in result.recipe.schedule:
         axes.axvline(step, color="0.5", linewidth=0.8, linestyle="--", zorder=0)
         text = f"{field} {value:g}" if isinstance(value, int | float) else field
         _note(axes, step, text, 1, left=step > 0.8 * axes.get_xlim()[1])
-
-
-def curves_of(
-    totals: Sequence[float], parts: Sequence[Mapping[str, float]]
-) -> dict[str, list[float]]:
-    """Return the total and every group of terms as curves, step by step.
-
-    `parts` are as `StepRecord.weighted` returns them; a group that is missing at a step counts as 0
-    there.
-    """
-    names = dict.fromkeys(name for groups in parts for name in groups)
-    curves = {name: [groups.get(name, 0.0) for groups in parts] for name in names}
-    return {"total": list(totals), **curves}
 
 
 @own_look()
