@@ -6,11 +6,11 @@ styles, masks, weights, recipe and code. When the film is written they are remov
 
 import contextlib
 import hashlib
+import itertools
 import shutil
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -130,10 +130,6 @@ class KeptFrames:
         for old in self._raw - {*needed, index}:
             self._place(old, ".npy").unlink(missing_ok=True)
             self._raw.remove(old)
-
-    def remove(self) -> None:
-        """Remove the folder."""
-        shutil.rmtree(self.folder, ignore_errors=True)
 
 
 def film(
@@ -308,7 +304,7 @@ class _FilmRun:
     def paint(self, measured: bool, on_step: Callable[[LiveStep], Any] | None) -> Film:
         """Paint what is not there yet, write the film, measure it."""
         stopped = self._paint_frames(on_step)
-        count = self._count()
+        count = next(i for i in itertools.count() if not self.kept.has(i))
         if not count:
             raise FilmError(f"no frame was painted: {stopped}")
         if stopped != "finished" and holds_finished(self.path):
@@ -321,7 +317,7 @@ class _FilmRun:
             record["measures"] = self._measure(count, on_step)
         self._write(count, record)
         if stopped == "finished":
-            self.kept.remove()
+            shutil.rmtree(self.kept.folder, ignore_errors=True)
         return Film(self.path, count, stopped, record)
 
     def _paint_frames(self, on_step: Callable[[LiveStep], Any] | None) -> str:
@@ -330,7 +326,7 @@ class _FilmRun:
         done = 0
         bar = tqdm(total=total, unit="frame", smoothing=0.1, **bar_options())
         try:
-            for frame, result in self.painter.paint(self._frames(), on_step):
+            for frame, result in self.painter.paint(self.clip.frames(self.recipe.size), on_step):
                 if frame.damaged:
                     self._name_damaged(frame)
                 if result is not None and result.stopped != "finished":
@@ -371,17 +367,8 @@ class _FilmRun:
             stacklevel=2,
         )
 
-    def _frames(self) -> Iterator[Frame]:
-        return self.clip.frames(self.recipe.size)
-
-    def _count(self) -> int:
-        count = 0
-        while self.kept.has(count):
-            count += 1
-        return count
-
     def _painted(self, count: int) -> Iterator[tuple[Frame, Image.Image]]:
-        for frame in islice(self._frames(), count):
+        for frame in itertools.islice(self.clip.frames(self.recipe.size), count):
             yield frame, self.kept.picture(frame.index)
 
     def _pairs(self, count: int) -> Iterator[tuple[Image.Image, Image.Image]]:
@@ -446,7 +433,7 @@ class _FilmRun:
         """
         if 1 not in found.painted:
             return {}
-        frames = self._frames()
+        frames = self.clip.frames(self.recipe.size)
         one, two = next(frames), next(frames)
         result = self.painter.paint_alone(two, on_step)
         if result.stopped != "finished":
