@@ -19,8 +19,7 @@
 - ``folders``: every picture of a folder in every style of another
 - ``film_measures``: how much a painted film flickers; its gap to the style
 - ``film_repeat``: a film painted again, from the record inside it
-- ``film_runs``: a film painted, kept frame by frame
-- ``film_ways``: one clip painted in several ways, measured alike
+- ``film_runs``: a film painted, kept frame by frame; one clip in several ways, measured alike
 - ``forecasts``: what a run will take on this machine
 - ``tables``: layers read, activations, measures
 """
@@ -30,8 +29,8 @@ import lazy_loader
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submodules=(
-        "batch building_blocks feature_files film_measures film_repeat film_runs film_ways "
-        "folders forecasts judges metrics notebooks peak_memory reproduce statistics stored "
+        "batch building_blocks feature_files film_measures film_repeat film_runs folders "
+        "forecasts judges metrics notebooks peak_memory reproduce statistics stored "
         "structure_search style_classifier style_features sweeps tables trials variance"
     ).split(),
     submod_attrs={

@@ -1,7 +1,8 @@
 """A film painted: frames are kept as they are done, so that the same call goes on.
 
 The frames lie in a folder below ``data/runs/film`` that is named by all that decides them: clip,
-styles, masks, weights, recipe and code. When the film is written they are removed.
+styles, masks, weights, recipe and code. When the film is written they are removed. A clip can also
+be painted in several ways that are measured alike; stored results are read.
 """
 
 import contextlib
@@ -12,15 +13,18 @@ import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from time import perf_counter
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import torch
 from PIL import Image
 from torch import Tensor
 from tqdm import tqdm
 
 from .. import __version__, paths
+from ..download import sha256
 from ..errors import NSTError, NSTWarning, brief, counted, one_line
 from ..images.clip_files import check_clip_output, warn_of_silence, write_clip
 from ..images.clips import Clip, ClipError, Frame, open_clip
@@ -31,7 +35,7 @@ from ..images.png import check_lost, holds_finished, read_provenance, save_png
 from ..images.tensors import to_tensor
 from ..networks.weights import find_weights
 from ..parallel import bar_options
-from ..paths import alone_with, make_folder, public_name, replacing, utc_now
+from ..paths import alone_with, make_folder, make_run_folder, public_name, replacing, utc_now
 from ..signals import requested, watching_signals
 from ..transfer.config import Recipe
 from ..transfer.feedforward.network_file import network_of
@@ -40,6 +44,7 @@ from ..transfer.memory import check_memory
 from ..transfer.pictures import mask_files, style_bound
 from ..transfer.presets import recipe as named_recipe
 from ..transfer.result import LiveStep
+from ..transfer.run import stylize
 from ..transfer.state import code_version
 from ..transfer.video.painter import Changes, NetworkPainter, Painter, Stillness, checked_changes
 from ..transfer.video.sample import NAME, sample_clip
@@ -440,3 +445,124 @@ class _FilmRun:
             return {}
         pair = [(one.image, self.kept.picture(0)), (two.image, result.image)]
         return {"ceiling": flicker(pair).painted[1], "of_that_pair": found.painted[1]}
+
+
+WAYS = "ways.csv"
+
+ANIMATION = {"quality": 75, "method": 6, "loop": 0}
+"""How frames are kept; they are measured before."""
+
+
+@dataclass(frozen=True)
+class PaintedWay:
+    """A clip as it was painted in one way.
+
+    Attributes
+    ----------
+    frames : list of PIL.Image.Image
+    measures : dict of str to float
+        ``seconds`` a frame, ``warping_error``, ``floor``, and the gaps of `metrics.measure`.
+    """
+
+    frames: list[Image.Image]
+    measures: dict[str, float]
+
+
+def paint_ways(
+    ways: Mapping[str, Stillness | Path | None],
+    clip: Clip,
+    style: Any,
+    recipe: Recipe,
+    *,
+    stored: str,
+    fresh: bool = False,
+) -> dict[str, PaintedWay]:
+    """Paint a clip in several ways, and measure flicker and style of each.
+
+    Parameters
+    ----------
+    ways : mapping of str to way
+        A `Stillness`: by `film`. A path: by this network of one style. None: each frame
+        by itself, as if it were the only one.
+    clip : Clip
+    style : path, address, sample name or picture
+    recipe : Recipe
+    stored : str
+        Folder below ``data/results`` whose results are read. What is not there, or is asked for
+        `fresh`, is painted and kept in the folder of this name below ``data/runs/results``.
+    fresh : bool
+        Paint also what is stored.
+
+    Returns
+    -------
+    dict of str to PaintedWay
+        By the names of `ways`.
+
+    Raises
+    ------
+    NSTError
+        If a stored table cannot be read, a film was interrupted, or painting fails as
+        `run.stylize` and `film` say.
+    """
+    picture = InputPicture.open(style, 2 * recipe.size)
+    part = (clip.source, clip.sha256, clip.size, clip.start, clip.end, clip.every, clip.count)
+    own, films = paths.RUNS / "results" / stored, {}
+    for name, way in ways.items():
+        told = sha256(way) if isinstance(way, Path) else str(way)
+        key = run_key(recipe, "", [picture.sha256], str(part), told)
+        places = [own] if fresh else [paths.RESULTS / stored, own]
+        known = None if fresh else _read_way(places, key)
+        films[name] = known or _keep_way(own, key, name, _paint_way(way, clip, picture, recipe))
+    return films
+
+
+def _paint_way(way: Any, clip: Clip, style: InputPicture, recipe: Recipe) -> PaintedWay:
+    began = perf_counter()
+    if way is None:
+        frames = [stylize(f.image, style, recipe).image for f in clip.frames(recipe.size)]
+    else:
+        folder = make_run_folder("film")
+        options = {"still": way} if isinstance(way, Stillness) else {"network": way}
+        made = film(clip, style, recipe, output=folder, measured=False, **options)
+        if made.stopped != "finished":
+            raise NSTError(f"the film was {made.stopped}; the same call goes on")
+        frames = [frame.image for frame in open_clip(folder).frames()]
+    seconds = (perf_counter() - began) / len(frames)
+    return PaintedWay(frames, {"seconds": seconds} | measure_film(clip, frames, style.image))
+
+
+def measure_film(clip: Clip, frames: list[Image.Image], style: Image.Image) -> dict[str, float]:
+    """Return the warping error of a painted clip, its floor, and its gaps to the style."""
+    photos = [frame.image for frame in clip.frames(max(frames[0].size))]
+    gaps = style_gap(zip(photos, frames, strict=True), len(frames), style)
+    return flicker(zip(photos, frames, strict=True)).mean() | gaps
+
+
+def _read_way(folders: list[Path], key: str) -> PaintedWay | None:
+    for folder in folders:
+        path = folder / WAYS
+        if not path.is_file():
+            continue
+        try:
+            table = pd.read_csv(path).set_index("key")
+            row = table.drop(columns=["way", "date"]).astype(float)
+        except (OSError, ValueError, KeyError) as error:
+            raise NSTError(f"{path}: not a table of painted films ({error})") from None
+        if key in row.index:
+            frames = [frame.image for frame in open_clip(folder / f"{key}.webp").frames()]
+            return PaintedWay(frames, row.loc[key].to_dict())
+    return None
+
+
+def _keep_way(folder: Path, key: str, name: str, made: PaintedWay) -> PaintedWay:
+    path = make_folder(folder) / WAYS
+    first, *others = made.frames
+    with replacing(folder / f"{key}.webp") as draft:
+        first.save(draft, "WEBP", save_all=True, append_images=others, **ANIMATION)
+    rounded = {measure: round(value, 6) for measure, value in made.measures.items()}
+    row = {"key": key, "way": name, "date": utc_now(), **rounded}
+    rows = pd.read_csv(path).to_dict("records") if path.is_file() else []
+    rows = [old for old in rows if old["key"] != key] + [row]
+    with replacing(path) as draft:
+        pd.DataFrame(rows).to_csv(draft, index=False)
+    return made

@@ -8,9 +8,16 @@ from PIL import Image
 
 from nst_utils import paths
 from nst_utils.cli.film import summarize_film
-from nst_utils.errors import NSTWarning
+from nst_utils.errors import NSTError, NSTWarning
 from nst_utils.experiments import film_measures, film_runs
-from nst_utils.experiments.film_runs import Film, FilmError, KeptFrames, film
+from nst_utils.experiments.film_runs import (
+    Film,
+    FilmError,
+    KeptFrames,
+    film,
+    measure_film,
+    paint_ways,
+)
 from nst_utils.images import clip_files, clips
 from nst_utils.images.clips import ClipError, open_clip
 from nst_utils.images.formats import ImageError
@@ -24,6 +31,7 @@ from ..images.clip_helpers import film as make_clip
 from ..images.clip_helpers import packets
 
 QUICK = Recipe(size=48, scales=(32, 48), steps=(2, 2), weights="random")
+ONE_SCALE = QUICK.replace(scales=(48,), steps=(2,))
 STILL = Stillness(steps=2)
 
 
@@ -269,3 +277,38 @@ def test_two_films_into_one_file_wait_for_each_other(tiny, clip, tmp_path):
     out = tmp_path / "out.mp4"
     with paths.alone_with(out), pytest.raises(FilmError, match="another process paints"):
         paint(clip, out)
+
+
+@pytest.fixture
+def part(tmp_path, monkeypatch):
+    monkeypatch.setattr(paths, "RESULTS", tmp_path / "results")
+    return open_clip(make_clip(tmp_path / "clip.mp4", 5)).part(end=0.1)  # three frames of it
+
+
+def test_what_is_painted_is_kept_and_read_again(tiny, part, monkeypatch):
+    ways = {"alone": None, "flow": Stillness(steps=2)}
+    made = paint_ways(ways, part, "mosaic", ONE_SCALE, stored="x")
+    assert [len(way.frames) for way in made.values()] == [3, 3]
+    assert {"seconds", "warping_error", "floor", "ssim"} <= made["flow"].measures.keys()
+    monkeypatch.setattr(film_runs, "_paint_way", None)  # nothing is painted any more
+    again = paint_ways(ways, part, "mosaic", ONE_SCALE, stored="x")
+    for name, way in again.items():
+        assert way.measures == pytest.approx(made[name].measures, abs=1e-6)
+        gap = np.asarray(way.frames[1], float) - np.asarray(made[name].frames[1], float)
+        assert np.abs(gap).mean() < 6
+    with pytest.raises(TypeError):
+        paint_ways(ways, part, "nocturne", ONE_SCALE, stored="x")
+
+
+def test_a_film_that_is_its_own_painting_has_the_floors_error(part):
+    frames = [frame.image for frame in part.frames(48)]
+    measured = measure_film(part, frames, frames[0])
+    assert measured["warping_error"] == measured["floor"] < 0.01
+    assert measured["ssim"] == pytest.approx(1)
+
+
+def test_a_table_that_is_none(part):
+    (paths.RESULTS / "x").mkdir(parents=True)
+    (paths.RESULTS / "x" / film_runs.WAYS).write_text("what,is\nthis,1\n")
+    with pytest.raises(NSTError, match="not a table of painted films"):
+        paint_ways({"alone": None}, part, "mosaic", ONE_SCALE, stored="x")
