@@ -197,7 +197,7 @@ def _form_of(image: Path, path: Path) -> dict[str, Any]:
 
 
 def _repeat_film(film: Path, output: str | None, **options: Any) -> None:
-    from ..experiments.film_repeat import repeat_film
+    from ..experiments.film_runs import repeat_film
     from ..images.clip_files import check_clip_output
 
     if output:

@@ -18,8 +18,7 @@
 - ``structure_search``: the ``beta`` at which a given part of the structure stays
 - ``folders``: every picture of a folder in every style of another
 - ``film_measures``: how much a painted film flickers; its gap to the style
-- ``film_repeat``: a film painted again, from the record inside it
-- ``film_runs``: a film painted, kept frame by frame; one clip in several ways, measured alike
+- ``film_runs``: a film painted, kept frame by frame; painted again; in several ways, measured alike
 - ``forecasts``: what a run will take on this machine
 - ``tables``: layers read, activations, measures
 """
@@ -29,7 +28,7 @@ import lazy_loader
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submodules=(
-        "batch building_blocks feature_files film_measures film_repeat film_runs folders "
+        "batch building_blocks feature_files film_measures film_runs folders "
         "forecasts judges metrics notebooks peak_memory reproduce statistics stored "
         "structure_search style_classifier style_features sweeps tables trials variance"
     ).split(),

@@ -1,13 +1,15 @@
 """A film painted: frames are kept as they are done, so that the same call goes on.
 
 The frames lie in a folder below ``data/runs/film`` that is named by all that decides them: clip,
-styles, masks, weights, recipe and code. When the film is written they are removed. A clip can also
-be painted in several ways that are measured alike; stored results are read.
+styles, masks, weights, recipe and code. When the film is written they are removed.
+`repeat_film` paints a film again from the record inside it, `paint_ways` a clip in several ways,
+measured alike.
 """
 
 import contextlib
 import hashlib
 import itertools
+import json
 import shutil
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -26,7 +28,7 @@ from tqdm import tqdm
 from .. import __version__, paths
 from ..download import sha256
 from ..errors import NSTError, NSTWarning, brief, counted, one_line
-from ..images.clip_files import check_clip_output, warn_of_silence, write_clip
+from ..images.clip_files import check_clip_output, kind_of_output, warn_of_silence, write_clip
 from ..images.clips import Clip, ClipError, Frame, open_clip
 from ..images.inputs import LEAST_SIDE, InputPicture
 from ..images.io import read_image
@@ -48,8 +50,10 @@ from ..transfer.run import stylize
 from ..transfer.state import code_version
 from ..transfer.video.painter import Changes, NetworkPainter, Painter, Stillness, checked_changes
 from ..transfer.video.sample import NAME, sample_clip
+from ..untrusted import DataError, check_schema
 from .batch import run_key
 from .film_measures import Flicker, flicker, style_gap
+from .reproduce import ROLE, RepeatError, changed_since, find_input, read_record, with_weights
 
 SIZE = 384
 """Long side of a film where no recipe says another one, pixels."""
@@ -445,6 +449,118 @@ class _FilmRun:
             return {}
         pair = [(one.image, self.kept.picture(0)), (two.image, result.image)]
         return {"ceiling": flicker(pair).painted[1], "of_that_pair": found.painted[1]}
+
+
+_SECONDS = {"type": ["number", "null"], "minimum": 0, "maximum": 1e6}
+FILM = {
+    "type": "object",
+    "required": ["frames", "frames_sha256", "steps", "temporal", "difference", "schedule"],
+    "properties": {
+        "frames": {"type": "integer", "minimum": 1},
+        "frames_sha256": {"type": "string", "pattern": "^[0-9a-f]{64}$"},
+        "start": _SECONDS,
+        "end": _SECONDS,
+        "every": {"type": "integer", "minimum": 1, "maximum": 1000},
+        "steps": {"type": "integer", "minimum": 1, "maximum": 10_000},
+        "temporal": {"type": "number", "minimum": 0},
+        "difference": {"type": "number", "minimum": 0},
+        "schedule": {"type": "array", "maxItems": 1000},
+    },
+}
+"""Schema of what a record says of a film."""
+
+
+@dataclass(frozen=True)
+class FilmComparison:
+    """A film and the same film painted again.
+
+    Attributes
+    ----------
+    film : Film
+        The new one.
+    identical : bool
+        Whether every pixel of every frame agrees, before frames were compressed.
+    changed : dict
+        Versions and settings that differ: name to ``(then, now)``.
+    """
+
+    film: Film
+    identical: bool
+    changed: dict[str, tuple[str, str]]
+
+    def __str__(self) -> str:
+        """Say in one sentence whether the two agree."""
+        if self.identical:
+            return f"identical: every pixel agrees, in each frame ({self.film.frames} in all)"
+        cause = ", ".join(f"{name} {then} -> {now}" for name, (then, now) in self.changed.items())
+        return "not identical" + (f"; changed since: {cause}" if cause else "")
+
+
+def repeat_film(
+    path: Path,
+    *,
+    output: Any = None,
+    content: Any = None,
+    style: Any = None,
+    inputs: Mapping[str, Any] | None = None,
+    trust: bool = False,
+) -> FilmComparison:
+    """Paint a film again from the record inside it.
+
+    Parameters
+    ----------
+    path : Path
+        A film written by `film`.
+    output : path, optional
+        Where the new one goes; below ``data/runs`` when left out.
+    content, style, inputs, trust
+        As for `reproduce.repeat_run`; the content is the clip.
+
+    Raises
+    ------
+    RepeatError
+        If there is no sound record of a finished film, or an input is missing or another one.
+    """
+    record = read_record(path)
+    try:
+        check_schema(record.get("film"), FILM, "the record of a film")
+    except DataError as error:
+        raise RepeatError(f"{path}: {error}") from None
+    of_film = record["film"]
+    recipe = with_weights(Recipe.from_json(json.dumps(record["recipe"])), record, path, trust)
+    given = {"style": style} | dict(inputs or {})
+    if recipe.start not in STARTS:
+        raise RepeatError(f"{path}: it began with a file, which a film's record does not hold")
+    roles = [r for r in record if r.startswith("style") and ROLE.fullmatch(r)]
+    masks = {}
+    for number, form in enumerate(mask_files(recipe), 1):
+        role = f"mask {number}"
+        if role not in record:
+            raise RepeatError(f"{path}: its record names a {role} picture without a checksum")
+        masks[form] = find_input(record[role], role, given.get(role), path, trust)
+    made = film(
+        _find_clip(record["content"], content, path, trust),
+        [find_input(record[role], role, given.get(role), path, trust) for role in roles],
+        recipe,
+        output=output or make_run_folder("repeated") / f"film{kind_of_output(path) or '.mp4'}",
+        start=of_film.get("start"),
+        end=of_film.get("end"),
+        every=of_film.get("every", 1),
+        masks=masks,
+        still=Stillness(of_film["steps"], of_film["temporal"], of_film["difference"]),
+        schedule=of_film["schedule"],
+        measured=False,
+    )
+    same = made.record["film"]["frames_sha256"] == of_film["frames_sha256"]
+    return FilmComparison(made, same, changed_since(record, made.record))
+
+
+def _find_clip(entry: Mapping[str, str], given: Any, film: Path, trust: bool) -> Clip:
+    """Find the clip by its checksum."""
+    if entry["source"] == sample_clip().source and given is None:
+        return sample_clip()
+    found = find_input(entry, "content", given, film, trust, lambda p: open_film(p).sha256)
+    return open_film(found)
 
 
 WAYS = "ways.csv"

@@ -184,7 +184,7 @@ def repeat_run(
     image = user_path(image)
     record = read_record(image)
     if "film" in record:
-        raise RepeatError(f"{image}: this is a film; repeat it with film_repeat.repeat_film")
+        raise RepeatError(f"{image}: this is a film; repeat it with film_runs.repeat_film")
     recipe = Recipe.from_json(json.dumps(record["recipe"]))
     recipe = with_weights(recipe, record, image, trust)
     missing = sorted({*record.get("own_terms", {})} - {term.name for term in terms})

@@ -17,7 +17,9 @@ from nst_utils.experiments.film_runs import (
     film,
     measure_film,
     paint_ways,
+    repeat_film,
 )
+from nst_utils.experiments.reproduce import RepeatError, repeat_run
 from nst_utils.images import clip_files, clips
 from nst_utils.images.clips import ClipError, open_clip
 from nst_utils.images.formats import ImageError
@@ -26,7 +28,9 @@ from nst_utils.transfer.config import Recipe
 from nst_utils.transfer.fields import RecipeError
 from nst_utils.transfer.run import StopRun
 from nst_utils.transfer.video.painter import Painter, Stillness
+from nst_utils.transfer.video.sample import sample_clip
 
+from ..cli.helpers import run
 from ..images.clip_helpers import film as make_clip
 from ..images.clip_helpers import packets
 
@@ -277,6 +281,48 @@ def test_two_films_into_one_file_wait_for_each_other(tiny, clip, tmp_path):
     out = tmp_path / "out.mp4"
     with paths.alone_with(out), pytest.raises(FilmError, match="another process paints"):
         paint(clip, out)
+
+
+@pytest.fixture
+def painted(tiny, tmp_path):
+    source = make_clip(tmp_path / "clip.mp4", 4)
+    return film(
+        source, "mosaic", QUICK, output=tmp_path / "out.gif", every=2, still=Stillness(2),
+        schedule=[[0, "beta", 4.0]], measured=False,
+    ).path  # fmt: skip
+
+
+def test_a_film_is_painted_again(painted, tmp_path):
+    found = repeat_film(painted)
+    assert found.identical
+    assert str(found) == "identical: every pixel agrees, in each frame (2 in all)"
+    told = run("rerun", "--from", painted, "-o", tmp_path / "again.mp4")
+    assert told.exit_code == 0, told.output
+    assert "identical" in told.stdout
+    assert (tmp_path / "again.mp4").is_file()
+
+
+def test_a_folder_of_frames_is_found_again(tiny, tmp_path):
+    for i, frame in enumerate(sample_clip((48, 36), 3).frames()):
+        (tmp_path / "clip").mkdir(exist_ok=True)
+        frame.image.save(tmp_path / "clip" / f"{i}.png")
+    words = dict(output=tmp_path / "out.gif", still=Stillness(1), measured=False)
+    made = film(tmp_path / "clip", "mosaic", QUICK, **words)
+    assert repeat_film(made.path).identical
+
+
+def test_what_is_missing_or_another_is_refused(painted, tmp_path):
+    (tmp_path / "clip.mp4").rename(tmp_path / "moved.mp4")
+    with pytest.raises(RepeatError, match="neither beside"):
+        repeat_film(painted)
+    assert repeat_film(painted, content=tmp_path / "moved.mp4").identical
+    other = make_clip(tmp_path / "clip.mp4", 3)
+    with pytest.raises(RepeatError, match="another file than the record names"):
+        repeat_film(painted)
+    with pytest.raises(RepeatError, match="no record of a run"):
+        repeat_film(other)
+    with pytest.raises(RepeatError, match="this is a film"):
+        repeat_run(painted)
 
 
 @pytest.fixture
