@@ -10,8 +10,12 @@ import numpy as np
 import pandas as pd
 
 from ..errors import NSTError, one_line
-from ..experiments.statistics import at_equal_structure
-from ..experiments.variance import ordered_share, two_way_interval, variance_shares
+from ..experiments.statistics import (
+    at_equal_structure,
+    ordered_share,
+    two_way_interval,
+    variance_shares,
+)
 
 CURVE = (0.25, 1.0, 4.0)
 """Factors on ``beta`` at which the reference method is painted: a curve to read others against."""

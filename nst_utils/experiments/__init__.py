@@ -4,8 +4,7 @@
 - ``metrics``: measures that no optimizer sees
 - ``judges``: independent judges of content and of style
 - ``trials``: a row of numbers for each run
-- ``statistics``: settings of an experiment at equal structure, pair by pair
-- ``variance``: means with intervals over two kinds of pictures, shares of the variance
+- ``statistics``: settings at equal structure, pair by pair; intervals, shares of the variance
 - ``batch``: many runs, under one key each; what is done is not done again
 - ``sweeps``: grids of recipes over pairs and seeds, a table in the end
 - ``stored``: what an experiment painted, kept in the clone for the notebooks
@@ -30,7 +29,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     submodules=(
         "batch building_blocks feature_files film_measures film_runs folders "
         "forecasts judges metrics notebooks peak_memory reproduce statistics stored "
-        "structure_search style_classifier style_features sweeps tables trials variance"
+        "structure_search style_classifier style_features sweeps tables trials"
     ).split(),
     submod_attrs={
         "batch": ["BatchError"],
