@@ -4,9 +4,8 @@
 - ``reference``: slow end points, recorded once
 - ``common``: rows, pictures, judges and timing that all figures share
 - ``speed``: start-up, a step, its share of the machine, growth, memory
-- ``convergence``: seconds to the loss that a peer's many steps reach
+- ``convergence``: seconds to the loss that a peer's many steps reach; style in a peer's seconds
 - ``kills``: a run that is killed and goes on
-- ``quality``: style at no less structure, in as many seconds as a peer takes
 - ``ablation``: what each speed technique gains and costs
 - ``studio_latency``: from a slider to the changed picture
 - ``lower_bounds``: the lowest versions of all dependencies, tried together
@@ -23,7 +22,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submodules=(
         "ablation common convergence kills leaderboard leaderboard_table lower_bounds peers "
-        "quality recorded_leaderboard reference speed studio_latency table wikiart_index"
+        "recorded_leaderboard reference speed studio_latency table wikiart_index"
     ).split(),
     submod_attrs={
         "table": ["run_benchmark"],

@@ -8,9 +8,8 @@ from collections.abc import Callable, Iterator
 from ..errors import check_choice
 from .ablation import measure_levers, measure_quality_over_time
 from .common import BenchError, Exhibit, Row
-from .convergence import measure_pastiche_time, measure_report_time
+from .convergence import measure_pastiche_time, measure_quality, measure_report_time
 from .kills import measure_kills
-from .quality import measure_quality
 from .speed import (
     measure_growth,
     measure_large,
