@@ -9,7 +9,7 @@ import math
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache, partial
+from functools import cache, lru_cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -21,10 +21,10 @@ from ..experiments import judges, metrics
 from ..experiments.batch import (
     PICTURES,
     BatchError,
-    Checksums,
     Job,
     absolute_source,
     batch_code,
+    picture_sha256,
     run_batch,
     run_key,
 )
@@ -100,13 +100,13 @@ class Entry:
             changes["start_noise"] = 0.05
         return settings.replace(**changes)
 
-    def job(self, out: Path, sums: Checksums) -> Job:
+    def job(self, out: Path, sums: Callable[[str], str]) -> Job:
         """Return it as a job of a batch."""
         own = self.recipe()
         weights = find_weights(own.backbone, own.weights).sha256 if own else ""
-        pictures = sums.of([self.content, self.style, self.other])
+        pictures = map(sums, (self.content, self.style, self.other))
         more = [self.method, self.size, self.seconds if self.method == "pastiche" else ""]
-        more += sums.of([self.network]) if self.network else []
+        more += [sums(self.network)] if self.network else []
         settings = own or make_recipe(size=self.size)
         key = run_key(settings, weights, pictures, *map(str, more))
         columns = {
@@ -225,7 +225,7 @@ def run_leaderboard(
             make_recipe(name)  # says what there is
     if len(styles) < 2:
         raise BatchError("a leaderboard needs two styles or more: judges are tried on another one")
-    out, sums = user_path(out).absolute(), Checksums()
+    out, sums = user_path(out).absolute(), cache(picture_sha256)
     files = {} if networks is None else find_networks(user_path(networks), styles, sums)
     if files:
         methods = [*methods, *({NETWORK} - set(methods))]
@@ -262,13 +262,15 @@ def run_leaderboard(
     )  # fmt: skip
 
 
-def find_networks(folder: Path, styles: Sequence[str], sums: Checksums) -> dict[str, str]:
+def find_networks(
+    folder: Path, styles: Sequence[str], sums: Callable[[str], str]
+) -> dict[str, str]:
     """Return for each style the file of a network that was trained on this very picture."""
     files = {
         load_network(file).record["style"]["sha256"]: str(file.absolute())
         for file in sorted(folder.glob(f"*{SUFFIX}"))
     }
-    wanted = dict(zip(styles, sums.of(styles), strict=True))
+    wanted = {name: sums(name) for name in styles}
     missing = [name for name, sha in wanted.items() if sha not in files]
     if missing:
         raise NetworkError(

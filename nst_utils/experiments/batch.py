@@ -377,24 +377,11 @@ def input_files(content: Any, styles: Sequence[Any], recipe: Recipe) -> list[Any
     return [content, *styles, *mask_files(recipe), *start]
 
 
-class Checksums:
-    """Checksums of pictures, each taken once."""
+def picture_sha256(picture: str) -> str:
+    """Return a picture's checksum; for one that cannot be read, a text that says so.
 
-    def __init__(self) -> None:
-        self._known: dict[str, str] = {}
-
-    def of(self, pictures: Iterable[Any]) -> list[str]:
-        """Return each picture's checksum; for one that cannot be read, a text that says so.
-
-        Its run then fails, and its row has the reason.
-        """
-        for picture in map(str, pictures):
-            if picture not in self._known:
-                self._known[picture] = _picture_sha256(picture)
-        return [self._known[str(picture)] for picture in pictures]
-
-
-def _picture_sha256(picture: str) -> str:
+    Its run then fails, and its row has the reason.
+    """
     path = Path(picture) if is_address(picture) else user_path(picture)
     # A file's checksum is that of its bytes: no need to decode it.
     if is_regular(path) and (digest := _file_sha256(path)):

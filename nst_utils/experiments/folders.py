@@ -4,6 +4,7 @@ import hashlib
 import itertools
 import time
 from collections import Counter
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -20,13 +21,13 @@ from ..transfer.feedforward.network_file import load_network
 from ..transfer.run import stylize
 from ..wikiart.index import SUFFIXES
 from .batch import (
-    Checksums,
     Job,
     Paint,
     absolute_recipe,
     absolute_source,
     batch_code,
     input_files,
+    picture_sha256,
     run_batch,
     run_key,
 )
@@ -116,16 +117,17 @@ def paint_folder(
         )
     out = out.absolute()
     pairs = list(zip(*sides, strict=True) if zipped else itertools.product(*sides))
-    sums, weights = Checksums(), find_weights(recipe.backbone, recipe.weights).sha256
+    sums, weights = cache(picture_sha256), find_weights(recipe.backbone, recipe.weights).sha256
     names, code, jobs, taken = _file_names(*sides), batch_code(), [], Counter()
-    placed, others = absolute_recipe(recipe), sums.of(input_files(contents, [], recipe)[1:])
+    placed = absolute_recipe(recipe)
+    others = [sums(str(p)) for p in input_files(contents, [], recipe)[1:]]
     for content, style in pairs:
         output = safe_name(f"{names[content]}_x_{names[style]}.png")
         taken[output.casefold()] += 1
         if (count := taken[output.casefold()]) > 1:  # long names agree in their beginning
             output = f"{output[:-4]}-{count}.png"
         # Copies of a photo are painted into a file each.
-        pictures = [*sums.of([content, style]), *others]
+        pictures = [sums(content), sums(style), *others]
         key = run_key(recipe, weights, pictures, output)
         columns = {"content": public_source(content), "style": public_source(style)}
         work = (absolute_source(content), absolute_source(style), placed, out / output)
@@ -158,10 +160,10 @@ def paint_folder_by(
     """
     style = load_network(network).record["style"]["source"]
     photos, out = list_pictures(contents, out), out.absolute()
-    sums, code, names, jobs = Checksums(), batch_code(), _file_names(photos), []
+    sums, code, names, jobs = cache(picture_sha256), batch_code(), _file_names(photos), []
     for photo in photos:
         output = safe_name(f"{names[photo]}_x_{network.stem}.png")
-        parts = *sums.of([network, photo]), str(size), output
+        parts = sums(str(network)), sums(photo), str(size), output
         key = hashlib.sha256("\n".join(parts).encode()).hexdigest()[:24]
         columns = {"content": public_source(photo), "style": style}
         work = str(network.absolute()), absolute_source(photo), size, out / output

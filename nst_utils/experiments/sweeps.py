@@ -4,7 +4,7 @@ import itertools
 import math
 import os
 from collections.abc import Iterable, Mapping, Sequence
-from functools import lru_cache, partial
+from functools import cache, lru_cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -25,13 +25,13 @@ from .batch import (
     STALE,
     TABLES,
     BatchError,
-    Checksums,
     Job,
     absolute_recipe,
     absolute_source,
     batch_code,
     collect,
     input_files,
+    picture_sha256,
     run_batch,
     run_key,
 )
@@ -270,7 +270,7 @@ def _jobs(
 
     Rows may share a job: two settings may have the same recipe.
     """
-    sums, weights, jobs = Checksums(), {}, []
+    sums, weights, jobs = cache(picture_sha256), {}, []
     code = batch_code(*MEASURING)
     for (content, style), (name, recipe) in itertools.product(pairs, settings):
         styles = (style,) if isinstance(style, str) else tuple(style)
@@ -278,7 +278,7 @@ def _jobs(
         named = (recipe.backbone, recipe.weights)
         if named not in weights:
             weights[named] = find_weights(*named)
-        pictures = sums.of(input_files(content, styles, recipe))
+        pictures = [sums(str(p)) for p in input_files(content, styles, recipe)]
         inputs = run_key(recipe, "", pictures)
         key = run_key(recipe, weights[named].sha256, pictures)
         names = {"content": public_source(content), "style": name_styles(style)}

@@ -52,10 +52,9 @@ def test_every_pair_by_every_method_once(quickly, tmp_path):
 def test_networks_are_a_method_each_for_its_own_style(quickly, tmp_path):
     folder = tmp_path / "networks"
     folder.mkdir()
-    sums = batch.Checksums()
 
     def train(name, style, seed):
-        record = {"style": {"source": style, "sha256": sums.of([style])[0]}, "form": FORM}
+        record = {"style": {"source": style, "sha256": batch.picture_sha256(style)}, "form": FORM}
         record |= {"channels": [4, 4, 4], "blocks": 1, "steps": 1, "seconds": 1}
         generator = new_generator(seed, (4, 4, 4), 1)
         file = StyleNetwork(generator, torch.full((3,), 0.5), torch.eye(3), record)
@@ -155,7 +154,7 @@ def test_a_first_pair_that_another_process_has_is_waited_for(quickly, tmp_path, 
         ["chelsea"], ["drip", "mosaic"], ["quick"], size=40, seconds=6, seeds=1
     )[1]
     assert first.factor == 1
-    place = first.job(tmp_path / "out", batch.Checksums()).place
+    place = first.job(tmp_path / "out", batch.picture_sha256).place
     place.parent.mkdir(parents=True)
     monkeypatch.setattr(leaderboard, "measure_entry", lambda _: ({"seconds": 12.0}, BLANK))
     with ExitStack() as other:
