@@ -160,10 +160,8 @@ def gradient_figure(norms: pd.DataFrame, *, language: str = "en") -> Figure:
         mean = np.exp(np.log(part["norm"]).groupby(part["layer"]).mean())
         axes.plot(mean.index, mean, label=say(stack), **line_look(k))
     axes.set_yscale("log")
-    axes.set_xlabel(say("layer"), fontsize=8)
-    axes.set_ylabel(say("gradient's norm, over that at the output"), fontsize=8)
     axes.legend(fontsize=8, frameon=False)
-    draw_grid(axes)
+    draw_grid(axes, say("layer"), say("gradient's norm, over that at the output"))
     return figure
 
 
@@ -205,9 +203,8 @@ def accuracy_figure(table: pd.DataFrame, chance: float, *, language: str = "en")
     axes.axhline(chance, color="0.5", linewidth=1, label=say("always the commonest style"))
     axes.set_xticks(range(len(part)), part["layer"], fontsize=8)
     axes.set_ylim(0, 1.02)
-    axes.set_ylabel(say("accuracy; bars: 95 % over artists"), fontsize=8)
     legend_below(figure, axes, columns=4)
-    draw_grid(axes)
+    draw_grid(axes, y=say("accuracy; bars: 95 % over artists"))
     return figure
 
 

@@ -47,9 +47,7 @@ def activation_figure(table: pd.DataFrame, *, language: str = "en") -> Figure:
 
 
 @own_look()
-def tradeoff_figure(
-    runs: pd.DataFrame, measures: Sequence[str], *, anchor: str = "ssim", language: str = "en"
-) -> Figure:
+def tradeoff_figure(runs: pd.DataFrame, measures: Sequence[str], *, language: str = "en") -> Figure:
     """Plot measures against the structure kept: one curve over ``beta`` for each setting.
 
     A thin line is a pair, averaged over seeds. The thick line is the mean over pairs, and its bars
@@ -58,11 +56,10 @@ def tradeoff_figure(
     Parameters
     ----------
     runs : DataFrame
-        As `sweeps.sweep` returns them: ``setting``, ``content``, ``style``, ``beta``, ``seed``.
+        As `sweeps.sweep` returns them: ``setting``, ``content``, ``style``, ``beta``, ``seed``,
+        and ``ssim``, the horizontal axis.
     measures : sequence of str
         Columns to plot, one panel each; lower is better.
-    anchor : str
-        Column of the horizontal axis.
     """
     say = translator(language)
     columns = min(3, len(measures))
@@ -71,17 +68,16 @@ def tradeoff_figure(
     panels = figure.subplots(rows, columns, squeeze=False).flat
     for measure, axes in zip(measures, panels, strict=False):  # leaves the empty ones
         for k, (setting, part) in enumerate(runs.groupby("setting", sort=False)):
-            by_pair = part.groupby(["content", "style", "beta"])[[anchor, measure]].mean()
+            by_pair = part.groupby(["content", "style", "beta"])[["ssim", measure]].mean()
             for _, pair in by_pair.groupby(["content", "style"]):
-                axes.plot(pair[anchor], pair[measure], color=CYCLE[k], linewidth=0.5, alpha=0.45)
+                axes.plot(pair["ssim"], pair[measure], color=CYCLE[k], linewidth=0.5, alpha=0.45)
             mean, spread = (getattr(by_pair.groupby("beta"), name)() for name in ("mean", "std"))
             look = line_look(k, marker=True) | {"capsize": 2, "label": setting}
-            axes.errorbar(mean[anchor], mean[measure], yerr=spread[measure].fillna(0), **look)
+            axes.errorbar(mean["ssim"], mean[measure], yerr=spread[measure].fillna(0), **look)
             if runs["setting"].nunique() == 1:
-                _name_points(axes, mean[anchor], mean[measure])
-        axes.set_xlabel(say(anchor), fontsize=8)
+                _name_points(axes, mean["ssim"], mean[measure])
         axes.set_title(say(measure), fontsize=8)
-        draw_grid(axes)
+        draw_grid(axes, say("ssim"))
     for empty in panels:
         empty.set_axis_off()
     if runs["setting"].nunique() > 1:
@@ -186,9 +182,7 @@ def quality_figure(runs: pd.DataFrame) -> Figure:
         axes.xaxis.set_major_formatter(ScalarFormatter())
         axes.xaxis.set_minor_formatter(NullFormatter())
         axes.set_xticks([2, 5, 10, 20, 40])
-        axes.set_xlabel("seconds", fontsize=8)
-        axes.set_ylabel(label, fontsize=8)
-        draw_grid(axes)
+        draw_grid(axes, "seconds", label)
     legend_below(figure, axes, columns=3)
     return figure
 
@@ -207,8 +201,7 @@ def share_figure(shares: Mapping[str, pd.Series], *, top: int = 12, language: st
         names = [str(name).replace("_", " ") or "?" for name in shown.index]
         axes.barh(names, 100 * shown.to_numpy(), color=CYCLE[k])
         axes.set_title(say(key), fontsize=9)
-        axes.set_xlabel(say("percent of files"), fontsize=8)
-        draw_grid(axes)
+        draw_grid(axes, say("percent of files"))
         axes.tick_params(labelsize=7)
     return figure
 
@@ -228,9 +221,7 @@ def size_figure(catalog: pd.DataFrame, *, bins: int = 20, language: str = "en") 
         axes.yaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
         axes.yaxis.set_minor_formatter(NullFormatter())
         axes.set_ylim(0.8)
-        axes.set_xlabel(f"{say(side)}, px", fontsize=8)
-        axes.set_ylabel(say("files"), fontsize=8)
-        draw_grid(axes)
+        draw_grid(axes, f"{say(side)}, px", say("files"))
     return figure
 
 
@@ -292,7 +283,5 @@ def plane_figure(table: pd.DataFrame, across: str, up: str, *, language: str = "
         beside = {"textcoords": "offset points", "ha": side, "fontsize": 8}
         axes.annotate(str(name), (row[across], row[up]), place, **beside)
     axes.margins(0.14)
-    axes.set_xlabel(f"{say(across)} ({say('lower is better')})", fontsize=8)
-    axes.set_ylabel(f"{say(up)} ({say('lower is better')})", fontsize=8)
-    draw_grid(axes)
+    draw_grid(axes, *(f"{say(name)} ({say('lower is better')})" for name in (across, up)))
     return figure

@@ -43,12 +43,16 @@ def term_look(name: str, place: int) -> tuple[Any, str]:
     return TERM_LINES.get(name, STYLES[further]), TERM_COLORS.get(name, CYCLE[further])
 
 
-def draw_grid(axes: Axes) -> None:
-    """Draw a pale grid behind the data, with small tick labels and two open sides."""
+def draw_grid(axes: Axes, x: str = "", y: str = "") -> None:
+    """Name the axes and draw a pale grid behind the data; tick labels are small, two sides open."""
     axes.grid(True, color="0.9", linewidth=0.6)
     axes.set_axisbelow(True)
     axes.tick_params(labelsize=8)
     axes.spines[["top", "right"]].set_visible(False)
+    if x:
+        axes.set_xlabel(x, fontsize=8)
+    if y:
+        axes.set_ylabel(y, fontsize=8)
 
 
 def one_panel(height: float) -> tuple[Figure, Axes]:
