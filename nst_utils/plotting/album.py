@@ -384,19 +384,12 @@ class Album:
         suffix = "" if self.language == "en" else f"_{self.language}"
         return self.folder / f"{self.notebook}_{name}{suffix}{kind}"
 
-    def _say(self, caption: str, vi: str = "") -> str:
-        return vi if vi and self.language == "vi" else translator(self.language)(caption)
-
-    def _command(self) -> str:
-        extra = "" if self.language == "en" else f" -p language {self.language}"
-        notebook = f"notebooks/{self.notebook}.ipynb"
-        return f"python -m nst_utils rerun {notebook}{extra}"
-
     def _made(self, caption: str, vi: str, *results: Result) -> dict[str, Any]:
         """Return the record of a figure or a table."""
+        extra = "" if self.language == "en" else f" -p language {self.language}"
         return {
-            "caption": self._say(caption, vi),
-            "command": self._command(),
+            "caption": vi if vi and self.language == "vi" else translator(self.language)(caption),
+            "command": f"python -m nst_utils rerun notebooks/{self.notebook}.ipynb{extra}",
             "notebook": self.notebook,
             "parameters": self.parameters,
             "runs": [result.provenance for result in results],
