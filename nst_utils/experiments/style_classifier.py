@@ -29,8 +29,8 @@ from ..images.tensors import normalize, to_tensor
 from ..networks.backbone import Backbone
 from ..parallel import bar_options
 from ..wikiart.names import file_of
+from .statistics import DRAWS
 from .style_features import StyleFeatures, read_square
-from .variance import DRAWS
 
 CLASSIFIERS = ("logistic", "svm", "most frequent")
 
