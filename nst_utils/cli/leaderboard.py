@@ -13,11 +13,12 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
+FOLDER = click.Path(path_type=Path, exists=True, file_okay=False)
+
+
 @click.command()
-@click.option("--contents", type=click.Path(path_type=Path, exists=True, file_okay=False),
-              help="Folder of photos.  [default: the sample photos]")  # fmt: skip
-@click.option("--styles", type=click.Path(path_type=Path, exists=True, file_okay=False),
-              help="Folder of paintings.  [default: the sample styles]")  # fmt: skip
+@click.option("--contents", type=FOLDER, help="Folder of photos.  [default: the sample photos]")
+@click.option("--styles", type=FOLDER, help="Folder of paintings.  [default: the sample styles]")
 @click.option("--pairs", metavar="N,M", help="Only the first N photos and M styles, as 10,20.")
 @click.option(
     "--methods", help="Names separated by commas; nnst@0.5 takes half of the steps.  [default: all]"
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
 )
 @click.option("--seeds", default=1, show_default=True, type=click.IntRange(1, 100),
               help="Seeds of each recipe.")  # fmt: skip
-@click.option("--networks", type=click.Path(path_type=Path, exists=True, file_okay=False),
+@click.option("--networks", type=FOLDER,
               help="Folder with a network of each style, from train: one more method.")  # fmt: skip
 @click.option("--out", default=Path("data/runs/leaderboard"), show_default=True,
               type=click.Path(path_type=Path), help="Folder for rows and pictures.")  # fmt: skip
@@ -49,17 +50,10 @@ def leaderboard(
     styles: Path | None,
     pairs: str | None,
     methods: str | None,
-    size: int,
-    seconds: float,
-    own_steps: bool,
-    equal_seconds: bool,
-    seeds: int,
-    networks: Path | None,
     out: Path,
-    workers: int | None,
-    scheduler: str | None,
     show: bool,
     publish: bool,
+    **options: Any,
 ) -> None:
     """Compare methods over many pairs of pictures.
 
@@ -67,7 +61,7 @@ def leaderboard(
     """
     out = user_path(out)
     path = out / "leaderboard.csv"
-    if own_steps and equal_seconds:
+    if options["own_steps"] and options["equal_seconds"]:
         raise click.UsageError("give --own-steps or --equal-seconds, not both")
     if show:
         from ..benchmark.leaderboard_table import read_leaderboard
@@ -76,9 +70,7 @@ def leaderboard(
             raise click.ClickException(f"{path}: not there; run the same command without --show")
         rows = read_leaderboard(path)
     else:
-        rows = _paint(contents, styles, pairs, methods, out=out, size=size, seconds=seconds,
-                      own_steps=own_steps, equal_seconds=equal_seconds, seeds=seeds,
-                      networks=networks, workers=workers, scheduler=scheduler)  # fmt: skip
+        rows = _paint(contents, styles, pairs, methods, out=out, **options)
     print_tables(rows)
     say(f"{short_path(path)}: {counted(len(rows), 'picture')}")
     failed = rows[rows["error"] != ""]
