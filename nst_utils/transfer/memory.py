@@ -36,10 +36,13 @@ in float32; half of it in bfloat16."""
 USABLE = 0.9
 """Part of the free memory that a run plans with."""
 
-MODEST = (3.1e9, 2.2e9, 190)
-"""Bytes that a run on the CPU keeps to where it can, however much is free, since other programs
-need memory, too: the least, and by the long side of the result a constant and bytes for its square.
-They hold the default recipe: 3.1 GB 2,048 x 1,536 pixels, 5.4 GB 4,096 x 3,072."""
+WHOLE = 1024
+"""Long side up to which pictures are read as a whole where the memory is free, pixels."""
+
+MODEST = (1.9e9, 210)
+"""Bytes that a larger run on the CPU keeps to where it can, however much is free, since other
+programs need memory, too: a constant, and bytes for the square of the result's long side. They hold
+the default recipe: with 2.8 GB 2,048 x 1,536 pixels, with 5.4 GB 4,096 x 3,072."""
 
 USUAL_TILE = 512
 """Side of the smallest tiles that a run takes for the sake of `MODEST`: smaller ones are slow."""
@@ -128,10 +131,9 @@ def make_plan(
     needed = {plan: plan.bytes(recipe, pixels, form, margin, steps) for plan in fitting}
     fitting = [plan for plan in fitting if needed[plan] <= room] or fitting[-1:]
     usual = [plan for plan in fitting if not 0 < plan.tile < USUAL_TILE]
-    if not usual or pick_device(recipe.device).type != "cpu":
+    if not usual or recipe.size <= WHOLE or pick_device(recipe.device).type != "cpu":
         return fitting[0]
-    least, constant, rate = MODEST
-    modest = max(least, constant + rate * recipe.size**2)
+    modest = MODEST[0] + MODEST[1] * recipe.size**2
     small = (plan for plan in usual if needed[plan] <= modest)
     return next(small, min(usual, key=needed.get))
 
