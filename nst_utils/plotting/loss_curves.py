@@ -59,9 +59,12 @@ def loss_figure(runs: "Mapping[str, Result]", *, language: str = "en") -> Figure
             weight = weights.get(name, 1.0)
             values = [weight * record.parts("style").get(name, np.nan) for record in history]
             below.plot(steps, values, label=name, **line_look(k))
+        for step, *_ in result.recipe.schedule:
+            below.axvline(step, color="0.5", linewidth=0.8, linestyle="--", zorder=0)
         below.set_yscale("log")
         below.set_title(say("style loss by layer"), fontsize=8)
         below.set_xlabel(say("step"))
+        below.set_ylabel(say("loss"))
         below.legend(fontsize=7, ncols=2, frameon=False)
         below.set_xlim(above.get_xlim())
         draw_grid(below)
