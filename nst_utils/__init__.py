@@ -30,47 +30,17 @@ if "torch" not in sys.modules:
 
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
-    submodules=[
-        "benchmark",
-        "cli",
-        "experiments",
-        "images",
-        "networks",
-        "plotting",
-        "studio",
-        "transfer",
-        "wikiart",
-    ],
+    submodules="benchmark cli experiments images networks plotting studio transfer wikiart".split(),
     submod_attrs={
         "errors": ["NSTError", "NSTWarning"],
         "images": ["normalize", "open_picture", "open_sample", "read_image", "samples"],
         "networks": ["BACKBONES", "load_backbone", "weights"],
         "wikiart": ["WikiArt", "miniature"],
-        "transfer": [
-            "RECIPES",
-            "Recipe",
-            "Result",
-            "StepRecord",
-            "StopRun",
-            "Watch",
-            "config",
-            "load_network",
-            "losses",
-            "recipe",
-            "resume",
-            "stylize",
-            "train",
-        ],
-        "experiments": [
-            "film",
-            "metrics",
-            "pair_up",
-            "paint",
-            "statistics",
-            "sweep",
-            "tables",
-            "trials",
-        ],
+        "transfer": (
+            "RECIPES Recipe Result StepRecord StopRun Watch config load_network losses recipe "
+            "resume stylize train"
+        ).split(),
+        "experiments": "film metrics pair_up paint statistics sweep tables trials".split(),
         "plotting": ["Album", "charts"],
         "studio": ["zoom"],
     },
