@@ -10,7 +10,6 @@ import threading
 import time
 import urllib.parse
 from collections.abc import Iterator
-from importlib import metadata
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -53,20 +52,9 @@ def user_agent() -> str:
 
     from . import __version__
 
-    what = ["research workbook for neural style transfer", *_contact()]
-    text = " ".join("; ".join(what).encode("ascii", "ignore").decode().split())
+    what = ["research workbook for neural style transfer", os.environ.get(CONTACT, "").strip()]
+    text = " ".join("; ".join(filter(None, what)).encode("ascii", "ignore").decode().split())
     return f"nst_utils/{__version__} ({text}) python-requests/{requests.__version__}"
-
-
-def _contact() -> list[str]:
-    """Return the contact that the user set, else a web page from the package's metadata, if any."""
-    if contact := os.environ.get(CONTACT, "").strip():
-        return [contact]
-    with contextlib.suppress(metadata.PackageNotFoundError):
-        known = metadata.metadata("nst_utils")
-        links = [line.partition(", ")[2] for line in known.get_all("Project-URL") or []]
-        return [page for page in (known.get("Home-page"), *links) if page][:1]
-    return []
 
 
 @contextlib.contextmanager
