@@ -45,6 +45,10 @@ class SampleScene:
 
     def __init__(self, size: tuple[int, int] = SIZE, count: int = int(RATE * SECONDS)) -> None:
         self.size, self.count = size, count
+        y, x = np.mgrid[: size[1], : size[0]].astype(np.float32)
+        self.grid = np.stack([x, y], -1)
+        self.middle = np.array([size[0] / 2, size[1] / 2], np.float32)
+        self.pan, self.disc = (np.array(motion) * (size[0] / SIZE[0]) for motion in (PAN, DISC))
         self.back, self.front = (
             np.asarray(ImageOps.fit(open_picture(name, 1200), (times * size[0], times * size[1])))
             for name, times in (("coffee", 2), ("chelsea", 1))
@@ -52,13 +56,10 @@ class SampleScene:
 
     def _places(self, number: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Return background and disc places of each pixel, (h, w, 2), and where the disc is."""
-        (width, height), scale = self.size, self.size[0] / SIZE[0]
-        y, x = np.mgrid[:height, :width].astype(np.float32)
-        grid = np.stack([x, y], -1)
-        middle = np.array([width / 2, height / 2], np.float32)
-        behind = (grid - middle) / ZOOM**number - np.array(PAN) * scale * number
-        disc = grid - middle - np.array(DISC) * scale * (number - self.count / 2)
-        inside = (disc**2).sum(-1) < (RADIUS * height) ** 2
+        centered = self.grid - self.middle
+        behind = centered / ZOOM**number - self.pan * number
+        disc = centered - self.disc * (number - self.count / 2)
+        inside = (disc**2).sum(-1) < (RADIUS * self.size[1]) ** 2
         return behind.astype(np.float32), disc.astype(np.float32), inside
 
     def frame(self, number: int) -> np.ndarray:
@@ -67,33 +68,22 @@ class SampleScene:
         layers = []
         for photo, place in ((self.back, behind), (self.front, disc)):
             place = place + np.array([photo.shape[1] / 2, photo.shape[0] / 2], np.float32)
-            layers.append(
-                cv2.remap(
-                    photo,
-                    place[..., 0],
-                    place[..., 1],
-                    cv2.INTER_LINEAR,
-                    borderMode=cv2.BORDER_REFLECT,
-                )  # fmt: skip
-            )
+            x, y = place[..., 0], place[..., 1]
+            layers.append(cv2.remap(photo, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT))
         return np.where(inside[..., None], layers[1], layers[0])
 
     def motion(self, number: int, earlier: int) -> Motion:
         """Return the true motion from an earlier frame to a frame."""
-        (width, height), scale = self.size, self.size[0] / SIZE[0]
-        behind, _, inside = self._places(number)
-        middle = np.array([width / 2, height / 2], np.float32)
-        y, x = np.mgrid[:height, :width].astype(np.float32)
-        grid = np.stack([x, y], -1)
-        there = (behind + np.array(PAN) * scale * earlier) * ZOOM**earlier + middle
-        of_disc = grid - np.array(DISC) * scale * (number - earlier)
+        (width, height), (behind, _, inside) = self.size, self._places(number)
+        there = (behind + self.pan * earlier) * ZOOM**earlier + self.middle
+        of_disc = self.grid - self.disc * (number - earlier)
         there = np.where(inside[..., None], of_disc, there).astype(np.float32)
         x, y = there[..., 0], there[..., 1]
         in_picture = (x >= 0) & (x <= width - 1) & (y >= 0) & (y <= height - 1)
         then = self._places(earlier)[2].astype(np.float32)
         covered = cv2.remap(then, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE) > 0.5
         seen = in_picture & (covered == inside)
-        return Motion(there - grid, seen.astype(np.float32))
+        return Motion(there - self.grid, seen.astype(np.float32))
 
 
 def sample_clip(size: tuple[int, int] = SIZE, count: int = int(RATE * SECONDS)) -> Clip:
