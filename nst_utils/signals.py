@@ -12,7 +12,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
-from types import FrameType
+from types import FrameType, SimpleNamespace
 from typing import Any
 
 ASKED = tuple(
@@ -25,19 +25,10 @@ PAUSE = 1.0
 """Seconds after a signal in which another one counts as the same."""
 
 
-class _Request:
-    """The request to end: signal handlers write it, runs read it between their steps."""
+_NO_REQUEST = {"watching": False, "deferring": False, "name": "", "when": 0.0}
 
-    def __init__(self) -> None:
-        self.clear()
-
-    def clear(self) -> None:
-        """Forget the request."""
-        self.watching = self.deferring = False
-        self.name, self.when = "", 0.0
-
-
-_request = _Request()
+_request = SimpleNamespace(**_NO_REQUEST)
+"""The request to end: signal handlers write it, runs read it between their steps."""
 
 
 @contextlib.contextmanager
@@ -54,12 +45,11 @@ def watching_signals() -> Iterator[None]:
     for number in ASKED:
         if signal.getsignal(number) not in (signal.SIG_IGN, None):
             before[number] = signal.signal(number, _handle)
-    _request.clear()
-    _request.watching = True
+    vars(_request).update(_NO_REQUEST, watching=True)
     try:
         yield
     finally:
-        _request.clear()
+        vars(_request).update(_NO_REQUEST)
         for number, handler in before.items():
             signal.signal(number, handler)
 
