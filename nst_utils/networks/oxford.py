@@ -10,8 +10,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from ..images.tensors import IMAGENET_MEAN, IMAGENET_STD
-from .state_dicts import read_state
-from .weights_file import WeightsError
+from .weights_file import WeightsError, read_state
 
 BLOCKS = (2, 2, 4, 4, 4)
 """Convolutions of each block."""

@@ -98,8 +98,7 @@ class Vgg:
         """
         import torch
 
-        from .state_dicts import match_names, read_state
-        from .weights_file import WeightsError
+        from .weights_file import WeightsError, match_names, read_state
 
         inward = pairwise([3, *self.widths.values()])
         shapes = {
