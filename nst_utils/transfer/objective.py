@@ -153,7 +153,7 @@ class Objective:
         gradient, *pulls = torch.autograd.grad(total, inputs, allow_unused=True)
         rest = iter(pulls)
         for one, each in zip(takings, leaves, strict=True):
-            one.set_pulls({name: next(rest) for name in each})
+            one.pulls = {name: g for name in each if (g := next(rest)) is not None}
         gradient = torch.zeros_like(image) if gradient is None else gradient
         for tile in tiles:
             part = tile.of(x.detach()).clone().requires_grad_()

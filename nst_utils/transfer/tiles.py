@@ -177,7 +177,7 @@ class SumsOf:
         self.term, self.tiles, self.layers = term, tiles, term.layers
         self.sums: Sums | None = None
         self._mean: Tensor | None = None
-        self._pulls: dict[str, Tensor] = {}
+        self.pulls: dict[str, Tensor] = {}  # gradients of the total, by what `free` returned
 
     def _of(self, features: Mapping[str, Tensor], tile: Tile) -> Sums:
         (layer,) = self.layers
@@ -203,14 +203,10 @@ class SumsOf:
         """Return the term's loss."""
         return self.term.of_sums(self.sums)
 
-    def set_pulls(self, gradients: Mapping[str, Tensor | None]) -> None:
-        """Take the gradients of the total with respect to what `free` returned."""
-        self._pulls = {name: grad for name, grad in gradients.items() if grad is not None}
-
     def pull(self, features: Mapping[str, Tensor], tile: Tile) -> Tensor:
         """Return a number whose gradient is that of the total, as far as this tile goes."""
         sums = self._of(features, tile)
-        return sum((grad * sums[name]).sum() for name, grad in self._pulls.items() if name in sums)
+        return sum((grad * sums[name]).sum() for name, grad in self.pulls.items() if name in sums)
 
 
 class MapsOf:
@@ -219,7 +215,7 @@ class MapsOf:
     def __init__(self, term: Term, tiles: Tiles) -> None:
         self.term, self.tiles, self.layers = term, tiles, term.layers
         self.maps: dict[str, Tensor] = {}
-        self._pulls: dict[str, Tensor] = {}
+        self.pulls: dict[str, Tensor] = {}  # gradients of the total, by what `free` returned
 
     def take(self, features: Mapping[str, Tensor], tile: Tile) -> None:
         """Take in a tile."""
@@ -244,16 +240,12 @@ class MapsOf:
         maps, self.maps = self.maps, {}
         return self.term(maps, image)
 
-    def set_pulls(self, gradients: Mapping[str, Tensor | None]) -> None:
-        """Take the gradients of the total with respect to what `free` returned."""
-        self._pulls = {name: grad for name, grad in gradients.items() if grad is not None}
-
     def pull(self, features: Mapping[str, Tensor], tile: Tile) -> Tensor:
         """Return a number whose gradient is that of the total, as far as this tile goes."""
         return sum(
             (grad[..., *self.tiles.place(tile, layer)]
              * self.tiles.own(tile, layer, features[layer])).sum(dtype=torch.float32)
-            for layer, grad in self._pulls.items()
+            for layer, grad in self.pulls.items()
         )  # fmt: skip
 
 
