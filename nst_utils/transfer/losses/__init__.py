@@ -61,31 +61,27 @@ class Loss:
     layerwise: bool = True
 
 
+_STYLE, _CONTENT = "style_statistic", "content_statistic"
+
 LOSSES = {
-    "activations": Loss(
-        "content_statistic", "content:Activations", "the activations of the content layer"
-    ),
+    "activations": Loss(_CONTENT, "content:Activations", "the activations of the content layer"),
     "self_similarity": Loss(
-        "content_statistic", "content:SelfSimilarity", "how alike positions are to each other"
+        _CONTENT, "content:SelfSimilarity", "how alike positions are to each other"
     ),
-    "gram": Loss("style_statistic", "gram:Gram", "Gram matrices"),
+    "gram": Loss(_STYLE, "gram:Gram", "Gram matrices"),
     "gram_moments": Loss(
-        "style_statistic", "gram:GramAndMoments", "Gram matrices, and each channel's moments"
+        _STYLE, "gram:GramAndMoments", "Gram matrices, and each channel's moments"
     ),
-    "neighbors": Loss(
-        "style_statistic", "neighbors:Neighbors", "nearest neighbors", layerwise=False
-    ),
-    "hypercolumns": Loss(
-        "style_statistic", "neighbors:Hypercolumns", "nearest hypercolumns", layerwise=False
-    ),
+    "neighbors": Loss(_STYLE, "neighbors:Neighbors", "nearest neighbors", layerwise=False),
+    "hypercolumns": Loss(_STYLE, "neighbors:Hypercolumns", "nearest hypercolumns", layerwise=False),
     "earth_mover": Loss(
-        "style_statistic", "transport:EarthMover", "relaxed earth mover's distance", layerwise=False
+        _STYLE, "transport:EarthMover", "relaxed earth mover's distance", layerwise=False
     ),
     "gaussian_wasserstein": Loss(
-        "style_statistic", "transport:GaussianWasserstein", "Gaussian Wasserstein distance"
+        _STYLE, "transport:GaussianWasserstein", "Gaussian Wasserstein distance"
     ),
     "sliced_wasserstein": Loss(
-        "style_statistic", "transport:SlicedWasserstein", "sliced Wasserstein distance"
+        _STYLE, "transport:SlicedWasserstein", "sliced Wasserstein distance"
     ),
     "laplacian": Loss("terms", "picture:Laplacian", "the edges of the content image"),
 }
