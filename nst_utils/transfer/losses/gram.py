@@ -245,22 +245,20 @@ class Gram(Additive):
     style image to the content's shape.
     """
 
-    def variants(self) -> tuple[str, ...]:
-        """Return what is compared: variants of the Gram matrix."""
-        return (self.recipe.gram,)
+    further: tuple[str, ...] = ()  # variants that are compared beside the recipe's
 
     def sums(
         self, features: Tensor, weights: Tensor | None = None, mean: Tensor | None = None
     ) -> Sums:
         """Return the sums of every variant."""
         every: Sums = {}
-        for variant in self.variants():
+        for variant in (self.recipe.gram, *self.further):
             every |= gram_sums(features, variant, weights, mean)
         return every
 
     def statistics(self, sums: Sums) -> tuple[Tensor, ...]:
         """Return the matrices."""
-        return tuple(gram_of(sums, variant) for variant in self.variants())
+        return tuple(gram_of(sums, variant) for variant in (self.recipe.gram, *self.further))
 
     def ready(self) -> None:
         """Make the targets, and what relative losses are divided by."""
@@ -288,6 +286,4 @@ class GramAndMoments(Gram):
     them by constants of its network's scale.
     """
 
-    def variants(self) -> tuple[str, ...]:
-        """Return both."""
-        return self.recipe.gram, "moments"
+    further = ("moments",)
