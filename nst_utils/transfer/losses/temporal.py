@@ -12,27 +12,15 @@ UNIT = sum(IMAGENET_STD) / 3
 """ImageNet's normalization divides by about this: squares are brought back to RGB in [0, 1]."""
 
 
-def temporal_loss(image: Tensor, warped: Tensor, weights: Tensor) -> Tensor:
-    """Return the mean squared distance of a painting and a warped earlier one.
+class Temporal:
+    """The painting beside its predecessors, as the motion of the frames carries them along.
 
-    Parameters
-    ----------
-    image, warped : Tensor, shape (1, 3, h, w)
-    weights : Tensor, shape (1, 1, h, w)
-        How far each pixel counts: 0 where it was hidden in the earlier frame.
+    Long-term: of several earlier frames, each pixel is compared with the latest one in which it was
+    visible.
 
     References
     ----------
     Ruder, Dosovitskiy and Brox, "Artistic style transfer for videos", GCPR 2016.
-    """
-    return (weights * (image - warped).square()).mean()
-
-
-class Temporal:
-    """The painting beside its predecessors, as the motion of the frames carries them along.
-
-    Long-term as in Ruder et al.: of several earlier frames, each pixel is compared with the latest
-    one in which it was visible.
     """
 
     name, learns, layers = "temporal", "", ()
@@ -57,7 +45,7 @@ class Temporal:
         """Return the loss; without an earlier frame it is 0."""
         total = image.new_zeros(())
         for warped, share in self.targets:
-            total = total + temporal_loss(image, warped, share)
+            total = total + (share * (image - warped).square()).mean()
         return total * UNIT**2
 
 

@@ -2,15 +2,18 @@ import pytest
 import torch
 
 from nst_utils.images.tensors import normalize
-from nst_utils.transfer.losses.temporal import FrameDifference, Temporal, temporal_loss
+from nst_utils.transfer.losses.temporal import UNIT, FrameDifference, Temporal
 
 
 def test_a_known_distance_and_a_weight_of_zero():
     one, two = torch.zeros(1, 3, 4, 4), torch.full((1, 3, 4, 4), 0.5)
     seen = torch.ones(1, 1, 4, 4)
-    assert temporal_loss(one, two, seen).item() == 0.25
+    term = Temporal(1.0)
+    term.follow([(two, seen)])
+    assert term({}, one).item() == pytest.approx(0.25 * UNIT**2)
     seen[..., :2] = 0  # half of it was hidden
-    assert temporal_loss(one, two, seen).item() == 0.125
+    term.follow([(two, seen)])
+    assert term({}, one).item() == pytest.approx(0.125 * UNIT**2)
 
 
 def test_the_unit_is_rgb():
