@@ -14,13 +14,13 @@ from torch import Tensor
 from ..errors import NSTError
 from ..experiments.metrics import judge
 from ..images.samples import open_sample
-from ..images.tensors import to_tensor
+from ..images.tensors import normalize, to_tensor
 from ..networks.backbone import load_backbone
 from ..networks.registry import BACKBONES
 from ..networks.weights import local_files, locate_source
 from ..transfer.config import Recipe
 from ..transfer.descent import Descent
-from ..transfer.objective import Objective, prepare
+from ..transfer.objective import Objective
 from ..transfer.style import Style
 from . import reference
 
@@ -95,7 +95,7 @@ def begin_descent(
     """
     network = load_backbone(settings.backbone, "oxford", padding=settings.padding)
     network = network.to(CPU, dtype, plain=plain)
-    photo, painting = (prepare(to_tensor(p), CPU) for p in (content, style))
+    photo, painting = (normalize(to_tensor(p)) for p in (content, style))
     objective = Objective(Style(network, settings, painting), photo)
     return Descent(objective, to_tensor(content), settings)
 
@@ -103,7 +103,7 @@ def begin_descent(
 def loss_of(objective: Objective, picture: Tensor) -> float:
     """Return the loss of a picture, shape (1, 3, H, W), in [0, 1] or near it."""
     with torch.no_grad():
-        return objective(prepare(picture, CPU))[0].item()
+        return objective(normalize(picture.to(CPU)))[0].item()
 
 
 def median_seconds(steps: dict[str, Callable[[], object]], rounds: int) -> dict[str, float]:

@@ -11,7 +11,7 @@
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -50,9 +50,9 @@ def color_content(
 def color_style(kind: str, style: StyleImage, content: Tensor, where: Tensor | None) -> StyleImage:
     """Return a style image as a run reads it; `where` masks the part of the content it is for."""
     if kind == "content":
-        return style.replace(to_gray(style.picture, content))
+        return replace(style, picture=to_gray(style.picture, content))
     if kind == "match":
-        return style.replace(recolor(style.picture, content, style.mask, where))
+        return replace(style, picture=recolor(style.picture, content, style.mask, where))
     return style
 
 

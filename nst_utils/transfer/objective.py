@@ -6,7 +6,6 @@ import torch
 from torch import Tensor
 
 from ..errors import brief
-from ..images.tensors import normalize
 from .fields import RecipeError
 from .losses import load_loss
 from .losses.picture import TotalVariation
@@ -226,8 +225,3 @@ def _place(style: Style) -> list[StyleTerm | _Shared]:
     if len(columns) == 1 and named[0][0][0] == 1:
         return [row[0][1] for row in named]
     return [_Shared(row) for row in named]
-
-
-def prepare(tensor: Tensor, device: torch.device) -> Tensor:
-    """Bring RGB in [0, 1] to what an objective reads: normalized, on its device."""
-    return normalize(tensor.to(device))

@@ -2,12 +2,11 @@
 
 import copy
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import torch
 from torch import Tensor
 
 from ..download import sha256
@@ -335,8 +334,3 @@ def _open_mask(form: str, given: Any, size: int) -> InputPicture:
     if max(mask.size) <= size:
         return mask
     return InputPicture(fit(mask.image, size), mask.source, mask.sha256)
-
-
-def moved(regions: Sequence[Region], change: Any, device: torch.device) -> list[Region]:
-    """Return regions with changed style pictures, on a device."""
-    return [region.map(change, device) for region in regions]

@@ -1,6 +1,5 @@
 """Regions of a picture, each with its styles: what a recipe says, and at one size."""
 
-import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -11,6 +10,7 @@ from ..errors import brief, counted
 from ..images.inputs import InputPicture
 from ..images.mask_forms import MaskError, check_mask, proposed_part
 from ..images.masks import read_mask
+from ..images.tensors import normalize
 from .config import Recipe
 from .fields import RecipeError
 
@@ -38,10 +38,6 @@ class StyleImage:
     weight: float = 1.0
     mask: Tensor | None = None
 
-    def replace(self, picture: Tensor) -> "StyleImage":
-        """Return it with other pixels."""
-        return dataclasses.replace(self, picture=picture)
-
 
 @dataclass(frozen=True)
 class Region:
@@ -58,13 +54,17 @@ class Region:
     styles: tuple[StyleImage, ...]
     mask: Tensor | None = None
 
-    def map(self, change: Callable[[Tensor], Tensor], device: torch.device) -> "Region":
-        """Return it with changed style pictures, all of it on a device."""
-        moved = tuple(
-            StyleImage(change(s.picture), s.weight, None if s.mask is None else s.mask.to(device))
+    def prepared(self, device: torch.device) -> "Region":
+        """Return it on a device, its style pictures normalized, as an objective reads them."""
+        styles = tuple(
+            StyleImage(
+                normalize(s.picture.to(device)),
+                s.weight,
+                None if s.mask is None else s.mask.to(device),
+            )
             for s in self.styles
         )
-        return Region(moved, None if self.mask is None else self.mask.to(device))
+        return Region(styles, None if self.mask is None else self.mask.to(device))
 
 
 def check_regions(recipe: Recipe, styles: int) -> None:

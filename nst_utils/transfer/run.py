@@ -32,9 +32,9 @@ from .descent import Descent
 from .fields import RecipeError
 from .losses.term import Term, checked_terms, under, weights_of
 from .memory import check_plan, make_plan, room
-from .objective import Objective, prepare
+from .objective import Objective
 from .optimizers import OPTIMIZERS, RunningMean
-from .pictures import RunPictures, ScalePictures, moved
+from .pictures import RunPictures, ScalePictures
 from .regions import Region
 from .result import LiveStep, Result, StepRecord, provenance
 from .start import begin, enlarge
@@ -404,7 +404,7 @@ class _Run:
     def _objective(self, picture: Tensor, moving: Mapping[str, Tensor] | None = None) -> Objective:
         """Learn styles and content at this scale, under the recipe in effect."""
         here, state = self.here, self.state
-        regions = moved(here.regions, lambda t: prepare(t, self.device), self.device)
+        regions = [region.prepared(self.device) for region in here.regions]
         finer = len(state.recipe.scales) - 1 - state.place
         if self.shared is None:
             style = Style(self.backbone, self.now, regions, self.own, state.tile)
@@ -414,7 +414,7 @@ class _Run:
             style = self.shared.style(scale, *learned, state.tile)
         return Objective(
             style,
-            prepare(here.content, self.device),
+            normalize(here.content.to(self.device)),
             normalize(picture),
             state.recipe.coarse_content**finer,
             None if here.weights is None else here.weights.to(self.device),

@@ -13,7 +13,7 @@ from nst_utils.images.samples import open_sample
 from nst_utils.images.tensors import denormalize, normalize, to_tensor
 from nst_utils.networks.backbone import load_backbone
 from nst_utils.transfer.descent import Descent
-from nst_utils.transfer.objective import Objective, prepare
+from nst_utils.transfer.objective import Objective
 from nst_utils.transfer.presets import recipe
 from nst_utils.transfer.style import Style
 
@@ -34,7 +34,7 @@ def theirs(pair):
 def test_its_objective_is_translated_up_to_a_factor(pair, theirs):
     settings = as_pastiche(*pair, recipe(size=SIZE, scales=(SIZE,), steps=(1,)))
     network = load_backbone("vgg19", "oxford", padding="zero")
-    tensors = [prepare(to_tensor(picture), torch.device("cpu")) for picture in pair]
+    tensors = [normalize(to_tensor(picture)) for picture in pair]
     objective = Objective(Style(network, settings, tensors[1]), tensors[0])
     pictures = [pair[0], pair[1], open_sample("rocket").resize((64, 48))]
     ours = [objective(normalize(to_tensor(picture)))[0].item() for picture in pictures]

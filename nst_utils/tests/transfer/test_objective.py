@@ -7,7 +7,6 @@ from nst_utils.errors import UnknownNameError
 from nst_utils.images.tensors import normalize
 from nst_utils.networks import device
 from nst_utils.networks.device import explain_precision, pick_device, pick_precision
-from nst_utils.transfer import losses, objective
 from nst_utils.transfer.config import Recipe
 from nst_utils.transfer.fields import RecipeError
 from nst_utils.transfer.losses.picture import Laplacian
@@ -116,12 +115,6 @@ def test_bfloat16_follows_float32():
     rough = Objective(Style(backbone.to("cpu", torch.bfloat16), RECIPE, STYLE), CONTENT)(CONTENT)[0]
     assert rough.dtype == torch.float32
     assert rough.item() == pytest.approx(exact.item(), rel=0.05)
-
-
-def test_prepare_normalizes():
-    gray = torch.full((1, 3, 4, 4), 0.5)
-    assert torch.allclose(objective.prepare(gray, torch.device("cpu")), normalize(gray))
-    assert losses.total_variation(gray) == 0
 
 
 def test_only_deep_layers_are_smoothed():

@@ -6,6 +6,7 @@ from PIL import Image
 from nst_utils.errors import NSTError, NSTWarning
 from nst_utils.experiments.metrics import ssim
 from nst_utils.images.mask_forms import MaskError
+from nst_utils.images.tensors import normalize
 from nst_utils.transfer import proposals
 from nst_utils.transfer.config import Recipe
 from nst_utils.transfer.fields import RecipeError
@@ -169,8 +170,9 @@ def test_averaged_iterates_are_smoother_and_kept(tiny, pictures):
 def test_regions_are_checked_without_a_run():
     check_regions(SMALL, 1)
     region = Region((StyleImage(torch.zeros(1, 3, 4, 4)),), torch.ones(1, 1, 4, 4))
-    moved = region.map(lambda picture: picture + 1, torch.device("cpu"))
-    assert moved.styles[0].picture.min() == 1 and moved.mask is not None
+    prepared = region.prepared(torch.device("cpu"))
+    expected = normalize(region.styles[0].picture)
+    assert torch.equal(prepared.styles[0].picture, expected) and prepared.mask is not None
 
 
 def test_faces_are_found_however_small_the_painting(tiny):
