@@ -154,16 +154,19 @@ def make_run_folder(*parts: str) -> Path:
     parent = make_folder(RUNS.joinpath(*parts))
     for folder in filter(Path.is_dir, (parent, *parent.iterdir())):
         remove_old_drafts(folder)
+    try:
+        return _make_first_free(parent, stamp, "", Path.mkdir)
+    except OSError as error:
+        raise _no_folder(error.filename, error) from None
+
+
+def _make_first_free(parent: Path, stem: str, suffix: str, make: Callable[[Path], Any]) -> Path:
+    """Make a file or a folder under the first free name: the given one, or one with a number."""
     for count in itertools.count(1):
-        folder = parent / (stamp if count == 1 else f"{stamp}-{count}")
-        try:
-            folder.mkdir()
-        except FileExistsError:
-            continue
-        except OSError as error:
-            raise _no_folder(folder, error) from None
-        return folder
-    raise AssertionError("counting does not end")
+        path = parent / (stem + (f"-{count}" if count > 1 else "") + suffix)
+        with contextlib.suppress(FileExistsError):
+            make(path)
+            return path
 
 
 def remove_run_file(path: Path) -> None:
@@ -212,16 +215,12 @@ def claim_file(folder: Path, name: str) -> Path:
     """
     wanted = Path(safe_name(name))
     make_folder(folder)
-    for count in itertools.count(1):
-        path = folder / (wanted.name if count == 1 else f"{wanted.stem}-{count}{wanted.suffix}")
-        try:
-            path.open("x").close()
-        except FileExistsError:
-            continue
-        except OSError as error:
-            raise FolderError(f"{path}: cannot be written ({error.strerror})") from None
-        return path
-    raise AssertionError("counting does not end")
+    try:
+        return _make_first_free(
+            folder, wanted.stem, wanted.suffix, lambda path: path.open("x").close()
+        )
+    except OSError as error:
+        raise FolderError(f"{error.filename}: cannot be written ({error.strerror})") from None
 
 
 def safe_name(name: str) -> str:
