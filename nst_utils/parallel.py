@@ -26,14 +26,8 @@ from typing import Any
 
 from tqdm import tqdm
 
+from . import signals
 from .errors import NSTError, one_line
-from .signals import (
-    exit_on_signals,
-    holding_back,
-    interrupt_main_thread,
-    requested,
-    watching_signals,
-)
 
 ADDRESS = "DASK_SCHEDULER_ADDRESS"
 """Environment variable that names a scheduler; Dask's own tools read it, too."""
@@ -153,7 +147,7 @@ def map_jobs(
         return
     address = scheduler or os.environ.get(ADDRESS)
     with ExitStack() as stack:
-        stack.enter_context(watching_signals())
+        stack.enter_context(signals.watching_signals())
         if address:
             answers = _on_cluster(function, jobs, address)
         else:
@@ -245,7 +239,7 @@ class _Worker:
         self.process = spawn.Process(target=_serve, args=(theirs, environment))
         if os.name == "posix":
             resource_tracker.ensure_running()  # else it is started now, and lets signals through
-        with without_main(), holding_back():
+        with without_main(), signals.holding_back():
             self.process.start()
         theirs.close()
 
@@ -282,7 +276,7 @@ def _end(workers: Sequence[_Worker]) -> None:
 
 def _serve(pipe: Any, environment: dict[str, str]) -> None:
     """Take jobs through a pipe until its other end is closed, also because its owner died."""
-    exit_on_signals("")
+    signals.exit_on_signals("")
     os.environ.update(environment)
     tqdm.set_lock(threading.RLock())  # its own is a semaphore, which a process that ends leaves
     jobs: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
@@ -290,10 +284,10 @@ def _serve(pipe: Any, environment: dict[str, str]) -> None:
     asked = ""
     while not asked and (job := jobs.get()) is not None:
         try:
-            with watching_signals():
+            with signals.watching_signals():
                 work, arguments = pickle.loads(job)
                 answer = work(*arguments)
-                asked = requested()
+                asked = signals.requested()
         except KeyboardInterrupt:  # before there was anything to save
             return
         except Exception as error:
@@ -312,7 +306,7 @@ def _listen(pipe: Any, jobs: "queue.SimpleQueue[bytes | None]") -> None:
         while True:
             jobs.put(pipe.recv_bytes())
     jobs.put(None)
-    interrupt_main_thread()
+    signals.interrupt_main_thread()
 
 
 @contextlib.contextmanager

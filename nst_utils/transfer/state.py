@@ -25,20 +25,12 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
+from .. import paths
 from ..errors import NSTError, NSTWarning, brief, counted, one_line
 from ..images.formats import ImageError
 from ..images.inputs import InputPicture
 from ..images.png import check_output
 from ..networks.spec import is_weights_name
-from ..paths import (
-    PACKAGE,
-    is_address,
-    is_regular,
-    make_run_folder,
-    remove_run_file,
-    replacing,
-    user_path,
-)
 from ..untrusted import DataError, check_schema, parse_json
 from . import memory
 from .config import Recipe
@@ -175,7 +167,7 @@ class Checkpoint:
         )
         tensors = {name: t.detach().cpu().contiguous() for name, t in tensors.items()}
         try:
-            with replacing(self.path) as draft:
+            with paths.replacing(self.path) as draft:
                 save_file(tensors, draft, {"state": text, "sha256": _digest(tensors, text)})
         except SafetensorError as error:
             raise OSError(f"{self.path} cannot be written ({one_line(error, 120)})") from None
@@ -232,14 +224,14 @@ class Checkpoint:
 @cache
 def code_version() -> str:
     """Return a hash of every source file that decides a picture."""
-    files = [path for name in DECIDING for path in sorted((PACKAGE / name).rglob("*.py"))]
+    files = [path for name in DECIDING for path in sorted((paths.PACKAGE / name).rglob("*.py"))]
     return hashlib.sha256(b"\0".join(path.read_bytes() for path in files)).hexdigest()[:16]
 
 
 def load_checkpoint(path: Any) -> Checkpoint:
     """Read a checkpoint, or raise `CheckpointError` if it is missing, damaged, or another file."""
-    path = user_path(path)
-    if not is_regular(path):
+    path = paths.user_path(path)
+    if not paths.is_regular(path):
         raise CheckpointError(f"{path}: no such file; name the checkpoint of a run")
     size, room = path.stat().st_size, memory.room(torch.device("cpu"))
     if size > room:
@@ -319,7 +311,7 @@ def _check_names(recipe: Recipe, masks: Mapping[str, str], pictures: Mapping[str
     inside = {*mask_files(recipe)} <= masks.keys()
     if not inside or (recipe.start not in STARTS and "start" not in pictures):
         raise ValueError("its recipe names a picture that is not in it")
-    if is_address(recipe.weights):
+    if paths.is_address(recipe.weights):
         raise ValueError("its weights are an address")
 
 
@@ -375,7 +367,7 @@ class Keeper:
         """Save a state; where that fails, say so and go on."""
         began = time.perf_counter()
         try:
-            path = self.path or make_run_folder() / "checkpoint.safetensors"
+            path = self.path or paths.make_run_folder() / "checkpoint.safetensors"
             write(path)
             self.path = path
         except (OSError, NSTError) as error:
@@ -389,13 +381,13 @@ class Keeper:
     def remove(self) -> None:
         """Remove what was saved without having been asked for."""
         if self.path is not None and not self.named:
-            remove_run_file(self.path)
+            paths.remove_run_file(self.path)
             self.path = None
 
 
 def _found_again(weights: str) -> str:
     """Return weights as another working directory finds them."""
-    path = user_path(weights)
+    path = paths.user_path(weights)
     return str(path.absolute()) if is_weights_name(weights) and path.is_file() else weights
 
 
@@ -407,7 +399,7 @@ def _is_checkpoint(path: Path) -> bool:
 
 def _writable(path: Any) -> Path:
     try:
-        path = check_output(path, [user_path(path).suffix.lower()]).absolute()
+        path = check_output(path, [paths.user_path(path).suffix.lower()]).absolute()
     except ImageError as error:
         raise RecipeError(f"checkpoint: {error}") from None
     if path.exists() and path.stat().st_size and not _is_checkpoint(path):

@@ -12,6 +12,7 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import save_file
 
+from nst_utils import paths
 from nst_utils.errors import NSTWarning
 from nst_utils.transfer import memory, state
 from nst_utils.transfer import run as transfer_run
@@ -263,7 +264,7 @@ def test_a_change_of_any_deciding_file_is_another_key(tmp_path, monkeypatch):
     for folder in state.DECIDING:
         (tmp_path / folder).mkdir()
         (tmp_path / folder / "one.py").write_text("x = 1")
-    monkeypatch.setattr(state, "PACKAGE", tmp_path)
+    monkeypatch.setattr(paths, "PACKAGE", tmp_path)
     keys = set()
     for path in [tmp_path / "images/one.py", tmp_path / "networks/one.py", tmp_path / "new.py"]:
         path.write_text("x = 2")
