@@ -6,7 +6,7 @@ set of weights expects another input, the conversion is folded into its first co
 
 import copy
 import warnings
-from collections.abc import Container, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from functools import lru_cache
 
 import torch
@@ -30,15 +30,11 @@ at the only one of ResNet-50.
 
 
 class ScaledAvgPool2d(nn.AvgPool2d):
-    """Average pooling times a constant, because an average is smaller than a maximum."""
-
-    def __init__(self, kernel_size: int, stride: int, padding: int, gain: float) -> None:
-        super().__init__(kernel_size, stride, padding, count_include_pad=False)
-        self.gain = gain
+    """Average pooling times `AVERAGE_GAIN`, because an average is smaller than a maximum."""
 
     def forward(self, x: Tensor) -> Tensor:
         """Return the scaled averages."""
-        return super().forward(x) * self.gain
+        return super().forward(x) * AVERAGE_GAIN
 
 
 class Backbone:
@@ -186,7 +182,12 @@ class Backbone:
                 behind = modules[i + 1 : i + 3]
                 rectifies = bool(behind) and isinstance(behind[0][1], nn.ReLU)
                 taken, rectified = left, rectifies and name not in missing
-                left = rectified and _leaves(behind, missing)
+                left = (
+                    rectified
+                    and len(behind) == 2
+                    and behind[0][0] not in missing
+                    and isinstance(behind[1][1], (Convolution, MaxPool))
+                )
                 x = module(x, rectified, left=left, taken=taken, fresh=fresh)
             elif isinstance(module, nn.ReLU) and rectified:
                 rectified = False
@@ -209,15 +210,6 @@ def _beyond(module: nn.Module) -> int:
         return 1
     side = getattr(module, "kernel_size", 1)
     return ((side[0] if isinstance(side, tuple) else side) - 1) // 2
-
-
-def _leaves(behind: list[tuple[str, nn.Module]], wanted: Container[str]) -> bool:
-    """Tell whether the module after a ReLU is the only reader and can compute its gradient."""
-    return (
-        len(behind) == 2
-        and behind[0][0] not in wanted
-        and isinstance(behind[1][1], (Convolution, MaxPool))
-    )
 
 
 def _place(module: nn.Module, device: torch.device, dtype: torch.dtype, plain: bool) -> nn.Module:
@@ -288,7 +280,7 @@ def _build(name: str, weights: WeightsFile, pooling: str, padding: str) -> Backb
     for key, module in modules.items():
         if isinstance(module, nn.MaxPool2d) and pooling == "average":
             modules[key] = ScaledAvgPool2d(
-                module.kernel_size, module.stride, module.padding, AVERAGE_GAIN
+                module.kernel_size, module.stride, module.padding, count_include_pad=False
             )
     if padding == "replicate":
         key, first = next(iter(modules.items()))

@@ -115,10 +115,10 @@ class Convolution(nn.Module):
         return gradient if rectified is None else _masked_(gradient, rectified)
 
     def _by_winograd(self, channels: int, x: Tensor) -> bool:
-        return winograd.is_faster(channels, len(self._bias), _positions(x), self._dtype)
+        return winograd.is_faster(channels, len(self._bias), x[0, 0].numel(), self._dtype)
 
     def _transformed(self, channels: int, x: Tensor) -> Tensor:
-        if winograd.is_transformed_at_use(channels, len(self._bias), _positions(x), self._dtype):
+        if winograd.is_transformed_at_use(channels, len(self._bias), x[0, 0].numel(), self._dtype):
             return winograd.expanded(self._alone("rows", winograd.rows))
         return self._alone("winograd", lambda weight: winograd.transform(weight, self._dtype))
 
@@ -144,10 +144,6 @@ class Convolution(nn.Module):
             self._ready[way] = _pack(weight.to(self._dtype), x.shape)
             self._sizes[way] = x.shape
         return self._ready[way]
-
-
-def _positions(x: Tensor) -> int:
-    return x.shape[-2] * x.shape[-1]
 
 
 class _Packed(torch.autograd.Function):
