@@ -139,7 +139,6 @@ class LiveStep:
         self._sources: tuple[Any, ...] | None = (evaluated, moved, result)
 
     def __repr__(self) -> str:
-        """Name the step."""
         return f"<LiveStep {self.record.step} at {self.record.scale} px>"
 
     def picture(self, *, clip: bool = True) -> Tensor:

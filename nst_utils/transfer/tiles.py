@@ -74,7 +74,6 @@ class Tiles:
         self._bounds = [bounds(side, tile or side, self.step) for side in size]
 
     def __len__(self) -> int:
-        """Return the number of tiles."""
         return (len(self._bounds[0]) - 1) * (len(self._bounds[1]) - 1)
 
     def __iter__(self) -> Iterator[Tile]:

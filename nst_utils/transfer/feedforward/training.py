@@ -91,7 +91,6 @@ class Settings:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        """Check the numbers."""
         bounds = {"side": (32, 1024), "batch": (1, 64), "style_size": (32, 2048)}
         for name, (low, high) in bounds.items():
             value = getattr(self, name)

@@ -55,7 +55,6 @@ class Stillness:
     difference: float = 0.0
 
     def __post_init__(self) -> None:
-        """Check the numbers."""
         whole = isinstance(self.steps, int) and not isinstance(self.steps, bool)
         if not whole or not 1 <= self.steps <= 10_000:
             raise RecipeError(f"steps of a frame must be 1 to 10,000, not {brief(self.steps)}")
