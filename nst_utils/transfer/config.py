@@ -174,7 +174,6 @@ class Recipe:
     )
 
     def __post_init__(self) -> None:
-        """Check every field and bring it to its own type."""
         for spec in fields(self):
             object.__setattr__(self, spec.name, check_field(spec, getattr(self, spec.name)))
         if not self.scales:
@@ -362,7 +361,16 @@ class Recipe:
         UnknownNameError
             If it names a field that does not exist.
         """
-        return cls(**_read_fields(text))
+        try:
+            values = parse_json(text, "a recipe")
+        except DataError as error:
+            raise RecipeError(str(error)) from None
+        if not isinstance(values, dict):
+            raise RecipeError(f"expected a JSON object of recipe fields, not {brief(values)}")
+        for name in values:
+            field_of(name)
+        # A complete recipe that lacks these fields was written before they existed.
+        return cls(**(BEFORE | values if "schedule" in values else values))
 
 
 @functools.cache
@@ -399,20 +407,6 @@ def _kept_in_step(recipe: Recipe, changes: dict[str, Any]) -> dict[str, Any]:
     elif "steps" not in changes and len(steps) != len(scales):
         steps = fit_steps(steps, len(scales))
     return changes | {"scales": scales, "steps": steps}
-
-
-def _read_fields(text: str) -> dict[str, Any]:
-    """Read a recipe's fields from JSON, not yet checked."""
-    try:
-        values = parse_json(text, "a recipe")
-    except DataError as error:
-        raise RecipeError(str(error)) from None
-    if not isinstance(values, dict):
-        raise RecipeError(f"expected a JSON object of recipe fields, not {brief(values)}")
-    for name in values:
-        field_of(name)
-    # A complete recipe that lacks these fields was written before they existed.
-    return BEFORE | values if "schedule" in values else values
 
 
 def field_of(name: str) -> dataclasses.Field:

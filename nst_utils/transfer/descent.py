@@ -94,7 +94,6 @@ class Descent:
                 raise CheckpointError(f"the checkpoint holds {name} with numbers not finite")
         with torch.no_grad():
             self.x.copy_(state["x"])
-        self.optimizer.load_state_dict({k: self._placed(t) for k, t in own.items()})
-
-    def _placed(self, tensor: Tensor) -> Tensor:
-        return tensor.to(self.x.device) if tensor.ndim > 1 else tensor
+        self.optimizer.load_state_dict(
+            {k: t.to(self.x.device) if t.ndim > 1 else t for k, t in own.items()}
+        )

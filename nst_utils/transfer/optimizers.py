@@ -108,6 +108,8 @@ class LBFGS:
 
     def state_dict(self) -> "dict[str, Tensor]":
         """Return position and gradient of the last step that stood, and the remembered pairs."""
+        import torch
+
         if self._base is None:
             return {}
         before, least, grad = self._base
@@ -115,7 +117,8 @@ class LBFGS:
         state = {"base": before, "grad": grad, "direction": self._direction}
         for i, (moved, changed, _) in enumerate(self._pairs):
             state |= {f"moved.{i}": moved, f"changed.{i}": changed}
-        return state | {"numbers": _numbers(numbers)}
+        # In float64, which holds Python's numbers exactly.
+        return state | {"numbers": torch.tensor(numbers, dtype=torch.float64)}
 
     def load_state_dict(self, state: "Mapping[str, Tensor]") -> None:
         """Take back what `state_dict` returned."""
@@ -211,13 +214,6 @@ OPTIMIZERS: dict[str, type[Optimizer]] = {"lbfgs": LBFGS, "adam": Adam}
 def _dot(a: "Tensor", b: "Tensor") -> float:
     a, b = (t.float() if t.itemsize == 2 else t for t in (a, b))
     return a.flatten().dot(b.flatten()).item()
-
-
-def _numbers(values: list[float]) -> "Tensor":
-    """Return numbers as a tensor that holds them exactly."""
-    import torch
-
-    return torch.tensor(values, dtype=torch.float64)
 
 
 class RunningMean:

@@ -53,15 +53,12 @@ class Watch:
         record = live.record
         # A terminal that has gone must not end what it showed.
         with contextlib.suppress(OSError, ValueError):
-            self._move(record)
+            self.bar.set_description(f"painting at {record.scale} px", refresh=False)
+            self.bar.set_postfix(loss=f"{record.total:.4g}", refresh=False)
+            self.bar.update()
+            if record.note:
+                self.bar.write(f"step {record.step}: {record.note}", file=self.bar.fp)
         if self.show_every:
             turn = record.step % self.show_every == 0
             if turn or record.step == self.steps - 1:
                 self.frames.append((record, to_pil(live.picture())))
-
-    def _move(self, record: StepRecord) -> None:
-        self.bar.set_description(f"painting at {record.scale} px", refresh=False)
-        self.bar.set_postfix(loss=f"{record.total:.4g}", refresh=False)
-        self.bar.update()
-        if record.note:
-            self.bar.write(f"step {record.step}: {record.note}", file=self.bar.fp)

@@ -296,7 +296,7 @@ class _Run:
         self.dtype = pick_precision(recipe.precision, self.device)
         self.random = torch.Generator()
         self.random.set_state(state.random)
-        self.backbone = self._load_backbone()
+        self.backbone = (shared or Shared()).network(self.now)
         self.here: ScalePictures | None = None  # the pictures at this scale
         self.seen: ScalePictures | None = None  # those that the good picture was painted from
         self.descent: Descent | None = None
@@ -304,9 +304,6 @@ class _Run:
         if state.good is not None:
             state.good = state.good.to(self.device)
             self.seen = pictures.at(recipe.scales[state.good_place])
-
-    def _load_backbone(self) -> Backbone:
-        return (self.shared or Shared()).network(self.now)
 
     def paint(self) -> Result:
         """Go through the scales; whatever ends the run, return the best picture."""
@@ -470,7 +467,7 @@ class _Run:
         if self.now == before:
             return False
         if (before.pooling, before.padding) != (self.now.pooling, self.now.padding):
-            self.backbone = self._load_backbone()
+            self.backbone = (self.shared or Shared()).network(self.now)
         return True
 
     def _judge(self, picture: Tensor, total: float) -> None:
