@@ -55,7 +55,8 @@ def kernel_figure(
         seen[:i] = whole[:i]
         seen[i, : j + 1] = whole[i, : j + 1]
         output.imshow(seen, cmap="RdBu_r", vmin=-limit, vmax=limit)
-        output.plot(j, i, "o", color=CYCLE[1], markersize=4)
+        output.set_facecolor("0.85")  # what is not computed yet
+        output.plot(j, i, "o", color=CYCLE[1], markersize=4, clip_on=False)
         output.set_title(say("output so far"), fontsize=7)
         hide_ticks(place)
         hide_ticks(output)
@@ -139,6 +140,8 @@ def activation_functions_figure(depths: pd.DataFrame, *, language: str = "en") -
     for axes, title in zip(panels, titles, strict=True):
         axes.set_title(say(title), fontsize=8)
         draw_grid(axes)
+    for axes in panels[:2]:
+        axes.set_xlabel("z", fontsize=8)
     for axes in panels[2:]:
         axes.set_xlabel(say("layer"), fontsize=8)
         axes.set_ylim(bottom=0)
