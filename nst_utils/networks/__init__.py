@@ -1,7 +1,9 @@
 """Frozen VGG19 and ResNet-50: weights, activations by layer name, fast layers.
 
 - ``spec``: the description of a network: layers, sources of weights, defaults
-- ``weights_file``: weights files of any origin, read without running code
+- ``weights_file``: weights files, read without running code
+- ``quantized``: decoder for a product-quantized ResNet-50
+- ``state_dicts``: state dicts of other origins, renamed to a network's own names
 - ``vgg``: networks of the VGG family: layers, construction, weights of any origin
 - ``vgg19``: VGG19 and its weights
 - ``resnet50``: ResNet-50: layers, weights, construction
@@ -21,8 +23,8 @@ import lazy_loader
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submodules=(
-        "backbone device layers oxford packaged registry resnet50 spec structure vgg "
-        "vgg19 weights weights_file winograd"
+        "backbone device layers oxford packaged quantized registry resnet50 spec state_dicts "
+        "structure vgg vgg19 weights weights_file winograd"
     ).split(),
     submod_attrs={
         "backbone": ["Backbone", "load_backbone", "torchvision_state"],

@@ -10,7 +10,8 @@ from torch import Tensor
 from torch.nn import functional
 
 from ..images.tensors import IMAGENET_MEAN, IMAGENET_STD
-from .weights_file import WeightsError, read_state
+from .state_dicts import read_state
+from .weights_file import WeightsError
 
 BLOCKS = (2, 2, 4, 4, 4)
 """Convolutions of each block."""

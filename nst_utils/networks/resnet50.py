@@ -46,7 +46,8 @@ def build(weights: "WeightsFile") -> "nn.ModuleDict":
 
 def _load(network: "nn.Module", path: Path) -> None:
     """Load a state dict with torchvision's names, or with those of an ``nn.Sequential``."""
-    from .weights_file import WeightsError, match_names, read_state
+    from .state_dicts import match_names, read_state
+    from .weights_file import WeightsError
 
     own = {key: tensor for key, tensor in network.state_dict().items() if not key.startswith("fc.")}
     needed = [key for key in own if "num_batches" not in key]

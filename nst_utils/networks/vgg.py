@@ -98,7 +98,8 @@ class Vgg:
         """
         import torch
 
-        from .weights_file import WeightsError, match_names, read_state
+        from .state_dicts import match_names, read_state
+        from .weights_file import WeightsError
 
         inward = pairwise([3, *self.widths.values()])
         shapes = {

@@ -12,7 +12,8 @@ from ..download import FetchError, download_file, sha256
 from ..errors import NSTWarning, brief, unknown
 from .registry import KNOWN_FILES, backbone_spec
 from .spec import WEIGHTS_SUFFIXES, Source, files_in_package, is_weights_name
-from .weights_file import WeightsError, WeightsFile, read_state
+from .state_dicts import read_state
+from .weights_file import WeightsError, WeightsFile
 
 
 def folders() -> list[Path]:

@@ -9,8 +9,9 @@ from nst_utils import paths
 from nst_utils.errors import NSTWarning, UnknownNameError
 from nst_utils.networks import registry, weights
 from nst_utils.networks.oxford import read_oxford
+from nst_utils.networks.state_dicts import read_state
 from nst_utils.networks.weights import find_weights, locate_source
-from nst_utils.networks.weights_file import WeightsError, read_state
+from nst_utils.networks.weights_file import WeightsError
 
 STATE = {"conv1.weight": torch.ones(2, 2)}
 

@@ -1,8 +1,6 @@
 import hashlib
 import math
-import os
 import zipfile
-from pathlib import Path
 
 import pytest
 import torch
@@ -12,19 +10,13 @@ from nst_utils import paths
 from nst_utils.errors import NSTWarning
 from nst_utils.images.samples import open_picture
 from nst_utils.images.tensors import normalize, to_tensor
-from nst_utils.networks import registry, weights_file
+from nst_utils.networks import weights_file
 from nst_utils.networks.backbone import load_backbone
 from nst_utils.networks.oxford import read_oxford
+from nst_utils.networks.state_dicts import match_names, read_state, unwrap_state
 from nst_utils.networks.vgg19 import SPEC, WIDTHS
 from nst_utils.networks.weights import find_moved, find_weights
-from nst_utils.networks.weights_file import (
-    WeightsError,
-    decode_quantized,
-    is_quantized,
-    match_names,
-    read_state,
-    unwrap_state,
-)
+from nst_utils.networks.weights_file import WeightsError
 
 PLACES = [SPEC.layers.index(name) for name in WIDTHS]
 
@@ -115,7 +107,7 @@ def test_a_zip_that_unpacks_to_much_is_refused_before(tmp_path, monkeypatch):
 
 def test_a_small_file_of_huge_tensors_is_refused_before(tmp_path):
     torch.save({"a": torch.zeros(1).expand(30_000, 50_000)}, tmp_path / "w.pth")
-    with pytest.raises(WeightsError, match="its tensors take 5,722 MB"):
+    with pytest.raises(WeightsError, match="its tensors take 5722 MB"):
         read_state(tmp_path / "w.pth")
 
 
@@ -158,6 +150,8 @@ def test_weights_from_caffe_are_fed_what_they_expect(tmp_path, order, scale):
 
 
 def test_the_published_conversion_has_its_name(tmp_path, monkeypatch):
+    from nst_utils.networks import registry
+
     path = tmp_path / "vgg19-d01eb7cb.pth"
     torch.save(vgg19(), path)
     digest = hashlib.sha256(path.read_bytes()).hexdigest()
@@ -223,59 +217,3 @@ def test_a_model_that_was_moved_is_found_by_name_and_by_checksum(monkeypatch, tm
     renamed = path.rename(path.with_name("renamed.pth"))
     assert find_moved("C:\\old\\mine.pt", digest) == renamed
     assert find_moved("mine.pt", "0" * 64) is None
-
-
-def layer(out=4, inner=2, side=3, blocks=3):
-    """A convolution whose centroids say where they belong."""
-    rows = inner * side * side
-    matrix = torch.arange(rows * out, dtype=torch.float32).reshape(rows, out)
-    columns = torch.cat(matrix.chunk(blocks, dim=0), dim=1)  # (rows / blocks, blocks * out)
-    order = torch.randperm(columns.shape[1], generator=torch.Generator().manual_seed(0))
-    places = torch.empty_like(order)
-    places[order] = torch.arange(len(order))
-    kept = {"centroids": columns.T[order].half(), "assignments": places.to(torch.uint8)}
-    return kept | {"n_blocks": blocks, "is_conv": True, "k": side}, matrix
-
-
-def test_centroids_and_assignments_become_a_weight():
-    kept, matrix = layer()
-    norm = {"weight": torch.ones(4), "bias": torch.zeros(4)}
-    value = {"layer1.0.conv1": kept, "bn1": norm, "conv1": {"weight": torch.ones(4, 3, 7, 7)},
-             "fc": kept, "fc_bias": torch.ones(3)}  # fmt: skip
-    assert is_quantized(value) and not is_quantized({"a": torch.ones(1)})
-    state = decode_quantized(value, Path("x"))
-    assert torch.equal(state["layer1.0.conv1.weight"], matrix.T.reshape(4, 2, 3, 3))
-    assert state["bn1.running_var"].tolist() == [1] * 4 and "fc.weight" not in state
-
-
-@pytest.mark.parametrize(
-    "change",
-    [
-        {"k": 0}, {"k": "x"}, {"k": float("inf")}, {"k": float("nan")}, {"k": 10**400},
-        {"n_blocks": 0}, {"n_blocks": float("inf")}, {"assignments": None},
-        {"centroids": torch.ones(2)},
-        {"assignments": torch.zeros(1, dtype=torch.uint8).expand(10**8)},
-    ],
-)  # fmt: skip
-def test_other_layers_are_one_sentence(change):
-    kept, _ = layer()
-    with pytest.raises(WeightsError, match="layer1.0.conv1 is not a layer of a quantized"):
-        decode_quantized({"layer1.0.conv1": kept | change}, Path("x.pth"))
-
-
-def test_the_source_is_declared_with_license_and_checksum():
-    sources = registry.BACKBONES["resnet50"].sources
-    source = sources["kill-the-bits"]
-    assert source.url and source.filename.endswith(".pth") and len(source.sha256) == 64
-    assert "CC BY-NC" in source.license and list(sources)[-1] == "kill-the-bits"
-
-
-@pytest.mark.skipif(
-    "NST_QUANTIZED" not in os.environ, reason="NST_QUANTIZED names no pair of files"
-)
-def test_the_authors_file_is_the_known_state():
-    compressed, decoded = map(Path, os.environ["NST_QUANTIZED"].split(os.pathsep))
-    found, known = read_state(compressed), read_state(decoded)
-    for name, tensor in known.items():
-        if "num_batches" not in name:
-            assert torch.allclose(found[name], tensor.float(), atol=2e-3), name
