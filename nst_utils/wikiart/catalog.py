@@ -66,6 +66,21 @@ class WikiArt:
             store_index(self.root, key, *loaded)
         self.catalog, self._findings = loaded
 
+    @classmethod
+    def from_huggingface(
+        cls, count: int = 500, *, folder: str | os.PathLike | None = None, **options: Any
+    ) -> "WikiArt":
+        """Download some pictures of the Hugging Face dataset into a folder of style folders.
+
+        The folder is ``data/wikiart_hf`` by default; pictures already there are kept. The options
+        and errors are those of `download.stream_huggingface`.
+        """
+        from .download import stream_huggingface
+
+        place = Path(folder) if folder else paths.DATA / "wikiart_hf"
+        stream_huggingface(place, count, **options)
+        return cls(place, progress=options.get("progress", True))
+
     def __len__(self) -> int:
         """Return the number of files."""
         return len(self.catalog)
@@ -159,11 +174,10 @@ class WikiArt:
             matched.append(known[comparable(str(name))])
         return matched
 
-    def sample(self, count: int, *, seed: int = 0, balance: str | None = None) -> pd.DataFrame:
+    def sample(
+        self, count: int, *, seed: int = 0, balance: str | None = None, check_files: bool = True
+    ) -> pd.DataFrame:
         """Draw files at random, without replacement; the same seed draws the same.
-
-        Each drawn file is decoded, and replaced if it cannot be used; the catalog then notes its
-        ``problem``. Files with a known problem are never drawn.
 
         Parameters
         ----------
@@ -172,6 +186,9 @@ class WikiArt:
         balance : {"style", "artist"}, optional
             Draw equally many files of each, as long as there are any. By default every file is
             equally likely.
+        check_files : bool
+            Decode each drawn file, and replace it if it cannot be used; the catalog then notes its
+            ``problem``. Files with a known problem are never drawn.
 
         Returns
         -------
@@ -189,7 +206,7 @@ class WikiArt:
             raise unknown("balance", balance, ("style", "artist"))
         if count < 1:
             raise WikiArtError(f"count must be at least 1, not {count}")
-        kept = draw(self.catalog, count, seed, balance, self._usable)
+        kept = draw(self.catalog, count, seed, balance, self._usable if check_files else None)
         if len(kept) < count:
             raise WikiArtError(f"expected {count} usable files, found {len(kept)}; ask for fewer")
         return self.catalog.loc[kept]

@@ -12,7 +12,6 @@ from nst_utils.errors import NSTWarning, UnknownNameError
 from nst_utils.wikiart import index as wikiart_index
 from nst_utils.wikiart import index_cache
 from nst_utils.wikiart.catalog import WikiArt, compare_with_report, draw
-from nst_utils.wikiart.download import stream_huggingface
 from nst_utils.wikiart.index import WikiArtError
 from nst_utils.wikiart.miniature import make_miniature
 from nst_utils.wikiart.names import STYLES
@@ -300,9 +299,8 @@ def stream_rows():
 
 def test_huggingface_is_streamed_and_resumed(tmp_path):
     with pytest.raises(WikiArtError, match="broke off after 4 pictures .connection reset."):
-        stream_huggingface(tmp_path, 8, dataset=Stream(stream_rows(), 4))
-    stream_huggingface(tmp_path, 8, dataset=Stream(stream_rows()))
-    found = WikiArt(tmp_path)
+        WikiArt.from_huggingface(8, folder=tmp_path, dataset=Stream(stream_rows(), 4))
+    found = WikiArt.from_huggingface(8, folder=tmp_path, dataset=Stream(stream_rows()))
     assert len(found) == 8
     assert set(found.catalog["style"]) == {"Cubism", "Pop_Art"}
     assert set(found.catalog["artist"]) == {"a b", "c d"}

@@ -23,6 +23,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     submod_attrs={
         "content": ["content_loss"],
         "gram": ["SMOOTHING_SCALE", "gram_matrix", "mean_square", "smooth", "style_loss"],
+        "neighbors": ["neighbor_loss"],
         "picture": ["total_variation"],
         "term": ["Additive", "LayerMask", "StyleTerm", "Term"],
         "transport": ["gaussian_wasserstein", "relaxed_earth_mover", "sliced_wasserstein"],

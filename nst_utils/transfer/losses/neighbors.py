@@ -83,15 +83,46 @@ def cosine_distance(
     return (distance * weights).sum() / weights.sum().clamp(min=EPSILON)
 
 
+def neighbor_loss(features: Tensor, bank: Tensor, *, centered: bool = False) -> Tensor:
+    """Compare every position with the style vector nearest to it.
+
+    Parameters
+    ----------
+    features : Tensor, shape (1, d, h, w)
+        Activations of the picture.
+    bank : Tensor, shape (entries, d)
+        Activations of the style image as rows, in any order; see `rows_of`.
+    centered : bool
+        Match (but do not compare) after each side's mean vector was taken away.
+
+    Returns
+    -------
+    Tensor, scalar
+        Mean over positions of the cosine distance to the match, 0 where each position is some
+        style vector times a positive number. The match itself has no gradient.
+
+    References
+    ----------
+    Zhang et al., "ARF: Artistic Radiance Fields", ECCV 2022 (NNFM). Centered: Kolkin et al.,
+    "Neural Neighbor Style Transfer", arXiv 2203.13215.
+    """
+    rows, bank = rows_of(features).float(), bank.float()
+    with torch.no_grad():
+        matrices = (unit_rows([x], centered=centered) for x in (rows, bank))
+        targets = bank[nearest(*matrices)]
+    dot, square = (rows * targets).sum(dim=1), rows.square().sum(dim=1)
+    return cosine_distance(dot, square, targets.square().sum(dim=1))
+
+
 class Neighbors(StyleTerm):
     """Cosine distance to the nearest style vectors of a block (NNFM; ARF, ECCV 2022).
 
-    The layers of one resolution are put side by side and matched together, each times its weight,
-    after each side's mean vector was taken away (Kolkin et al., arXiv 2203.13215). The match is
-    made again every `STALE_AFTER` evaluations.
+    The layers of one resolution are put side by side and matched together, each times its weight.
+    The match is made again every `STALE_AFTER` evaluations.
     """
 
     blends = False
+    centered = True
     most = MOST_POSITIONS
 
     def __init__(self, recipe: Recipe, layers: tuple[str, ...], name: str) -> None:
@@ -139,9 +170,9 @@ class Neighbors(StyleTerm):
         step = math.ceil(math.sqrt(height * width / self.most))
         self._offsets = tuple(torch.randint(step, (2,), generator=self._random).tolist())
         rows = [rows_of(self._kept(seen[name])) for name in self.layers]
-        queries = unit_rows(rows, centered=True)
+        queries = unit_rows(rows, centered=self.centered)
         banks = [torch.cat(self._bank[name]) for name in self.layers]
-        self._index = nearest(queries, unit_rows(banks, centered=True))
+        self._index = nearest(queries, unit_rows(banks, centered=self.centered))
         self._look_up(seen)
 
     def _look_up(self, seen: Mapping[str, Tensor]) -> None:

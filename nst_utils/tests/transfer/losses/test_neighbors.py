@@ -1,13 +1,12 @@
 import torch
 
-from nst_utils.transfer.config import Recipe
 from nst_utils.transfer.losses import neighbors
-from nst_utils.transfer.losses.neighbors import Neighbors, nearest, unit_rows
+from nst_utils.transfer.losses.neighbors import nearest, neighbor_loss, unit_rows
+from nst_utils.transfer.losses.term import rows_of
 
 torch.manual_seed(0)
 
 F = torch.randn(1, 6, 5, 7)
-RECIPE = Recipe(style_layers={"relu1_1": 1.0})
 
 
 def test_matches_are_those_of_the_largest_cosine():
@@ -40,31 +39,27 @@ def test_columns_of_several_layers_make_one_row():
     assert unit_rows([one, two], centered=True).float().mean(dim=0).abs().max() < 0.2
 
 
-def loss(features, style):
-    """Return the loss of activations beside those of a style image."""
-    term = Neighbors(RECIPE, ("relu1_1",), "relu1_1")
-    term.learn({"relu1_1": style}, style)
-    return term.under(None)({"relu1_1": features}, features)
-
-
 def test_a_picture_is_its_own_neighbor_in_any_order():
-    assert loss(F, F).abs() < 1e-6
-    shuffled = F.flatten(2)[..., torch.randperm(35)].reshape(F.shape)
-    assert loss(F, shuffled).abs() < 1e-6
+    bank = rows_of(F)
+    assert neighbor_loss(F, bank).abs() < 1e-6
+    shuffled = bank[torch.randperm(len(bank))]
+    assert neighbor_loss(F, shuffled).abs() < 1e-6
     other = torch.randn(1, 6, 4, 4)
-    assert torch.allclose(loss(other, F), loss(other, shuffled), atol=1e-3)
+    assert torch.allclose(neighbor_loss(other, bank), neighbor_loss(other, shuffled), atol=1e-3)
 
 
-def test_only_the_direction_counts_and_a_shift_moves_it():
-    assert loss(3 * F, F).abs() < 1e-6
-    moved = loss(F + 5, F)
-    assert moved > 0.1
+def test_only_the_direction_counts_and_centering_moves_it():
+    bank = rows_of(F)
+    assert neighbor_loss(3 * F, bank).abs() < 1e-6
+    plain, centered = neighbor_loss(F + 5, bank), neighbor_loss(F + 5, bank, centered=True)
+    assert plain > 0.1 and centered > 0.1
     # Matched after centering, each position finds itself, whatever was added to all.
-    own = 1 - torch.nn.functional.cosine_similarity(F + 5, F).mean()
-    assert torch.allclose(moved, own, atol=1e-2)
+    moved = rows_of(F + 5)
+    own = 1 - torch.nn.functional.cosine_similarity(moved, bank).mean()
+    assert torch.allclose(centered, own, atol=1e-2)
 
 
 def test_zeros_have_a_loss_and_a_gradient():
     x = torch.zeros(1, 3, 4, 4, requires_grad=True)
-    loss(x, torch.randn(1, 3, 1, 5)).backward()
+    neighbor_loss(x, torch.randn(5, 3)).backward()
     assert torch.isfinite(x.grad).all()
