@@ -271,10 +271,13 @@ def paired_standings(
     methods = known["method"].unique()
     table = {}
     for method in sorted({*methods} - {find_reference(methods), *CONTROLS}):
-        fair = [judge for judge in judges if judge != TOOK_PART.get(method)]
-        both = with_overall(known, fair, content)
+        both = with_overall(known, _fair(judges, method), content)
         table[method] = paired_measures(both, method, ["overall"]).to_dict("index")["overall"]
     return pd.DataFrame.from_dict(table, orient="index").sort_values("difference")
+
+
+def _fair(judges: Sequence[str], method: str) -> list[str]:
+    return [judge for judge in judges if judge != TOOK_PART.get(method)]
 
 
 def paired_measures(rows: pd.DataFrame, method: str, measures: Sequence[str]) -> pd.DataFrame:
@@ -294,13 +297,8 @@ def paired_measures(rows: pd.DataFrame, method: str, measures: Sequence[str]) ->
     for measure in measures:
         wide = means[measure].unstack("method")
         gaps = (wide[method] - wide[default]).dropna().rename("gap")
-        row = dict(
-            zip(
-                ["difference", "low", "high"],
-                two_way_interval(gaps.reset_index(), "gap"),
-                strict=True,
-            )
-        )
+        mean, low, high = two_way_interval(gaps.reset_index(), "gap")
+        row = {"difference": mean, "low": low, "high": high}
         table[measure] = row | {"ahead": int((gaps < 0).sum()), "pairs": len(gaps)}
     return pd.DataFrame.from_dict(table, orient="index")
 
@@ -339,8 +337,7 @@ def at_their_structure(rows: pd.DataFrame, judges: Sequence[str]) -> pd.DataFram
         if method == reference or method in CONTROLS:
             continue
         both = pd.concat([curves, own[own["method"] == method]])
-        fair = [judge for judge in judges if judge != TOOK_PART.get(method)]
-        both = both.assign(gap=both[fair].mean(axis=1))
+        both = both.assign(gap=both[_fair(judges, method)].mean(axis=1))
         read = at_equal_structure(both, ["gap"], by="method").assign(error="", factor=1)
         if {method, reference} <= set(read["method"]):  # else no curve reaches what it keeps
             table[method] = paired_measures(read, method, ["gap"]).to_dict("index")["gap"]

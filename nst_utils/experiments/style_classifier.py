@@ -201,15 +201,16 @@ def by_layer(
     """
     rows = []
     for layer in layers:
-        gram = None
-        for statistic in ("gram", "mean", "moments"):
-            name = f"{statistic} {layer}"
-            predicted = predict_styles(features, name, folds, classifier=classifier)
-            gram = predicted if gram is None else gram
-            beyond = accuracy_difference(predicted, gram)
+        found = {
+            statistic: predict_styles(
+                features, f"{statistic} {layer}", folds, classifier=classifier
+            )
+            for statistic in ("gram", "mean", "moments")
+        }
+        for statistic, predicted in found.items():
+            beyond, low, high = accuracy_difference(predicted, found["gram"])
             row = {"statistic": statistic, "layer": layer} | accuracy(predicted)
-            names = ("beyond gram", "beyond low", "beyond high")
-            rows.append(row | dict(zip(names, beyond, strict=True)))
+            rows.append(row | {"beyond gram": beyond, "beyond low": low, "beyond high": high})
     return pd.DataFrame(rows)
 
 
