@@ -172,6 +172,7 @@ def test_one_list_of_dependencies():
 
 DISTRIBUTIONS = {
     "IPython": "jupyterlab",
+    "ipykernel": "jupyterlab",
     "cv2": "opencv-python-headless",
     "PIL": "pillow",
     "distributed": "dask",

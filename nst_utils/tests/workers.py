@@ -4,14 +4,49 @@ Tests and notebooks run side by side, one worker a core. Waiting threads would s
 other worker's core: each worker, and each notebook's kernel, gets one thread.
 """
 
+import json
 import os
+import subprocess
 import sys
+import tempfile
+from pathlib import Path
 
 # jsonschema, which nbval loads, would load a parser of grammars only to check addresses: seconds.
 sys.modules["rfc3987_syntax"] = None
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+ONE_THREAD = {name: "1" for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")}
 if "PYTEST_XDIST_WORKER" in os.environ:
-    for _name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
-        os.environ.setdefault(_name, "1")
+    for _name, _one in ONE_THREAD.items():
+        os.environ.setdefault(_name, _one)
     # Some hundred processes import the package: they compile it once, not once each.
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+
+
+def pytest_configure(config) -> None:
+    """Let nbval's kernels be forks of one process that holds the libraries; see `kernels`."""
+    if sys.platform == "linux" and (config.option.nbval or config.option.nbval_lax):
+        config.option.nbval_kernel_name = "forked"
+        if not hasattr(config, "workerinput"):
+            _serve_kernels(config)
+
+
+def _serve_kernels(config) -> None:
+    folder = tempfile.TemporaryDirectory(prefix="nst-kernels-")
+    command = [sys.executable, "-P", str(Path(__file__).with_name("kernels.py"))]
+    address = f"{folder.name}/socket"
+    spec = {
+        "argv": [*command, "ask", address, "{connection_file}"],
+        "display_name": "forked", "language": "python", "interrupt_mode": "message",
+    }  # fmt: skip
+    place = Path(folder.name, "kernels", "forked", "kernel.json")
+    place.parent.mkdir(parents=True)
+    place.write_text(json.dumps(spec))
+    os.environ["JUPYTER_PATH"] = folder.name
+    server = subprocess.Popen([*command, "serve", address], env=ONE_THREAD | dict(os.environ))
+
+    def end() -> None:
+        server.kill()
+        server.wait()
+        folder.cleanup()
+
+    config.add_cleanup(end)
