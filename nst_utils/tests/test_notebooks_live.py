@@ -1,5 +1,6 @@
 """Each notebook paints under other parameters; nbval compares the stored outputs."""
 
+import functools
 import logging
 import warnings
 from pathlib import Path
@@ -9,11 +10,11 @@ import pytest
 from IPython.core.interactiveshell import InteractiveShell
 from IPython.utils.capture import capture_output
 
-from nst_utils.experiments import sweeps
+from nst_utils.experiments import metrics, sweeps
 from nst_utils.experiments.notebooks import check_parameters
 from nst_utils.networks.backbone import load_backbone
 from nst_utils.paths import ROOT
-from nst_utils.transfer import run
+from nst_utils.transfer import proposals, run
 from nst_utils.transfer.feedforward import training
 from nst_utils.wikiart import miniature
 
@@ -55,10 +56,11 @@ def quickly(jobs_here, monkeypatch, tmp_path):
     """Run jobs here, and paint by a tiny VGG19: nbval and the stored runs try the real one."""
     tiny = tiny_backbone()
 
+    @functools.cache
     def load(name, *words, **options):
         return tiny if name == "vgg19" else load_backbone(name, *words, **options)
 
-    for module in (run, training):
+    for module in (run, training, metrics, proposals):
         monkeypatch.setattr(module, "load_backbone", load)
     monkeypatch.setattr(sweeps, "RUNS", tmp_path / "runs")
 
