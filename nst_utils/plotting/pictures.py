@@ -124,15 +124,16 @@ def flow_picture(flow: np.ndarray) -> Image.Image:
 def feature_plate(
     features: Mapping[str, Tensor], *, columns: int = 6, language: str = "en"
 ) -> Figure:
-    """Show the most active channels of each layer.
+    """Show the channels of each layer that answer most.
+
+    Zero is gray, or black in a layer without negative values; white is a channel's maximum.
 
     Parameters
     ----------
     features : mapping of str to Tensor, shape (1, d, h, w)
         Activations by layer, as `Backbone.extract` returns them.
     columns : int
-        Channels shown of each layer: those with the largest mean absolute activation, in falling
-        order.
+        Channels shown of each layer: those with the largest mean after a ReLU, in falling order.
     """
     say = translator(language)
     shape = next(iter(features.values())).shape
@@ -142,11 +143,11 @@ def feature_plate(
     grid = figure.add_gridspec(len(features), columns)
     for i, (name, tensor) in enumerate(features.items()):
         maps = tensor[0].detach().float().cpu()
-        for j, channel in enumerate(maps.abs().mean(dim=(1, 2)).argsort(descending=True)[:columns]):
+        answers, signed = maps.clamp(min=0).mean(dim=(1, 2)), bool((maps < 0).any())
+        for j, channel in enumerate(answers.argsort(descending=True)[:columns]):
             axes = figure.add_subplot(grid[i, j])
-            # Each channel has its own scale around 0: dark is negative, light is positive.
             limit = maps[channel].abs().max().item() or 1.0
-            axes.imshow(maps[channel].numpy(), cmap="gray", vmin=-limit, vmax=limit)
+            axes.imshow(maps[channel].numpy(), cmap="gray", vmin=-limit * signed, vmax=limit)
             axes.set_title(f"{name}, {say('channel')} {int(channel)}", fontsize=6)
             hide_ticks(axes)
     return figure

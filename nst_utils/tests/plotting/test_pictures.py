@@ -82,9 +82,9 @@ def test_plates_and_losses_are_labeled_and_whole(tiny, pictures, language):
         assert any(text in title for title in shown)
 
 
-def test_the_most_active_channel_comes_first():
+def test_the_channel_that_answers_most_comes_first():
     maps = torch.zeros(1, 3, 4, 4)
-    maps[0, 2], maps[0, 0] = -5, 1
+    maps[0, 2], maps[0, 1], maps[0, 0] = 5, -9, 1
     figure = figures.feature_plate({"conv1_1": maps}, columns=2)
     assert [axes.get_title() for axes in figure.axes] == [
         "conv1_1, channel 2",
