@@ -179,14 +179,14 @@ def activation_depth(depth: int = 20, width: int = 128, seed: int = 0) -> pd.Dat
 def gradient_norms(
     depth: int = 40, width: int = 64, seeds: int = 5, *, gain: float = 3**-0.5
 ) -> pd.DataFrame:
-    """Measure how the gradient shrinks towards the input, in four stacks of layers.
+    """Measure how the gradient shrinks towards the input, in five stacks of layers.
 
     All have ``depth`` layers ``F(x) = W tanh(x)`` with the same random directions, and the loss is
     the mean squared distance of the output from noise. ``plain`` has weights with the standard
     deviation `gain` / ``sqrt(width)``, by default that of torch's linear layer before training.
     ``gain 1`` has no such factor. ``normalized`` is the plain stack with batch
     normalization after each layer. ``residual`` is the plain one that adds its
-    input, ``x + F(x) / sqrt(depth)``.
+    input, ``x + F(x) / sqrt(depth)``, and ``residual, no factor`` is ``x + F(x)``.
 
     Returns
     -------
@@ -200,6 +200,7 @@ def gradient_norms(
         "gain 1": lambda x, y: y,
         "normalized": lambda x, y: normalize(gain * y),
         "residual": lambda x, y: x + gain * y / depth**0.5,
+        "residual, no factor": lambda x, y: x + gain * y,
     }
     rows = []
     for seed in range(seeds):

@@ -48,7 +48,7 @@ def test_gradients_fade_by_the_initial_gain_and_stay_in_the_others():
     norms = blocks.gradient_norms(depth=30, width=16, seeds=2)
     first = norms[norms["layer"] == 1].groupby("stack")["norm"].mean()
     assert first["plain"] < 1e-5
-    assert first["residual"] > 0.3
+    assert 0.3 < first["residual"] < first["residual, no factor"]
     assert min(first["gain 1"], first["normalized"]) > 100 * first["plain"]
 
 
