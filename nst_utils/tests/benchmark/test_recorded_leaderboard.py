@@ -43,7 +43,7 @@ def test_rows_and_pictures_are_stored_and_read_again(finished):
 def test_what_is_not_whole_is_not_stored(finished):
     rows, out = finished
     broken = rows.assign(error=["no memory", *[""] * (len(rows) - 1)])
-    with pytest.raises(LeaderboardError, match="1 of 36 pictures failed"):
+    with pytest.raises(LeaderboardError, match="1 of 48 pictures failed"):
         recorded.record_leaderboard(broken, out)
     with pytest.raises(LeaderboardError, match="no picture of astronaut x woodblock by quick"):
         recorded.record_leaderboard(rows.iloc[1:], out)
@@ -53,13 +53,13 @@ def test_what_is_not_whole_is_not_stored(finished):
 def test_pictures_are_read_from_the_leaderboards_folder_only(finished):
     rows, out = finished
     elsewhere = rows.assign(picture=[f"../../{name}" for name in rows["picture"]])
-    assert recorded.picture_grid(elsewhere, out).size == (1200, 900)
+    assert recorded.picture_grid(elsewhere, out).size == (1500, 900)
 
 
 def test_the_stored_one_has_all_its_pairs():
     rows = read_leaderboard(recorded.FOLDER / "leaderboard.csv")
     shown = [picture for picture, _ in recorded.recorded_pictures(*recorded.SHOWN_STYLES)]
-    assert len(shown) == 48
+    assert len(shown) == 60
     # Without the white that fills the squares.
     assert all(np.asarray(picture)[[0, -1]].mean() < 250 for picture in shown)
     assert set(recorded.SHOWN_METHODS) <= set(rows["method"])
