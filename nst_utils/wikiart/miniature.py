@@ -1,8 +1,8 @@
 """Two stand-ins for WikiArt, made in seconds out of the samples; none of their pictures is from it.
 
 The miniature has the layout, csv files, 27 styles and defects of the real one. Its titles and
-artists are made up, except for the names that show how WikiArt misspells. Its styles mean nothing;
-those of the practice set are right: ten painted samples, four painters of each.
+artists are made up, except for the names that show how WikiArt misspells. Its styles fit where they
+are `FITTING`; those of the practice set do all: ten painted samples, four painters of each.
 """
 
 import hashlib
@@ -23,8 +23,15 @@ SUBJECTS = ("harbor", "garden", "portrait", "field", "street", "still life", "ri
 SIDE = 160
 PAINTERS, PICTURES = 4, 4
 """Of the practice set: painters of each style, and pictures of each painter."""
-DONE = ".complete"
-"""Empty file that marks a folder that was made to the end."""
+DONE = ".complete-2"
+"""Empty file that marks a folder that was made to the end; its number rises with the contents."""
+FITTING = {
+    "Abstract_Expressionism": "drip", "Action_painting": "drip", "Analytical_Cubism": "cubism",
+    "Cubism": "cubism", "Expressionism": "expressionism", "Impressionism": "watercolor",
+    "Pointillism": "pointillism", "Pop_Art": "popart", "Post_Impressionism": "nocturne",
+    "Synthetic_Cubism": "cubism", "Ukiyo_e": "woodblock",
+}  # fmt: skip
+"""Styles for which a painted sample fits, with its name."""
 
 
 def make_miniature(folder: Path | None = None) -> Path:
@@ -45,16 +52,18 @@ def make_miniature(folder: Path | None = None) -> Path:
         return folder
     # Pictures are cut out of sources of this size.
     sources, photos = (
-        [open_sample(s.name, 640) for s in list_samples().values() if s.kind == kind]
+        {s.name: open_sample(s.name, 640) for s in list_samples().values() if s.kind == kind}
         for kind in ("style", "content")
     )
+    photos = list(photos.values())
     rng = np.random.default_rng(1)
     rows = []
     for code, style in enumerate(STYLES):
         (folder / style).mkdir(parents=True, exist_ok=True)
         # Styles differ in size on purpose, so that their shares are worth counting.
         for i in range(3 + code % 4 + 3 * (style in ("Impressionism", "Realism"))):
-            source = photos[i % 4] if style == "Realism" else sources[(code + i) % len(sources)]
+            name = FITTING.get(style) or [*sources][(code + i) % len(sources)]
+            source = photos[i % 4] if style == "Realism" else sources[name]
             rows.append(_painting(folder, style, code, i, _cut(source, rng)))
     _spoil(folder, rows)
     _write_csv(folder, rows)

@@ -7,14 +7,19 @@ import unicodedata
 from functools import lru_cache
 from pathlib import Path, PurePosixPath
 
-STYLES = (
-    "Abstract_Expressionism", "Action_painting", "Analytical_Cubism", "Art_Nouveau_Modern",
-    "Baroque", "Color_Field_Painting", "Contemporary_Realism", "Cubism", "Early_Renaissance",
-    "Expressionism", "Fauvism", "High_Renaissance", "Impressionism", "Mannerism_Late_Renaissance",
-    "Minimalism", "Naive_Art_Primitivism", "New_Realism", "Northern_Renaissance", "Pointillism",
-    "Pop_Art", "Post_Impressionism", "Realism", "Rococo", "Romanticism", "Symbolism",
-    "Synthetic_Cubism", "Ukiyo_e",
-)  # fmt: skip
+FILES = {
+    "Impressionism": 13060, "Realism": 10733, "Romanticism": 7019, "Expressionism": 6736,
+    "Post_Impressionism": 6450, "Symbolism": 4528, "Art_Nouveau_Modern": 4334, "Baroque": 4240,
+    "Abstract_Expressionism": 2782, "Northern_Renaissance": 2552, "Naive_Art_Primitivism": 2405,
+    "Cubism": 2235, "Rococo": 2089, "Color_Field_Painting": 1615, "Pop_Art": 1483,
+    "Early_Renaissance": 1391, "High_Renaissance": 1343, "Minimalism": 1337,
+    "Mannerism_Late_Renaissance": 1279, "Ukiyo_e": 1167, "Fauvism": 934, "Pointillism": 513,
+    "Contemporary_Realism": 481, "New_Realism": 314, "Synthetic_Cubism": 216,
+    "Analytical_Cubism": 110, "Action_painting": 98,
+}  # fmt: skip
+"""Files of each style in the copy on Kaggle: 81,444 in all."""
+
+STYLES = tuple(sorted(FILES))
 """The 27 style folders, in the order of their codes, 140 and up."""
 
 _YEAR = re.compile(r"(?<![0-9])(1[0-9]{3}|20[0-2][0-9])(?![0-9])")

@@ -6,6 +6,8 @@ from PIL import Image
 from nst_utils import paths
 from nst_utils.wikiart.catalog import WikiArt
 from nst_utils.wikiart.miniature import (
+    DONE,
+    FITTING,
     PAINTERS,
     PICTURES,
     find_styles,
@@ -13,7 +15,7 @@ from nst_utils.wikiart.miniature import (
     make_miniature,
     make_practice_set,
 )
-from nst_utils.wikiart.names import STYLES
+from nst_utils.wikiart.names import FILES, STYLES
 
 
 def digest(folder):
@@ -27,7 +29,8 @@ def test_the_miniature_is_the_same_every_time(tmp_path):
     before = {path: path.stat().st_mtime_ns for path in one.rglob("*")}
     assert make_miniature(one) == one  # there already: nothing is touched
     assert {path: path.stat().st_mtime_ns for path in one.rglob("*")} == before
-    assert len(STYLES) == len(set(STYLES)) == 27
+    assert len(STYLES) == len(set(STYLES)) == 27 and sum(FILES.values()) == 81_444
+    assert set(FITTING) <= set(STYLES)
     assert sum(path.stat().st_size for path in one.rglob("*") if path.is_file()) < 5_000_000
 
 
@@ -35,7 +38,7 @@ def test_downloaded_data_comes_before_the_miniature(tmp_path, monkeypatch):
     monkeypatch.setattr(paths, "DATA", tmp_path)
     assert find_wikiart("some/where").name == "where"
     (tmp_path / "wikiart_mini").mkdir()
-    (tmp_path / "wikiart_mini" / ".complete").touch()
+    (tmp_path / "wikiart_mini" / DONE).touch()
     assert find_wikiart() == tmp_path / "wikiart_mini"
     (tmp_path / "wikiart").mkdir()
     assert find_wikiart() == tmp_path / "wikiart_mini"  # a download that failed
@@ -46,7 +49,7 @@ def test_downloaded_data_comes_before_the_miniature(tmp_path, monkeypatch):
 def test_ten_styles_whose_folders_mean_what_they_say(tmp_path, monkeypatch):
     monkeypatch.setattr(paths, "DATA", tmp_path)
     (tmp_path / "wikiart_mini").mkdir()
-    (tmp_path / "wikiart_mini" / ".complete").touch()
+    (tmp_path / "wikiart_mini" / DONE).touch()
     root = find_styles()
     table = WikiArt(root, progress=False).catalog
     assert len(table) == 10 * PAINTERS * PICTURES
