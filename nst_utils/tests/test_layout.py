@@ -1,6 +1,7 @@
 """The layout: folders that import downwards only, light imports, one list of dependencies."""
 
 import ast
+import functools
 import importlib
 import os
 import re
@@ -57,6 +58,7 @@ def tracked() -> list[Path]:
     return [path for line in listed.stdout.splitlines() if (path := ROOT / line).is_file()]
 
 
+@functools.cache
 def modules() -> dict[str, Path]:
     """The package's modules by dotted name, tests left out."""
     paths = (p.relative_to(PACKAGE) for p in PACKAGE.rglob("*.py"))

@@ -9,11 +9,13 @@ import matplotlib.pyplot as plt
 import pytest
 from IPython.core.interactiveshell import InteractiveShell
 from IPython.utils.capture import capture_output
+from PIL import Image
 
 from nst_utils.experiments import metrics, sweeps
 from nst_utils.experiments.notebooks import check_parameters
 from nst_utils.networks.backbone import load_backbone
 from nst_utils.paths import ROOT
+from nst_utils.plotting import album
 from nst_utils.transfer import proposals, run
 from nst_utils.transfer.feedforward import training
 from nst_utils.wikiart import miniature
@@ -53,7 +55,7 @@ def test_every_notebook_is_run():
 
 @pytest.fixture
 def quickly(jobs_here, monkeypatch, tmp_path):
-    """Run jobs here, and paint by a tiny VGG19: nbval and the stored runs try the real one."""
+    """Run jobs here, paint by a tiny VGG19, draw no figure: nbval tries the real ones."""
     tiny = tiny_backbone()
 
     @functools.cache
@@ -63,6 +65,7 @@ def quickly(jobs_here, monkeypatch, tmp_path):
     for module in (run, training, metrics, proposals):
         monkeypatch.setattr(module, "load_backbone", load)
     monkeypatch.setattr(sweeps, "RUNS", tmp_path / "runs")
+    monkeypatch.setattr(album, "render_figure", lambda *_: Image.new("RGB", (8, 8)))
 
 
 @pytest.mark.slow
@@ -86,6 +89,7 @@ def run_cells(path: Path, parameters: dict, monkeypatch):
     logging.getLogger("papermill").setLevel(logging.ERROR)
     InteractiveShell.clear_instance()
     shell = InteractiveShell.instance()
+    shell.displayhook.flush = lambda: None  # it would look for garbage, half a second each time
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
