@@ -58,14 +58,17 @@ def pair_up(contents: str | Sequence[str], styles: str | Sequence[str]) -> list[
     Raises
     ------
     BatchError
-        If either is empty.
+        If either is empty, or neither a source nor a list of them.
 
     Examples
     --------
     >>> pair_up(["palace", "chelsea"], "mosaic")
     [('palace', 'mosaic'), ('chelsea', 'mosaic')]
     """
-    sides = [[side] if isinstance(side, str) else list(side) for side in (contents, styles)]
+    sides = [[side] if isinstance(side, str) else side for side in (contents, styles)]
+    for side in sides:
+        if not isinstance(side, Sequence):
+            raise BatchError(f"a source of pictures or a list of them was expected, not {side!r}")
     if not all(sides):
         raise BatchError("pairs need at least one photo and one painting; none was given")
     return list(zip(sides[0], itertools.cycle(sides[1]), strict=False))

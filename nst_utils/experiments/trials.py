@@ -7,11 +7,10 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from ..errors import NSTError, brief, one_line
+from ..errors import NSTError, one_line
 from ..networks.device import describe_machine
 from ..paths import public_source
-from ..transfer.config import Recipe
-from ..transfer.fields import RecipeError
+from ..transfer.config import Recipe, check_recipe
 from ..transfer.pictures import open_pair, public_recipe
 from ..transfer.progress import Watch
 from ..transfer.result import Result, StepRecord
@@ -138,10 +137,7 @@ def paint(
     frames : list of (StepRecord, PIL.Image.Image)
         As `progress.Watch` keeps them.
     """
-    if not isinstance(recipe, Recipe):
-        raise RecipeError(
-            f"expected a Recipe, for example nst_utils.recipe('quick'), not {brief(recipe)}"
-        )
+    check_recipe(recipe)
     with Watch(sum(recipe.steps), show_every=show_every) as watch:
         result = stylize(content, style, recipe, masks=masks, on_step=watch)
     return result, watch.frames

@@ -274,6 +274,8 @@ class Album:
     ------
     UnknownNameError
         If the language is unknown.
+    FigureError
+        If the name is no text.
     """
 
     def __init__(
@@ -284,6 +286,8 @@ class Album:
         parameters: Mapping[str, Any] | None = None,
     ) -> None:
         translator(language)
+        if not isinstance(notebook, str):
+            raise FigureError(f"an album needs a notebook's name, such as '02', not {notebook!r}")
         self.notebook, self.language = notebook, language
         self.parameters = dict(parameters or {})
         self.final = bool(os.environ.get("NST_FIGURES"))

@@ -414,3 +414,11 @@ def field_of(name: str) -> dataclasses.Field:
     named = {spec.name: spec for spec in fields(Recipe)}
     check_choice("recipe field", name, named)
     return named[name]
+
+
+def check_recipe(recipe: Any) -> None:
+    """Raise `RecipeError` for what is no recipe."""
+    if not isinstance(recipe, Recipe):
+        raise RecipeError(
+            f"expected a Recipe, for example nst_utils.recipe('quick'), not {brief(recipe)}"
+        )

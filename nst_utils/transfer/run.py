@@ -27,7 +27,7 @@ from ..networks.device import (
     pick_precision,
 )
 from ..signals import defer, requested, watching_signals
-from .config import Recipe
+from .config import Recipe, check_recipe
 from .descent import Descent
 from .fields import RecipeError
 from .losses.term import Term, checked_terms, under, weights_of
@@ -134,10 +134,8 @@ def stylize(
     2016. Coarse to fine: Gatys et al., "Controlling Perceptual Factors in Neural Style
     Transfer", CVPR 2017.
     """
-    if recipe is not None and not isinstance(recipe, Recipe):
-        raise RecipeError(
-            f"expected a Recipe, for example nst_utils.recipe('quick'), not {recipe!r:.60}"
-        )
+    if recipe is not None:
+        check_recipe(recipe)
     with own_settings(), watching_signals():
         recipe = recipe or Recipe()
         if start is not None:

@@ -94,6 +94,8 @@ def test_only_the_command_figures_writes_to_figures(monkeypatch, final):
     assert preview.data.startswith(b"\xff\xd8")  # a JPEG, small enough for a notebook
     with pytest.raises(UnknownNameError):
         album_module.Album("x", language="fr")
+    with pytest.raises(album_module.FigureError, match="a notebook's name"):
+        album_module.Album(3)
 
 
 def test_an_animation_is_saved_with_its_record(monkeypatch):
