@@ -14,6 +14,7 @@ from pathlib import Path
 # jsonschema, which nbval loads, would load a parser of grammars only to check addresses: seconds.
 sys.modules["rfc3987_syntax"] = None
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+FORKED = "nst-kernels-"
 ONE_THREAD = {name: "1" for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")}
 if "PYTEST_XDIST_WORKER" in os.environ:
     for _name, _one in ONE_THREAD.items():
@@ -24,16 +25,19 @@ if "PYTEST_XDIST_WORKER" in os.environ:
 
 def pytest_configure(config) -> None:
     """Let nbval's kernels be forks of one process that holds the libraries; see `kernels`."""
-    if sys.platform == "linux" and (config.option.nbval or config.option.nbval_lax):
+    asked = config.option.nbval or config.option.nbval_lax
+    if asked and sys.platform == "linux" and not hasattr(config, "workerinput"):
+        _serve_kernels(config)
+    if FORKED in os.environ.get("JUPYTER_PATH", ""):
         config.option.nbval_kernel_name = "forked"
-        if not hasattr(config, "workerinput"):
-            _serve_kernels(config)
 
 
 def _serve_kernels(config) -> None:
-    folder = tempfile.TemporaryDirectory(prefix="nst-kernels-")
+    folder = tempfile.TemporaryDirectory(prefix=FORKED)
     command = [sys.executable, "-P", str(Path(__file__).with_name("kernels.py"))]
     address = f"{folder.name}/socket"
+    if len(address) > 100:  # Linux allows no longer one: then each kernel loads the libraries
+        return folder.cleanup()
     spec = {
         "argv": [*command, "ask", address, "{connection_file}"],
         "display_name": "forked", "language": "python", "interrupt_mode": "message",
@@ -41,7 +45,8 @@ def _serve_kernels(config) -> None:
     place = Path(folder.name, "kernels", "forked", "kernel.json")
     place.parent.mkdir(parents=True)
     place.write_text(json.dumps(spec))
-    os.environ["JUPYTER_PATH"] = folder.name
+    known = os.environ.get("JUPYTER_PATH")
+    os.environ["JUPYTER_PATH"] = os.pathsep.join(filter(None, (folder.name, known)))
     server = subprocess.Popen([*command, "serve", address], env=ONE_THREAD | dict(os.environ))
 
     def end() -> None:
