@@ -47,12 +47,12 @@ MEASURING = ("experiments/metrics.py", "experiments/trials.py")
 Pair = tuple[str, str | Sequence[str]]
 
 
-def pair_up(contents: str | Sequence[str], styles: str | Sequence[str]) -> list[tuple[str, str]]:
+def pair_up(contents: str | Iterable[str], styles: str | Iterable[str]) -> list[tuple[str, str]]:
     """Return a pair for each photo; where paintings are fewer, they begin anew.
 
     Parameters
     ----------
-    contents, styles : str or sequence of str
+    contents, styles : str or path, or an iterable of them
         One source or several: names of samples, paths, addresses.
 
     Raises
@@ -65,10 +65,11 @@ def pair_up(contents: str | Sequence[str], styles: str | Sequence[str]) -> list[
     >>> pair_up(["palace", "chelsea"], "mosaic")
     [('palace', 'mosaic'), ('chelsea', 'mosaic')]
     """
-    sides = [[side] if isinstance(side, str) else side for side in (contents, styles)]
-    for side in sides:
-        if not isinstance(side, Sequence):
-            raise BatchError(f"a source of pictures or a list of them was expected, not {side!r}")
+    sides = []
+    for side in (contents, styles):
+        if not isinstance(side, str | os.PathLike | Iterable):
+            raise BatchError(f"a source of a picture or a list of them was expected, not {side!r}")
+        sides.append([side] if isinstance(side, str | os.PathLike) else list(side))
     if not all(sides):
         raise BatchError("pairs need at least one photo and one painting; none was given")
     return list(zip(sides[0], itertools.cycle(sides[1]), strict=False))

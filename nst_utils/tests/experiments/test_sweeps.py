@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 import time
+from pathlib import Path
 
 import pandas as pd
 import psutil
@@ -141,8 +142,10 @@ def test_bad_grids_are_refused_before_anything_runs(here, tmp_path):
 
 
 def test_grids_and_pairs():
-    with pytest.raises(BatchError, match="a source of pictures or a list of them"):
+    with pytest.raises(BatchError, match="a source of a picture or a list of them"):
         sweeps.pair_up(3, "a")
+    named = sweeps.pair_up(Path("a.jpg"), (name for name in "xy"))
+    assert named == [(Path("a.jpg"), "x")]
     assert [(r.beta, r.tv) for r in expand({"beta": [1, 2], "tv": [0, 3]}, BASE)] == [
         (1, 0), (1, 3), (2, 0), (2, 3),
     ]  # fmt: skip
