@@ -11,6 +11,7 @@ import pandas as pd
 
 from ..errors import NSTError, one_line
 from ..experiments.statistics import (
+    DRAWS,
     at_equal_structure,
     ordered_share,
     two_way_interval,
@@ -375,3 +376,29 @@ def shares(rows: pd.DataFrame, measures: Sequence[str], *, seeds: bool = False) 
         fair = known["method"].map(TOOK_PART.get) != measure
         table[measure] = variance_shares(known[fair], measure)
     return pd.DataFrame(table).T
+
+
+def style_beyond_method(rows: pd.DataFrame, measures: Sequence[str]) -> pd.DataFrame:
+    """Return the style's share of the variance minus the method's, with its 95 % interval.
+
+    Contents and styles are resampled independently, with replacement, as in
+    `statistics.two_way_interval`. Every method must have painted every pair. A row for each
+    measure; the columns are ``difference``, ``low`` and ``high``.
+    """
+    known, table = painted(rows), {}
+    random = np.random.default_rng(0)
+    for measure in measures:
+        grid = known.pivot_table(index="method", columns=["style", "content"], values=measure)
+        counts = [grid.columns.get_level_values(name).nunique() for name in ("style", "content")]
+        values, draws = grid.to_numpy().reshape(-1, *counts), []
+        for _ in range(DRAWS):
+            styles, contents = (random.integers(0, count, count) for count in counts)
+            draws.append(_style_beyond_method(values[:, styles][:, :, contents]))
+        low, high = np.percentile(draws, [2.5, 97.5])
+        table[measure] = {"difference": _style_beyond_method(values), "low": low, "high": high}
+    return pd.DataFrame(table).T
+
+
+def _style_beyond_method(values: np.ndarray) -> float:
+    """Return the difference of the two shares; the axes are method, style and content."""
+    return float((values.mean((0, 2)).var() - values.mean((1, 2)).var()) / values.var())

