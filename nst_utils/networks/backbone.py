@@ -219,6 +219,8 @@ def _place(module: nn.Module, device: torch.device, dtype: torch.dtype, plain: b
         return placed.plain() if plain else placed
     if not plain and isinstance(module, nn.MaxPool2d) and module.kernel_size == 2:
         return MaxPool()
+    if not module.state_dict():
+        return module  # nothing that could be moved
     copied = copy.deepcopy(module)
     return copied.to(device=device, dtype=dtype, memory_format=torch.channels_last)
 

@@ -1,7 +1,8 @@
 """What the test workers hand on; a plugin of pytest's, so that it comes before torch is loaded.
 
-Tests and notebooks run side by side, one worker a core. Waiting threads would spin and take the
-other worker's core: each worker, and each notebook's kernel, gets one thread.
+Tests and notebooks run side by side, one worker a core and one more, because some tests wait: for
+a browser, a signal, another process. Waiting threads would spin and take the other workers' cores:
+each worker, and each notebook's kernel, gets one thread.
 """
 
 import json
@@ -10,6 +11,8 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
+
+import pytest
 
 # jsonschema, which nbval loads, would load a parser of grammars only to check addresses: seconds.
 sys.modules["rfc3987_syntax"] = None
@@ -21,6 +24,12 @@ if "PYTEST_XDIST_WORKER" in os.environ:
         os.environ.setdefault(_name, _one)
     # Some hundred processes import the package: they compile it once, not once each.
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_xdist_auto_num_workers():
+    """Return one worker more than there are cores."""
+    return (yield) + 1
 
 
 def pytest_configure(config) -> None:

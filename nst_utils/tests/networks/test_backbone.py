@@ -1,9 +1,8 @@
 import pytest
 import torch
-import torchvision
 from torch import nn
 from torch.nn import functional
-from torchvision.models import resnet50, vgg19
+from torchvision.models import resnet50, vgg
 
 from nst_utils.errors import NSTWarning, UnknownNameError
 from nst_utils.images.samples import list_samples, open_picture
@@ -175,7 +174,7 @@ def test_report_keys_are_the_wrong_ones():
 def test_torchvision_state_of_vgg19_gives_torchvisions_features(tmp_path):
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
-        network = vgg19(weights=None, num_classes=1).features.eval()
+        network = vgg.make_layers(vgg.cfgs["E"]).eval()
     path = tmp_path / "vgg19.pth"
     torch.save({f"features.{k}": v for k, v in network.state_dict().items()}, path)
     backbone = load_backbone("vgg19", str(path))
@@ -290,8 +289,9 @@ def test_scales_are_the_mean_activations_over_the_samples():
 
 
 def test_torchvisions_module_takes_the_packages_weights():
-    network = torchvision.models.vgg19(init_weights=False).features.eval()
-    network.load_state_dict(torchvision_state("random"))
+    with torch.device("meta"):
+        network = vgg.vgg19().features.eval()
+    network.load_state_dict(torchvision_state("random"), assign=True)
     x = torch.randn(1, 3, 32, 32, generator=torch.Generator().manual_seed(0))
     own = load_backbone("vgg19", "random").extract(x, ["conv3_1"])["conv3_1"]
     assert torch.allclose(network[:11](x), own, atol=1e-4)
