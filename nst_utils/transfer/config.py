@@ -103,7 +103,7 @@ class Recipe:
     )
     gram: str = kinds.choice("centered", kinds.GRAMS, "variant of the Gram matrix")
     smoothing: str = kinds.choice(
-        "none", ("none", "scaled", "softmax"), "what is done to the activations of deep layers"
+        "none", kinds.SMOOTHINGS, "what is done to the activations of deep layers"
     )
     pooling: str = kinds.choice("max", ("max", "average"), "pooling of the network")
     padding: str = kinds.choice(

@@ -20,6 +20,9 @@ from ..untrusted import parse_json
 GRAMS = ("sum", "mean", "chw", "centered", "moments")
 """Variants of the Gram matrix, and what may stand in its place; see `losses.gram_matrix`."""
 
+SMOOTHINGS = ("none", "scaled", "softmax", "softmax_layer")
+"""What may be done to the activations of deep layers; see `losses.smooth`."""
+
 COLORS = ("free", "recolored", "recolored_twice", "lightness", "content", "match", "only")
 """Whose colors the painting gets; see `coloring`."""
 

@@ -144,7 +144,8 @@ class Style:
     def tiles(self, terms: Iterable[Term], picture: Tensor) -> Tiles | None:
         """Return the tiles in which terms read a picture; None: it is read as a whole."""
         layers = tuple(dict.fromkeys(layer for term in terms for layer in term.layers))
-        if not self.tile or not layers:
+        # A softmax over a layer needs the whole layer.
+        if not self.tile or not layers or self.recipe.smoothing == "softmax_layer":
             return None
         key = layers, tuple(picture.shape[-2:])
         if key not in self._tiles:

@@ -93,6 +93,12 @@ def test_smoothed_layers_agree():
     agree(RECIPE.replace(style_layers=DEEP, smoothing="softmax"), (100, 190), 96)
 
 
+def test_a_softmax_over_a_whole_layer_reads_the_picture_as_a_whole():
+    recipe = RECIPE.replace(style_layers=DEEP, smoothing="softmax_layer")
+    plain, tiled = (evaluated(recipe, (100, 190), tile)[2] for tile in (0, 96))
+    assert torch.equal(plain, tiled)
+
+
 def test_resnet_agrees():
     recipe = Recipe(
         backbone="resnet50", style_layers={"relu": 1, "layer1": 1}, content_layer="layer1"

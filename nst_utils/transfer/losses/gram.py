@@ -20,7 +20,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from ...errors import check_choice, unknown
-from ..fields import GRAMS
+from ..fields import GRAMS, SMOOTHINGS
 from .term import LEAST, Additive, Sums
 
 GRAM_CHUNK = 1024
@@ -151,17 +151,18 @@ def smooth(features: Tensor, kind: str = "none") -> Tensor:
     ----------
     features : Tensor, shape (n, d, h, w)
         Activations, any floating type.
-    kind : {"none", "scaled", "softmax"}
+    kind : {"none", "scaled", "softmax", "softmax_layer"}
         ``none`` returns them as they are. ``scaled`` multiplies them by `SMOOTHING_SCALE`, which
         is what the published script of the paper does; its lines with a softmax are commented
         out. Under losses that are divided by the target's own energy it changes nothing.
-        ``softmax`` is the paper's idea: at every position the softmax over channels, times
-        ``d``, so that the mean activation is 1; temperature 1.
+        ``softmax_layer`` is the paper's formula: one softmax over all channels and positions.
+        ``softmax`` takes one over the channels at each position. Both have temperature 1 and are
+        multiplied by the number of values that they run over, so that the mean activation is 1.
 
     Returns
     -------
     Tensor, shape (n, d, h, w)
-        For ``softmax`` float32 (float64 for float64 features).
+        For a softmax float32 (float64 for float64 features).
 
     Raises
     ------
@@ -179,7 +180,10 @@ def smooth(features: Tensor, kind: str = "none") -> Tensor:
         return features * SMOOTHING_SCALE
     if kind == "softmax":
         return _wide(features).softmax(dim=1) * features.shape[1]
-    raise unknown("smoothing", kind, ["none", "scaled", "softmax"])
+    if kind == "softmax_layer":
+        flat = _wide(features).flatten(1)
+        return (flat.softmax(dim=1) * flat.shape[1]).view(features.shape)
+    raise unknown("smoothing", kind, SMOOTHINGS)
 
 
 def style_loss(

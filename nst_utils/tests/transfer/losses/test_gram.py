@@ -113,6 +113,10 @@ def test_smoothing_by_known_answers():
     assert torch.allclose(soft.mean(dim=1), torch.ones(1, 6, 7, dtype=torch.float64))
     flat = losses.smooth(torch.full((1, 5, 2, 2), 7.0), "softmax")
     assert torch.allclose(flat, torch.ones(1, 5, 2, 2))
+    whole = losses.smooth(F, "softmax_layer")
+    assert whole.shape == F.shape and whole.mean() == pytest.approx(1)
+    # All ratios are those of the exponentials, also between positions.
+    assert torch.allclose((whole / whole[0, 0, 0, 0]).log(), F - F[0, 0, 0, 0])
     with pytest.raises(UnknownNameError, match="softmax"):
         losses.smooth(F, "soft")
 
