@@ -67,7 +67,8 @@ def run_trial(
     row |= {"loss_style": _style_of(best, result.recipe)}
     row |= {"label": result.weights_label, "done": len(result.history), "stopped": result.stopped}
     row |= {"recipe": result.recipe.to_json(defaults=False), "curve": loss_curve(result.history)}
-    row |= {"machine": describe_machine(), "date": result.provenance["date"][:10]}
+    row |= {"machine": describe_machine(result.recipe.precision)}
+    row |= {"date": result.provenance["date"][:10]}
     return row | {"seconds": result.seconds, "peak_mb": memory.mb}, result
 
 

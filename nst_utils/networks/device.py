@@ -115,13 +115,12 @@ def is_out_of_memory(error: Exception) -> bool:
     return isinstance(error, MemoryError) or any(phrase in text for phrase in phrases)
 
 
-def describe_machine() -> str:
+def describe_machine(precision: str = "auto") -> str:
     """Describe the machine: processor, threads of torch, version of torch, number format."""
     name = platform.processor() or platform.machine()
     with contextlib.suppress(OSError):
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
         name = next((x.split(":")[1].strip() for x in lines if x.startswith("model name")), name)
-    form = explain_precision(
-        "auto", pick_precision("auto", torch.device("cpu")), torch.device("cpu")
-    )
+    cpu = torch.device("cpu")
+    form = explain_precision(precision, pick_precision(precision, cpu), cpu)
     return f"{name}, {torch.get_num_threads()} threads, torch {torch.__version__}, {form}"

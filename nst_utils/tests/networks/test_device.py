@@ -13,6 +13,10 @@ def test_the_machine_is_named_with_its_number_format(monkeypatch, dtype, said):
     assert said in name and torch.__version__ in name and "threads" in name
 
 
+def test_the_number_format_that_was_asked_for_is_named():
+    assert device.describe_machine("float32").endswith(", float32")
+
+
 def test_there_are_no_more_threads_than_a_containers_quota(monkeypatch):
     before = torch.get_num_threads()
     monkeypatch.setattr(device, "core_quota", lambda: 1)
