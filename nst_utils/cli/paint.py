@@ -115,8 +115,8 @@ def check_trained(settings: Recipe) -> None:
 
     if not find_weights(settings.backbone, settings.weights).trained:
         raise click.ClickException(
-            f"{settings.backbone} was asked for, but no trained weights are here and none could be "
-            "downloaded; see python -m nst_utils backbones, or ask for --weights random"
+            f"{settings.backbone} was asked for, but no trained weights could be found; see "
+            "python -m nst_utils backbones, give --weights FILE, or ask for --weights random"
         )
 
 

@@ -246,23 +246,23 @@ def _saved_pixels(image: Path) -> np.ndarray:
 def with_weights(recipe: Recipe, record: Mapping[str, Any], image: Path, trust: bool) -> Recipe:
     """Return the recipe with the weights that the record names, wherever they are by now."""
     named, digest = record["weights"], record["weights"]["sha256"]
-    label = "no weights"
+    found = "which were not found here"
     # A path out of a record is not opened, but looked for by its checksum.
     if trust or not is_weights_name(recipe.weights):
         try:
             file = find_weights(recipe.backbone, recipe.weights)
         except WeightsError as error:
-            label = one_line(error, 200)
+            found = f"which were not found here ({one_line(error, 200)})"
         else:
             if file.sha256 == digest:
                 return recipe
-            label = file.label
+            found = f"but {file.label} is what {brief(recipe.weights)} finds here"
     moved = find_moved(named.get("file") or recipe.weights, digest) if digest else None
     if moved is not None:
         return recipe.replace(weights=str(moved))
     raise RepeatError(
-        f"{image}: painted with {named['label']} ({named.get('file')}), but {label} is what "
-        f"{brief(recipe.weights)} finds here; set NST_WEIGHTS_DIR to the folder of that file"
+        f"{image}: painted with {named['label']}, {found}; set NST_WEIGHTS_DIR to the folder of "
+        f"{named.get('file')}"
     )
 
 

@@ -78,7 +78,8 @@ def match_names(
             if free and all(prefix + name in state for name in names):
                 pairs = zip(own, names, strict=True)
                 return _finite({mine: state[prefix + name] for mine, name in pairs}, path)
-    missing = next((name for name in own if name not in state), own[0])
+    lacking = min(([name for name in names if name not in state] for names in spellings), key=len)
+    missing = (lacking or own)[0]
     names = ", ".join(list(state)[:4])
     raise WeightsError(
         f"{path}: not weights of {title} ({missing} is missing); the file has {len(state)} "

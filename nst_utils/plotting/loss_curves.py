@@ -107,7 +107,8 @@ def plot_terms(
         if any(values):
             values = [value if value > 0 else np.nan for value in values]
             line, color = term_look(name, place)
-            axes.plot(steps, values, line, color=color, label=_label(name, say), linewidth=1.4)
+            look = {"linestyle": line, "color": color, "label": _label(name, say)}
+            axes.plot(steps, values, linewidth=1.4, **look)
     axes.set_yscale("log")
     # The content loss starts at 0 when the start is the content: do not let it stretch the axis.
     lowest = max(terms.get("content", ()), default=0) * 1e-2

@@ -117,8 +117,9 @@ def test_each_folder_names_its_modules():
         folder, _, stem = name.rpartition(".")
         if folder and folder != "cli" and not stem.startswith("_"):
             home = importlib.import_module(f"nst_utils.{folder}")
-            assert f"``{stem}``" in home.__doc__, f"nst_utils/{folder}/__init__.py lacks {stem}"
-            assert stem in home.__all__, f"nst_utils/{folder}/__init__.py does not load {stem}"
+            place = home.__file__
+            assert f"``{stem}``" in home.__doc__, f"{place}: the docstring lacks {stem}"
+            assert stem in home.__all__, f"{place}: submodules lacks {stem}"
 
 
 def test_these_modules_do_not_import_torch():

@@ -15,7 +15,7 @@
 - ``memory``: what a scale takes of it, and how it is made to fit
 - ``style``: what is learned of the style pictures at a scale
 - ``objective``: the total loss: a weighted sum of named terms
-- ``optimizers``: L-BFGS and Adam, one entry each
+- ``optimizers``: methods that move the pixels, one entry each
 - ``descent``: one step: evaluate the picture, compute the gradient, move the pixels
 - ``result``: a record a step, the result, the provenance
 - ``state``: the state of a run, to a file and back

@@ -87,8 +87,8 @@ class Descent:
             form = torch.bfloat16 if narrow and name != "x" else self.x.dtype
             if not single and (tensor.shape, tensor.dtype) != (self.x.shape, form):
                 raise CheckpointError(
-                    f"the checkpoint holds {name} of shape {tuple(tensor.shape)}, but the picture "
-                    f"has {tuple(self.x.shape)}"
+                    f"the checkpoint holds {name} of shape {tuple(tensor.shape)}, {tensor.dtype}, "
+                    f"but the picture has {tuple(self.x.shape)}, {form}"
                 )
             if not tensor.isfinite().all():
                 raise CheckpointError(f"the checkpoint holds {name} with numbers not finite")

@@ -254,7 +254,8 @@ def weights(
     """
 
     def check(name: str, value: Any) -> dict[str, float]:
-        wanted = f"{name} must map {what} names to weights of at least 0, not all 0"
+        wanted = f"{name} must map {what} names to weights of at least 0"
+        wanted += ", not all 0" if default else ""
         if not isinstance(value, Mapping) or (default and not value):
             raise RecipeError(f"{wanted}, not {brief(value)}")
         weights = {}

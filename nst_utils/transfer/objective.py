@@ -73,7 +73,7 @@ class Objective:
         """What each term is multiplied by in the total."""
         shares = self.recipe.style_shares([term.name for term in self.styles])
         further = {
-            term.name: self.recipe.terms.get(term.name, getattr(term, "weight", 1.0))
+            term.name: float(self.recipe.terms.get(term.name, getattr(term, "weight", 1.0)))
             for term in self.style.further
         }
         return {

@@ -36,7 +36,8 @@ class Optimizer(Protocol):
     Attributes
     ----------
     rates : tuple of float
-        Usual values of ``learning_rate``: the lowest, which the studio sets, and the highest.
+        Usual values of ``learning_rate``: the lowest, which becomes the rate where the optimizer is
+        changed, and the highest.
     memory : int
         How many earlier steps it remembers at most, two tensors of the picture's size for each. A
         run in little memory lowers it.

@@ -10,6 +10,7 @@ import math
 import time
 import warnings
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -364,7 +365,7 @@ class _Run:
             picture, total, terms = self.descent.step()
             note, weights = "", self.descent.objective.weights
             if not math.isfinite(total):
-                note = self._recover(scale, picture.shape)
+                note = self._recover(scale, picture.shape, terms)
                 picture = state.good
                 self.descent = self._descent(picture)
             else:
@@ -478,13 +479,14 @@ class _Run:
         self.seen = self.here
         defer()
 
-    def _recover(self, scale: int, shape: torch.Size) -> str:
+    def _recover(self, scale: int, shape: torch.Size, terms: dict[str, float]) -> str:
         """After a non-finite loss: a smaller step from the last good picture, or the end."""
         state = self.state
         if state.good is None:
+            broken = ", ".join(name for name, value in terms.items() if not math.isfinite(value))
             raise TransferError(
-                "the loss is not finite from the start; check the weights file, give smaller alpha "
-                "and beta, or use precision=float32"
+                f"the loss is not finite from the start ({broken or 'the sum'}); check the weights "
+                "file and terms of your own, give smaller alpha and beta, or use precision=float32"
             )
         state.recoveries += 1
         if state.good.shape != shape:
@@ -528,19 +530,21 @@ class _Run:
             return
         steps = state.recipe.steps[state.place]
         going = self.descent is not None and 0 < state.taken < steps
-        now = dataclasses.replace(
-            state,
-            moving=self.descent.state_dict() if going else {},
-            random=self.random.get_state(),
-            seconds=self._seconds(),
-        )
         pictures = self.pictures
         roles = {id(picture): role for role, picture in pictures.inputs.items()}
         masks = {form: roles[id(p)] for form, p in pictures.masks.items() if id(p) in roles}
         own = weights_of(self.own)
-        self.keeper.save(
-            lambda path: Checkpoint(path, now, pictures.inputs, masks, own, self.made()).save()
-        )
+
+        def write(path: Path) -> None:
+            now = dataclasses.replace(
+                state,
+                moving=self.descent.state_dict() if going else {},
+                random=self.random.get_state(),
+                seconds=self._seconds(),
+            )
+            Checkpoint(path, now, pictures.inputs, masks, own, self.made()).save()
+
+        self.keeper.save(write)
 
     def _seconds(self) -> float:
         return time.perf_counter() - self.began

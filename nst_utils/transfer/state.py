@@ -370,7 +370,7 @@ class Keeper:
             path = self.path or paths.make_run_folder() / "checkpoint.safetensors"
             write(path)
             self.path = path
-        except (OSError, NSTError) as error:
+        except Exception as error:  # a term of the user's own may hold and raise anything
             warnings.warn(
                 f"the state of the run could not be saved: {error}", NSTWarning, stacklevel=6
             )

@@ -24,6 +24,16 @@ def test_terms_that_are_0_throughout_are_left_out():
     assert [text.get_text() for text in axes.texts] == ["64 px", "128 px"]
 
 
+def test_further_terms_have_lines_of_their_own():
+    axes = Figure().add_subplot()
+    further = {name: TERMS["total"] for name in ("laplacian", "histogram", "mine")}
+    plot_terms(axes, STEPS, TERMS | further, SCALES)
+    labels = [text.get_text() for text in axes.get_legend().get_texts()]
+    assert labels[-3:] == [*further]
+    looks = {str(line._unscaled_dash_pattern) + line.get_color() for line in axes.get_lines()[:6]}
+    assert len(looks) == 6
+
+
 def test_a_trainings_curve_is_a_mean_over_steps():
     curve = pd.DataFrame({"total": [4.0, 2.0, 0.3], "content": [1.0, 1.0, 0.1]}, index=[1, 2, 3])
     [axes] = training_figure(curve).axes

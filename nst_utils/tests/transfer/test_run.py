@@ -379,12 +379,48 @@ def test_terms_of_ones_own_join_the_record_and_the_curve(tiny, pictures):
         ({"layers": None}, "a term needs a name, layers"),
         ({"weight": math.nan}, "the weight of brightness must be a finite number, not nan"),
         ({"layers": ("relu9_1",)}, "unknown layer of vgg19 'relu9_1'"),
+        ({"learns": "contents"}, 'learns must be "style" or "content"'),
     ],
 )
 def test_terms_that_cannot_be_used_are_refused(tiny, pictures, changes, told):
     term = type("Odd", (Brightness,), changes)()
     with pytest.raises((RecipeError, UnknownNameError), match=told):
         stylize(*pictures, QUICK, terms=[term])
+
+
+def test_a_term_that_is_not_finite_is_named(tiny, pictures):
+    term = type("Odd", (Brightness,), {"__call__": lambda *_: torch.tensor(math.nan)})()
+    with pytest.raises(TransferError, match=r"not finite from the start \(brightness\)"):
+        stylize(*pictures, QUICK, terms=[term])
+
+
+class Inertia:
+    name, layers, learns, weight = "inertia", (), "", np.float32(0.5)
+
+    def __call__(self, features, image):
+        last = getattr(self, "last", image.detach())
+        self.last = image.detach()
+        return (image - last).square().mean()
+
+    def state_dict(self):
+        return {"last": self.last}
+
+    def load_state_dict(self, state):
+        self.last = state["last"]
+
+
+def test_a_term_may_keep_the_picture_itself_and_the_state_is_saved(tiny, pictures, tmp_path):
+    path = tmp_path / "state.safetensors"
+    result = stylize(*pictures, QUICK, terms=[Inertia()], checkpoint=path, checkpoint_every=0)
+    assert result.stopped == "finished" and path.is_file()
+
+
+def test_a_state_that_cannot_be_saved_does_not_end_the_run(tiny, pictures, tmp_path):
+    term = type("Odd", (Inertia,), {"state_dict": lambda self: {"last": 3}})()
+    with pytest.warns(NSTWarning, match="could not be saved"):
+        path = tmp_path / "state.safetensors"
+        result = stylize(*pictures, QUICK, terms=[term], checkpoint=path, checkpoint_every=0)
+    assert result.stopped == "finished"
 
 
 def test_nothing_is_printed(tiny, pictures, capfd):

@@ -4,6 +4,7 @@ import copy
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
+from numbers import Real
 from typing import Any, Protocol, Self
 
 import torch
@@ -68,7 +69,10 @@ class Term(Protocol):
         """
 
     def __call__(self, features: Features, image: Tensor) -> Tensor:
-        """Return the loss of the painting as a scalar, with its graph; inputs as for `learn`."""
+        """Return the loss of the painting as a scalar, with its graph; inputs as for `learn`.
+
+        The optimizer changes `image` in place after it: keep a ``clone()``, not the tensor.
+        """
 
     def state_dict(self) -> dict[str, Tensor]:
         """Return what it remembers from one step to the next; only where it remembers anything."""
@@ -99,15 +103,20 @@ def checked_terms(terms: Sequence[Term]) -> list[Term]:
                 f"a term cannot be called {brief(name)}: the name is taken, or has / or : in it"
             )
         weight = getattr(term, "weight", 1.0)
-        if not isinstance(weight, int | float) or not math.isfinite(weight):
+        if not isinstance(weight, Real) or not math.isfinite(weight):
             raise RecipeError(f"the weight of {name} must be a finite number, not {brief(weight)}")
+        if getattr(term, "learns", "style") not in ("style", "content", ""):
+            raise RecipeError(
+                f'{name}.learns must be "style" or "content", or "" where it learns nothing, not '
+                f"{brief(term.learns)}"
+            )
         names.add(name)
     return own
 
 
 def weights_of(terms: Sequence[Term]) -> dict[str, float]:
     """Return the weights of a user's own terms, by name."""
-    return {term.name: getattr(term, "weight", 1.0) for term in terms}
+    return {term.name: float(getattr(term, "weight", 1.0)) for term in terms}
 
 
 class LayerMask:
@@ -151,7 +160,7 @@ class LayerMask:
 def joined(parts: Mapping[str, Any]) -> dict[str, Tensor]:
     """Return the states of several parts as one, each name after its part's start; see `under`."""
     return {
-        start + name: tensor
+        start + name: tensor.clone()  # it may be the optimizer's own
         for start, part in parts.items()
         for name, tensor in getattr(part, "state_dict", dict)().items()
     }
