@@ -48,13 +48,14 @@ def activations(backbones: Mapping[str, tuple[Backbone, Iterable[str]]], x: Tens
     -------
     DataFrame
         Indexed by network and layer: `metrics.entropy` and `metrics.peak` of the activations and of
-        their Gram matrix, each as they are (``plain``) and after ``softmax`` smoothing.
+        their Gram matrix, each as they are (``plain``) and smoothed by each softmax of
+        `losses.smooth`.
     """
     rows = {}
     for title, (backbone, names) in backbones.items():
         for name, tensor in backbone.extract(x, names).items():
             row = {}
-            for kind in ("plain", "softmax"):
+            for kind in ("plain", "softmax", "softmax_layer"):
                 smoothed = losses.smooth(tensor, kind.replace("plain", "none"))
                 matrix = losses.gram_matrix(smoothed)
                 row |= {

@@ -33,7 +33,7 @@ def activation_figure(table: pd.DataFrame, *, language: str = "en") -> Figure:
     stacked = ["\n".join(n[i] for n in names if i < len(n)) for i in range(depth)]
     for axes, measure in zip(panels, ("entropy", "peak", "Gram entropy", "Gram peak"), strict=True):
         for k, network in enumerate(networks):
-            for kind, line in (("plain", "-"), ("softmax", ":")):
+            for kind, line in (("plain", "-"), ("softmax", ":"), ("softmax_layer", "--")):
                 values = table.loc[network][measure, kind].to_numpy()
                 look = line_look(k, marker=True) | {"linestyle": line}
                 axes.plot(range(len(values)), values, label=f"{network}, {say(kind)}", **look)
