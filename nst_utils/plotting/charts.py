@@ -89,7 +89,7 @@ def _name_points(axes: Axes, x: pd.Series, y: pd.Series) -> None:
     """Write each point's ``beta`` beside it; of points that lie on one another only the first."""
     place = None
     for beta in x.index:
-        if place is None or abs(x[beta] - place) > 0.04:
+        if place is None or abs(x[beta] - place) > 0.06:
             place = x[beta]
             axes.annotate(
                 f"{beta:g}", (place, y[beta]), (3, 4), textcoords="offset points", fontsize=6,
