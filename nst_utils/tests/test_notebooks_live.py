@@ -29,7 +29,7 @@ LIVE = {
     "01_wikiart_data": {"size": 32},
     "02_vgg19": LEAST | {"lengths": [1, 2]},
     "03_resnet50": SMALL | {"style": "mosaic", "steps_balanced": 2, "weights": "random"},
-    "04_comparison": SMALL | {"content": "coffee rocket", "weights": "random"},
+    "04_comparison": SMALL | {"beta": [1.0, 30.0], "weights": "random"},
     "05_layer_ablation": LEAST | {"steps_noise": 1},
     "06_weight_ablation": LEAST | {"beta": [1.0, 10.0], "tv": [0.0, 1.0]},
     "07_real_photos": SMALL | {"own": "rocket"},

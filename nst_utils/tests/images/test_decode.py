@@ -248,8 +248,8 @@ def test_a_damaged_heic_and_a_dng_are_named(tmp_path):
 @pytest.mark.parametrize(
     ("mode", "kind", "wide", "options"),
     [
-        ("I;16", "PNG", 9000, {}),
-        ("RGBA", "PNG", 9000, {}),
+        ("I;16", "PNG", 9000, {"compress_level": 1}),
+        ("RGBA", "PNG", 9000, {"compress_level": 1}),
         ("RGB", "WEBP", 9000, {"method": 0}),
         ("L", "JPEG", 20000, {"progressive": True, "quality": 5}),
     ],
