@@ -102,9 +102,15 @@ def open_sample(name: str, size: int | None = None, *, enlarge: bool = False) ->
             f"sample {name} is not downloaded yet; run list(images.download_paintings()), or see "
             "python -m nst_utils samples"
         )
-    image = read_image(sample.path, size, enlarge=enlarge)
+    image = _read(sample.path, sample.path.stat().st_mtime_ns, size, enlarge).copy()
     image.info["source"] = SOURCE + name
     return image
+
+
+@lru_cache(maxsize=8)
+def _read(path: Path, changed: int, size: int | None, enlarge: bool) -> Image.Image:
+    # Notebooks and sweeps open the same few samples again and again.
+    return read_image(path, size, enlarge=enlarge)
 
 
 def open_picture(source: Any, size: int | None = None, *, enlarge: bool = False) -> Image.Image:

@@ -96,7 +96,7 @@ def save_figure(
     with _told(path):
         make_folder(path.parent)
         image = render_figure(figure)
-        save_png(image, path, made, dpi=(DPI, DPI), optimize=True)
+        save_png(image, path, made, dpi=(DPI, DPI), optimize=small)  # takes seconds
         if small:
             path = _smaller(image, path, made)
         for dpi in (DPI, 150, 110, 80, 60):
