@@ -262,7 +262,7 @@ def with_weights(recipe: Recipe, record: Mapping[str, Any], image: Path, trust: 
         return recipe.replace(weights=str(moved))
     raise RepeatError(
         f"{image}: painted with {named['label']}, {found}; set NST_WEIGHTS_DIR to the folder of "
-        f"{named.get('file')}"
+        f"{named.get('file') or 'that file'}"
     )
 
 

@@ -26,7 +26,7 @@ if "PYTEST_XDIST_WORKER" in os.environ:
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 
-@pytest.hookimpl(wrapper=True)
+@pytest.hookimpl(wrapper=True, optionalhook=True)
 def pytest_xdist_auto_num_workers():
     """Return one worker more than there are cores."""
     return (yield) + 1
