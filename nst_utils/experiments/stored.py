@@ -135,3 +135,13 @@ def read_share(row: pd.Series, term: str) -> float:
     """Return the share of a weighted term, for example ``tv``, in a row's final loss."""
     last = read_curve(row).iloc[-1]
     return last[term] / last["total"]
+
+
+def read_fall(row: pd.Series, steps: int) -> float:
+    """Return by what part of itself the total loss of a row fell in its last steps, about.
+
+    A stored curve has a point every few steps: the first one of the last `steps` is taken.
+    """
+    total = read_curve(row)["total"]
+    late = total[total.index >= total.index[-1] - steps]
+    return 1 - late.iloc[-1] / late.iloc[0]

@@ -12,7 +12,13 @@ from nst_utils.errors import NSTError
 from nst_utils.experiments import sweeps
 from nst_utils.experiments.batch import BatchError
 from nst_utils.experiments.metrics import ssim
-from nst_utils.experiments.stored import StoredResults, open_paintings, read_curve, store_results
+from nst_utils.experiments.stored import (
+    StoredResults,
+    open_paintings,
+    read_curve,
+    read_fall,
+    store_results,
+)
 from nst_utils.images.samples import open_picture
 from nst_utils.transfer.config import Recipe
 from nst_utils.transfer.run import StopRun, stylize
@@ -103,6 +109,13 @@ def test_a_row_is_stored_once(stored, tmp_path):
     assert store_results("05_x", tmp_path / "out") == 3
     assert len(pd.read_csv(paths.RESULTS / "05_x" / "runs.csv")) == 3
     assert json.loads(StoredResults("05_x").table["curve"][0])["step"] == [0, 1, 2, 3]
+
+
+def test_the_last_steps_of_a_curve_say_how_far_a_run_has_come():
+    row = pd.Series({"curve": json.dumps({"step": [0, 4, 8, 12], "total": [9.0, 4.0, 2.0, 1.5]})})
+    assert [read_fall(row, steps) for steps in (4, 7, 8, 99)] == pytest.approx(
+        [0.25, 0.25, 0.625, 5 / 6]
+    )
 
 
 def test_pictures_of_noise_are_stored(stored, tmp_path):
