@@ -8,6 +8,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 from PIL import Image
 
@@ -102,8 +103,7 @@ def store_results(name: str, out: Path) -> int:
             continue
         picture = f"{PICTURES}/{row['key']}.jpg"
         with replacing(folder / picture) as draft:
-            image = read_image(out / row["picture"]).convert("RGB")
-            image.save(draft, "JPEG", quality=QUALITY, subsampling=0)
+            draft.write_bytes(_compact_jpeg(read_image(out / row["picture"])))
         measures = {k: v for k, v in row.items() if isinstance(v, float) and k not in OWN}
         kept = {k: row[k] for k in OWN if k in row} | {"picture": picture}
         rows[row["key"]] = kept | {k: round(v, 5) for k, v in measures.items()}
@@ -111,6 +111,20 @@ def store_results(name: str, out: Path) -> int:
     with replacing(folder / TABLE) as draft:
         pd.DataFrame(rows.values()).to_csv(draft, index=False)
     return done
+
+
+def _compact_jpeg(image: Image.Image) -> bytes:
+    """Return a progressive JPEG, by OpenCV: Pillow's buffer is too small for some pictures."""
+    import cv2
+
+    options = {
+        cv2.IMWRITE_JPEG_QUALITY: QUALITY,
+        cv2.IMWRITE_JPEG_SAMPLING_FACTOR: cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444,
+        cv2.IMWRITE_JPEG_OPTIMIZE: 1,
+        cv2.IMWRITE_JPEG_PROGRESSIVE: 1,
+    }
+    pixels = np.asarray(image.convert("RGB"))[..., ::-1]  # OpenCV wants blue first
+    return cv2.imencode(".jpg", pixels, [n for pair in options.items() for n in pair])[1].tobytes()
 
 
 def open_paintings(runs: pd.DataFrame) -> dict[int, Image.Image]:

@@ -119,7 +119,7 @@ def test_the_last_steps_of_a_curve_say_how_far_a_run_has_come():
 
 
 def test_pictures_of_noise_are_stored(stored, tmp_path):
-    """With optimized tables libjpeg needs more room for them than Pillow gives it."""
+    """As a progressive JPEG they need more room than Pillow gives to libjpeg."""
     for path in (tmp_path / "out" / "pictures").glob("*.png"):
         noise = np.random.default_rng(0).integers(0, 256, (300, 300, 3), dtype=np.uint8)
         Image.fromarray(noise).save(path)
