@@ -65,6 +65,37 @@ def at_equal_structure(
     return pd.DataFrame(rows, columns=[by, "content", "style", "seed", anchor, *measures])
 
 
+def minus_curve(
+    runs: pd.DataFrame, curves: pd.DataFrame, measures: Sequence[str], *, anchor: str = "ssim"
+) -> pd.DataFrame:
+    """Return each run's measures minus a reference's at the same structure.
+
+    The reference has a curve for each pair, for example over ``beta``. It is read where `anchor` is
+    the run's own, on straight lines between its points.
+
+    Parameters
+    ----------
+    runs, curves : DataFrame
+        A row for each run, with columns ``content``, ``style``, `anchor` and `measures`.
+    measures : sequence of str
+        Columns to compare.
+    anchor : str
+        Column held equal.
+
+    Returns
+    -------
+    DataFrame
+        `runs` with the differences in `measures`; NaN where the pair's curve does not reach.
+    """
+    compared = runs.copy()
+    for place, run in runs.iterrows():
+        same_pair = (curves["content"] == run["content"]) & (curves["style"] == run["style"])
+        curve = curves[same_pair].sort_values(anchor)
+        for name in measures:
+            compared.loc[place, name] -= _read_at(run[anchor], curve[[anchor, name]].dropna())
+    return compared
+
+
 def _read_at(level: float, curve: pd.DataFrame) -> float:
     """Return a curve's value at a level, NaN outside it; its columns are anchor and measure."""
     at, values = (curve[name].to_numpy() for name in curve)

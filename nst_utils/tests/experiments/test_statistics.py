@@ -43,6 +43,16 @@ def test_a_pair_without_overlap_is_left_out():
     assert statistics.at_equal_structure(runs, ["gap"]).empty
 
 
+def test_a_run_is_compared_with_a_curve_where_its_own_structure_is():
+    line = pd.DataFrame(curve("a", "p", 0, lambda x: 1 - x) + curve("a", "q", 0, lambda x: 5.0))
+    points = [("p", 0.3, 0.9), ("q", 0.3, 0.9), ("p", 0.9, 0.9), ("r", 0.3, 0.9)]
+    runs = pd.DataFrame(points, columns=["content", "ssim", "gap"]).assign(style="s")
+    found = statistics.minus_curve(runs, line, ["gap"])
+    assert found.gap[:2].tolist() == pytest.approx([0.2, -4.1])
+    assert found.gap[2:].isna().all()  # no curve reaches 0.9, and r has none
+    assert found.ssim.tolist() == runs.ssim.tolist()
+
+
 def table(gaps, seeds=(0,), noise=0.0):
     rng = np.random.default_rng(0)
     return pd.DataFrame(
