@@ -196,8 +196,8 @@ def by_layer(
     """Return how well each statistic of each layer tells styles apart.
 
     The columns are ``statistic`` (``gram``, ``mean``, ``moments``), ``layer``, those of `accuracy`,
-    and ``beyond gram``, the difference to the layer's Gram matrix painting by painting, with its
-    interval ``beyond low`` and ``beyond high``; see `accuracy_difference`.
+    and ``minus gram``, the difference to the layer's Gram matrix painting by painting, with its
+    interval ``minus low`` and ``minus high``; see `accuracy_difference`.
     """
     rows = []
     for layer in layers:
@@ -208,9 +208,9 @@ def by_layer(
             for statistic in ("gram", "mean", "moments")
         }
         for statistic, predicted in found.items():
-            beyond, low, high = accuracy_difference(predicted, found["gram"])
+            gap, low, high = accuracy_difference(predicted, found["gram"])
             row = {"statistic": statistic, "layer": layer} | accuracy(predicted)
-            rows.append(row | {"beyond gram": beyond, "beyond low": low, "beyond high": high})
+            rows.append(row | {"minus gram": gap, "minus low": low, "minus high": high})
     return pd.DataFrame(rows)
 
 

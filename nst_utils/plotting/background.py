@@ -105,8 +105,9 @@ def filter_figure(
     for axes, (title, kernel) in zip(above.subplots(1, columns), kernels.items(), strict=True):
         shown = convolve(gray, kernel)
         limit = np.quantile(np.abs(shown), 0.99)
-        low = 0 if shown.min() >= 0 else -limit
-        axes.imshow(shown, cmap="gray", vmin=low, vmax=limit)
+        # The blurred or sharpened photo is a picture; edges have both signs, and 0 is gray.
+        low, high = (0, 1) if kernel.sum() > 0.5 else (-limit, limit)
+        axes.imshow(shown, cmap="gray", vmin=low, vmax=high)
         axes.set_title(say(title), fontsize=8)
     learned.suptitle(say("learned filters of conv1_1, the strongest first"), fontsize=8)
     grid = learned.subplots(below, 2 * columns, squeeze=False).flat

@@ -151,4 +151,6 @@ def training_figure(curve: pd.DataFrame, *, language: str = "en") -> Figure:
     figure, axes = one_panel(2.8)
     smooth = curve.rolling(SMOOTH, min_periods=1).mean()
     plot_terms(axes, list(smooth.index), smooth, [None] * len(smooth), language)
+    axes.set_yscale("linear")  # the losses of a network fall by a factor, not by decades
+    axes.set_ylim(0, 1.05 * smooth.to_numpy().max())
     return figure

@@ -21,11 +21,22 @@ def test_every_figure_is_drawn_in_both_languages(language):
             for n in ("relu1_1", "relu2_1")
         ]
     )
+    depths = pd.DataFrame(
+        {"function": f, "layer": i, "mean square": 1.0 / i, "flat": 0.5}
+        for f in ("ReLU", "tanh")
+        for i in (1, 2, 3)
+    )
+    norms = pd.DataFrame(
+        {"stack": s, "seed": seed, "layer": i, "norm": 10.0**-i}
+        for s in ("plain", "residual")
+        for seed in (0, 1)
+        for i in (1, 2, 3)
+    )
     figures = [
         background.kernel_figure(PHOTO, kernel, [(0, 0), (13, 21)], language=language),
         background.filter_figure(PHOTO, blocks.KERNELS, np.zeros((7, 3, 3, 3)), language=language),
-        background.activation_functions_figure(blocks.activation_depth(3, 8), language=language),
-        background.gradient_figure(blocks.gradient_norms(3, 4, 2), language=language),
+        background.activation_functions_figure(depths, language=language),
+        background.gradient_figure(norms, language=language),
         background.receptive_figure(PHOTO, {"relu1_1": 3, "relu5_1": 156}),
         background.accuracy_figure(layers, 0.1, language=language),
         background.confusion_figure(RIGHT, language=language),
