@@ -1,5 +1,6 @@
 """State dicts as training scripts save them, renamed to a network's own names."""
 
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -67,7 +68,7 @@ def match_names(
     The first of the `spellings` has those names; others follow in the same order, for instance the
     names of ``vgg.features.state_dict()``. The names of a file may all begin with a prefix, such as
     ``module.``. If names are missing, `WeightsError` says which, and what the file has; if numbers
-    are not finite, in which tensor.
+    are not finite, in which tensor. A deeper network of the same kind is refused, too.
     """
     own = spellings[0]
     for names in spellings:
@@ -76,8 +77,9 @@ def match_names(
         for prefix in sorted(prefixes, key=len):
             free = not prefix or prefix[-1] in "./"
             if free and all(prefix + name in state for name in names):
-                pairs = zip(own, names, strict=True)
-                return _finite({mine: state[prefix + name] for mine, name in pairs}, path)
+                used = {prefix + name: mine for mine, name in zip(own, names, strict=True)}
+                _check_depth(state, used, title, path)
+                return _finite({mine: state[name] for name, mine in used.items()}, path)
     lacking = min(([name for name in names if name not in state] for names in spellings), key=len)
     missing = (lacking or own)[0]
     names = ", ".join(list(state)[:4])
@@ -85,6 +87,23 @@ def match_names(
         f"{path}: not weights of {title} ({missing} is missing); the file has {len(state)} "
         f"tensors: {names} …"
     )
+
+
+def _check_depth(
+    state: Mapping[str, Tensor], used: Mapping[str, str], title: str, path: Path
+) -> None:
+    """Refuse a deeper network, which has all names and more of them: ResNet-101 for ResNet-50."""
+    kinds = {re.sub(r"\d+", "#", name) for name in used}
+    more = [
+        name
+        for name, tensor in state.items()
+        if tensor.ndim == 4 and name not in used and re.sub(r"\d+", "#", name) in kinds
+    ]
+    if more:
+        raise WeightsError(
+            f"{path}: not weights of {title} but of a deeper network; it has {len(more)} "
+            f"convolutions more, the first is {brief(more[0])}"
+        )
 
 
 def _finite(state: dict[str, Tensor], path: Path) -> dict[str, Tensor]:

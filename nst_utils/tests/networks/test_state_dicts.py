@@ -134,6 +134,20 @@ def oxford_state(order="BGR", scale=1.0, filters=1.0):
     return state
 
 
+def test_a_deeper_network_is_refused(tmp_path):
+    """ResNet-101 has every tensor of ResNet-50, in the same shapes, and more blocks."""
+    weight = torch.ones(2, 2, 1, 1)
+    state = {f"layer3.{i}.conv1.weight": weight for i in range(7)} | {
+        "fc.weight": weight[..., 0, 0]
+    }
+    six = [f"layer3.{i}.conv1.weight" for i in range(6)]
+    with pytest.raises(WeightsError, match=r"deeper network.*layer3\.6\.conv1"):
+        match_names(state, [six], "ResNet-50", tmp_path)
+    del state["layer3.6.conv1.weight"]
+    beside = state | {"decoder.0.weight": weight}  # another network in the same file
+    assert list(match_names(beside, [six], "ResNet-50", tmp_path)) == six
+
+
 @pytest.mark.parametrize(
     ("order", "scale"), [("BGR", 1.0), ("RGB", 1.0), ("BGR", 255.0), ("RGB", 255.0)]
 )
