@@ -10,7 +10,6 @@ import itertools
 import os
 import platform
 import secrets
-import shutil
 import stat
 import tempfile
 import time
@@ -290,41 +289,33 @@ def save_elsewhere(save: Callable[[Path], Any], name: str) -> Path:
 
 
 @contextlib.contextmanager
-def replacing(path: Path, *, folder: bool = False) -> Iterator[Path]:
+def replacing(path: Path) -> Iterator[Path]:
     """Yield a draft to write; it replaces a path when the block ends without an error.
 
     Parameters
     ----------
     path : Path
-        File or folder to create or replace; a link is followed. Its folder must exist.
-    folder : bool
-        Whether the draft is a folder; an existing one is replaced.
+        File to create or replace; a link is followed. Its folder must exist.
 
     Yields
     ------
     Path
-        An empty file or folder beside it. Its name is short, as the path's own may be as long as
+        An empty file beside it. Its name is short, as the path's own may be as long as
         the file system allows.
     """
     path = _resolved(Path(path))
     remove_old_drafts(path.parent)
-    draft = _new_draft(path.parent, path.suffix[:8], folder)
+    draft = _new_draft(path.parent, path.suffix[:8])
     usual = draft.stat().st_mode
     try:
         yield draft
-        if folder:
-            _put_folder(draft, path)
-        else:
-            # Some file systems have no modes, and refuse.
-            with contextlib.suppress(OSError):
-                # What writes the draft may replace it by a file that nobody else can read.
-                draft.chmod(stat.S_IMODE(path.stat().st_mode if path.exists() else usual))
-            os.replace(draft, path)
+        # Some file systems have no modes, and refuse.
+        with contextlib.suppress(OSError):
+            # What writes the draft may replace it by a file that nobody else can read.
+            draft.chmod(stat.S_IMODE(path.stat().st_mode if path.exists() else usual))
+        os.replace(draft, path)
     except BaseException:
-        if folder:
-            shutil.rmtree(draft, ignore_errors=True)
-        else:
-            draft.unlink(missing_ok=True)
+        draft.unlink(missing_ok=True)
         raise
 
 
@@ -332,12 +323,12 @@ _DRAFT = f".nst-{platform.node()[:20].replace('-', '_')}-"
 """How drafts begin: with the machine's name. The number of the process follows."""
 
 
-def _new_draft(parent: Path, suffix: str, folder: bool) -> Path:
+def _new_draft(parent: Path, suffix: str) -> Path:
     """Make an empty draft with the mode that the system gives to new files."""
     while True:
         draft = parent / f"{_DRAFT}{os.getpid()}-{secrets.token_hex(4)}{suffix}"
         with contextlib.suppress(FileExistsError):
-            draft.mkdir() if folder else draft.open("xb").close()
+            draft.open("xb").close()
             return draft
 
 
@@ -356,10 +347,7 @@ def remove_old_drafts(folder: Path) -> None:
             here = process.isdecimal() and len(process) < 10
             old = time.time() - draft.lstat().st_mtime > 24 * 3600
             if old or (here and not psutil.pid_exists(int(process))):
-                if draft.is_dir() and not draft.is_symlink():
-                    shutil.rmtree(draft, ignore_errors=True)
-                else:
-                    draft.unlink(missing_ok=True)
+                draft.unlink(missing_ok=True)
 
 
 def write_table(path: Path, write: Callable[[BinaryIO], Any]) -> None:
@@ -381,22 +369,6 @@ def write_table(path: Path, write: Callable[[BinaryIO], Any]) -> None:
             NSTWarning,
             stacklevel=3,
         )
-
-
-def _put_folder(draft: Path, path: Path) -> None:
-    """Put a folder in the place of another; if another process was faster, its folder stays."""
-    for _ in range(5):
-        try:
-            os.rename(draft, path)
-            return
-        except OSError as error:
-            if not path.exists() and error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
-                raise
-        aside = _new_draft(path.parent, "", True)
-        with contextlib.suppress(OSError):
-            os.rename(path, aside / "old")
-        shutil.rmtree(aside, ignore_errors=True)
-    shutil.rmtree(draft, ignore_errors=True)
 
 
 def _resolved(path: Path) -> Path:

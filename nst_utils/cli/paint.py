@@ -249,6 +249,7 @@ def stylize(
         paint_by_network(content, network, output, options["size"], saving, **spread)
         return
     from ..experiments.batch import input_files
+    from ..experiments.folders import paint_folder
 
     settings = build_recipe(name, changes, **options)
     styles, settings = with_regions(list(styles), texts, keep, settings)
@@ -257,7 +258,9 @@ def stylize(
     if any(paths.is_folder(paths.user_path(source)) for source in (content, *styles)):
         _check_folder_options(context, styles)
         _check_folder_output(output)
-        paint_folders(content, styles[0], output, settings, pairs == "zip", workers, scheduler)
+        out, spread = paths.user_path(output), {"workers": workers, "scheduler": scheduler}
+        zipped = pairs == "zip"
+        tell_folder(paint_folder(content, styles[0], out, settings, zipped=zipped, **spread), out)
         return
     if dry_run:
         print_forecast(content, styles, settings, keep)
@@ -456,20 +459,6 @@ def say_memory(told: "Forecast") -> None:
 
     needed, free = (in_bytes(1e6 * size) for size in (told.megabytes, told.free_megabytes))
     say(f"{'memory':9} about {needed}, {free} are free")
-
-
-def paint_folders(
-    contents: str, styles: str, output: str, settings: Recipe, zipped: bool,
-    workers: int | None, scheduler: str | None,
-) -> None:  # fmt: skip
-    """Paint every pair of two folders and list what failed."""
-    from ..experiments.folders import paint_folder
-
-    out = paths.user_path(output)
-    rows = paint_folder(
-        contents, styles, out, settings, zipped=zipped, workers=workers, scheduler=scheduler
-    )
-    tell_folder(rows, out)
 
 
 @click.command()

@@ -30,7 +30,7 @@ def download(source: str, count: int, yes: bool) -> None:
     from ..wikiart.catalog import LICENSE
     from ..wikiart.download import SOURCES, download_kaggle, stream_huggingface
 
-    _, name, size = SOURCES[source]
+    name, size = SOURCES[source]
     say(LICENSE)
     if source == "kaggle":
         say(f"{name} from Kaggle: about {size / 1e9:.0f} GB, and as much to unpack it.")

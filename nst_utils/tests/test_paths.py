@@ -86,31 +86,6 @@ def test_names_of_others_become_files(tmp_path):
     assert safe_name("a/../b.tar.gz") == "b.tar.gz"
 
 
-def test_a_folder_is_replaced_while_others_replace_it(tmp_path):
-    place, wrong = tmp_path / "run", []
-
-    def save(number):
-        try:
-            for _ in range(20):
-                with replacing(place, folder=True) as draft:
-                    (draft / "n").write_text(str(number))
-        except OSError as error:
-            wrong.append(error)
-
-    savers = [threading.Thread(target=save, args=(n,)) for n in range(4)]
-    for saver in savers:
-        saver.start()
-    for saver in savers:
-        saver.join()
-    assert not wrong and (place / "n").read_text() in "0123"
-    (tmp_path / "half").mkdir()
-    (tmp_path / "half" / "old").write_text("half a run")
-    with replacing(tmp_path / "half", folder=True) as draft:
-        (draft / "new").write_text("whole")
-    assert [p.name for p in (tmp_path / "half").iterdir()] == ["new"]
-    assert sorted(p.name for p in tmp_path.iterdir()) == ["half", "run"]
-
-
 def test_a_loop_of_links_is_an_error_that_says_so(tmp_path):
     (tmp_path / "loop.png").symlink_to("loop.png")
     with pytest.raises(OSError), replacing(tmp_path / "loop.png"):

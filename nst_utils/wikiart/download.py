@@ -18,10 +18,10 @@ from ..paths import is_regular, make_folder, replacing, safe_name, write_text
 from .index import WikiArtError
 
 SOURCES = {
-    "kaggle": ("kagglehub", "steubk/wikiart", 34e9),
-    "huggingface": ("datasets", "huggan/wikiart", 34e9),
+    "kaggle": ("steubk/wikiart", 34e9),
+    "huggingface": ("huggan/wikiart", 34e9),
 }
-"""Package, name of the dataset there, and its size in bytes; unpacking takes more."""
+"""Name of the dataset there, and its size in bytes; unpacking takes more."""
 
 REVISION = ".revision"
 """File that notes which version of the Hugging Face dataset a folder is filled from."""
@@ -56,7 +56,7 @@ def download_kaggle() -> Path:
     except ImportError:
         raise _missing("kagglehub") from None
     try:
-        place = Path(kagglehub.dataset_download(SOURCES["kaggle"][1]))
+        place = Path(kagglehub.dataset_download(SOURCES["kaggle"][0]))
     except Exception as error:  # kagglehub raises many types
         reason = one_line(error, 200)
         raise WikiArtError(
@@ -81,7 +81,7 @@ def _pinned(folder: Path) -> str:
             return known
     import huggingface_hub
 
-    newest = huggingface_hub.HfApi().dataset_info(SOURCES["huggingface"][1]).sha
+    newest = huggingface_hub.HfApi().dataset_info(SOURCES["huggingface"][0]).sha
     make_folder(folder)
     write_text(note, newest)
     return newest
@@ -134,7 +134,7 @@ def stream_huggingface(
         try:
             # Without streaming, even a slice downloads the whole dataset.
             dataset = datasets.load_dataset(
-                SOURCES["huggingface"][1], split="train", streaming=True, revision=_pinned(folder)
+                SOURCES["huggingface"][0], split="train", streaming=True, revision=_pinned(folder)
             )
             # Pictures come as bytes, because one that cannot be decoded would end the stream.
             dataset = dataset.cast_column("image", datasets.Image(decode=False))

@@ -10,13 +10,6 @@ from nst_utils.wikiart import download as wikiart_download
 from nst_utils.wikiart.index import WikiArtError
 
 
-def test_sources_name_their_packages():
-    assert {package for package, _, _ in wikiart_download.SOURCES.values()} == {
-        "kagglehub",
-        "datasets",
-    }
-
-
 def as_bytes(image=None):
     file = io.BytesIO()
     (image or Image.effect_noise((40, 30), 80)).convert("RGB").save(file, "PNG")
