@@ -9,7 +9,7 @@
 - ``sweeps``: grids of recipes over pairs and seeds, a table in the end
 - ``stored``: what an experiment painted, kept in the clone for the notebooks
 - ``reproduce``: a picture's run again, from the record inside it
-- ``building_blocks``: convolution, activations, pooling, gradients, computed by hand
+- ``building_blocks``: convolution computed by hand, and kernels to try it with
 - ``feature_files``: numbers of many paintings on disk, with checksums
 - ``style_features``: descriptors of many paintings, kept on disk
 - ``style_classifier``: transfer learning: a painting's style, split by artist

@@ -123,7 +123,8 @@ def filter_figure(
 def activation_functions_figure(depths: pd.DataFrame, *, language: str = "en") -> Figure:
     """Plot ReLU and tanh, their derivatives, and statistics of deep stacks of each.
 
-    The table is that of `building_blocks.activation_depth`.
+    The table has columns ``function``, ``layer``, ``mean square`` and ``flat``, the share of flat
+    slopes; notebook 00 makes it.
     """
     say = translator(language)
     x = np.linspace(-3, 3, 301)
@@ -154,7 +155,8 @@ def activation_functions_figure(depths: pd.DataFrame, *, language: str = "en") -
 def gradient_figure(norms: pd.DataFrame, *, language: str = "en") -> Figure:
     """Plot the gradient's norm by layer: seeds as thin lines, their geometric mean as a thick one.
 
-    The table is that of `building_blocks.gradient_norms`.
+    The table has columns ``stack``, ``seed``, ``layer`` and ``norm``, the gradient's norm at the
+    layer's input over that at the output; notebook 00 makes it.
     """
     say = translator(language)
     figure, axes = one_panel(2.8)
