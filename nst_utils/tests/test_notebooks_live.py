@@ -22,14 +22,14 @@ from nst_utils.wikiart import miniature
 
 from .conftest import tiny_backbone
 
-SMALL = {"content": "coffee", "size": 48, "steps": 2}
 LEAST = {"content": "coffee", "size": 32, "steps": 1}
+SMALL = {"content": "coffee", "size": 48, "steps": 2}  # where a run has two scales
 LIVE = {
     "00_background": {"size": 32, "seeds": 1, "folds": 2, "epochs": 1},
     "01_wikiart_data": {"size": 32},
     "02_vgg19": LEAST | {"lengths": [1, 2]},
-    "03_resnet50": SMALL | {"style": "mosaic", "steps_balanced": 2, "weights": "random"},
-    "04_comparison": SMALL | {"beta": [1.0, 30.0], "weights": "random"},
+    "03_resnet50": LEAST | {"style": "mosaic", "steps_balanced": 2, "weights": "random"},
+    "04_comparison": LEAST | {"beta": [1.0, 30.0], "weights": "random"},
     "05_layer_ablation": LEAST | {"steps_noise": 1},
     "06_weight_ablation": LEAST | {"beta": [1.0, 10.0], "tv": [0.0, 1.0]},
     "07_real_photos": SMALL | {"own": "rocket"},
