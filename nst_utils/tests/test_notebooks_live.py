@@ -30,7 +30,7 @@ LIVE = {
     "02_vgg19": LEAST | {"lengths": [1, 2]},
     "03_resnet50": LEAST | {"style": "mosaic", "steps_balanced": 2, "weights": "random"},
     "04_comparison": LEAST | {"beta": [1.0, 30.0], "weights": "random"},
-    "05_layer_ablation": LEAST | {"steps_noise": 1},
+    "05_layer_ablation": LEAST,
     "06_weight_ablation": LEAST | {"beta": [1.0, 10.0], "tv": [0.0, 1.0]},
     "07_real_photos": SMALL | {"own": "rocket"},
     "08_studio": {"content": "coffee", "size": 32, "before": 2, "after": 2},
