@@ -23,7 +23,8 @@ from nst_utils.wikiart import miniature
 from .conftest import tiny_backbone
 
 LEAST = {"content": "coffee", "size": 32, "steps": 1}
-SMALL = {"content": "coffee", "size": 48, "steps": 2}  # where a run has two scales
+# Where a run has two scales; its short side is rounded up, a photo to the nearest.
+SMALL = {"content": "coffee", "size": 50, "steps": 2}
 LIVE = {
     "00_background": {"size": 32, "seeds": 1, "folds": 2, "epochs": 1},
     "01_wikiart_data": {"size": 32},
