@@ -341,10 +341,13 @@ def remove_old_drafts(folder: Path) -> None:
     """
     import psutil
 
+    drafts = []
     with contextlib.suppress(OSError):
-        for draft in list(folder.glob(".nst-*")):
-            process = draft.name.removeprefix(_DRAFT).partition("-")[0]
-            here = process.isdecimal() and len(process) < 10
+        drafts = list(folder.glob(".nst-*"))
+    for draft in drafts:
+        process = draft.name.removeprefix(_DRAFT).partition("-")[0]
+        here = process.isdecimal() and len(process) < 10
+        with contextlib.suppress(OSError):  # somebody else's, a folder, or gone
             old = time.time() - draft.lstat().st_mtime > 24 * 3600
             if old or (here and not psutil.pid_exists(int(process))):
                 draft.unlink(missing_ok=True)
