@@ -79,7 +79,7 @@ def test_replay_goes_on_from_the_last_picture(tiny, pictures, tmp_path):
 
 
 def test_the_code_runs_and_paints_the_same(tiny, pictures, monkeypatch, tmp_path):
-    chain = [STEERED, Recipe(size=64, scales=(64,), steps=3, weights="random", start="noise")]
+    chain = [STEERED, Recipe(size=64, scales=(64,), steps=6, weights="random", start="noise")]
     expected = replay_passages(*map(str, pictures), chain)
     monkeypatch.chdir(tmp_path)
     scope = {}
