@@ -96,6 +96,29 @@ def minus_curve(
     return compared
 
 
+def count_pairs(differences: pd.DataFrame, least: pd.Series) -> pd.DataFrame:
+    """Count the pairs on which a setting is nearer to the style, or farther, by more than a bound.
+
+    Parameters
+    ----------
+    differences : DataFrame
+        A row for each setting; columns of two levels, measure and pair. Below 0 is nearer.
+    least : Series
+        The bound for each measure, for example what another noise changes.
+
+    Returns
+    -------
+    DataFrame
+        A row for each setting; columns of two levels: each measure of `least`, with ``nearer`` and
+        ``farther``. A pair without a number (NaN) counts as neither.
+    """
+    counts = {}
+    for measure, bound in least.items():
+        counts[measure, "nearer"] = (differences[measure] < -bound).sum(axis=1)
+        counts[measure, "farther"] = (differences[measure] > bound).sum(axis=1)
+    return pd.DataFrame(counts)
+
+
 def _read_at(level: float, curve: pd.DataFrame) -> float:
     """Return a curve's value at a level, NaN outside it; its columns are anchor and measure."""
     at, values = (curve[name].to_numpy() for name in curve)

@@ -53,6 +53,15 @@ def test_a_run_is_compared_with_a_curve_where_its_own_structure_is():
     assert found.ssim.tolist() == runs.ssim.tolist()
 
 
+def test_pairs_are_counted_where_the_difference_is_larger_than_a_bound():
+    columns = pd.MultiIndex.from_product([["gap", "color"], ["p", "q", "r"]])
+    rows = [[-0.3, 0.3, 0.1, -0.1, float("nan"), 0.0], [0.2, 0.3, 0.4, 0.5, 0.6, 0.0]]
+    apart = pd.DataFrame(rows, index=["a", "b"], columns=columns)
+    counts = statistics.count_pairs(apart, pd.Series({"color": 0.05, "gap": 0.2}))
+    assert counts["gap"].to_numpy().tolist() == [[1, 1], [0, 2]]
+    assert counts["color"].to_numpy().tolist() == [[1, 0], [0, 2]]
+
+
 def table(gaps, seeds=(0,), noise=0.0):
     rng = np.random.default_rng(0)
     return pd.DataFrame(
