@@ -249,7 +249,6 @@ def stylize(
         paint_by_network(content, network, output, options["size"], saving, **spread)
         return
     from ..experiments.batch import input_files
-    from ..experiments.folders import paint_folder
 
     settings = build_recipe(name, changes, **options)
     styles, settings = with_regions(list(styles), texts, keep, settings)
@@ -258,6 +257,8 @@ def stylize(
     if any(paths.is_folder(paths.user_path(source)) for source in (content, *styles)):
         _check_folder_options(context, styles)
         _check_folder_output(output)
+        from ..experiments.folders import paint_folder
+
         out, spread = paths.user_path(output), {"workers": workers, "scheduler": scheduler}
         zipped = pairs == "zip"
         tell_folder(paint_folder(content, styles[0], out, settings, zipped=zipped, **spread), out)
