@@ -54,15 +54,15 @@ def test_every_notebook_is_run():
     assert set(LIVE) == {path.stem for path in (ROOT / "notebooks").glob("*.ipynb")}
 
 
+@functools.cache
+def load(name, *words, **options):
+    """Return a network, the same for all notebooks."""
+    return tiny_backbone() if name == "vgg19" else load_backbone(name, *words, **options)
+
+
 @pytest.fixture
 def quickly(jobs_here, monkeypatch, tmp_path):
     """Run jobs here, paint by a tiny VGG19, draw no figure: nbval tries the real ones."""
-    tiny = tiny_backbone()
-
-    @functools.cache
-    def load(name, *words, **options):
-        return tiny if name == "vgg19" else load_backbone(name, *words, **options)
-
     for module in (run, training, metrics, proposals):
         monkeypatch.setattr(module, "load_backbone", load)
     monkeypatch.setattr(sweeps, "RUNS", tmp_path / "runs")

@@ -7,6 +7,7 @@ each worker, and each notebook's kernel, gets one thread.
 
 import json
 import os
+import shlex
 import subprocess
 import sys
 import tempfile
@@ -17,7 +18,9 @@ import pytest
 # jsonschema, which nbval loads, would load a parser of grammars only to check addresses: seconds.
 sys.modules["rfc3987_syntax"] = None
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-FORKED = "nst-kernels-"
+FORKED = "NST_FORKED_PYTHON"
+PYTHON = shlex.split(os.environ.get(FORKED, "")) or [sys.executable]
+"""How a test starts Python: a fork that has the libraries, where there are forks."""
 ONE_THREAD = {name: "1" for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")}
 if "PYTEST_XDIST_WORKER" in os.environ:
     for _name, _one in ONE_THREAD.items():
@@ -33,33 +36,44 @@ def pytest_xdist_auto_num_workers():
 
 
 def pytest_configure(config) -> None:
-    """Let nbval's kernels be forks of one process that holds the libraries; see `kernels`."""
-    asked = config.option.nbval or config.option.nbval_lax
-    if asked and sys.platform == "linux" and not hasattr(config, "workerinput"):
-        _serve_kernels(config)
-    if FORKED in os.environ.get("JUPYTER_PATH", ""):
-        config.option.nbval_kernel_name = "forked"
+    """Let workers, kernels and commands be forks of one process with the libraries; see `forks`."""
+    workers = getattr(config.option, "tx", None) or []
+    kernels = config.option.nbval or config.option.nbval_lax
+    if hasattr(config, "workerinput") or not (workers or kernels):
+        return
+    try:
+        os.close(os.pidfd_open(os.getpid()))
+    except (AttributeError, OSError):  # only Linux has it, and some containers forbid it
+        return
+    _serve_forks(config)
+    if FORKED in os.environ:
+        forked = f"popen//python={os.environ[FORKED]}"
+        config.option.tx = [forked if worker == "popen" else worker for worker in workers]
 
 
-def _serve_kernels(config) -> None:
-    folder = tempfile.TemporaryDirectory(prefix=FORKED)
-    command = [sys.executable, "-P", str(Path(__file__).with_name("kernels.py"))]
-    address = f"{folder.name}/socket"
-    if len(address) > 100:  # Linux allows no longer one: then each kernel loads the libraries
+def _serve_forks(config) -> None:
+    folder = tempfile.TemporaryDirectory(prefix="nst-forks-")
+    script, address = str(Path(__file__).with_name("forks.py")), f"{folder.name}/socket"
+    if len(address) > 100:  # Linux allows no longer one: then each process loads the libraries
         return folder.cleanup()
+    launcher = [sys.executable, "-I", "-S", script, "ask", address]
     spec = {
-        "argv": [*command, "ask", address, "{connection_file}"],
+        "argv": [*launcher, "-m", "ipykernel_launcher", "-f", "{connection_file}"],
         "display_name": "forked", "language": "python", "interrupt_mode": "message",
     }  # fmt: skip
-    place = Path(folder.name, "kernels", "forked", "kernel.json")
+    place = Path(folder.name, "kernels", "python3", "kernel.json")
     place.parent.mkdir(parents=True)
     place.write_text(json.dumps(spec))
     known = os.environ.get("JUPYTER_PATH")
     os.environ["JUPYTER_PATH"] = os.pathsep.join(filter(None, (folder.name, known)))
-    server = subprocess.Popen([*command, "serve", address], env=ONE_THREAD | dict(os.environ))
+    os.environ[FORKED] = shlex.join(launcher)
+    server = subprocess.Popen(
+        [sys.executable, script, "serve", address],
+        env=ONE_THREAD | dict(os.environ), stdin=subprocess.PIPE,
+    )  # fmt: skip
 
     def end() -> None:
-        server.kill()
+        server.stdin.close()
         server.wait()
         folder.cleanup()
 

@@ -24,6 +24,8 @@ from nst_utils.signals import watching_signals
 from nst_utils.transfer.config import Recipe
 from nst_utils.transfer.fields import RecipeError
 
+from ..workers import PYTHON
+
 BASE = Recipe(size=24, scales=(24,), steps=(2,), weights="random", device="cpu")
 
 
@@ -162,7 +164,7 @@ def test_a_killed_worker_loses_no_run_and_doubles_none(tmp_path):
     started = []
 
     def start(module, *words):
-        command = [sys.executable, "-m", f"distributed.cli.dask_{module}", *words]
+        command = [*PYTHON, "-m", f"distributed.cli.dask_{module}", *words]
         with (tmp_path / f"{module}-{len(started)}.log").open("w") as log:
             process = subprocess.Popen(command, env=environment, stdout=log, stderr=log)
         started.append(process)
@@ -191,7 +193,7 @@ def test_a_killed_worker_loses_no_run_and_doubles_none(tmp_path):
         ]
         out = tmp_path / "out"
         command = [
-            sys.executable, "-m", "nst_utils", "sweep", "--grid", "beta=1,2,3,4,5",
+            *PYTHON, "-m", "nst_utils", "sweep", "--grid", "beta=1,2,3,4,5",
             "--size", "32", "--steps", "4", "--set", "weights=random", "--out", str(out),
             "--scheduler", address,
         ]  # fmt: skip
