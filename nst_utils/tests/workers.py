@@ -5,6 +5,7 @@ a browser, a signal, another process. Waiting threads would spin and take the ot
 each worker, and each notebook's kernel, gets one thread.
 """
 
+import gc
 import json
 import os
 import shlex
@@ -49,6 +50,11 @@ def pytest_configure(config) -> None:
     if FORKED in os.environ:
         forked = f"popen//python={os.environ[FORKED]}"
         config.option.tx = [forked if worker == "popen" else worker for worker in workers]
+
+
+def pytest_collection_finish() -> None:
+    """Look for garbage only among what tests make: a million objects are loaded by now."""
+    gc.freeze()
 
 
 def _serve_forks(config) -> None:
