@@ -87,13 +87,14 @@ def minus_curve(
     DataFrame
         `runs` with the differences in `measures`; NaN where the pair's curve does not reach.
     """
-    compared = runs.copy()
-    for place, run in runs.iterrows():
+    compared = {name: [] for name in measures}
+    for _, run in runs.iterrows():
         same_pair = (curves["content"] == run["content"]) & (curves["style"] == run["style"])
         curve = curves[same_pair].sort_values(anchor)
-        for name in measures:
-            compared.loc[place, name] -= _read_at(run[anchor], curve[[anchor, name]].dropna())
-    return compared
+        for name, differences in compared.items():
+            level = _read_at(run[anchor], curve[[anchor, name]].dropna())
+            differences.append(run[name] - level)
+    return runs.assign(**compared)
 
 
 def count_pairs(differences: pd.DataFrame, least: pd.Series) -> pd.DataFrame:

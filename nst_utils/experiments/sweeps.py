@@ -3,7 +3,9 @@
 import itertools
 import math
 import os
+import warnings
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from functools import cache, lru_cache, partial
 from pathlib import Path
 from typing import Any
@@ -11,7 +13,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ..errors import brief, check_choice
+from ..errors import NSTWarning, brief, check_choice
 from ..images.samples import list_samples
 from ..networks.registry import backbone_spec
 from ..networks.weights import find_weights
@@ -143,7 +145,9 @@ def sweep(
         picture without noise gets ``start_noise=0.05``. Without noise, a seed changes nothing under
         losses that draw nothing, such as Gram matrices.
     judges : mapping of str to (backbone, weights)
-        Networks that measure the distance to the style beside color and texture, by column.
+        Networks that measure the distance to the style beside color and texture, by column. Where
+        trained weights are asked for (``auto``) and none are found, the column of new rows is
+        empty (NaN), and a warning says so.
     out : path, optional
         Folder: ``runs.parquet``, ``runs.csv``, and ``pictures/``; by default one below
         ``data/runs`` with the name of `stored`.
@@ -189,6 +193,11 @@ def sweep(
         rows = {k: row for k, row in found.items() if row and {*judges} <= {*row}}
     todo = {job.key: job for job, *_ in jobs if job.key not in rows}
     if todo or not jobs:
+        able = _trained(judges)
+        todo = {
+            key: replace(job, work=(*job.work[:-1], able), columns_needed=tuple(able))
+            for key, job in todo.items()
+        }
         options = dict(workers=workers, scheduler=scheduler, progress=progress)
         options |= dict(tables=TABLES, finish=partial(collect, out))
         table, _ = run_batch(paint_trial, list(todo.values()), **options)
@@ -201,7 +210,8 @@ def sweep(
     ]
     # Objects: text of pandas takes no folder whose name is not UTF-8.
     files = pd.Series([record.pop("file", "") for record in records], dtype=object)
-    return pd.DataFrame(records).assign(file=files)
+    runs = pd.DataFrame(records).assign(file=files)
+    return runs.assign(**dict.fromkeys({*judges} - {*runs}, np.nan))
 
 
 def _check_judges(judges: Mapping[str, tuple[str, str]]) -> None:
@@ -216,6 +226,23 @@ def _check_judges(judges: Mapping[str, tuple[str, str]]) -> None:
         backbone_spec(pair[0])  # weights are looked for, and downloaded, only where one judges
     if taken := {*judges} & {*MEASURES}:
         raise BatchError(f"a judge cannot be called {taken.pop()}: a measure has this name")
+
+
+def _trained(judges: Mapping[str, tuple[str, str]]) -> dict[str, tuple[str, str]]:
+    """Return the judges whose weights are as asked for; warn of those that would be untrained."""
+    able = {
+        name: (backbone, weights)
+        for name, (backbone, weights) in judges.items()
+        if weights != "auto" or find_weights(backbone, weights).trained
+    }
+    for name in judges.keys() - able.keys():
+        warnings.warn(
+            f"{name}: no trained weights of {judges[name][0]} were found, and none could be "
+            "downloaded; the column stays empty where nothing is stored",
+            NSTWarning,
+            stacklevel=3,
+        )
+    return able
 
 
 def _checked_pairs(pairs: Any) -> list[Pair]:

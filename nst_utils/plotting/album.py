@@ -325,7 +325,7 @@ class Album:
                 make_folder(path.parent)
                 save_png(preview, path, made, dpi=(PREVIEW_DPI, PREVIEW_DPI), compress_level=1)
                 _write_record(path, made)
-        preview.save(file, "JPEG", **JPEG | {"quality": 82})
+        preview.save(file, "JPEG", **JPEG | {"quality": 76})
         return display.Image(file.getvalue(), format="jpeg", alt=made["caption"])
 
     def add_animation(

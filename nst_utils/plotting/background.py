@@ -206,7 +206,7 @@ def accuracy_figure(table: pd.DataFrame, chance: float, *, language: str = "en")
         spread = np.stack([part["accuracy"] - part["low"], part["high"] - part["accuracy"]])
         look = line_look(k, marker=True) | {"markersize": 5, "capsize": 2, "label": say(statistic)}
         axes.errorbar(x, part["accuracy"], yerr=np.maximum(spread, 0), **look)
-    axes.axhline(chance, color="0.5", linewidth=1, label=say("always the commonest style"))
+    axes.axhline(chance, color="0.5", linewidth=1, label=say("one style for all pictures"))
     axes.set_xticks(range(len(part)), part["layer"], fontsize=8)
     axes.set_ylim(0, 1.02)
     legend_below(figure, axes, columns=4)

@@ -304,9 +304,9 @@ def compare_with_report(catalog: pd.DataFrame) -> pd.DataFrame:
         "artists": ("1,119", f"{int((artists.index != '').sum()):,}"),
         "styles": ("27", f"{len(styles):,}"),
     }
-    for name, share in (("vincent van gogh", "2 %"), ("nicholas roerich", "2 %")):
+    for name, share in (("vincent van gogh", "2%"), ("nicholas roerich", "2%")):
         rows[f"share of {name}"] = (share, f"{100 * artists.get(name, 0):.1f} %")
-    for name, share in (("Impressionism", "16 %"), ("Realism", "13 %")):
+    for name, share in (("Impressionism", "16%"), ("Realism", "13%")):
         rows[f"share of {name}"] = (share, f"{100 * styles.get(name, 0):.1f} %")
     for side, top, count in (("width", 2099.65, "71,868"), ("height", 2200.35, "75,205")):
         within = catalog[side].between(1381, top).sum()

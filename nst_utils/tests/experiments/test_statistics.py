@@ -51,6 +51,8 @@ def test_a_run_is_compared_with_a_curve_where_its_own_structure_is():
     assert found.gap[:2].tolist() == pytest.approx([0.2, -4.1])
     assert found.gap[2:].isna().all()  # no curve reaches 0.9, and r has none
     assert found.ssim.tolist() == runs.ssim.tolist()
+    twice = statistics.minus_curve(pd.concat([runs, runs]), line, ["gap"])  # an index that repeats
+    assert twice.gap[:2].tolist() == pytest.approx([0.2, -4.1])
 
 
 def test_pairs_are_counted_where_the_difference_is_larger_than_a_bound():

@@ -15,7 +15,7 @@ import pytest
 from PIL import Image
 
 from nst_utils import paths
-from nst_utils.errors import NSTError, UnknownNameError
+from nst_utils.errors import NSTError, NSTWarning, UnknownNameError
 from nst_utils.experiments import batch, sweeps
 from nst_utils.experiments.batch import BatchError
 from nst_utils.experiments.sweeps import expand, pair_samples
@@ -105,6 +105,21 @@ def test_a_failing_run_is_a_row_with_its_reason_and_is_tried_again(here, picture
     table = sweeps.sweep({"beta": [1.0, 2.0]}, base=BASE, pairs=pairs, out=tmp_path / "out")
     assert (table["error"] == "").all()
     assert len(here) == 6
+
+
+@pytest.mark.filterwarnings("ignore:ResNet-50")  # what could not be downloaded
+def test_a_judge_without_its_trained_weights_leaves_its_column_empty(here, pictures, tmp_path):
+    judges = {"by ResNet-50": ("resnet50", "auto"), "by VGG19": ("vgg19", "random")}
+    options = dict(base=BASE, pairs=[tuple(map(str, pictures))], out=tmp_path / "out")
+    for _ in range(2):  # the row is finished all the same
+        with pytest.warns(NSTWarning, match="by ResNet-50: no trained weights of resnet50"):
+            table = sweeps.sweep({"beta": [1.0]}, judges=judges, **options)
+        assert table["by ResNet-50"].isna().all() and (table["by VGG19"] == 1.0).all()
+    assert len(here) == 1
+    asked = sweeps.sweep(
+        {"beta": [1.0]}, judges={"by ResNet-50": ("resnet50", "random")}, **options
+    )
+    assert (asked["by ResNet-50"] == 1.0).all() and len(here) == 2
 
 
 def test_an_interrupted_sweep_says_how_far_it_came_and_goes_on(

@@ -267,7 +267,7 @@ def test_strange_numbers_are_read_from_the_headers(small):
 def test_statistics_stand_beside_the_reports(root):
     table = WikiArt(root).statistics()
     assert table.loc["images"].tolist() == ["80,020", "128"]
-    assert table.loc["share of Impressionism", "report"] == "16 %"
+    assert table.loc["share of Impressionism", "report"] == "16%"
     assert "width 1381 to 2099.65 px" in table.index
 
 
