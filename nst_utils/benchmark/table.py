@@ -66,12 +66,14 @@ HEAD = f"{'figure':76} {'ours':>9} {'theirs':>9} {'ratio':>7}  target"
 def line(row: Row) -> str:
     """Return a row as a line of the table."""
     numbers = [_short(row.ours), _short(row.theirs), _short(row.ratio)]
-    state = "met" if row.met else "MISSED"
-    return f"{row.figure:76} {numbers[0]:>9} {numbers[1]:>9} {numbers[2]:>7}  {row.target}: {state}"
+    judged = row.target and f"  {row.target}: {'met' if row.met else 'MISSED'}"
+    return f"{row.figure:76} {numbers[0]:>9} {numbers[1]:>9} {numbers[2]:>7}{judged}"
 
 
 def _short(value: float | None) -> str:
-    return "" if value is None else f"{value:.3g}"
+    if value is None:
+        return ""
+    return f"{value:.3g}" if abs(value) < 1000 or abs(value) >= 1e7 else f"{value:,.0f}"
 
 
 MARKS = ("<!-- bench: begin -->", "<!-- bench: end -->")
@@ -92,7 +94,7 @@ def with_table(text: str, heading: str, rows: list[Row]) -> str:
     lines = ["| figure | ours | theirs | ratio | target |", "|---|---|---|---|---|"]
     for row in rows:
         numbers = " | ".join(map(_short, (row.ours, row.theirs, row.ratio)))
-        state = "met" if row.met else "**missed**"
-        lines.append(f"| {row.figure} | {numbers} | {row.target}: {state} |")
+        judged = row.target and f"{row.target}: {'met' if row.met else '**missed**'}"
+        lines.append(f"| {row.figure} | {numbers} | {judged} |")
     table = "\n".join(lines)
     return f"{before}{MARKS[0]}\n{heading}\n\n{table}\n{MARKS[1]}{after}"
