@@ -210,7 +210,7 @@ def accuracy_figure(table: pd.DataFrame, chance: float, *, language: str = "en")
     axes.set_xticks(range(len(part)), part["layer"], fontsize=8)
     axes.set_ylim(0, 1.02)
     legend_below(figure, axes, columns=4)
-    draw_grid(axes, y=say("accuracy; bars: 95% over artists"))
+    draw_grid(axes, y=say("accuracy; bars: 95 % over artists"))
     return figure
 
 
