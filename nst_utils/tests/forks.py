@@ -84,6 +84,10 @@ def become(files: list[int], words: list[str], folder: str, world: dict[str, str
     for number, file in enumerate(files):
         os.dup2(file, number)
         os.close(file)
+    # The server's own may be of a file, in which one can seek, and these of a pipe.
+    sys.stdin = open(0, closefd=False)
+    sys.stdout = open(1, "w", closefd=False)
+    sys.stderr = open(2, "w", buffering=1, errors="backslashreplace", closefd=False)
     os.chdir(folder)
     os.environ.clear()
     os.environ.update(world)
