@@ -1,8 +1,8 @@
 """Python that starts in no time: forks of one process that holds the libraries.
 
 The test workers, the kernels of notebooks and the commands that tests start would each load torch,
-scipy and matplotlib, two to three seconds of a core. ``forks.py serve SOCKET`` loads them once, and
-nothing of this package. ``forks.py ask SOCKET -m MODULE …`` then does what ``python -m MODULE …``
+scipy and matplotlib, two to three seconds of a core. ``forks.py serve NUMBER`` loads them once, and
+nothing of this package; the number is that of an open socket, so that nobody asks too early. ``forks.py ask SOCKET -m MODULE …`` then does what ``python -m MODULE …``
 does (or ``-c CODE …``), in a fork: with the asker's files, folder, environment, signals and status.
 """
 
@@ -42,13 +42,11 @@ def ask(path: str, *words: str) -> int:
     return status
 
 
-def serve(path: str) -> None:
-    """Load the libraries and fork for everybody who asks, until who started this ends."""
+def serve(number: str) -> None:
+    """Load the libraries and fork for all who ask at a socket, until who started this ends."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
-    listener = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-    listener.bind(path)
-    listener.listen()
+    listener = socket.socket(fileno=int(number))
     for name in LIBRARIES:
         importlib.import_module(name)
     gc.freeze()  # else each fork would look through all of this for garbage, and so copy it

@@ -9,6 +9,7 @@ import gc
 import json
 import os
 import shlex
+import socket
 import subprocess
 import sys
 import tempfile
@@ -73,10 +74,14 @@ def _serve_forks(config) -> None:
     known = os.environ.get("JUPYTER_PATH")
     os.environ["JUPYTER_PATH"] = os.pathsep.join(filter(None, (folder.name, known)))
     os.environ[FORKED] = shlex.join(launcher)
-    server = subprocess.Popen(
-        [sys.executable, script, "serve", address],
-        env=ONE_THREAD | dict(os.environ), stdin=subprocess.PIPE,
-    )  # fmt: skip
+    with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as listener:
+        listener.bind(address)
+        listener.listen()
+        server = subprocess.Popen(
+            [sys.executable, script, "serve", str(listener.fileno())],
+            env=ONE_THREAD | dict(os.environ), stdin=subprocess.PIPE,
+            pass_fds=[listener.fileno()],
+        )  # fmt: skip
 
     def end() -> None:
         server.stdin.close()
