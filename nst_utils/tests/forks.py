@@ -2,8 +2,9 @@
 
 The test workers, the kernels of notebooks and the commands that tests start would each load torch,
 scipy and matplotlib, two to three seconds of a core. ``forks.py serve NUMBER`` loads them once, and
-nothing of this package; the number is that of an open socket, so that nobody asks too early. ``forks.py ask SOCKET -m MODULE …`` then does what ``python -m MODULE …``
-does (or ``-c CODE …``), in a fork: with the asker's files, folder, environment, signals and status.
+nothing of this package; the number is that of an open socket, so that nobody asks too early.
+``forks.py ask SOCKET -m MODULE …`` then does what ``python -m MODULE …`` does (or ``-c CODE …``),
+in a fork: with the asker's files, folder, environment, signals and status.
 """
 
 import atexit
