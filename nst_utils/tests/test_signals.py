@@ -12,8 +12,6 @@ from nst_utils.signals import defer, requested, watching_signals
 from nst_utils.transfer.config import Recipe
 from nst_utils.transfer.run import stylize
 
-from .workers import PYTHON
-
 
 @pytest.fixture(autouse=True)
 def heard():
@@ -102,7 +100,7 @@ def test_the_command_saves_and_ends_with_status_1(pictures, tmp_path, gaps):
     """Ctrl-C twice within some milliseconds: a picture, one sentence, status 1."""
     words = ["stylize", *map(str, pictures), "-o", "out.png", "--size", "48", "--steps", "100000"]
     run = subprocess.Popen(
-        [*PYTHON, "-m", "nst_utils", *words, "--weights", "random"],
+        [sys.executable, "-m", "nst_utils", *words, "--weights", "random"],
         cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
         env=os.environ | {"COLUMNS": "80"},
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
