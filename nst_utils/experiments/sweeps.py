@@ -184,7 +184,7 @@ def sweep(
     out = user_path(out or RUNS / "results" / stored).absolute()
     settings = _with_seeds(_settings(grid, base), seeds, "seed" in grid)
     pairs = pair_samples(pairs) if isinstance(pairs, int) else _checked_pairs(pairs)
-    jobs = _jobs(settings, pairs, out, stale, judges)
+    jobs = _jobs(settings, pairs, out, stale)
     rows = {}
     if stored and not fresh:
         kept = StoredResults(stored)
@@ -195,7 +195,7 @@ def sweep(
     if todo or not jobs:
         able = _trained(judges)
         todo = {
-            key: replace(job, work=(*job.work[:-1], able), columns_needed=tuple(able))
+            key: replace(job, work=(*job.work, able), columns_needed=tuple(able))
             for key, job in todo.items()
         }
         options = dict(workers=workers, scheduler=scheduler, progress=progress)
@@ -291,13 +291,11 @@ def _with_seeds(
 
 
 def _jobs(
-    settings: list[tuple[str, Recipe]],
-    pairs: list[Pair],
-    out: Path,
-    stale: str,
-    judges: Mapping[str, tuple[str, str]],
+    settings: list[tuple[str, Recipe]], pairs: list[Pair], out: Path, stale: str
 ) -> list[tuple[Job, str, bool]]:
     """Return for each row its job, its key without the weights, and whether any weights will do.
+
+    What judges the picture is not known yet: their weights are looked for only if one is painted.
 
     Rows may share a job: two settings may have the same recipe.
     """
@@ -317,9 +315,9 @@ def _jobs(
         sources = absolute_source(content), tuple(map(absolute_source, styles))
         # The row names files as they were given, the worker finds them in full.
         shown = names | {field: columns[field] for field in FILE_FIELDS} | {"inputs": inputs}
-        work = (*sources, absolute_recipe(recipe), shown, dict(judges))
+        work = (*sources, absolute_recipe(recipe), shown)
         picture, read = f"{PICTURES}/{key}.png", (*pictures, weights[named].sha256)
-        job = Job(out, key, work, picture, columns, code, stale, read, tuple(judges))
+        job = Job(out, key, work, picture, columns, code, stale, read)
         jobs.append((job, inputs, recipe.weights == "auto" and not weights[named].trained))
     return jobs
 
