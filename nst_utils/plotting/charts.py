@@ -86,15 +86,20 @@ def tradeoff_figure(runs: pd.DataFrame, measures: Sequence[str], *, language: st
 
 
 def _name_points(axes: Axes, x: pd.Series, y: pd.Series) -> None:
-    """Write each point's ``beta`` beside it; of points that lie on one another only the first."""
-    place = None
+    """Write each point's ``beta`` below it; points that lie on one another share a label."""
+    groups: list[list[float]] = []
     for beta in x.index:
-        if place is None or abs(x[beta] - place) > 0.06:
-            place = x[beta]
-            axes.annotate(
-                f"{beta:g}", (place, y[beta]), (3, 4), textcoords="offset points", fontsize=6,
-                path_effects=[withStroke(linewidth=2, foreground="white")], zorder=5,
-            )  # fmt: skip
+        if groups and abs(x[beta] - x[groups[-1][0]]) < 0.06:
+            groups[-1].append(beta)
+        else:
+            groups.append([beta])
+    for group in groups:
+        ends = dict.fromkeys(f"{beta:g}" for beta in (group[0], group[-1]))
+        axes.annotate(
+            "\N{EN DASH}".join(ends), (x[group[-1]], y[group[-1]]), (4, -9),
+            textcoords="offset points", fontsize=6, zorder=5,
+            path_effects=[withStroke(linewidth=2, foreground="white")],
+        )  # fmt: skip
 
 
 @own_look()
