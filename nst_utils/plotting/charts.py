@@ -248,7 +248,8 @@ def ablation_figure(
         look = {"fmt": MARKERS[k % 7], "color": CYCLE[k % 7], "capsize": 2}
         for i, setting in enumerate(settings):
             values = runs.loc[runs["setting"] == setting, measure].astype(float)
-            axes.plot(values, [i] * len(values), ".", color="0.6", markersize=4)
+            below = [i + 0.25] * len(values)  # the bar would hide them
+            axes.plot(values, below, ".", color="0.5", markersize=4)
             spread = values.std() if len(values) > 1 else 0
             axes.errorbar(values.mean(), i, xerr=spread, **look)
         axes.set_title(say(measure), fontsize=8)
