@@ -49,9 +49,10 @@ def loss_figure(runs: "Mapping[str, Result]", *, language: str = "en") -> Figure
     for j, (title, result) in enumerate(runs.items()):
         above, below = (figure.add_subplot(grid[i, j]) for i in (0, 1))
         plot_losses(above, result, language)
-        above.set_title(title, fontsize=8)
+        above.set_title(title, fontsize=8, loc="left")
+        look = dict(fontsize=7, frameon=False, borderaxespad=0)
         columns = 4 if len(runs) == 1 else 2
-        above.legend(fontsize=7, loc="upper right", ncols=columns, edgecolor="none", framealpha=1)
+        above.legend(loc="lower right", bbox_to_anchor=(1, 1.01), ncols=columns, **look)
         weights, history = result.recipe.style_layers, result.history
         steps = [record.step for record in history]
         terms = dict.fromkeys(name for record in history for name in record.parts("style"))
