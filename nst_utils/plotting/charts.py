@@ -86,17 +86,20 @@ def tradeoff_figure(runs: pd.DataFrame, measures: Sequence[str], *, language: st
 
 
 def _name_points(axes: Axes, x: pd.Series, y: pd.Series) -> None:
-    """Write each point's ``beta`` below it; points that lie on one another share a label."""
+    """Write each point's ``beta`` beside it; points that lie on one another share a label."""
     groups: list[list[float]] = []
     for beta in x.index:
         if groups and abs(x[beta] - x[groups[-1][0]]) < 0.06:
             groups[-1].append(beta)
         else:
             groups.append([beta])
+    beside = float("inf")
     for group in groups:
         ends = dict.fromkeys(f"{beta:g}" for beta in (group[0], group[-1]))
+        place = x[group[-1]], y[group[-1]]
+        near, beside = abs(place[0] - beside) < 0.2, place[0]  # the last label is in the way
         axes.annotate(
-            "\N{EN DASH}".join(ends), (x[group[-1]], y[group[-1]]), (4, -9),
+            "\N{EN DASH}".join(ends), place, (4, 14 if near else -9),
             textcoords="offset points", fontsize=6, zorder=5,
             path_effects=[withStroke(linewidth=2, foreground="white")],
         )  # fmt: skip
