@@ -42,6 +42,22 @@ def test_a_figure_full_of_brush_strokes_is_a_jpeg_where_that_is_asked_for(tmp_pa
     assert not path.with_suffix(".png").exists() and path.with_suffix(".json").is_file()
 
 
+def test_a_chart_gets_a_palette_and_a_picture_keeps_its_colors(tmp_path):
+    chart = Figure((3, 2))
+    for i in range(5):
+        chart.subplots().plot([0, i], [1, 2], label=f"line {i}")
+    x, y = np.meshgrid(np.linspace(0, 255, 300), np.linspace(0, 255, 200))
+    smooth = Image.fromarray(np.stack([x, y, x[:, ::-1]], axis=-1).astype(np.uint8))
+    sheet = figures.contact_sheet([(smooth, "a")], width=2)
+    for figure, mode in ((chart, "P"), (sheet, "RGB")):
+        path = album_module.save_figure(figure, tmp_path / "x.png", {}, small=True)
+        with Image.open(path) as saved:
+            assert saved.mode == mode
+            shown = np.asarray(saved.convert("RGB"), int)
+        change = np.abs(shown - np.asarray(album_module.render_figure(figure, 200), int))
+        assert (change.max(axis=-1) > 8).mean() <= 0.002
+
+
 def test_a_figure_that_cannot_be_written_is_one_error(tmp_path):
     (tmp_path / "file").write_text("in the way")
     with pytest.raises(album_module.FigureError, match="the file cannot be written"):
