@@ -123,8 +123,11 @@ def _told(path: Path) -> Iterator[None]:
 def _in_palette(image: Image.Image) -> Image.Image:
     """Return a chart in a palette of 256 colors: half the bytes; a picture stays as it is.
 
-    A chart is what looks the same: at most one pixel in 500 moves by more than 8 of 255 levels.
+    A chart has few colors, and looks the same: at most one pixel in 500 moves by more than 8 of 255
+    levels.
     """
+    if image.getcolors(8000) is None:
+        return image
     few = image.quantize(256, dither=Image.Dither.NONE)
     moved = np.abs(np.asarray(few.convert("RGB"), int) - np.asarray(image, int)).max(axis=-1)
     return few if (moved > 8).mean() <= 0.002 else image
@@ -327,7 +330,8 @@ class Album:
         Returns
         -------
         IPython.display.Image
-            A JPEG small enough for the notebook, with its caption as alternative text.
+            Small enough for the notebook, a JPEG or, of a chart, a PNG, with its caption as
+            alternative text.
         """
         path, made = self._path(name, ".png"), self._made(caption, vi, *results)
         preview, file = render_figure(figure, PREVIEW_DPI), io.BytesIO()
@@ -338,8 +342,13 @@ class Album:
                 make_folder(path.parent)
                 save_png(preview, path, made, dpi=(PREVIEW_DPI, PREVIEW_DPI), compress_level=1)
                 _write_record(path, made)
-        preview.save(file, "JPEG", **JPEG | {"quality": 76})
-        return display.Image(file.getvalue(), format="jpeg", alt=made["caption"])
+        chart = _in_palette(preview)
+        if chart.mode == "P":
+            chart.save(file, "PNG", optimize=True)
+        else:
+            preview.save(file, "JPEG", **JPEG | {"quality": 76})
+        kind = "png" if chart.mode == "P" else "jpeg"
+        return display.Image(file.getvalue(), format=kind, alt=made["caption"])
 
     def add_animation(
         self, figures: Sequence[Figure], name: str, caption: str, *, rate: float = 12, vi: str = ""

@@ -107,7 +107,9 @@ def test_only_the_command_figures_writes_to_figures(monkeypatch, final):
     record = read_provenance(place / "x_name_vi.png")
     assert (record["notebook"], record["parameters"]) == ("x", {"beta": 3})
     assert record["command"].endswith("notebooks/x.ipynb -p language vi")
-    assert preview.data.startswith(b"\xff\xd8")  # a JPEG, small enough for a notebook
+    assert preview.data.startswith(b"\x89PNG")  # a chart; pictures are JPEG
+    noise = Image.effect_noise((90, 60), 90).convert("RGB")
+    assert album.add(figures.contact_sheet([(noise, "a")]), "b", "c").data.startswith(b"\xff\xd8")
     with pytest.raises(UnknownNameError):
         album_module.Album("x", language="fr")
     with pytest.raises(album_module.FigureError, match="a notebook's name"):
