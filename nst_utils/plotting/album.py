@@ -342,12 +342,12 @@ class Album:
                 make_folder(path.parent)
                 save_png(preview, path, made, dpi=(PREVIEW_DPI, PREVIEW_DPI), compress_level=1)
                 _write_record(path, made)
-        chart = _in_palette(preview)
+        preview.save(file, "JPEG", **JPEG | {"quality": 76})
+        kind, chart, few = "jpeg", _in_palette(preview), io.BytesIO()
         if chart.mode == "P":
-            chart.save(file, "PNG", optimize=True)
-        else:
-            preview.save(file, "JPEG", **JPEG | {"quality": 76})
-        kind = "png" if chart.mode == "P" else "jpeg"
+            chart.save(few, "PNG", optimize=True)
+            if len(few.getvalue()) < len(file.getvalue()):
+                kind, file = "png", few
         return display.Image(file.getvalue(), format=kind, alt=made["caption"])
 
     def add_animation(
