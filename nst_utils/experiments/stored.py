@@ -1,7 +1,8 @@
 """Results kept in the clone: what the notebooks' experiments gave, a row and a picture a run.
 
 ``data/results/NAME/`` holds ``runs.csv`` and ``pictures/KEY.jpg``. A sweep reads a row that is
-stored for the same recipe, pictures and weights, and paints the others.
+stored for the same recipe, pictures and weights, and paints the others. Of seeds beyond the first
+only the row is stored: they are there to be counted, and the clone is to stay small.
 """
 
 import json
@@ -67,9 +68,8 @@ class StoredResults:
                 row = self._by[column].loc[value].dropna().to_dict()
                 # Only a name: a table may come from anybody.
                 name = Path(str(row.get("picture", ""))).name
-                if not name or "\0" in name:
-                    return None
-                return row | {"file": str(self.folder / PICTURES / name)}
+                kept = name and "\0" not in name
+                return row | {"file": str(self.folder / PICTURES / name) if kept else ""}
         return None
 
 
@@ -101,9 +101,10 @@ def store_results(name: str, out: Path) -> int:
             continue
         if row["error"] or not (out / row["picture"]).is_file():
             continue
-        picture = f"{PICTURES}/{row['key']}.jpg"
-        with replacing(folder / picture) as draft:
-            draft.write_bytes(_compact_jpeg(read_image(out / row["picture"])))
+        picture = "" if json.loads(row["recipe"]).get("seed", 0) else f"{PICTURES}/{row['key']}.jpg"
+        if picture:
+            with replacing(folder / picture) as draft:
+                draft.write_bytes(_compact_jpeg(read_image(out / row["picture"])))
         measures = {k: v for k, v in row.items() if isinstance(v, float) and k not in OWN}
         kept = {k: row[k] for k in OWN if k in row} | {"picture": picture}
         rows[row["key"]] = kept | {k: round(v, 5) for k, v in measures.items()}
@@ -134,8 +135,18 @@ def open_paintings(runs: pd.DataFrame) -> dict[int, Image.Image]:
     ----------
     runs : DataFrame
         As `sweeps.sweep` returns it.
+
+    Raises
+    ------
+    NSTError
+        If a row is stored without its picture.
     """
     files = runs.loc[runs["error"] == "", "file"]
+    if (files == "").any():
+        raise NSTError(
+            "of stored runs only those of the first seed have a picture; take rows of seed 0, or "
+            "paint all again by sweep(..., fresh=True)"
+        )
     return {place: read_image(file) for place, file in files.items()}
 
 

@@ -98,7 +98,7 @@ def test_a_table_that_is_no_file_or_names_no_picture(stored):
     for change in (rows.drop(columns="picture"), rows.assign(picture=5), rows.assign(picture="")):
         change.to_csv(table, index=False)
         found = StoredResults("05_x").find(key, "", False)
-        assert found is None or Path(found["file"]).name == "5"
+        assert Path(found["file"]).name in ("", "5")
     table.unlink()
     os.mkfifo(table)
     with pytest.raises(NSTError, match="a pipe or a device"):
@@ -109,6 +109,19 @@ def test_a_row_is_stored_once(stored, tmp_path):
     assert store_results("05_x", tmp_path / "out") == 3
     assert len(pd.read_csv(paths.RESULTS / "05_x" / "runs.csv")) == 3
     assert json.loads(StoredResults("05_x").table["curve"][0])["step"] == [0, 1, 2, 3]
+
+
+def test_another_seed_is_stored_as_a_row_alone(here, stored, tmp_path):
+    out = tmp_path / "seeds"
+    options = {k: v for k, v in stored.items() if k not in ("stored", "out")}
+    sweeps.sweep(SETTINGS, **options, seeds=2, out=out)
+    store_results("05_x", out)
+    runs = sweeps.sweep(SETTINGS, **options, seeds=2, stored="05_x")
+    first = runs["seed"] == 0
+    assert (runs["file"][first] != "").all() and (runs["file"][~first] == "").all()
+    assert runs["ssim"].notna().all() and len(open_paintings(runs[first])) == first.sum()
+    with pytest.raises(NSTError, match="only those of the first seed have a picture"):
+        open_paintings(runs)
 
 
 def test_the_last_steps_of_a_curve_say_how_far_a_run_has_come():
@@ -161,7 +174,10 @@ def test_stored_pictures_are_those_of_their_rows(name):
     stored = StoredResults(name)
     assert stored.table["key"].is_unique and not stored.table.isna()["curve"].any()
     pictures = {path.name for path in (stored.folder / "pictures").iterdir()}
-    assert pictures == {Path(picture).name for picture in stored.table["picture"]}
-    for _, row in stored.table.iloc[:3].iterrows():
+    shown = stored.table.dropna(subset="picture")
+    assert pictures == {Path(picture).name for picture in shown["picture"]}
+    seeds = stored.table["recipe"].map(lambda recipe: json.loads(recipe).get("seed", 0))
+    assert ((seeds == 0) == stored.table["picture"].notna()).all()
+    for _, row in shown.iloc[:3].iterrows():
         kept = ssim(Image.open(stored.folder / row["picture"]), open_picture(row["content"]))
         assert kept == pytest.approx(row["ssim"], abs=0.03)
