@@ -26,6 +26,10 @@ CERTAIN = 8
 SOFTNESS = 0.01
 """Standard deviation of the blur of a mask's edges, as a fraction of the long side."""
 
+BOX_SOFTNESS = 0.03
+"""The same of a box, but at most a tenth of its shorter side: its edge follows nothing in the
+picture, so a sharp one would be a seam."""
+
 
 def read_mask(form: str, picture: Tensor, file: InputPicture | None = None) -> Tensor:
     """Return a mask of a picture.
@@ -54,7 +58,7 @@ def read_mask(form: str, picture: Tensor, file: InputPicture | None = None) -> T
         return _from_file(file, picture.shape[-2:])
     kind, _, value = form.partition(":")
     if kind == "box":
-        return _soft(_box(value, picture.shape[-2:]))
+        return _soft_box(value, picture.shape[-2:])
     if kind in ("light", "dark"):
         lightness = color.rgb2lab(picture[0].permute(1, 2, 0).numpy())[..., 0] / 100
         limit = parse_lightness(value, form)
@@ -70,15 +74,17 @@ def read_mask(form: str, picture: Tensor, file: InputPicture | None = None) -> T
     raise MaskError(f"mask {brief(form)} is not understood; expected {MASK_FORMS}")
 
 
-def _box(text: str, shape: tuple[int, int]) -> np.ndarray:
+def _soft_box(text: str, shape: tuple[int, int]) -> Tensor:
     left, top, right, bottom = parse_box(text)
     height, width = shape
     rows, columns = (np.arange(height) + 0.5) / height, (np.arange(width) + 0.5) / width
-    return ((rows >= top) & (rows < bottom))[:, None] & ((columns >= left) & (columns < right))
+    mask = ((rows >= top) & (rows < bottom))[:, None] & ((columns >= left) & (columns < right))
+    shorter = min((bottom - top) * height, (right - left) * width) / max(shape)
+    return _soft(mask, min(BOX_SOFTNESS, shorter / 10))
 
 
-def _soft(mask: np.ndarray) -> Tensor:
-    blurred = filters.gaussian(mask.astype(np.float32), SOFTNESS * max(mask.shape), mode="nearest")
+def _soft(mask: np.ndarray, softness: float = SOFTNESS) -> Tensor:
+    blurred = filters.gaussian(mask.astype(np.float32), softness * max(mask.shape), mode="nearest")
     return torch.from_numpy(np.clip(blurred, 0, 1).astype(np.float32))[None, None]
 
 

@@ -17,8 +17,9 @@ RAMP = torch.linspace(0, 1, 60).expand(1, 3, 40, 60).contiguous()
 def test_boxes_and_lightness():
     upper = read_mask("box:0,0,1,0.5", RAMP)
     assert upper.shape == (1, 1, 40, 60)
-    assert upper[..., :18, :].min() > 0.99 and upper[..., 22:, :].max() < 0.01
-    assert 0 < upper[0, 0, 20, 0] < 1  # a soft border
+    assert upper[..., :15, :].min() > 0.99 and upper[..., 25:, :].max() < 0.01
+    assert 0 < upper[0, 0, 17, 0] - upper[0, 0, 22, 0] < 0.95  # a soft border
+    assert read_mask("box:0.5,0.5,0.6,0.6", RAMP).max() > 0.9  # of a small box something is left
     light, dark = read_mask("light:0.5", RAMP), read_mask("dark:0.5", RAMP)
     assert light[..., -5:].min() > 0.99 and light[..., :20].max() < 0.01
     assert torch.allclose(light + dark, torch.ones_like(light), atol=1e-5)
