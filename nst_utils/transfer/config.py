@@ -77,7 +77,7 @@ class Recipe:
     beta: float = kinds.number(8.0, "weight of the style loss")
     tv: float = kinds.number(0.0, "weight of the total variation, squared, per pixel")
     loss: str = kinds.choice(
-        "relative", ("relative", "report", "paper"), "how losses are normalized"
+        "relative", ("relative", "published", "paper"), "how losses are normalized"
     )
     style_statistic: str = kinds.choice(
         "gram", losses_for("style_statistic"), "what of the style's activations is matched"
@@ -369,6 +369,8 @@ class Recipe:
             raise RecipeError(f"expected a JSON object of recipe fields, not {brief(values)}")
         for name in values:
             field_of(name)
+        if values.get("loss") == "report":  # its name in older recipes
+            values["loss"] = "published"
         # A complete recipe that lacks these fields was written before they existed.
         return cls(**(BEFORE | values if "schedule" in values else values))
 

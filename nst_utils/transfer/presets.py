@@ -37,7 +37,7 @@ REPORT_CHANGES = BEFORE | {
     "alpha": 1.0,
     "beta": 1e3,
     "tv": 0.0,
-    "loss": "report",
+    "loss": "published",
     "gram": "sum",
     "padding": "zero",
     "optimizer": "adam",
@@ -181,7 +181,7 @@ def _layers_of(name: str, backbone: str) -> tuple[str, dict[str, float]]:
     content_layer, style_layers = preset.layers.get(backbone, preset.layers["vgg19"])
     if {content_layer, *style_layers} <= {*spec.layers, *spec.aliases}:
         return content_layer, style_layers
-    if preset.changes.get("loss") in ("report", "paper"):
+    if preset.changes.get("loss") in ("published", "paper"):
         raise RecipeError(f"recipe {name} is for {' or '.join(preset.layers)}, not for {backbone}")
     return spec.content_layer, spec.style_layers
 

@@ -34,7 +34,7 @@ def test_report_reads_before_the_relu_and_as_run_after_it():
     assert [name.replace("relu", "conv") for name in ran.style_layers] == list(meant.style_layers)
     assert list(meant.style_layers.values()) == [1, 0.75, 0.2, 0.2, 0.2]
     assert (meant.alpha, meant.beta, meant.learning_rate, meant.steps) == (1, 1e3, 1e-3, (20_000,))
-    assert (meant.space, meant.gram, meant.loss, meant.tv) == ("normalized", "sum", "report", 0)
+    assert (meant.space, meant.gram, meant.loss, meant.tv) == ("normalized", "sum", "published", 0)
 
 
 def test_report_as_run_has_the_wrong_resnet_keys():
@@ -170,6 +170,7 @@ def test_numbers_from_numpy_are_numbers():
 
 def test_fields_left_out_follow_the_size():
     assert Recipe.from_json('{"size": 256}').scales == (128, 256)
+    assert Recipe.from_json('{"loss": "report"}').loss == "published"  # its name in older records
     assert Recipe(size=64).steps == (90,)
 
 

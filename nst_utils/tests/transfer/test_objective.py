@@ -39,7 +39,7 @@ def test_report_losses_are_written_out():
     """The report's lines, done by hand on the same features, give the same total."""
     recipe = Recipe(
         content_layer="conv2_2", style_layers={"conv1_1": 1, "conv2_1": 0.75}, beta=1e3,
-        loss="report", gram="sum", tv=0,
+        loss="published", gram="sum", tv=0,
     )  # fmt: skip
     backbone, x, style = tiny_backbone(), CONTENT * 0.7, STYLE[..., :32, :].expand(1, 3, 32, 32)
     content = CONTENT[..., :32]
@@ -119,7 +119,7 @@ def test_bfloat16_follows_float32():
 
 def test_only_deep_layers_are_smoothed():
     recipe = dataclasses.replace(
-        RECIPE, style_layers={"relu1_1": 1, "relu4_1": 1}, content_layer="relu5_1", loss="report"
+        RECIPE, style_layers={"relu1_1": 1, "relu4_1": 1}, content_layer="relu5_1", loss="published"
     )
     backbone = tiny_backbone()
     plain, scaled = (

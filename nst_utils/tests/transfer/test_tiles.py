@@ -67,7 +67,7 @@ def test_loss_and_gradient_are_those_of_the_whole_picture(gram, statistic):
         {"style_statistic": "hypercolumns"},
         {"style_statistic": "earth_mover"},
         {"content_statistic": "self_similarity"},
-        {"loss": "report"},
+        {"loss": "published"},
         {"loss": "paper"},
         {"terms": {"laplacian": 0.5}},
         {"padding": "replicate", "pooling": "average"},

@@ -48,8 +48,8 @@ def content_loss(
     ----------
     features, target : Tensor, shape (n, d, h, w)
         Activations F of the picture and C of the content image.
-    normalization : {"relative", "report", "paper"}
-        ``relative``: ``mean((F - C)^2) / mean(C^2)``; ``report``: ``mean((F - C)^2)``;
+    normalization : {"relative", "published", "paper"}
+        ``relative``: ``mean((F - C)^2) / mean(C^2)``; ``published``: ``mean((F - C)^2)``;
         ``paper``: ``sum((F - C)^2) / (4 h w d)``.
     energy : Tensor, optional
         `mean_square` of the target, if it is known already.
@@ -77,11 +77,11 @@ def _normalized(error: Tensor, normalization: str, energy: Tensor | None) -> Ten
     """Return the loss that a mean squared difference makes."""
     if normalization == "relative":
         return error / energy
-    if normalization == "report":
+    if normalization == "published":
         return error
     if normalization == "paper":
         return error / 4
-    raise unknown("loss", normalization, ["relative", "report", "paper"])
+    raise unknown("loss", normalization, ["relative", "published", "paper"])
 
 
 def self_similarity_loss(rows: Tensor, content: Tensor, weights: Tensor | None = None) -> Tensor:

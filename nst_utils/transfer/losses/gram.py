@@ -5,7 +5,7 @@ Three normalizations of a loss stand side by side:
 ``relative``
     The loss is divided by the target's own energy, so that a weight means the same for every
     backbone, layer and picture size.
-``report``
+``published``
     The report's code: means of squared differences, style divided by ``d * h * w``.
 ``paper``
     The report's formulas: ``1 / (4 n)`` for content and ``1 / (4 n ** 2)`` for style, where
@@ -203,8 +203,8 @@ def style_loss(
     positions : int
         ``h * w`` of the picture's activations. If the two images differ in size, do not compare
         them in the variant ``sum``.
-    normalization : {"relative", "report", "paper"}
-        ``relative``: ``sum((G - S)^2) / sum(S^2)``; ``report``: ``mean((G - S)^2) / (d h w)``;
+    normalization : {"relative", "published", "paper"}
+        ``relative``: ``sum((G - S)^2) / sum(S^2)``; ``published``: ``mean((G - S)^2) / (d h w)``;
         ``paper``: ``sum((G - S)^2) / (4 (h w d)^2)``.
     energy : Tensor, optional
         `mean_square` of the target, if it is known already; used by ``relative`` only.
@@ -222,12 +222,12 @@ def style_loss(
     error = functional.mse_loss(matrix, target.expand_as(matrix))
     if normalization == "relative":
         return error / (mean_square(target) if energy is None else energy)
-    if normalization == "report":
+    if normalization == "published":
         return error / (d * positions)
     if normalization == "paper":
         # The sum over d * d entries, over 4 (d * positions)^2.
         return error / (4 * positions**2)
-    raise unknown("loss", normalization, ["relative", "report", "paper"])
+    raise unknown("loss", normalization, ["relative", "published", "paper"])
 
 
 def _wide(x: Tensor) -> Tensor:

@@ -20,7 +20,7 @@ RECIPE = Recipe(content_layer="relu1_1")
 def test_content_losses_are_the_formulas():
     n = F.numel()
     squares = ((F - G) ** 2).sum()
-    assert torch.isclose(content_loss(F, G, "report"), squares / n)
+    assert torch.isclose(content_loss(F, G, "published"), squares / n)
     assert torch.isclose(content_loss(F, G, "paper"), squares / (4 * n))
     assert torch.isclose(content_loss(F, G, "relative"), squares / (G**2).sum())
 
