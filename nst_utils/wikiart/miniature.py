@@ -1,12 +1,14 @@
 """Two stand-ins for WikiArt, made in seconds out of the samples; none of their pictures is from it.
 
-The miniature has the layout, csv files, 27 styles and defects of the real one. Its titles and
-artists are made up, except for the names that show how WikiArt misspells. Its styles fit where they
-are `FITTING`; those of the practice set do all: ten painted samples, four painters of each.
+The miniature has the layout, csv files, 27 styles and defects of the real one. A title says which
+sample the picture was cut from. The artists are made up, but two show how WikiArt misspells names.
+Its styles fit where they are `FITTING`; those of the practice set do all: ten painted samples, four
+painters of each.
 """
 
 import hashlib
 import os
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -19,11 +21,10 @@ from ..images.samples import list_samples, open_sample
 from .names import STYLES
 
 ARTISTS = ("painter one", "painter two", "painter three", "arnold böcklin", "joaquín sorolla")
-SUBJECTS = ("harbor", "garden", "portrait", "field", "street", "still life", "river", "night")
 SIDE = 160
 PAINTERS, PICTURES = 4, 4
 """Of the practice set: painters of each style, and pictures of each painter."""
-DONE = ".complete-2"
+DONE = ".complete-3"
 """Empty file that marks a folder that was made to the end; its number rises with the contents."""
 FITTING = {
     "Abstract_Expressionism": "drip", "Action_painting": "drip", "Analytical_Cubism": "cubism",
@@ -50,21 +51,25 @@ def make_miniature(folder: Path | None = None) -> Path:
     mark = folder / DONE
     if mark.is_file():
         return folder
+    if any(folder.glob(".complete-*")):  # made by an older version, with other names
+        shutil.rmtree(folder)
     # Pictures are cut out of sources of this size.
     sources, photos = (
         {s.name: open_sample(s.name, 640) for s in list_samples().values() if s.kind == kind}
         for kind in ("style", "content")
     )
-    photos = list(photos.values())
     rng = np.random.default_rng(1)
     rows = []
     for code, style in enumerate(STYLES):
         (folder / style).mkdir(parents=True, exist_ok=True)
         # Styles differ in size on purpose, so that their shares are worth counting.
         for i in range(3 + code % 4 + 3 * (style in ("Impressionism", "Realism"))):
-            name = FITTING.get(style) or [*sources][(code + i) % len(sources)]
-            source = photos[i % 4] if style == "Realism" else sources[name]
-            rows.append(_painting(folder, style, code, i, _cut(source, rng)))
+            if style == "Realism":
+                name, source = [*photos.items()][i % 4]
+            else:
+                name = FITTING.get(style) or [*sources][(code + i) % len(sources)]
+                source = sources[name]
+            rows.append(_painting(folder, style, code, i, name, _cut(source, rng)))
     _spoil(folder, rows)
     _write_csv(folder, rows)
     mark.touch()
@@ -141,10 +146,12 @@ def _mojibake(text: str) -> str:
     return text.encode("utf8").decode("latin1").lower()
 
 
-def _painting(folder: Path, style: str, code: int, i: int, image: Image.Image) -> dict[str, str]:
+def _painting(
+    folder: Path, style: str, code: int, i: int, sample: str, image: Image.Image
+) -> dict[str, str]:
     artist = ARTISTS[(code + i) % len(ARTISTS)]
-    subject = SUBJECTS[(2 * code + i) % len(SUBJECTS)].replace(" ", "-")
-    title = f"{subject}-{code + 1}-{i + 1}" + (f"-{1650 + 13 * code + i}" if i % 3 else "")
+    year = f"-{1650 + 13 * code + i}" if i % 3 else ""
+    title = f"part-of-{sample.replace('_', '-')}-{code + 1}-{i + 1}{year}"
     name = f"{style}/{_mojibake(artist.replace(' ', '-'))}_{title}.jpg"
     image.save(folder / name, "JPEG", quality=90)
     return {
