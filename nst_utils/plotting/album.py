@@ -33,16 +33,19 @@ from ..transfer.result import Result
 from ..untrusted import DataError, read_json
 from .pictures import quickstart_figure, source_name
 from .style import DPI, own_look
-from .translations import translator
+from .translations import translate_figure, translator
 
 PREVIEW_DPI = 132
+
+PREVIEW_PIXELS = 924
+"""Width of a preview: three pictures in a row have 300 each. Narrow figures have fewer."""
 
 ANIMATION_DPI = 100
 
 MAX_BYTES = 100_000
 """Of a PNG. A larger one is full of brush strokes and becomes a JPEG."""
 
-JPEG = {"quality": 60, "optimize": True, "progressive": True}
+JPEG = {"quality": 64, "optimize": True, "progressive": True}
 
 PDF_BYTES = 1_000_000
 """Of a PDF. Pictures in a larger one get fewer dots per inch."""
@@ -334,13 +337,15 @@ class Album:
             alternative text.
         """
         path, made = self._path(name, ".png"), self._made(caption, vi, *results)
-        preview, file = render_figure(figure, PREVIEW_DPI), io.BytesIO()
+        translate_figure(figure, self.language)
+        dpi = round(np.clip(PREVIEW_PIXELS / figure.get_figwidth(), PREVIEW_DPI, 154))
+        preview, file = render_figure(figure, dpi), io.BytesIO()
         if self.final:
             save_figure(figure, path, made, small=True)
         else:  # no PDF, which takes as long as some paintings
             with _told(path):
                 make_folder(path.parent)
-                save_png(preview, path, made, dpi=(PREVIEW_DPI, PREVIEW_DPI), compress_level=1)
+                save_png(preview, path, made, dpi=(dpi, dpi), compress_level=1)
                 _write_record(path, made)
         preview.save(file, "JPEG", **JPEG | {"quality": 76})
         kind, chart, few = "jpeg", _in_palette(preview), io.BytesIO()
@@ -394,8 +399,10 @@ class Album:
         path, made = self._path(name, ".csv"), self._made(caption, vi)
         with _told(path):
             make_folder(path.parent)
-            table.to_csv(path)
-            latex = table.to_latex(float_format="%.2f", caption=made["caption"], escape=True)
+            say = translator(self.language)
+            told = table.rename(index=say, columns=say) if self.language != "en" else table
+            told.to_csv(path)
+            latex = told.to_latex(float_format="%.2f", caption=made["caption"], escape=True)
             path.with_suffix(".tex").write_text(latex, encoding="utf-8")
             _write_record(path, made)
         return table

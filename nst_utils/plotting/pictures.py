@@ -21,6 +21,9 @@ from .loss_curves import plot_losses
 from .style import DPI, LETTER, WIDTH, hide_ticks, own_look
 from .translations import translator
 
+SHEET_WIDTH = 6.0
+"""Inches of a contact sheet: at 200 dpi three in a row have 400 pixels each."""
+
 
 def show_picture(axes: Axes, image: Image.Image, title: str) -> None:
     """Show a picture with its title and without ticks."""
@@ -77,7 +80,7 @@ def contact_sheet(
     pictures: Sequence[tuple[Image.Image, str]],
     *,
     columns: int = 5,
-    width: float = WIDTH,
+    width: float = SHEET_WIDTH,
     title: str = "",
 ) -> Figure:
     """Show pictures in rows, each under its title, in reading order.

@@ -1,8 +1,13 @@
 """The words on figures and their captions in English and Vietnamese: ``translations.json``."""
 
 import json
+import re
+import textwrap
 from collections.abc import Callable, Mapping
 from pathlib import Path
+
+from matplotlib.figure import Figure
+from matplotlib.text import Text
 
 from ..errors import check_choice
 
@@ -16,14 +21,20 @@ TRANSLATIONS = {name: tuple(words) for name, words in _CATALOG["names"].items()}
 VIETNAMESE: dict[str, str] = _CATALOG["phrases"]
 """Vietnamese for every other English label and caption."""
 
+PATTERNS = [
+    (re.compile(re.escape(english).replace(r"\{\}", "(.+)")), vietnamese)
+    for english, vietnamese in _CATALOG["patterns"].items()
+]
+"""Vietnamese for names of settings that are put together, such as ``relu1_1 alone``."""
+
 
 def translator(
     language: str = "en", names: Mapping[str, tuple[str, str]] = TRANSLATIONS
 ) -> Callable[[str], str]:
     """Return a function that gives a label in one language.
 
-    The function takes an English phrase, or one of `names`. A phrase that `VIETNAMESE` lacks stays
-    English.
+    The function takes an English phrase, or one of `names`. What `VIETNAMESE` lacks is translated
+    by `PATTERNS`, then part by part between colons and commas. What is unknown stays English.
 
     Parameters
     ----------
@@ -45,8 +56,35 @@ def translator(
     check_choice("language", language, LANGUAGES)
 
     def say(phrase: str) -> str:
+        if not isinstance(phrase, str):  # a number in a table's index
+            return phrase
         if phrase in names:
             return names[phrase][LANGUAGES.index(language)]
-        return phrase if language == "en" else VIETNAMESE.get(phrase, phrase)
+        if language == "en" or phrase in VIETNAMESE:
+            return VIETNAMESE[phrase] if language == "vi" else phrase
+        for pattern, form in PATTERNS:
+            if found := pattern.fullmatch(phrase):
+                return form.format(*map(say, found.groups()))
+        for mark in (": ", ", "):
+            if mark in phrase:
+                return mark.join(map(say, phrase.split(mark)))
+        return phrase
 
     return say
+
+
+def translate_figure(figure: Figure, language: str) -> None:
+    """Translate every text of a figure: titles, legends, names of settings beside an axis."""
+    say = translator(language)
+    if language == "en":
+        return
+    for axes in figure.axes:
+        for axis in (axes.xaxis, axes.yaxis):
+            labels = [label.get_text() for label in axis.get_ticklabels()]
+            if (told := [*map(say, labels)]) != labels:
+                axis.set_ticks(axis.get_ticklocs(), told)
+    for text in figure.findobj(Text):
+        lines = text.get_text().split("\n")
+        if (told := say(" ".join(lines))) != " ".join(lines):
+            width = max(map(len, lines))
+            text.set_text(textwrap.fill(told, width) if len(lines) > 1 else told)

@@ -2,13 +2,20 @@ import ast
 import json
 import re
 
+import pandas as pd
 import pytest
+from matplotlib.figure import Figure
 
 from nst_utils.errors import UnknownNameError
 from nst_utils.experiments.building_blocks import KERNELS
-from nst_utils.paths import ROOT
+from nst_utils.paths import RESULTS, ROOT
 from nst_utils.plotting.style import TERM_COLORS
-from nst_utils.plotting.translations import TRANSLATIONS, VIETNAMESE, translator
+from nst_utils.plotting.translations import (
+    TRANSLATIONS,
+    VIETNAMESE,
+    translate_figure,
+    translator,
+)
 from nst_utils.transfer.config import field_of
 from nst_utils.transfer.fields import rule_of
 
@@ -90,3 +97,30 @@ def test_every_caption_and_label_in_the_notebooks_has_a_vietnamese_entry():
             if isinstance(node, ast.Call) and ast.unparse(node.func) == "say":
                 if isinstance(node.args[0], ast.Constant):
                     assert node.args[0].value in known, name
+
+
+def test_a_figure_is_translated_with_its_legend_and_the_names_beside_an_axis():
+    figure = Figure()
+    axes = figure.add_subplot(title="without\nrelu1_1")
+    axes.plot([0, 1], label="two scales")
+    axes.legend()
+    axes.set_yticks([0, 1], ["beta 1", "L-BFGS, two scales"])
+    translate_figure(figure, "vi")
+    assert axes.get_title().replace("\n", " ") == "không có relu1_1"
+    assert axes.get_legend().get_texts()[0].get_text() == "hai cỡ ảnh"
+    figure.canvas.draw()
+    labels = [label.get_text() for label in axes.get_yticklabels()]
+    assert labels == ["beta 1", "L-BFGS, hai cỡ ảnh"]
+
+
+CODE = re.compile(
+    r"(relu|conv)\d_\d|ResNet-50|VGG19|L-BFGS|softmax|(quick, |Adam |beta |tv |keep )*[\d.:]+"
+)
+UNSHOWN = {"alone", "curve", "own"}
+
+
+def test_the_names_of_the_stored_settings_are_translated():
+    say, colors = translator("vi"), set(rule_of(field_of("color")).choices)
+    for path in RESULTS.glob("*/runs.csv"):
+        for name in set(pd.read_csv(path)["setting"]) - UNSHOWN - colors:
+            assert say(name) != name or CODE.fullmatch(name), (path.parent.name, name)
