@@ -17,7 +17,7 @@ from .recipe_options import build_recipe
 if TYPE_CHECKING:
     from ..experiments.notebooks import NotebookOutcome
 
-FOR_NOTEBOOKS = {"parameters", "jobs", "scheduler"}
+FOR_NOTEBOOKS = {"parameters", "fresh", "jobs", "scheduler"}
 FOR_PICTURES = {"content", "style", "inputs", "output", "trust"}
 """Parameters of ``rerun`` that go with one of its two uses."""
 
@@ -33,6 +33,7 @@ FOR_PICTURES = {"content", "style", "inputs", "output", "trust"}
     metavar="NAME VALUE",
     help="Set a notebook's parameter; may be repeated.",
 )
+@click.option("--fresh", is_flag=True, help="Paint again what is stored; as -p fresh True.")
 @click.option(
     "--jobs", default=1, show_default=True, type=click.IntRange(min=1), help="Notebooks at a time."
 )
@@ -66,6 +67,7 @@ def rerun(
     context: click.Context,
     notebooks: tuple[Path, ...],
     parameters: tuple[tuple[str, str], ...],
+    fresh: bool,
     jobs: int,
     scheduler: str | None,
     image: Path | None,
@@ -89,6 +91,8 @@ def rerun(
     for path in notebooks:
         if not is_regular(path):
             raise click.UsageError(f"{path}: no such notebook; check the path")
+    if fresh:
+        parameters += (("fresh", "True"),)
     from ..experiments.notebooks import parse_parameter
     from ..experiments.notebooks import run_notebooks as run
 

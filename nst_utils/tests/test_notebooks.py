@@ -103,6 +103,14 @@ def test_numbers_of_a_reading_stand_in_an_output_above(notebook):
                 assert [n for n in NUMBER.findall(left) if n not in known] == [], left
 
 
+def test_each_section_ends_with_an_exercise_and_its_answer(notebook):
+    cells = json.loads(notebook.read_text(encoding="utf-8"))["cells"]
+    text = "\n".join("".join(c["source"]) for c in cells if c["cell_type"] == "markdown")
+    for section in re.split(r"^## ", text, flags=re.MULTILINE)[1:]:
+        if not section.startswith("Findings"):
+            assert "**Exercise.**" in section and "<details>" in section, section[:60]
+
+
 def test_what_a_reading_compares_is_asserted_out_of_sight(notebook):
     for cell in tagged(notebook, "check"):
         assert cell["metadata"]["jupyter"]["source_hidden"] and not cell["outputs"]

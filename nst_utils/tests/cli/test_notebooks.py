@@ -1,5 +1,6 @@
 from nst_utils import paths
 from nst_utils.cli import notebooks as cli_notebooks
+from nst_utils.experiments import notebooks
 from nst_utils.transfer.config import Recipe
 
 from ..experiments.test_notebooks import notebook
@@ -27,3 +28,14 @@ def test_figures_runs_every_notebook_for_a_report(tiny, pictures, tmp_path, monk
         [copy] = paths.RUNS.rglob(f"{name}.ipynb")
         assert "1 vi" in copy.read_text(encoding="utf-8")
     assert run("figures", "--language", "fr").exit_code == 2
+
+
+def test_fresh_asks_a_notebook_to_paint_again_what_is_stored(monkeypatch):
+    asked = []
+    told = [notebooks.NotebookOutcome("09_controls", 1.0, "", 0, paths.RUNS / "copy.ipynb")]
+    monkeypatch.setattr(notebooks, "run_notebooks", lambda *a, **_: asked.append(a[1]) or told)
+    folder = paths.ROOT / "notebooks"
+    assert run("rerun", folder / "09_controls.ipynb", "--fresh").exit_code == 0
+    assert asked == [{"fresh": True}]
+    found = run("rerun", folder / "11_audit.ipynb", "--fresh")
+    assert found.exit_code and "fresh" in found.output
