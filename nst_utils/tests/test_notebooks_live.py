@@ -36,7 +36,7 @@ LIVE = {
     "07_real_photos": SMALL | {"own": "rocket"},
     "08_studio": {"content": "coffee", "size": 32, "before": 2, "after": 2},
     "09_controls": SMALL,
-    "10_methods": {"content": "coffee", "size": 32},
+    "10_methods": {"content": "coffee", "size": 32, "painting_size": 32, "painting_steps": 1},
     "11_audit": {"content": "coffee", "size": 48},
     "12_film": {
         "style": "nocturne",

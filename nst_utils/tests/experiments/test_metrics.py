@@ -7,6 +7,8 @@ from PIL import Image, ImageFilter
 
 from nst_utils.errors import NSTError
 from nst_utils.experiments import metrics
+from nst_utils.images import to_pil, to_tensor
+from nst_utils.images.colors import recolor
 from nst_utils.images.samples import open_picture
 
 from ..conftest import tiny_backbone
@@ -53,6 +55,26 @@ def test_color_does_not_see_places_and_texture_does_not_see_hues():
     gray = PHOTO.convert("L").convert("RGB")
     assert metrics.texture_distance(gray, PHOTO) < 0.3
     assert metrics.color_distance(gray, PHOTO) > 3
+
+
+def test_the_histogram_sees_ratios_of_colors_and_no_brightness():
+    half = Image.fromarray((np.asarray(PHOTO.convert("RGB")) // 2).astype(np.uint8))
+    assert metrics.histogram_distance(PHOTO, PHOTO) == 0
+    assert metrics.histogram_distance(half, PHOTO) < 0.05
+    far = metrics.histogram_distance(STYLE, PHOTO)
+    assert far == pytest.approx(metrics.histogram_distance(PHOTO, STYLE)) and far > 0.3
+    orange, teal = (Image.new("RGB", (20, 20), name) for name in ("orange", "teal"))
+    assert 0.8 < metrics.histogram_distance(orange, teal) <= 1
+
+
+def test_recoloring_imposes_the_color_distance_more_than_the_histogram():
+    photo, style = map(to_tensor, (PHOTO, STYLE))
+    recolored = to_pil(recolor(photo, style))
+    left = [
+        measure(recolored, STYLE) / measure(PHOTO, STYLE)
+        for measure in (metrics.color_distance, metrics.histogram_distance)
+    ]
+    assert left[0] < 0.5 * left[1]
 
 
 def test_a_known_color_shift():
