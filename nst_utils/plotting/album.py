@@ -33,7 +33,7 @@ from ..transfer.result import Result
 from ..untrusted import DataError, read_json
 from .pictures import quickstart_figure, source_name
 from .style import DPI, own_look
-from .translations import translate_figure, translator
+from .translations import setting_translator, translate_figure, translator
 
 PREVIEW_DPI = 132
 
@@ -399,8 +399,8 @@ class Album:
         path, made = self._path(name, ".csv"), self._made(caption, vi)
         with _told(path):
             make_folder(path.parent)
-            say = translator(self.language)
-            told = table.rename(index=say, columns=say) if self.language != "en" else table
+            say = setting_translator(self.language)
+            told = table.rename(index=say, columns=say)
             told.to_csv(path)
             latex = told.to_latex(float_format="%.2f", caption=made["caption"], escape=True)
             path.with_suffix(".tex").write_text(latex, encoding="utf-8")

@@ -5,6 +5,7 @@ import re
 import textwrap
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 from matplotlib.figure import Figure
 from matplotlib.text import Text
@@ -33,8 +34,8 @@ def translator(
 ) -> Callable[[str], str]:
     """Return a function that gives a label in one language.
 
-    The function takes an English phrase, or one of `names`. What `VIETNAMESE` lacks is translated
-    by `PATTERNS`, then part by part between colons and commas. What is unknown stays English.
+    The function takes an English phrase, or one of `names`. A phrase that `VIETNAMESE` lacks stays
+    English.
 
     Parameters
     ----------
@@ -56,28 +57,42 @@ def translator(
     check_choice("language", language, LANGUAGES)
 
     def say(phrase: str) -> str:
-        if not isinstance(phrase, str):  # a number in a table's index
-            return phrase
         if phrase in names:
             return names[phrase][LANGUAGES.index(language)]
-        if language == "en" or phrase in VIETNAMESE:
-            return VIETNAMESE[phrase] if language == "vi" else phrase
+        return phrase if language == "en" else VIETNAMESE.get(phrase, phrase)
+
+    return say
+
+
+def setting_translator(language: str = "en") -> Callable[[str], str]:
+    """Return a function that gives the name of a setting, which is often put together.
+
+    What `translator` lacks is translated by `PATTERNS`, then part by part between colons and
+    commas: ``L-BFGS, two scales``. What is no text, as a number in a table, stays.
+    """
+    known = translator(language)
+
+    def say(name: Any) -> Any:
+        if language == "en" or not isinstance(name, str):
+            return name
+        if (told := known(name)) != name:
+            return told
         for pattern, form in PATTERNS:
-            if found := pattern.fullmatch(phrase):
+            if found := pattern.fullmatch(name):
                 return form.format(*map(say, found.groups()))
         for mark in (": ", ", "):
-            if mark in phrase:
-                return mark.join(map(say, phrase.split(mark)))
-        return phrase
+            if mark in name:
+                return mark.join(map(say, name.split(mark)))
+        return name
 
     return say
 
 
 def translate_figure(figure: Figure, language: str) -> None:
     """Translate every text of a figure: titles, legends, names of settings beside an axis."""
-    say = translator(language)
     if language == "en":
         return
+    say = setting_translator(language)
     for axes in figure.axes:
         for axis in (axes.xaxis, axes.yaxis):
             labels = [label.get_text() for label in axis.get_ticklabels()]
