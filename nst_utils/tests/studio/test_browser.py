@@ -22,6 +22,7 @@ from nst_utils.paths import ROOT
 
 from .browser_page import CHROMIUM, FLAGS, until
 
+SIDE = 192  # pixels of the painting: fewer than the page's own, so that the browser gets its turn
 SHOTS = ROOT / "data" / "runs" / "screenshots"
 
 pytestmark = [
@@ -40,6 +41,8 @@ def free_port() -> int:
 def lab(tmp_path):
     """A JupyterLab of its own on the page of the panel, and a cell for after a reload."""
     page = nbformat.read(ROOT / "notebooks" / "app" / "studio.ipynb", 4)
+    assert "size = 256" in page.cells[0].source
+    page.cells[0].source = page.cells[0].source.replace("size = 256", f"size = {SIDE}")
     page.cells.append(nbformat.v4.new_code_cell("Studio.running()"))
     nbformat.write(page, tmp_path / "studio.ipynb")
     quiet = tmp_path / "settings" / "@jupyterlab" / "apputils-extension"
@@ -104,7 +107,7 @@ def test_paint_steer_pause_and_save(lab, tmp_path):
     # Beside it lies the figure, painting_…_figure.png; folders list their files in any order.
     [painting] = folder.glob("painting_????.png")
     with Image.open(painting) as image:
-        assert max(image.size) == 256
+        assert max(image.size) == SIDE
     shutil.rmtree(folder)
 
 
@@ -196,7 +199,7 @@ def drive(page, address: str, folder: Path) -> Path:
     page.locator(".nst-studio button:has-text('Start')").first.click()
     first = changed(picture, before, 120)
     # The fine scale has begun, and the picture moves there too.
-    page.locator(".nst-status:has-text('256 px')").wait_for(timeout=120_000)
+    page.locator(f".nst-status:has-text('{SIDE} px')").wait_for(timeout=120_000)
     changed(picture, first)
     page.screenshot(path=SHOTS / "2_running.png")
 
