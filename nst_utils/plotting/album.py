@@ -45,7 +45,7 @@ ANIMATION_DPI = 100
 MAX_BYTES = 100_000
 """Of a PNG. A larger one is full of brush strokes and becomes a JPEG."""
 
-JPEG = {"quality": 64, "optimize": True, "progressive": True}
+JPEG = {"quality": 58, "optimize": True, "progressive": True}
 
 PDF_BYTES = 1_000_000
 """Of a PDF. Pictures in a larger one get fewer dots per inch."""

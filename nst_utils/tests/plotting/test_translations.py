@@ -19,6 +19,7 @@ from nst_utils.plotting.translations import (
 )
 from nst_utils.transfer.config import field_of
 from nst_utils.transfer.fields import rule_of
+from nst_utils.transfer.presets import PRESETS
 
 
 def notebook_trees():
@@ -122,7 +123,7 @@ UNSHOWN = {"alone", "curve", "own"}
 
 
 def test_the_names_of_the_stored_settings_are_translated():
-    say, colors = setting_translator("vi"), set(rule_of(field_of("color")).choices)
+    say, values = setting_translator("vi"), {*PRESETS, *rule_of(field_of("color")).choices}
     for path in RESULTS.glob("*/runs.csv"):
-        for name in set(pd.read_csv(path)["setting"]) - UNSHOWN - colors:
+        for name in set(pd.read_csv(path)["setting"]) - UNSHOWN - values:
             assert say(name) != name or CODE.fullmatch(name), (path.parent.name, name)
