@@ -37,7 +37,7 @@ def plot_losses(axes: Axes, result: "Result", language: str = "en") -> None:
     for step, field, value in result.recipe.schedule:
         axes.axvline(step, color="0.5", linewidth=0.8, linestyle="--", zorder=0)
         text = f"{field} {value:g}" if isinstance(value, int | float) else field
-        _note(axes, step, text, 1, left=step > 0.8 * axes.get_xlim()[1])
+        _note(axes, step, text, 1, left=step > 0.9 * axes.get_xlim()[1])
 
 
 @own_look()
@@ -121,7 +121,7 @@ def plot_terms(
     axes.set_ylabel(say("loss"))
     for step, scale in _begins(steps, scales):
         axes.axvline(step, color="0.7", linewidth=0.8, zorder=0)
-        _note(axes, step, f"{scale} px", left=step > 0.8 * axes.get_xlim()[1])
+        _note(axes, step, f"{scale} px", left=step > 0.9 * axes.get_xlim()[1])
     axes.legend(fontsize=8, loc="upper right", ncols=4, edgecolor="none")
     draw_grid(axes)
 

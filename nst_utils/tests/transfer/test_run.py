@@ -449,8 +449,8 @@ def test_memory_that_ran_out_is_recognized(text):
 
 
 def test_gatys2016_paints_the_style_from_noise():
-    result = stylize("chelsea", "nocturne", recipe("gatys2016", size=64, steps=60))
-    photo = stylize("chelsea", "nocturne", recipe("gatys2016", size=64, steps=1, start="content"))
+    result = stylize("chelsea", "nocturne", recipe("gatys2016", size=48, steps=30))
+    photo = stylize("chelsea", "nocturne", recipe("gatys2016", size=48, steps=1, start="content"))
     assert (
         min(r.weighted()["style"] for r in result.history)
         < 0.3 * photo.history[0].weighted()["style"]
@@ -459,7 +459,7 @@ def test_gatys2016_paints_the_style_from_noise():
 
 @pytest.mark.slow
 def test_a_real_painting_moves_toward_the_style_and_keeps_the_content():
-    result = stylize("chelsea", "nocturne", recipe(size=64))
+    result = stylize("chelsea", "nocturne", recipe(size=64, steps=40))
     first, last = result.history[0], result.history[-1]
     assert last.weighted()["style"] < 0.35 * first.weighted()["style"]
     assert result.provenance["weights"]["label"] == "VGG19 (Oxford)"
