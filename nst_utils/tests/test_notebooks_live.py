@@ -11,7 +11,8 @@ from IPython.core.interactiveshell import InteractiveShell
 from IPython.utils.capture import capture_output
 from PIL import Image
 
-from nst_utils.experiments import metrics, sweeps
+from nst_utils.benchmark import leaderboard_table
+from nst_utils.experiments import metrics, statistics, style_classifier, sweeps
 from nst_utils.experiments.notebooks import check_parameters
 from nst_utils.networks.backbone import load_backbone
 from nst_utils.paths import ROOT
@@ -67,6 +68,8 @@ def quickly(jobs_here, monkeypatch, tmp_path):
         monkeypatch.setattr(module, "load_backbone", load)
     monkeypatch.setattr(sweeps, "RUNS", tmp_path / "runs")
     monkeypatch.setattr(album, "render_figure", lambda *_: Image.new("RGB", (8, 8)))
+    for module in (leaderboard_table, statistics, style_classifier):
+        monkeypatch.setattr(module, "DRAWS", 50)
 
 
 @pytest.mark.slow
