@@ -47,11 +47,12 @@ def make_miniature(folder: Path | None = None) -> Path:
     file without a row, a truncated and an empty file, gray and CMYK files, a duplicate in another
     style folder, and a name with ``(1)``.
     """
-    folder = folder or paths.DATA / "wikiart_mini"
+    own = paths.DATA / "wikiart_mini"
+    folder = folder or own
     mark = folder / DONE
     if mark.is_file():
         return folder
-    if any(folder.glob(".complete-*")):  # made by an older version, with other names
+    if folder == own and any(folder.glob(".complete-*")):  # by an older version, with other names
         shutil.rmtree(folder)
     # Pictures are cut out of sources of this size.
     sources, photos = (
