@@ -4,6 +4,7 @@ Every function returns a new figure and touches no global state. `language` is t
 "en" or "vi".
 """
 
+import textwrap
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -140,7 +141,7 @@ def activation_functions_figure(depths: pd.DataFrame, *, language: str = "en") -
             axes.plot(part["layer"], part[column], **style)
     titles = ("function", "derivative", "mean square of activations", "share with a flat slope")
     for axes, title in zip(panels, titles, strict=True):
-        axes.set_title(say(title), fontsize=8)
+        axes.set_title(textwrap.fill(say(title), 24), fontsize=8)
         draw_grid(axes)
     for axes in panels[:2]:
         axes.set_xlabel("z", fontsize=8)

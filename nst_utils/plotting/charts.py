@@ -4,6 +4,7 @@ Every function returns a new figure and touches no global state. `language` is t
 "en" or "vi".
 """
 
+import textwrap
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -255,7 +256,7 @@ def ablation_figure(
             axes.plot(values, below, ".", color="0.5", markersize=4)
             spread = values.std() if len(values) > 1 else 0
             axes.errorbar(values.mean(), i, xerr=spread, **look)
-        axes.set_title(say(measure), fontsize=8)
+        axes.set_title(textwrap.fill(say(measure), 22), fontsize=8)
         axes.set_yticks(range(len(settings)), settings, fontsize=7)
         axes.set_ylim(len(settings) - 0.5, -0.5)
         draw_grid(axes)
