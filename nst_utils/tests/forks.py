@@ -51,6 +51,7 @@ def serve(number: str) -> None:
     for name in LIBRARIES:
         importlib.import_module(name)
     gc.freeze()  # else each fork would look through all of this for garbage, and so copy it
+    gc.set_threshold(10_000, 20, 20)
     while listener in select.select([listener, 0], [], [])[0]:  # 0 ends with who started this
         line, _ = listener.accept()
         if not os.fork():
