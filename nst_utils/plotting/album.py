@@ -37,6 +37,9 @@ from .translations import setting_translator, translate_figure, translator
 
 PREVIEW_DPI = 132
 
+MOST_PREVIEW_DPI = 154
+"""Of a figure that is narrower than others, as a contact sheet."""
+
 PREVIEW_PIXELS = 924
 """Width of a preview: three pictures in a row have 300 each. Narrow figures have fewer."""
 
@@ -338,7 +341,7 @@ class Album:
         """
         path, made = self._path(name, ".png"), self._made(caption, vi, *results)
         translate_figure(figure, self.language)
-        dpi = round(np.clip(PREVIEW_PIXELS / figure.get_figwidth(), PREVIEW_DPI, 154))
+        dpi = round(np.clip(PREVIEW_PIXELS / figure.get_figwidth(), PREVIEW_DPI, MOST_PREVIEW_DPI))
         preview, file = render_figure(figure, dpi), io.BytesIO()
         if self.final:
             save_figure(figure, path, made, small=True)
