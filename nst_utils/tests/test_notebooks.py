@@ -103,6 +103,22 @@ def test_numbers_of_a_reading_stand_in_an_output_above(notebook):
                 assert [n for n in NUMBER.findall(left) if n not in known] == [], left
 
 
+def test_a_section_whose_reading_has_numbers_asserts_what_it_compares(notebook):
+    """Each such section holds a folded cell; numbers alone do not say which one is larger."""
+    told, asserted, section, near = set(), set(), "", set()
+    for cell in json.loads(notebook.read_text(encoding="utf-8"))["cells"]:
+        if "check" in cell["metadata"].get("tags", []):
+            asserted |= near
+        if cell["cell_type"] == "markdown":
+            near = {section}  # a cell may end one section and begin the next
+            for part in re.split(r"^(?=## )", "".join(cell["source"]), flags=re.MULTILINE):
+                section = part.partition("\n")[0] if part.startswith("## ") else section
+                near.add(section)
+                if "**Reading.**" in part and NUMBER.search(NAMES.sub("", part)):
+                    told.add(section)
+    assert told <= asserted
+
+
 def test_each_section_ends_with_an_exercise_and_its_answer(notebook):
     cells = json.loads(notebook.read_text(encoding="utf-8"))["cells"]
     text = "\n".join("".join(c["source"]) for c in cells if c["cell_type"] == "markdown")
