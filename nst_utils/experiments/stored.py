@@ -1,8 +1,9 @@
 """Results kept in the clone: what the notebooks' experiments gave, a row and a picture a run.
 
 ``data/results/NAME/`` holds ``runs.csv`` and ``pictures/KEY.jpg``. A sweep reads a row that is
-stored for the same recipe, pictures and weights, and paints the others. Of seeds beyond the first
-only the row is stored: they are there to be counted, and the clone is to stay small.
+stored for the same recipe, pictures and weights, and paints the others. The clone is to stay small.
+So of seeds beyond the first, of points of a curve, and of pairs that no notebook shows, only the
+row is stored.
 """
 
 import json
@@ -144,8 +145,8 @@ def open_paintings(runs: pd.DataFrame) -> dict[int, Image.Image]:
     files = runs.loc[runs["error"] == "", "file"]
     if (files == "").any():
         raise NSTError(
-            "of stored runs only those of the first seed have a picture; take rows of seed 0, or "
-            "paint all again by sweep(..., fresh=True)"
+            "some of these stored runs have no picture: only those that a notebook shows have one; "
+            "take these rows, or paint all again by sweep(..., fresh=True)"
         )
     return {place: read_image(file) for place, file in files.items()}
 

@@ -169,7 +169,7 @@ def sweep(
         ``style``, every loss term of the picture kept (``loss_…``), every measure, ``seconds``,
         ``peak_mb``, ``picture`` (relative to `out`), ``file`` (its whole path) and ``error``. Runs
         that failed have a reason there and no picture; they are tried again by the next sweep.
-        Stored runs of further seeds have no picture either: ``file`` is empty.
+        Stored runs that no notebook shows have no picture either: ``file`` is empty.
 
     Raises
     ------

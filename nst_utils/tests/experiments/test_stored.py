@@ -120,7 +120,7 @@ def test_another_seed_is_stored_as_a_row_alone(here, stored, tmp_path):
     first = runs["seed"] == 0
     assert (runs["file"][first] != "").all() and (runs["file"][~first] == "").all()
     assert runs["ssim"].notna().all() and len(open_paintings(runs[first])) == first.sum()
-    with pytest.raises(NSTError, match="only those of the first seed have a picture"):
+    with pytest.raises(NSTError, match="only those that a notebook shows have one"):
         open_paintings(runs)
 
 
