@@ -6,7 +6,6 @@ Its styles fit where they are `FITTING`; those of the practice set do all: ten p
 painters of each.
 """
 
-import hashlib
 import os
 import shutil
 from pathlib import Path
@@ -18,13 +17,14 @@ from PIL import Image, ImageEnhance
 from .. import paths
 from ..errors import ignoring
 from ..images.samples import list_samples, open_sample
+from .files import phash
 from .names import STYLES
 
 ARTISTS = ("painter one", "painter two", "painter three", "arnold böcklin", "joaquín sorolla")
 SIDE = 160
 PAINTERS, PICTURES = 4, 4
 """Of the practice set: painters of each style, and pictures of each painter."""
-DONE = ".complete-3"
+DONE = ".complete-4"
 """Empty file that marks a folder that was made to the end; its number rises with the contents."""
 FITTING = {
     "Abstract_Expressionism": "drip", "Action_painting": "drip", "Analytical_Cubism": "cubism",
@@ -160,7 +160,7 @@ def _painting(
         "artist": _mojibake(artist),
         "genre": str([style.replace("_", " ")]),
         "description": title,
-        "phash": hashlib.sha256(name.encode()).hexdigest()[:16],
+        "phash": phash(image),
         "width": str(image.width),
         "height": str(image.height),
         "genre_count": "1",
