@@ -350,7 +350,7 @@ class Album:
                 make_folder(path.parent)
                 save_png(preview, path, made, dpi=(dpi, dpi), compress_level=1)
                 _write_record(path, made)
-        preview.save(file, "JPEG", **JPEG | {"quality": 65})
+        preview.save(file, "JPEG", **JPEG | {"quality": 60})
         kind, chart, few = "jpeg", _in_palette(preview), io.BytesIO()
         if chart.mode == "P":
             chart.save(few, "PNG", optimize=True)
