@@ -21,9 +21,10 @@ import sys
 import types
 
 LIBRARIES = (
-    "ipykernel.kernelapp ipywidgets matplotlib.backends.backend_agg matplotlib.pyplot "
-    "pandas.io.formats.style scipy.ndimage scipy.stats skimage.color sklearn.cluster "
-    "sklearn.decomposition sklearn.linear_model torch torch._dynamo torchvision"
+    "av cv2 dask ipykernel.kernelapp ipywidgets matplotlib.backends.backend_agg "
+    "matplotlib.pyplot nbformat pandas.io.formats.style papermill scipy.ndimage scipy.stats "
+    "skimage.color sklearn.cluster sklearn.decomposition sklearn.linear_model torch "
+    "torch._dynamo torchvision"
 ).split()
 
 
@@ -48,6 +49,8 @@ def serve(number: str) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
     listener = socket.socket(fileno=int(number))
+    # jsonschema, which nbformat loads, would load a parser of grammars only to check addresses.
+    sys.modules["rfc3987_syntax"] = None
     for name in LIBRARIES:
         importlib.import_module(name)
     gc.freeze()  # else each fork would look through all of this for garbage, and so copy it

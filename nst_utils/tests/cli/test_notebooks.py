@@ -37,5 +37,5 @@ def test_fresh_asks_a_notebook_to_paint_again_what_is_stored(monkeypatch):
     folder = paths.ROOT / "notebooks"
     assert run("rerun", folder / "09_controls.ipynb", "--fresh").exit_code == 0
     assert asked == [{"fresh": True}]
-    found = run("rerun", folder / "11_audit.ipynb", "--fresh")
+    found = run("rerun", folder / "00_background.ipynb", "--fresh")
     assert found.exit_code and "fresh" in found.output

@@ -24,6 +24,8 @@ from nst_utils.transfer.presets import PRESETS
 
 def notebook_trees():
     for path in (ROOT / "notebooks").rglob("*.ipynb"):
+        if ".ipynb_checkpoints" in path.parts:
+            continue
         cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
         source = "\n".join("".join(c["source"]) for c in cells if c["cell_type"] == "code")
         yield path.name, ast.parse(source)
