@@ -7,6 +7,7 @@ row is stored.
 """
 
 import json
+from collections.abc import Container
 from pathlib import Path
 from typing import Any
 
@@ -74,7 +75,7 @@ class StoredResults:
         return None
 
 
-def store_results(name: str, out: Path) -> int:
+def store_results(name: str, out: Path, shown: Container[str] | None = None) -> int:
     """Copy a sweep's finished rows into the stored results, with their pictures as JPEG.
 
     A row that is stored under the same key is replaced.
@@ -85,6 +86,8 @@ def store_results(name: str, out: Path) -> int:
         Folder below ``data/results``.
     out : Path
         The sweep's folder.
+    shown : container of str, optional
+        Keys of the runs whose picture is kept; by default all of the first seed.
 
     Returns
     -------
@@ -102,13 +105,17 @@ def store_results(name: str, out: Path) -> int:
             continue
         if row["error"] or not (out / row["picture"]).is_file():
             continue
-        picture = "" if json.loads(row["recipe"]).get("seed", 0) else f"{PICTURES}/{row['key']}.jpg"
-        if picture:
+        seeded = json.loads(row["recipe"]).get("seed", 0)
+        kept = row["key"] in shown if shown is not None else not seeded
+        picture = f"{PICTURES}/{row['key']}.jpg"
+        if kept:
             with replacing(folder / picture) as draft:
                 draft.write_bytes(_compact_jpeg(read_image(out / row["picture"])))
+        else:
+            (folder / picture).unlink(missing_ok=True)
         measures = {k: v for k, v in row.items() if isinstance(v, float) and k not in OWN}
-        kept = {k: row[k] for k in OWN if k in row} | {"picture": picture}
-        rows[row["key"]] = kept | {k: round(v, 5) for k, v in measures.items()}
+        own = {k: row[k] for k in OWN if k in row} | {"picture": picture if kept else ""}
+        rows[row["key"]] = own | {k: round(v, 5) for k, v in measures.items()}
         done += 1
     with replacing(folder / TABLE) as draft:
         pd.DataFrame(rows.values()).to_csv(draft, index=False)

@@ -111,6 +111,14 @@ def test_a_row_is_stored_once(stored, tmp_path):
     assert json.loads(StoredResults("05_x").table["curve"][0])["step"] == [0, 1, 2, 3]
 
 
+def test_only_the_pictures_that_are_shown_are_kept(stored, tmp_path):
+    shown = StoredResults("05_x").table["key"].iloc[0]
+    assert store_results("05_x", tmp_path / "out", {shown}) == 3
+    folder = paths.RESULTS / "05_x" / "pictures"
+    assert [path.stem for path in folder.iterdir()] == [shown]
+    assert StoredResults("05_x").table["picture"].notna().sum() == 1
+
+
 def test_another_seed_is_stored_as_a_row_alone(here, stored, tmp_path):
     out = tmp_path / "seeds"
     options = {k: v for k, v in stored.items() if k not in ("stored", "out")}
