@@ -24,12 +24,17 @@ DRAWS = 2000
 
 
 def at_equal_structure(
-    runs: pd.DataFrame, measures: Sequence[str], *, anchor: str = "ssim", by: str = "setting"
+    runs: pd.DataFrame,
+    measures: Sequence[str],
+    *,
+    anchor: str = "ssim",
+    by: str = "setting",
+    at: float = 0.5,
 ) -> pd.DataFrame:
     """Return measures at a point where all settings keep the same amount of the content.
 
-    For each pair it is the middle of the range of `anchor` that all curves cover, those of
-    every setting and seed. Every curve is interpolated linearly there.
+    For each pair it is a point of the range of `anchor` that all curves cover, those of every
+    setting and seed; by default the middle. Every curve is interpolated linearly there.
 
     Parameters
     ----------
@@ -40,6 +45,8 @@ def at_equal_structure(
         Columns to read.
     anchor : str
         Column held equal.
+    at : float
+        Where in that range: 0 is its lowest value, 1 its highest.
 
     Returns
     -------
@@ -57,7 +64,7 @@ def at_equal_structure(
         high = min(curve[anchor].iloc[-1] for _, _, curve in curves)
         if low > high:
             continue
-        level = (low + high) / 2
+        level = low + at * (high - low)
         for name, seed, curve in curves:
             row = {by: name, "content": content, "style": style, "seed": seed, anchor: level}
             read = {m: _read_at(level, curve[[anchor, m]].dropna()) for m in measures}

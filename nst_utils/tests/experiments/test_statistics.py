@@ -34,6 +34,9 @@ def test_curves_are_read_at_the_middle_of_what_all_reach():
     assert found.ssim.tolist() == pytest.approx([0.5, 0.5])  # all reach 0.3 to 0.7
     assert found.gap["a"] == pytest.approx(0.5)
     assert found.gap["b"] == pytest.approx(2.0)
+    for at, level in ((0, 0.3), (1, 0.7)):  # the ends of what all reach
+        found = statistics.at_equal_structure(runs, ["gap"], at=at)
+        assert found.ssim.tolist() == pytest.approx([level, level])
 
 
 def test_a_pair_without_overlap_is_left_out():
