@@ -5,6 +5,7 @@ tests and threads do not disturb each other. `album` saves figures. `language` i
 labels: "en" or "vi".
 """
 
+import re
 import textwrap
 from collections.abc import Mapping, Sequence
 
@@ -90,7 +91,8 @@ def contact_sheet(
     """
     side = width / columns
     letters = max(6, int(side / LETTER))
-    pictures = [(p, textwrap.fill(text, letters, break_on_hyphens=False)) for p, text in pictures]
+    joined = ((p, re.sub(r" (?=\d)", "\u00a0", text)) for p, text in pictures)  # "ssim 0.67"
+    pictures = [(p, textwrap.fill(text, letters, break_on_hyphens=False)) for p, text in joined]
     rows = [pictures[i : i + columns] for i in range(0, len(pictures), columns)]
     heights = [
         max(p.height / p.width for p, _ in row) * side
