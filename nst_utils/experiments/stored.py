@@ -160,8 +160,9 @@ def open_paintings(runs: pd.DataFrame) -> dict[int, Image.Image]:
 
 def read_curve(row: pd.Series) -> pd.DataFrame:
     """Return the loss curve of a row: weighted terms and their sum ``total``, by step."""
-    curve = json.loads(row["curve"])
-    return pd.DataFrame(curve).set_index("step")
+    terms = pd.DataFrame(json.loads(row["curve"])).set_index("step")
+    terms = terms.drop(columns="total", errors="ignore")  # rows of earlier versions store the sum
+    return terms.assign(total=terms.sum(axis=1))
 
 
 def read_share(row: pd.Series, term: str) -> float:

@@ -73,13 +73,13 @@ def run_trial(
 
 
 def loss_curve(history: Sequence[StepRecord], points: int = 40) -> str:
-    """Return a run's loss curve as JSON: weighted terms and their sum at some of the steps.
+    """Return a run's loss curve as JSON: its weighted terms at some of the steps.
 
     The first three steps, the last one and about `points` between them are kept.
     """
     places = {*range(3), *np.linspace(0, len(history) - 1, points).astype(int)}
     kept = [history[i] for i in sorted(places) if i < len(history)]
-    curve = {"step": [step.step for step in kept], "total": [step.total for step in kept]}
+    curve = {"step": [step.step for step in kept]}
     for name in kept[-1].weighted():
         curve[name] = [step.weighted().get(name, 0.0) for step in kept]
     rounded = {

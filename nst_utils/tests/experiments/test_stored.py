@@ -133,7 +133,7 @@ def test_another_seed_is_stored_as_a_row_alone(here, stored, tmp_path):
 
 
 def test_the_last_steps_of_a_curve_say_how_far_a_run_has_come():
-    row = pd.Series({"curve": json.dumps({"step": [0, 4, 8, 12], "total": [9.0, 4.0, 2.0, 1.5]})})
+    row = pd.Series({"curve": json.dumps({"step": [0, 4, 8, 12], "style": [9.0, 4.0, 2.0, 1.5]})})
     assert [read_fall(row, steps) for steps in (4, 7, 8, 99)] == pytest.approx(
         [0.25, 0.25, 0.625, 5 / 6]
     )
