@@ -49,12 +49,12 @@ def activations(backbones: Mapping[str, tuple[Backbone, Iterable[str]]], x: Tens
     DataFrame
         Indexed by network and layer: `metrics.entropy` and `metrics.peak` of the activations and of
         their Gram matrix, each as they are (``plain``) and smoothed by each softmax of
-        `losses.smooth`.
+        `losses.smooth`; before them the layer's stride in pixels.
     """
     rows = {}
     for title, (backbone, names) in backbones.items():
         for name, tensor in backbone.extract(x, names).items():
-            row = {}
+            row = {("stride", "pixels"): backbone.stride(name)}
             for kind in ("plain", "softmax", "softmax_layer"):
                 smoothed = losses.smooth(tensor, kind.replace("plain", "none"))
                 matrix = losses.gram_matrix(smoothed)

@@ -21,28 +21,29 @@ from .translations import translator
 
 @own_look()
 def activation_figure(table: pd.DataFrame, *, language: str = "en") -> Figure:
-    """Plot entropy and peak by layer, one line for each network, plain and smoothed.
+    """Plot entropy and peak over the layers' stride, plain and smoothed, a line each.
 
-    The table is that of `tables.activations`.
+    Below each stride, in pixels, stand the layers that have it. The table is that of
+    `tables.activations`.
     """
     say = translator(language)
     figure = Figure(figsize=(WIDTH, 4.8), layout="constrained")
     panels = figure.subplots(2, 2, sharex=True).flat
-    networks = table.index.unique("network")
-    names = [list(table.loc[network].index) for network in networks]
-    depth = max(map(len, names))
-    stacked = ["\n".join(n[i] for n in names if i < len(n)) for i in range(depth)]
+    strides = table["stride", "pixels"]
+    rows = table.groupby(strides).groups.items()
+    ticks = [f"{stride:g}\n" + "\n".join(layer for _, layer in row) for stride, row in rows]
     for axes, measure in zip(panels, ("entropy", "peak", "Gram entropy", "Gram peak"), strict=True):
-        for k, network in enumerate(networks):
+        for k, network in enumerate(table.index.unique("network")):
             for kind, line in (("plain", "-"), ("softmax", ":"), ("softmax_layer", "--")):
                 values = table.loc[network][measure, kind].to_numpy()
                 look = line_look(k, marker=True) | {"linestyle": line}
-                axes.plot(range(len(values)), values, label=f"{network}, {say(kind)}", **look)
+                axes.plot(strides.loc[network], values, label=f"{network}, {say(kind)}", **look)
         axes.set_title(say(measure), fontsize=9)
         if "peak" in measure:
             axes.set_yscale("log")
         draw_grid(axes)
-        axes.set_xticks(range(depth), stacked, fontsize=7)
+        axes.set_xscale("log", base=2)
+        axes.set_xticks(sorted(strides.unique()), ticks, fontsize=7)
     legend_below(figure, axes)
     return figure
 

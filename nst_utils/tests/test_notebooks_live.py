@@ -29,7 +29,7 @@ SMALL = {"content": "coffee", "size": 50, "steps": 2}
 LIVE = {
     "00_background": {"size": 32, "seeds": 1, "folds": 2, "epochs": 1},
     "01_wikiart_data": {"size": 32},
-    "02_vgg19": LEAST | {"lengths": [1, 2]},
+    "02_vgg19": LEAST | {"lengths": [1, 2], "path_steps": 2},
     "03_resnet50": LEAST | {"style": "mosaic", "steps_balanced": 2, "weights": "random"},
     "04_comparison": LEAST | {"beta": [1.0, 30.0], "weights": "random"},
     "05_layer_ablation": LEAST,
