@@ -77,6 +77,7 @@ def tradeoff_figure(runs: pd.DataFrame, measures: Sequence[str], *, language: st
             look = line_look(k, marker=True) | {"capsize": 2, "label": setting}
             axes.errorbar(mean["ssim"], mean[measure], yerr=spread[measure].fillna(0), **look)
             if runs["setting"].nunique() == 1:
+                axes.margins(x=0.22)  # room for a label at the left
                 _name_points(axes, mean["ssim"], mean[measure])
         axes.set_title(say(measure), fontsize=8)
         draw_grid(axes, say("ssim"))
@@ -97,12 +98,14 @@ def _name_points(axes: Axes, x: pd.Series, y: pd.Series) -> None:
             groups.append([beta])
     beside = float("inf")
     for group in groups:
-        ends = dict.fromkeys(f"{beta:g}" for beta in (group[0], group[-1]))
+        label = f"{group[0]:g}\N{EN DASH}{group[-1]:g}" if len(group) > 1 else f"{group[0]:g}"
+        if len(group) > 1 and group in (groups[0], groups[-1]):  # a short one, at an end
+            label = f"≤ {group[-1]:g}" if group is groups[0] else f"≥ {group[0]:g}"
         place = x[group[-1]], y[group[-1]]
         near, beside = abs(place[0] - beside) < 0.2, place[0]  # the last label is in the way
         axes.annotate(
-            "\N{EN DASH}".join(ends), place, (4, 14 if near else -9),
-            textcoords="offset points", fontsize=6, zorder=5,
+            label, place, (-5 if near else 4, -9), textcoords="offset points",
+            fontsize=7, ha="right" if near else "left", zorder=5,
             path_effects=[withStroke(linewidth=2, foreground="white")],
         )  # fmt: skip
 
@@ -164,6 +167,8 @@ def race_figure(runs: pd.DataFrame, *, language: str = "en") -> Figure:
         axes.set_yscale("log")
         # Within two decades the powers of ten alone leave the ends of the curves unread.
         axes.yaxis.set_minor_formatter(LogFormatter(minor_thresholds=(2, 0.5)))
+        if axes.get_ylim()[1] < 1e4:  # 10 and 6, not a power of ten beside a 6
+            axes.yaxis.set_major_formatter(LogFormatter())
         axes.tick_params(which="minor", labelsize=7)
         axes.set_title(name, fontsize=9)
         axes.set_xlabel(say("step"), fontsize=8)
