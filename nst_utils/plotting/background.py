@@ -163,7 +163,7 @@ def gradient_figure(norms: pd.DataFrame, *, language: str = "en") -> Figure:
     figure, axes = one_panel(2.8)
     for k, (stack, part) in enumerate(norms.groupby("stack", sort=False)):
         for _, run in part.groupby("seed"):
-            axes.plot(run["layer"], run["norm"], color=CYCLE[k], linewidth=0.5, alpha=0.5)
+            axes.plot(run["layer"], run["norm"], color=CYCLE[k], linewidth=0.4)
         mean = np.exp(np.log(part["norm"]).groupby(part["layer"]).mean())
         axes.plot(mean.index, mean, label=say(stack), **line_look(k))
     axes.set_yscale("log")
