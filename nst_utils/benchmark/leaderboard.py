@@ -304,12 +304,9 @@ def measure_entry(entry: Entry) -> tuple[dict[str, Any], Image.Image]:
 
 @lru_cache(maxsize=1)
 def _judges() -> dict[str, Any]:
-    """Return the style judges.
-
-    VGG19 is measured too, but `leaderboard_table.used_judges` leaves it out: most methods optimize
-    its activations.
-    """
+    """Return the style judges, those of `leaderboard_table.STYLE_JUDGES` that are shown only, too."""
     asked: dict[str, Any] = {"vgg": metrics.judge("vgg19", "oxford")}
+    asked["histogram"] = metrics.histogram_distance
     if find_trained("resnet50"):
         asked["resnet"] = metrics.judge("resnet50")
     if "style_vector" not in judges.missing_judges():

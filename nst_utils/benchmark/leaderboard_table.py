@@ -36,8 +36,9 @@ NETWORK = "network"
 WRONG = "wrong "
 """How the columns begin that measure a painting against another style."""
 
-STYLE_JUDGES = ("color", "texture", "style_vector", "resnet", "vgg")
-"""Columns where 0 is the style and 1 the photo."""
+STYLE_JUDGES = ("color", "texture", "style_vector", "resnet", "vgg", "histogram")
+"""Columns where 0 is the style and 1 the photo. The last two are shown only: most methods optimize
+VGG19, and ``histogram`` judges the colors a second time."""
 
 CONTENT_JUDGES = ("ssim", "edges", "st_lpips")
 """Columns that measure the kept content: ``ssim`` and ``edges`` (more is better), and the distance
