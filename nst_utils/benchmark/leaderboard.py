@@ -304,7 +304,7 @@ def measure_entry(entry: Entry) -> tuple[dict[str, Any], Image.Image]:
 
 @lru_cache(maxsize=1)
 def _judges() -> dict[str, Any]:
-    """Return the style judges, those of `leaderboard_table.STYLE_JUDGES` that are shown only, too."""
+    """Return the style judges, also those that are only shown: `leaderboard_table.STYLE_JUDGES`."""
     asked: dict[str, Any] = {"vgg": metrics.judge("vgg19", "oxford")}
     asked["histogram"] = metrics.histogram_distance
     if find_trained("resnet50"):

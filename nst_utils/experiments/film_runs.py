@@ -547,7 +547,12 @@ def repeat_film(
         end=of_film.get("end"),
         every=of_film.get("every", 1),
         masks=masks,
-        still=Stillness(of_film["steps"], of_film["temporal"], of_film["difference"]),
+        still=Stillness(
+            of_film["steps"],
+            of_film["temporal"],
+            of_film["difference"],
+            of_film.get("warped", True),
+        ),
         schedule=of_film["schedule"],
         measured=False,
     )
@@ -576,6 +581,7 @@ class PaintedWay:
     Attributes
     ----------
     frames : list of PIL.Image.Image
+        Empty for a stored film that no notebook shows: of it only the measures are kept.
     measures : dict of str to float
         ``seconds`` a frame, ``warping_error``, ``floor``, and the gaps of `metrics.measure`.
     """
@@ -665,7 +671,8 @@ def _read_way(folders: list[Path], key: str) -> PaintedWay | None:
         except (OSError, ValueError, KeyError) as error:
             raise NSTError(f"{path}: not a table of painted films ({error})") from None
         if key in row.index:
-            frames = [frame.image for frame in open_clip(folder / f"{key}.webp").frames()]
+            file = folder / f"{key}.webp"
+            frames = [frame.image for frame in open_clip(file).frames()] if file.is_file() else []
             return PaintedWay(frames, row.loc[key].to_dict())
     return None
 

@@ -342,6 +342,10 @@ def test_what_is_painted_is_kept_and_read_again(tiny, part, monkeypatch):
         assert way.measures == pytest.approx(made[name].measures, abs=1e-6)
         gap = np.asarray(way.frames[1], float) - np.asarray(made[name].frames[1], float)
         assert np.abs(gap).mean() < 6
+    for file in (paths.RUNS / "results" / "x").glob("*.webp"):
+        file.unlink()
+    [alone, flow] = paint_ways(ways, part, "mosaic", ONE_SCALE, stored="x").values()
+    assert alone.frames == flow.frames == [] and flow.measures == again["flow"].measures
     with pytest.raises(TypeError):
         paint_ways(ways, part, "nocturne", ONE_SCALE, stored="x")
 

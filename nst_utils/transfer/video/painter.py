@@ -48,11 +48,14 @@ class Stillness:
         Weight of `losses.temporal.Temporal`.
     difference : float
         Weight of `losses.temporal.FrameDifference`.
+    warped : bool
+        Whether a frame begins with the last painting, warped; otherwise with the photo.
     """
 
     steps: int = 12
     temporal: float = 200.0
     difference: float = 0.0
+    warped: bool = True
 
     def __post_init__(self) -> None:
         whole = isinstance(self.steps, int) and not isinstance(self.steps, bool)
@@ -62,6 +65,8 @@ class Stillness:
             weight = getattr(self, name)
             if not isinstance(weight, int | float) or not 0 <= weight <= 1e12:
                 raise RecipeError(f"{name} must be a number from 0 to 1e12, not {brief(weight)}")
+        if not isinstance(self.warped, bool):
+            raise RecipeError(f"warped must be true or false, not {brief(self.warped)}")
 
 
 Changes = Sequence[tuple[float, str, Any]]
@@ -322,18 +327,19 @@ class Painter:
         return self._last
 
     def _follow(self, moving: Moving, pictures: RunPictures) -> None:
-        """Begin with the last painting where its motion leads, and compare with earlier ones."""
+        """Begin with the last painting, warped, and compare with earlier ones."""
         index, content = moving.frame.index, pictures.at(self.recipe.size).content
         earlier = []
         for back, move in moving.moves.items():
             # Without single pixels: each would stay in the painting as a dot of the photo.
             seen = torch.from_numpy(cv2.medianBlur(move.seen, 3))[None, None]
             earlier.append((warped(self.kept.raw(index - back), move), seen))
-        last, seen = earlier[0]
-        # What was hidden begins with the photo.
-        start = torch.where(seen > 0, last, content)
-        pictures.inputs["start"] = InputPicture(start, "the last painting", "")
-        pictures.recipe = dataclasses.replace(pictures.recipe, start="given")
+        if self.still.warped:
+            last, seen = earlier[0]
+            # What was hidden begins with the photo.
+            start = torch.where(seen > 0, last, content)
+            pictures.inputs["start"] = InputPicture(start, "the last painting", "")
+            pictures.recipe = dataclasses.replace(pictures.recipe, start="given")
         self.temporal.follow([(normalize(picture), seen) for picture, seen in earlier])
         if self.difference.weight:
             self._follow_differences(moving, pictures)

@@ -77,7 +77,8 @@ def test_the_network_and_the_style_are_there_once(tiny, style, monkeypatch):
     assert steps == [8, 3, 3, 3, 3]
 
 
-def test_a_frame_begins_with_the_warped_last_painting(tiny, style):
+@pytest.mark.parametrize("follows", [True, False])
+def test_a_frame_begins_with_the_warped_last_painting_or_the_photo(tiny, style, follows):
     starts = []
 
     def first(live):
@@ -86,14 +87,15 @@ def test_a_frame_begins_with_the_warped_last_painting(tiny, style):
 
     recipe = QUICK.replace(color="free")
     kept, shown = InMemory(), frames(3)
-    painter = Painter(style, recipe, Stillness(2), kept)
+    painter = Painter(style, recipe, Stillness(2, warped=follows), kept)
     list(painter.paint(shown, first))
     moving = list(with_motion(shown, lambda index: False))[2]
     last = warped(kept.raw(1), moving.moves[1])
     seen = torch.from_numpy(cv2.medianBlur(moving.moves[1].seen, 3))[None, None]
     assert 0.5 < seen.mean() < 1
     photo = to_tensor(shown[2].image)
-    assert torch.allclose(starts[2], torch.where(seen > 0, last, photo), atol=1e-5)
+    expected = torch.where(seen > 0, last, photo) if follows else photo
+    assert torch.allclose(starts[2], expected, atol=1e-5)
 
 
 def test_single_hidden_pixels_leave_no_dots(tiny, style):
@@ -207,7 +209,7 @@ def test_the_schedule_of_a_film_lets_the_style_grow_in(tiny, style):
 
 
 def test_numbers_that_are_refused():
-    for wrong in ({"steps": 0}, {"temporal": -1}, {"difference": "many"}):
+    for wrong in ({"steps": 0}, {"temporal": -1}, {"difference": "many"}, {"warped": 1}):
         with pytest.raises(RecipeError):
             Stillness(**wrong)
 
