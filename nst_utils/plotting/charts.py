@@ -98,9 +98,12 @@ def _name_points(axes: Axes, x: pd.Series, y: pd.Series) -> None:
             groups.append([beta])
     beside = float("inf")
     for group in groups:
-        label = f"{group[0]:g}\N{EN DASH}{group[-1]:g}" if len(group) > 1 else f"{group[0]:g}"
-        if len(group) > 1 and group in (groups[0], groups[-1]):  # a short one, at an end
-            label = f"≤ {group[-1]:g}" if group is groups[0] else f"≥ {group[0]:g}"
+        low, high = f"{group[0]:g}", f"{group[-1]:g}"
+        label = low if low == high else f"{low}\N{EN DASH}{high}"
+        if low != high and len(groups) > 1 and group is groups[0]:  # short, at an end
+            label = f"≤ {high}"
+        elif low != high and len(groups) > 1 and group is groups[-1]:
+            label = f"≥ {low}"
         place = x[group[-1]], y[group[-1]]
         near, beside = abs(place[0] - beside) < 0.2, place[0]  # the last label is in the way
         axes.annotate(
