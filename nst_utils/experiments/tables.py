@@ -17,7 +17,7 @@ def layers(backbone: Backbone, recipe: Recipe, x: Tensor) -> pd.DataFrame:
     """Return what a recipe reads: a row for each layer, in the network's order.
 
     `x` is a normalized picture, shape (1, 3, H, W), for the shapes. The columns are the layer's
-    place in the network, role, style weight, channels, height, width, and stride in pixels.
+    role, style weight, channels, height, width, and stride in pixels.
     """
     wanted = [n for n in backbone.layers if n in recipe.style_layers or n == recipe.content_layer]
     rows = []
@@ -25,7 +25,6 @@ def layers(backbone: Backbone, recipe: Recipe, x: Tensor) -> pd.DataFrame:
         read = {"content": name == recipe.content_layer, "style": name in recipe.style_layers}
         row = {
             "layer": name,
-            "place": backbone.layers.index(name),
             "role": " and ".join(role for role in read if read[role]),
             "weight": recipe.style_layers.get(name, 0.0),
         }

@@ -14,11 +14,13 @@ QUICK = Recipe(size=48, scales=(32, 48), steps=(3, 2), weights="random")
 
 
 def test_layers_of_the_report_in_the_networks_order():
-    found = tables.layers(load_backbone("vgg19"), recipe("report"), torch.zeros(1, 3, 64, 96))
+    backbone = load_backbone("vgg19")
+    found = tables.layers(backbone, recipe("report"), torch.zeros(1, 3, 64, 96))
     assert list(found.index) == ["conv1_1", "conv2_1", "conv3_1", "conv4_1", "conv4_2", "conv5_1"]
-    assert list(found.place) == [0, 5, 10, 19, 21, 28]  # as the report counts them
+    # As the report counts them.
+    assert [backbone.layers.index(name) for name in found.index] == [0, 5, 10, 19, 21, 28]
     assert found.role["conv4_2"] == "content"
-    assert tuple(found.loc["conv3_1"])[3:] == (256, 16, 24, 4)
+    assert tuple(found.loc["conv3_1"])[2:] == (256, 16, 24, 4)
     assert found.weight.sum() == pytest.approx(2.35)
 
 
